@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the bytes mean: HTTP/1.1 heads and WebSocket frames, as values.
+
+Nothing here opens a socket, reads a clock or knows Scapy. Bytes go in, values come out, and each rule of
+RFC 6455, RFC 9110 and RFC 9112 that is applied stands in exactly one place.
+
+Read it in this order: ``errors``, ``spans``, ``opcodes``, ``status``, ``masking``, ``header``, ``frame_spans``,
+``frames``, ``messages``; then
+``http1``, ``content``, ``handshake``.
+"""

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Status codes, and the payload of a Close frame (RFC 6455, 5.5.1 and 7.4)."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from .errors import ProtocolError
+
+
+class StatusCode(IntEnum):
+    """The registered status codes: RFC 6455, 7.4.1, and since then the IANA registry of RFC 6455, 11.7."""
+
+    NORMAL_CLOSURE = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    RESERVED = 1004
+    NO_STATUS_RECEIVED = 1005
+    ABNORMAL_CLOSURE = 1006
+    INVALID_PAYLOAD_DATA = 1007
+    POLICY_VIOLATION = 1008
+    MESSAGE_TOO_BIG = 1009
+    MANDATORY_EXTENSION = 1010
+    INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+    BAD_GATEWAY = 1014
+    TLS_HANDSHAKE = 1015
+
+
+STATUS_NAMES = {
+    StatusCode.NORMAL_CLOSURE: "normal closure",
+    StatusCode.GOING_AWAY: "going away",
+    StatusCode.PROTOCOL_ERROR: "protocol error",
+    StatusCode.UNSUPPORTED_DATA: "unsupported data",
+    StatusCode.RESERVED: "reserved",
+    StatusCode.NO_STATUS_RECEIVED: "no status code received",
+    StatusCode.ABNORMAL_CLOSURE: "abnormal closure",
+    StatusCode.INVALID_PAYLOAD_DATA: "invalid payload data",
+    StatusCode.POLICY_VIOLATION: "policy violation",
+    StatusCode.MESSAGE_TOO_BIG: "message too big",
+    StatusCode.MANDATORY_EXTENSION: "mandatory extension",
+    StatusCode.INTERNAL_ERROR: "internal error",
+    StatusCode.SERVICE_RESTART: "service restart",
+    StatusCode.TRY_AGAIN_LATER: "try again later",
+    StatusCode.BAD_GATEWAY: "bad gateway",
+    StatusCode.TLS_HANDSHAKE: "TLS handshake",
+}
+
+# Words for a program's own user, never for the peer: an endpoint says them when no Close frame told it more.
+NEVER_SENT = {
+    StatusCode.RESERVED,
+    StatusCode.NO_STATUS_RECEIVED,
+    StatusCode.ABNORMAL_CLOSURE,
+    StatusCode.TLS_HANDSHAKE,
+}
+
+
+def status_name(code: int) -> str:
+    """What a status code says, in words; the range it falls in where it has no name (RFC 6455, 7.4.2)."""
+    if code in STATUS_NAMES:
+        return STATUS_NAMES[StatusCode(code)]
+    if 3000 <= code <= 3999:
+        return "registered by a library or framework"
+    if 4000 <= code <= 4999:
+        return "private use"
+    return "unassigned"
+
+
+def may_be_sent(code: int) -> bool:
+    """Whether a Close frame may carry this status code (RFC 6455, 7.4.1 and 7.4.2)."""
+    if 3000 <= code <= 4999:
+        return True
+    return code in STATUS_NAMES and code not in NEVER_SENT
+
+
+def parse_close_payload(payload: bytes, *, offset: int = 0) -> tuple[int | None, str]:
+    """Read the payload of a Close frame.
+
+    Args:
+        payload: the payload, unmasked.
+        offset: where it starts in the data that errors shall speak of, in bytes.
+
+    Returns:
+        The status code and the reason; ``(None, "")`` for the empty payload, which is legal.
+
+    Raises:
+        ProtocolError: one byte alone, a status code that must not be sent (both 1002), a reason that is not UTF-8
+            (1007).
+    """
+    if not payload:
+        return None, ""
+    if len(payload) == 1:
+        raise ProtocolError(
+            "a Close payload of 1 byte: it is empty, or begins with a status code of 2 bytes",
+            offset=offset,
+            field="status code",
+            section="RFC 6455, 5.5.1",
+        )
+    code = int.from_bytes(payload[:2], "big")
+    if not may_be_sent(code):
+        raise ProtocolError(
+            f"{code} ({status_name(code)}) must not be sent in a Close frame",
+            offset=offset,
+            field="status code",
+            section="RFC 6455, 7.4.1" if code in STATUS_NAMES else "RFC 6455, 7.4.2",
+        )
+    try:
+        return code, payload[2:].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProtocolError(
+            f"the reason is not UTF-8 ({error.reason})",
+            offset=offset + 2 + error.start,
+            field="reason",
+            section="RFC 6455, 8.1",
+            status_code=StatusCode.INVALID_PAYLOAD_DATA,
+        ) from None
+
+
+def close_payload(status_code: int | None = None, reason: str = "") -> bytes:
+    """The payload of a Close frame: empty without a status code, else 2 bytes and the reason in UTF-8.
+
+    Like ``Frame.serialize`` it does not judge: a status code that must not be sent can be built.
+
+    Raises:
+        ValueError: a reason without a status code, or a status code that does not fit in 16 bits.
+    """
+    if status_code is None:
+        if reason:
+            raise ValueError("a reason needs a status code before it (RFC 6455, 5.5.1)")
+        return b""
+    if not 0 <= status_code <= 0xFFFF:
+        raise ValueError(f"status code {status_code} does not fit in 16 bits")
+    return status_code.to_bytes(2, "big") + reason.encode()
