@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One web server that brings the same news in four ways, and one page for each of them.
+
+A page is loaded on a connection of its own; the news then comes on another. News breaks every `GAP` seconds
+from the moment at which the page first asks, so that with polling some questions find an answer and some do not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import tornado.httpserver
+import tornado.web
+import tornado.websocket
+
+# Texts of equal length: whatever differs between the captures is the way, not the news.
+NEWS = tuple(
+    json.dumps({"id": number, "news": text}, separators=(",", ":"))
+    for number, text in enumerate(
+        ["sun rises", "rain soon", "bread out", "tea ready", "bus is in", "moon rise"], start=1
+    )
+)
+GAP = 0.3
+WAYS = ("polling", "longpoll", "eventsource", "websocket")
+
+# Each script shows what came in `received` and sets `finished` when it has all of it.
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>News by {way}</title>
+<link rel="icon" href="data:,">
+<ol id="news"></ol>
+<script>
+const received = [];
+let finished = false;
+function show(text) {{
+  received.push(text);
+  const item = document.createElement("li");
+  item.textContent = JSON.parse(text).news;
+  document.getElementById("news").append(item);
+  return received.length === {count};
+}}
+{script}
+</script>
+</html>
+"""
+
+_SCRIPTS = {
+    "polling": """
+const timer = setInterval(async () => {
+  const answer = await fetch("/news/polling?after=" + received.length);
+  if (answer.status === 200 && show(await answer.text())) {
+    clearInterval(timer);
+    finished = true;
+  }
+}, 200);
+""",
+    "longpoll": """
+async function ask() {
+  const answer = await fetch("/news/longpoll?after=" + received.length);
+  if (show(await answer.text())) finished = true;
+  else ask();
+}
+ask();
+""",
+    "eventsource": """
+const source = new EventSource("/news/eventsource");
+source.onmessage = (event) => show(event.data);
+source.onerror = () => {
+  source.close();
+  finished = true;
+};
+""",
+    "websocket": """
+const socket = new WebSocket("ws://" + location.host + "/news/websocket");
+socket.onmessage = (event) => {
+  if (show(event.data)) socket.close(1000, "all read");
+};
+socket.onclose = () => { finished = true; };
+""",
+}
+
+
+class Newsroom:
+    """The news so far. The clock starts with the first reader."""
+
+    def __init__(self) -> None:
+        self.published = 0
+        self._news = asyncio.Condition()
+        self._clock: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Start the clock, unless it runs already."""
+        if self._clock is None:
+            self._clock = asyncio.create_task(self._publish())
+
+    async def wait_for(self, number: int) -> str:
+        """Return update `number` (the first is 1) as soon as it is out."""
+        async with self._news:
+            await self._news.wait_for(lambda: self.published >= number)
+        return NEWS[number - 1]
+
+    async def _publish(self) -> None:
+        while self.published < len(NEWS):
+            await asyncio.sleep(GAP)
+            async with self._news:
+                self.published += 1
+                self._news.notify_all()
+
+
+class _Page(tornado.web.RequestHandler):
+    def get(self, way: str) -> None:
+        self.set_header("Connection", "close")  # the news gets a connection of its own
+        self.write(_PAGE.format(way=way, count=len(NEWS), script=_SCRIPTS[way].strip()))
+
+
+class _News(tornado.web.RequestHandler):
+    def initialize(self, newsroom: Newsroom) -> None:
+        self.newsroom = newsroom
+
+    def prepare(self) -> None:
+        self.newsroom.open()
+        self.set_header("Cache-Control", "no-store")
+
+    def compute_etag(self) -> None:
+        """News that is not stored needs no validator."""
+
+    def answer(self, update: str) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.write(update)
+
+
+class _Polling(_News):
+    def get(self) -> None:
+        seen = int(self.get_query_argument("after"))
+        if seen < self.newsroom.published:
+            self.answer(NEWS[seen])
+        else:
+            self.set_status(204)
+
+
+class _LongPoll(_News):
+    async def get(self) -> None:
+        self.answer(await self.newsroom.wait_for(int(self.get_query_argument("after")) + 1))
+
+
+class _EventSource(_News):
+    async def get(self) -> None:
+        self.set_header("Content-Type", "text/event-stream")
+        await self.flush()
+        for number in range(1, len(NEWS) + 1):
+            self.write(f"data: {await self.newsroom.wait_for(number)}\n\n")
+            await self.flush()
+        # Here the content ends. An EventSource would ask again after a few seconds; this page does not let it.
+
+
+class _WebSocket(tornado.websocket.WebSocketHandler):
+    def initialize(self, newsroom: Newsroom) -> None:
+        self.newsroom = newsroom
+
+    async def open(self) -> None:  # type: ignore[override]
+        self.newsroom.open()
+        for number in range(1, len(NEWS) + 1):
+            await self.write_message(await self.newsroom.wait_for(number))
+
+    def on_message(self, message: str | bytes) -> None:
+        """The page only listens."""
+
+
+def listen(address: str, port: int) -> Callable[[], None]:
+    """Start the server in the running event loop; the function that comes back stops it."""
+    shared = {"newsroom": Newsroom()}
+    application = tornado.web.Application(
+        [
+            (r"/(polling|longpoll|eventsource|websocket)", _Page),
+            (r"/news/polling", _Polling, shared),
+            (r"/news/longpoll", _LongPoll, shared),
+            (r"/news/eventsource", _EventSource, shared),
+            (r"/news/websocket", _WebSocket, shared),
+        ],
+        log_function=lambda handler: None,
+    )
+    server = tornado.httpserver.HTTPServer(application)
+    server.listen(port, address)
+    return server.stop
