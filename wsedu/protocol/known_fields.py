@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the fields that a reader meets most say, a sentence each, with the section that defines them."""
+
+from __future__ import annotations
+
+# In lower case, as the case of a field name does not matter (RFC 9110, 5.1).
+KNOWN_FIELDS = {
+    "accept": ("the media types that the client would like", "RFC 9110, 12.5.1"),
+    "accept-encoding": ("the content codings that the client can undo", "RFC 9110, 12.5.3"),
+    "accept-language": ("the languages that the user would like", "RFC 9110, 12.5.4"),
+    "accept-ranges": ("whether the server sends parts on request", "RFC 9110, 14.3"),
+    "allow": ("the methods that this target knows", "RFC 9110, 10.2.1"),
+    "authorization": ("credentials of the user", "RFC 9110, 11.6.2"),
+    "cache-control": ("what caches may do with this message", "RFC 9111, 5.2"),
+    "connection": ("what holds for this one connection; a proxy takes it off", "RFC 9110, 7.6.1"),
+    "content-encoding": ("how the content is compressed", "RFC 9110, 8.4"),
+    "content-length": ("how many bytes of content follow the empty line", "RFC 9110, 8.6"),
+    "content-type": ("the media type of the content", "RFC 9110, 8.3"),
+    "cookie": ("what the server gave to this client before, sent back with every request", "RFC 6265, 5.4"),
+    "date": ("when the server made this response", "RFC 9110, 6.6.1"),
+    "etag": ("a name for this version of the content", "RFC 9110, 8.8.3"),
+    "expect": ("what the client waits for before it sends the content", "RFC 9110, 10.1.1"),
+    "expires": ("when the content becomes stale", "RFC 9111, 5.3"),
+    "host": ("which host is asked for, as one address may serve many", "RFC 9110, 7.2"),
+    "if-modified-since": ("answer in full only if it changed after this", "RFC 9110, 13.1.3"),
+    "if-none-match": ("answer in full only if the version is none of these", "RFC 9110, 13.1.2"),
+    "keep-alive": ("how long an idle connection stays open", "RFC 2068, 19.7.1.1"),
+    "last-event-id": ("the last event that the client saw before it lost the stream", "HTML, 9.2.4"),
+    "last-modified": ("when the content was changed last", "RFC 9110, 8.8.2"),
+    "location": ("where to go instead", "RFC 9110, 10.2.2"),
+    "origin": ("the web page that asks; a server can refuse those that it does not know", "RFC 6454, 7"),
+    "pragma": ("cache control for HTTP/1.0", "RFC 9111, 5.4"),
+    "referer": ("the page that led here", "RFC 9110, 10.1.3"),
+    "retry-after": ("how long to wait before asking again", "RFC 9110, 10.2.3"),
+    "sec-websocket-accept": ("the proof that the server read the key as WebSocket", "RFC 6455, 4.2.2"),
+    "sec-websocket-extensions": (
+        "extensions, offered by the client and chosen by the server",
+        "RFC 6455, 9.1",
+    ),
+    "sec-websocket-key": ("16 random bytes in Base64, which the server must answer to", "RFC 6455, 4.1"),
+    "sec-websocket-protocol": (
+        "subprotocols, offered by the client, one chosen by the server",
+        "RFC 6455, 1.9",
+    ),
+    "sec-websocket-version": ("the version of the WebSocket protocol; RFC 6455 is 13", "RFC 6455, 4.1"),
+    "server": ("the server's software", "RFC 9110, 10.2.4"),
+    "set-cookie": ("to be sent back by the client with every later request", "RFC 6265, 4.1"),
+    "transfer-encoding": ("how the content is framed on this connection", "RFC 9112, 6.1"),
+    "upgrade": ("the protocol to switch to on this connection", "RFC 9110, 7.8"),
+    "user-agent": ("the client's software", "RFC 9110, 10.1.5"),
+    "vary": ("the request fields that this response depends on", "RFC 9110, 12.5.5"),
+    "www-authenticate": ("how to authenticate", "RFC 9110, 11.6.1"),
+}
+
+STATUS_CLASSES = {
+    "1": "informational: the final response is still to come",
+    "2": "successful",
+    "3": "redirection: go elsewhere, or use what you have",
+    "4": "the client's error",
+    "5": "the server's error",
+}
+
+METHODS = {
+    "GET": "send me a representation of the target",
+    "HEAD": "as GET, without the content",
+    "POST": "do with this content what the target does with it",
+    "PUT": "replace the target with this content",
+    "DELETE": "remove the target",
+    "CONNECT": "open a tunnel to the target",
+    "OPTIONS": "what can the target do?",
+    "TRACE": "send back what you got",
+    "PATCH": "change the target as this content says",
+}
+
+
+def field_meaning(name: str) -> tuple[str, str]:
+    """What a field says, and where that is defined."""
+    return KNOWN_FIELDS.get(name.lower(), ("a field", "RFC 9110, 5.1"))
+
+
+def method_meaning(method: str) -> str:
+    """What a method asks for."""
+    return METHODS.get(method, "a method that RFC 9110 does not define")
+
+
+def status_meaning(status: str) -> str:
+    """What a status code of HTTP says, by its class and for some by itself."""
+    single = {
+        "100": "go on and send the content; the final response is still to come",
+        "101": "from the empty line on, this connection speaks the protocol named in Upgrade",
+        "204": "successful, and there is no content",
+        "304": "what you have is still good; there is no content",
+        "408": "the server waited long enough for a request",
+        "426": "the server wants another protocol; it is named in Upgrade",
+    }
+    return single.get(status) or STATUS_CLASSES.get(status[:1], "an invalid status code")
