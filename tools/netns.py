@@ -75,6 +75,9 @@ class Network:
             (far, (CLIENT, CLIENT_IPV6), self.client_command()),
         ):
             _run(*prefix, "ip", "link", "set", "lo", "up")
+            # No link-local address: it would appear a second or two later, and Chromium closes its idle
+            # connections when the machine's addresses change.
+            _run(*prefix, "ip", "link", "set", interface, "addrgenmode", "none")
             _run(*prefix, "ip", "link", "set", interface, "up")
             _run(*prefix, "ip", "address", "add", f"{addresses[0]}/24", "dev", interface)
             # nodad: the address is usable at once, as nobody else can be on this cable.

@@ -7,6 +7,7 @@
 Without a NAME all are recorded; a NAME is a file in data/ without its ending. Needs Linux, the programs ``ip``,
 ``unshare`` and ``nsenter``, and for some captures ``chromium`` or ``curl``. A recording in which a packet was
 dropped, a connection was reset or left open, or the news did not arrive whole is refused and not written.
+Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ def record(name: str, network: Network) -> None:
             await asyncio.to_thread(sniffer.wait_until_closed, 10)
         if sniffer.reset:
             raise RuntimeError(f"{name}: a connection was reset, not closed: record again")
+        if port == 80 and sniffer.connections != 2:
+            raise RuntimeError(f"{name}: {sniffer.connections} connections, not 2 (page, news): record again")
         write = write_pcapng if name.endswith(".pcapng") else write_pcap
         write(DATA / name, sniffer.packets)
         print(f"{name}: {len(sniffer.packets)} packets")

@@ -64,6 +64,11 @@ class Sniffer:
         if drops and kind is None:
             raise RuntimeError(f"the kernel dropped {drops} packets: record again")
 
+    @property
+    def connections(self) -> int:
+        """How many connections there were, counted by their two ends."""
+        return len(self._sides) // 2
+
     def wait_until_closed(self, timeout: float) -> None:
         """Return when every connection has ended: FIN from both sides, both acknowledged.
 

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Count what is in the captures with tshark, and keep the table in data/README.md true.
+
+    python tools/describe_captures.py            print the table
+    python tools/describe_captures.py --write    put it into data/README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+README = DATA / "README.md"
+MARKS = "<!-- measured by tools/describe_captures.py -->\n", "<!-- end of what was measured -->\n"
+
+_FIELDS = (
+    "frame.time_epoch", "tcp.stream", "http.request.method", "http.response.code",
+    "websocket.opcode", "http.user_agent", "http.server",
+)  # fmt: skip
+_OPCODES = {"0": "continuation", "1": "text", "2": "binary", "8": "close", "9": "ping", "10": "pong"}
+
+
+def captures() -> list[Path]:
+    """The captures in data/, by name."""
+    return sorted(path for path in DATA.iterdir() if path.suffix in (".pcap", ".pcapng"))
+
+
+def table(tshark: Callable[..., str]) -> str:
+    """The table for the README; `tshark` runs tshark with its arguments and returns its stdout."""
+    rows = [
+        "| file | bytes | recorded (UTC) | packets | connections | requests | responses | frames | client | server |",
+        "|---|--:|---|--:|--:|---|---|---|---|---|",
+    ]
+    rows += [_row(path, tshark) for path in captures()]
+    return "\n".join(rows) + "\n"
+
+
+def _row(path: Path, tshark: Callable[..., str]) -> str:
+    output = tshark(
+        "-n", "-r", path, "-T", "fields", "-E", "aggregator=|", *(part for name in _FIELDS for part in ("-e", name))
+    )
+    packets = [line.split("\t") for line in output.splitlines()]
+    columns: dict[str, list[str]] = {name: [] for name in _FIELDS}
+    for packet in packets:
+        for name, value in zip(_FIELDS, packet, strict=True):
+            columns[name] += [one for one in value.split("|") if one]
+    first = datetime.fromtimestamp(float(columns["frame.time_epoch"][0]), UTC)
+    cells = [
+        path.name,
+        f"{path.stat().st_size:,}",
+        f"{first:%Y-%m-%d %H:%M}",
+        len(packets),
+        len(set(columns["tcp.stream"])),
+        _counted(columns["http.request.method"]),
+        _counted(columns["http.response.code"]),
+        _counted([_OPCODES[opcode] for opcode in columns["websocket.opcode"]]),
+        _programs(columns["http.user_agent"]),
+        _programs(columns["http.server"]),
+    ]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def _counted(values: list[str]) -> str:
+    counts = Counter(values).most_common()
+    return ", ".join(f"{count} × {value}" for value, count in counts) or "none"
+
+
+def _programs(values: list[str]) -> str:
+    """The program that a User-Agent or Server field is about: of a browser's many names the one that is its own."""
+    names = dict.fromkeys(re.sub(r".*(HeadlessChrome/\d+).*", r"\1", value) for value in values)
+    return ", ".join(names) or "says no name"
+
+
+def _run_tshark(*args: str | Path) -> str:
+    return subprocess.run(["tshark", *map(str, args)], capture_output=True, text=True, check=True).stdout
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Count what is in the captures.")
+    parser.add_argument("--write", action="store_true", help="put the table into data/README.md")
+    text = table(_run_tshark)
+    if not parser.parse_args().write:
+        print(text, end="")
+        return
+    begin, end = MARKS
+    before, _, rest = README.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    README.write_text(before + begin + text + end + after, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
