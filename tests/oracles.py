@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Programs that others wrote and that the tests hold this project against.
 
+A test asks them so:
+
     from oracles import tshark
     text = tshark("-r", "data/websockets-session.pcap", "-T", "fields", "-e", "frame.len")
 """

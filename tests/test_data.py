@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The captures in data/ are what their README says: real, whole, correct to the checksum, and small.
 
-Packets are taken apart here by a few lines of `struct`, on purpose without wsedu: the captures are what wsedu is
-tested against.
+Packets are taken apart here by a few lines of `struct`, on purpose without wsedu: the captures are what wsedu
+is tested against.
 """
 
 from __future__ import annotations
@@ -76,11 +76,13 @@ def segment(packet: bytes) -> Segment:
     if packet[12:14] == b"\x08\x00":
         header = packet[14:34]
         assert header[0] == 0x45 and header[9] == 6
-        source, destination, tcp = header[12:16], header[16:20], packet[34 : 14 + int.from_bytes(header[2:4], "big")]
+        source, destination = header[12:16], header[16:20]
+        tcp = packet[34 : 14 + int.from_bytes(header[2:4], "big")]
     else:
         assert packet[12:14] == b"\x86\xdd" and packet[20] == 6
         header = b""  # an IPv6 header has no checksum
-        source, destination, tcp = packet[22:38], packet[38:54], packet[54 : 54 + int.from_bytes(packet[18:20], "big")]
+        source, destination = packet[22:38], packet[38:54]
+        tcp = packet[54 : 54 + int.from_bytes(packet[18:20], "big")]
     pseudo_header = source + destination + struct.pack("!II", len(tcp), 6)
     return Segment(source, destination, tcp, pseudo_header, header)
 
@@ -88,7 +90,7 @@ def segment(packet: bytes) -> Segment:
 def ones_complement_sum(data: bytes) -> int:
     """RFC 1071. Over data that holds its own right checksum the sum is 0xFFFF."""
     data += bytes(len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total

@@ -3,7 +3,7 @@
 
     python tools/browse.py http://192.0.2.1/polling
 
-Prints what the page received as a JSON list. The browser gets a profile of its own that is deleted afterwards.
+Prints what the page received as a JSON list. The browser has a profile of its own that is deleted afterwards.
 """
 
 from __future__ import annotations

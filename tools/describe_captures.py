@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Count what is in the captures with tshark, and keep the table in data/README.md true.
 
-    python tools/describe_captures.py            print the table
-    python tools/describe_captures.py --write    put it into data/README.md
+python tools/describe_captures.py            print the table
+python tools/describe_captures.py --write    put it into data/README.md
 """
 
 from __future__ import annotations
@@ -33,37 +33,34 @@ def captures() -> list[Path]:
 
 def table(tshark: Callable[..., str]) -> str:
     """The table for the README; `tshark` runs tshark with its arguments and returns its stdout."""
-    rows = [
-        "| file | bytes | recorded (UTC) | packets | connections | requests | responses | frames | client | server |",
-        "|---|--:|---|--:|--:|---|---|---|---|---|",
-    ]
-    rows += [_row(path, tshark) for path in captures()]
-    return "\n".join(rows) + "\n"
+    head = ("file", "bytes", "recorded (UTC)", "packets", "connections", "requests", "responses", "frames",
+            "client", "server")  # fmt: skip
+    rule = ("---", "--:", "---", "--:", "--:", "---", "---", "---", "---", "---")
+    rows = [head, rule, *(_row(path, tshark) for path in captures())]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _row(path: Path, tshark: Callable[..., str]) -> str:
-    output = tshark(
-        "-n", "-r", path, "-T", "fields", "-E", "aggregator=|", *(part for name in _FIELDS for part in ("-e", name))
-    )
+def _row(path: Path, tshark: Callable[..., str]) -> tuple[str, ...]:
+    options = [part for name in _FIELDS for part in ("-e", name)]
+    output = tshark("-n", "-r", path, "-T", "fields", "-E", "aggregator=|", *options)
     packets = [line.split("\t") for line in output.splitlines()]
     columns: dict[str, list[str]] = {name: [] for name in _FIELDS}
     for packet in packets:
         for name, value in zip(_FIELDS, packet, strict=True):
             columns[name] += [one for one in value.split("|") if one]
     first = datetime.fromtimestamp(float(columns["frame.time_epoch"][0]), UTC)
-    cells = [
+    return (
         path.name,
         f"{path.stat().st_size:,}",
         f"{first:%Y-%m-%d %H:%M}",
-        len(packets),
-        len(set(columns["tcp.stream"])),
+        str(len(packets)),
+        str(len(set(columns["tcp.stream"]))),
         _counted(columns["http.request.method"]),
         _counted(columns["http.response.code"]),
         _counted([_OPCODES[opcode] for opcode in columns["websocket.opcode"]]),
         _programs(columns["http.user_agent"]),
         _programs(columns["http.server"]),
-    ]
-    return "| " + " | ".join(map(str, cells)) + " |"
+    )
 
 
 def _counted(values: list[str]) -> str:
@@ -72,7 +69,7 @@ def _counted(values: list[str]) -> str:
 
 
 def _programs(values: list[str]) -> str:
-    """The program that a User-Agent or Server field is about: of a browser's many names the one that is its own."""
+    """The programs that User-Agent or Server fields name: of a browser's many names only its own."""
     names = dict.fromkeys(re.sub(r".*(HeadlessChrome/\d+).*", r"\1", value) for value in values)
     return ", ".join(names) or "says no name"
 

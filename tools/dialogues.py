@@ -12,15 +12,18 @@ import asyncio
 import http
 import logging
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 
 from netns import SERVER, SERVER_IPV6
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
+from websockets.typing import Origin
 
 PORT = 8765
+_URL = f"ws://{SERVER}:{PORT}/echo"
+_ORIGIN = Origin(f"http://{SERVER}")
 _COMMAND = "please: "  # a text that begins so is not echoed but obeyed
 
 
@@ -62,8 +65,8 @@ async def _exchange(connection: ClientConnection, *messages: str | bytes) -> Non
 
 
 async def _session() -> None:
-    """Text, binary, fragments, control frames, 7 and 16 bit lengths, and a closing handshake by the client."""
-    async with connect(f"ws://{SERVER}:{PORT}/echo", compression=None, ping_interval=None) as connection:
+    """Text, binary, fragments, control frames, lengths of 7 and 16 bits; the client closes."""
+    async with connect(_URL, compression=None, ping_interval=None) as connection:
         await _exchange(connection, "Hello", "naïve café, 5 µm ✓ 🍵", bytes(range(16)), "", b"")
         await _exchange(connection, "7" * 125, "16" * 63, b"\x00\xff" * 500)
         await (await connection.ping(b"are you there?"))
@@ -76,13 +79,13 @@ async def _session() -> None:
 
 async def _large() -> None:
     """One message of 65,536 bytes, the shortest that needs a 64 bit length."""
-    async with connect(f"ws://{SERVER}:{PORT}/echo", compression=None, ping_interval=None) as connection:
+    async with connect(_URL, compression=None, ping_interval=None) as connection:
         await _exchange(connection, _COMMAND + "64 KiB")
 
 
 async def _deflate() -> None:
     """permessage-deflate with context takeover: what was said before costs next to nothing."""
-    async with connect(f"ws://{SERVER}:{PORT}/echo", ping_interval=None) as connection:
+    async with connect(_URL, ping_interval=None) as connection:
         news = '{"id":%d,"news":"tea ready","price":"4.20","place":"the corner"}'
         await _exchange(connection, "Hello", "Hello", *(news % number for number in (1, 2, 3)), "")
         await _exchange(connection, b"\x00" * 1000, bytes(range(256)))
@@ -92,7 +95,8 @@ async def _deflate() -> None:
 
 async def _ipv6() -> None:
     """A short exchange that the server ends."""
-    async with connect(f"ws://[{SERVER_IPV6}]:{PORT}/echo", compression=None, ping_interval=None) as connection:
+    url = f"ws://[{SERVER_IPV6}]:{PORT}/echo"
+    async with connect(url, compression=None, ping_interval=None) as connection:
         await _exchange(connection, "Hello over IPv6", b"\x06" * 6)
         await connection.send(_COMMAND + "go away")
         await connection.wait_closed()
@@ -109,14 +113,19 @@ def choosy_server() -> AbstractAsyncContextManager[Server]:
     logger = logging.getLogger("choosy_server")
     logger.disabled = True  # refusals are what this server is for, they need no traceback
     return serve(
-        _answer, SERVER, PORT, compression=None, origins=[f"http://{SERVER}"], process_request=only_the_news,
+        _answer,
+        SERVER,
+        PORT,
+        compression=None,
+        origins=[_ORIGIN],
+        process_request=only_the_news,
         logger=logger,
-    )  # fmt: skip
+    )
 
 
 _FIELDS = {
     "Host": f"{SERVER}:{PORT}",
-    "Origin": f"http://{SERVER}",
+    "Origin": _ORIGIN,
     "Upgrade": "websocket",
     "Connection": "Upgrade",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
@@ -148,7 +157,7 @@ async def _refused() -> None:
         await reader.read()
         writer.close()
         await writer.wait_closed()
-    async with connect(f"ws://{SERVER}:{PORT}/news", origin=_FIELDS["Origin"], compression=None):  # type: ignore[arg-type]
+    async with connect(f"ws://{SERVER}:{PORT}/news", origin=_ORIGIN, compression=None):
         pass
 
 
@@ -165,7 +174,7 @@ async def _pipelined() -> None:
     await writer.wait_closed()
 
 
-CLIENTS: dict[str, Callable[[], Awaitable[None]]] = {
+CLIENTS: dict[str, Callable[[], Coroutine[None, None, None]]] = {
     "session": _session,
     "large": _large,
     "deflate": _deflate,
@@ -175,4 +184,4 @@ CLIENTS: dict[str, Callable[[], Awaitable[None]]] = {
 }
 
 if __name__ == "__main__":
-    asyncio.run(CLIENTS[sys.argv[1]]())  # type: ignore[arg-type]
+    asyncio.run(CLIENTS[sys.argv[1]]())

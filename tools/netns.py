@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A small real network on one machine: two hosts, one cable (Linux only).
 
-The hosts are network namespaces and the cable is a veth pair, so that what is recorded on it is what a network
-carries: packets of at most 1,514 bytes, each of them once, every checksum filled in. On the loopback interface
-none of the three is true. Root can do this, and so can anybody inside ``unshare -Urn``.
+The hosts are network namespaces and the cable is a veth pair, so that what is recorded on it is what a
+network carries: packets of at most 1,514 bytes, each of them once, every checksum filled in. On the loopback
+interface none of the three is true. Root can do this, and so can anybody inside ``unshare -Urn``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Network:
     def __enter__(self) -> Network:
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.unshare(_CLONE_NEWNET) != 0:
-            raise PermissionError(ctypes.get_errno(), "no new network namespace: be root, or use unshare -Urn")
+            raise PermissionError("no new network namespace: be root, or run this under unshare -Urn")
         # A process that does nothing keeps the client's namespace alive until its standard input closes.
         self._keeper = subprocess.Popen(
             ["unshare", "--net", "sh", "-c", "echo ready; read line"],

@@ -2,7 +2,7 @@
 """One web server that brings the same news in four ways, and one page for each of them.
 
 A page is loaded on a connection of its own; the news then comes on another. News breaks every `GAP` seconds
-from the moment at which the page first asks, so that with polling some questions find an answer and some do not.
+from the moment at which the page first asks: a page that polls finds an answer now and then, but not always.
 """
 
 from __future__ import annotations
@@ -153,14 +153,14 @@ class _EventSource(_News):
         for number in range(1, len(NEWS) + 1):
             self.write(f"data: {await self.newsroom.wait_for(number)}\n\n")
             await self.flush()
-        # Here the content ends. An EventSource would ask again after a few seconds; this page does not let it.
+        # Here the content ends. An EventSource asks again after a few seconds, if its page lets it.
 
 
 class _WebSocket(tornado.websocket.WebSocketHandler):
     def initialize(self, newsroom: Newsroom) -> None:
         self.newsroom = newsroom
 
-    async def open(self) -> None:  # type: ignore[override]
+    async def open(self) -> None:
         self.newsroom.open()
         for number in range(1, len(NEWS) + 1):
             await self.write_message(await self.newsroom.wait_for(number))

@@ -4,10 +4,10 @@
     sudo python tools/record_captures.py [NAME...]              as root, or
     unshare -Urn python tools/record_captures.py [NAME...]      as anybody, where that is allowed
 
-Without a NAME all are recorded; a NAME is a file in data/ without its ending. Needs Linux, the programs ``ip``,
-``unshare`` and ``nsenter``, and for some captures ``chromium`` or ``curl``. A recording in which a packet was
-dropped, a connection was reset or left open, or the news did not arrive whole is refused and not written.
-Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
+Without a NAME all are recorded; a NAME is a file in data/ without its ending. Needs Linux, the programs
+``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium`` or ``curl``. A recording in which a
+packet was dropped, a connection was reset or left open, or the news did not arrive whole is refused and not
+written. Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
@@ -118,9 +119,12 @@ def main() -> None:
     names = {Path(name).stem: name for name in RECORDINGS}
     parser.add_argument("name", nargs="*", choices=[*names, []], help="which (all, if none is named)")
     chosen = parser.parse_args().name or list(names)
-    with Network() as network:
-        for stem in chosen:
-            record(names[stem], network)
+    try:
+        with Network() as network:
+            for stem in chosen:
+                record(names[stem], network)
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        sys.exit(f"record_captures: {error}")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,8 @@ class Sniffer:
         return start if self.port in struct.unpack_from("!HH", packet, start) else None
 
     def _follow(self, packet: bytes, start: int) -> None:
-        source, destination, sequence, acknowledged, offset, flags = struct.unpack_from("!2s2sIIBB", packet, start)
+        source, destination = packet[start : start + 2], packet[start + 2 : start + 4]
+        sequence, acknowledged, offset, flags = struct.unpack_from("!IIBB", packet, start + 4)
         side = self._sides.setdefault((source, destination), _Side())
         if flags & _RST:
             self.reset = True
