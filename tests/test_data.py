@@ -171,14 +171,19 @@ def test_only_documentation_addresses(name: str) -> None:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_connections_are_complete(name: str) -> None:
     flags: dict[tuple[bytes, bytes], list[int]] = defaultdict(list)
+    after_fin: dict[tuple[bytes, bytes], int] = {}
+    acknowledged: dict[tuple[bytes, bytes], int] = {}
     for packet in read_packets((DATA / name).read_bytes()):
         part = segment(packet.data)
-        flags[part.ends].append(part.tcp[13])
+        sequence, acknowledged[part.ends], flag = struct.unpack_from("!IIxB", part.tcp, 4)
+        flags[part.ends].append(flag)
+        if flag & FIN:
+            after_fin[part.ends] = (sequence + len(part.payload) + 1) % 2**32
     for (here, there), seen in flags.items():
-        assert (there, here) in flags
         assert seen[0] & SYN and not any(flag & SYN for flag in seen[1:])
         assert sum(bool(flag & FIN) for flag in seen) == 1
         assert not any(flag & RST for flag in seen)
+        assert acknowledged[there, here] == after_fin[here, there]
     streams(name)  # and no segment is missing between
 
 
