@@ -70,9 +70,9 @@ def check_response_head(data: bytes | bytearray) -> None:
 class Walk:
     """A place in bytes, and the steps from it that the grammar allows."""
 
-    def __init__(self, data: bytes | bytearray, *, status_code: int | None, at: int = 0) -> None:
+    def __init__(self, data: bytes | bytearray, *, status_code: int | None) -> None:
         self.data = data
-        self.at = at
+        self.at = 0
         self.status_code = status_code
 
     def refuse(self, message: str, field: str, section: str) -> NoReturn:
@@ -86,6 +86,10 @@ class Walk:
         if self.at >= len(self.data):
             raise NeedMoreData
         return self.data[self.at]
+
+    def taken(self) -> bytes:
+        """All bytes before this place."""
+        return bytes(self.data[: self.at])
 
     def one(self, allowed: bytes, field: str, section: str, expected: str) -> None:
         """Take one byte that is in ``allowed``."""
