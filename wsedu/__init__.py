@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""See what a WebSocket is: the bytes of HTTP and WebSocket, recorded, taken apart and shown.
+
+This is the front door. Its names are loaded when they are first used, so that ``import wsedu`` costs next to nothing
+and brings neither Scapy nor ipywidgets with it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .protocol import handshake as handshake
+    from .protocol.errors import NeedMoreData as NeedMoreData
+    from .protocol.errors import ProtocolError as ProtocolError
+    from .protocol.frames import Frame as Frame
+    from .protocol.handshake import accept_key as accept_key
+    from .protocol.http1 import Request as Request
+    from .protocol.http1 import Response as Response
+    from .protocol.messages import MessageAssembler as MessageAssembler
+    from .protocol.opcodes import Opcode as Opcode
+    from .protocol.status import StatusCode as StatusCode
+    from .show.bytemap import byte_map as byte_map
+    from .show.compare import compare as compare
+    from .show.ladder import ladder as ladder
+
+__version__ = "0.1.0"
+
+# name -> module that has it; a name that is a module itself is its own
+_WHERE = {
+    "Frame": ".protocol.frames",
+    "MessageAssembler": ".protocol.messages",
+    "NeedMoreData": ".protocol.errors",
+    "Opcode": ".protocol.opcodes",
+    "ProtocolError": ".protocol.errors",
+    "Request": ".protocol.http1",
+    "Response": ".protocol.http1",
+    "StatusCode": ".protocol.status",
+    "accept_key": ".protocol.handshake",
+    "byte_map": ".show.bytemap",
+    "compare": ".show.compare",
+    "handshake": ".protocol.handshake",
+    "ladder": ".show.ladder",
+    "messages": ".wire.capture",
+    "read": ".wire.capture",
+    "record": ".wire.relay",
+}
+
+__all__ = sorted(_WHERE)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'wsedu' has no attribute {name!r}")
+    module = import_module(_WHERE[name], __name__)
+    value = module if _WHERE[name].endswith(f".{name}") and not hasattr(module, name) else getattr(module, name)
+    globals()[name] = value  # so that the next look-up does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})
