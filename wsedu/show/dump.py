@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The hex dump: sixteen bytes a row in groups of eight, their offset before and their text after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ..protocol.spans import Kind
+from .html import MUTED, SCROLL, Markup, clip, join, tag
+from .kinds import LOOKS
+from .parts import Part, View
+
+ROW = 16
+FOLD_AT = 12
+"""A part of more rows than this is folded, if it is what a message carries; heads are shown whole."""
+KEEP = 4
+"""Rows of a folded part that stay at its beginning; one more stays at its end."""
+MOST_ROWS = 400
+"""Rows of any dump, whatever it holds."""
+
+BOX = (
+    "white-space:pre;line-height:1.75;margin:0;padding:8px 12px;border:1px solid rgba(128,128,128,.4);"
+    f"border-radius:4px;background:transparent;{SCROLL}"
+)
+
+NEWS = (Kind.CONTENT, Kind.PAYLOAD, None)
+
+
+def printable(data: bytes) -> str:
+    """Bytes as text: ASCII that prints, and a middle dot for every other byte."""
+    return "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in data)
+
+
+def folds(view: View, fold: bool) -> list[tuple[int, int]]:
+    """The stretches of bytes that are left out, as pairs of offsets; both at the beginning of a row.
+
+    Args:
+        view: what is shown.
+        fold: ``False`` leaves out nothing.
+    """
+    if not fold:
+        return []
+    gaps = []
+    for run in view.runs():
+        if run.kind in NEWS and run.size > FOLD_AT * ROW:
+            start = -(-run.start // ROW) * ROW + KEEP * ROW
+            gaps.append((start, (run.end - 1) // ROW * ROW))
+    size = len(view.data)
+    if size - sum(end - start for start, end in gaps) > MOST_ROWS * ROW:
+        gaps = [(MOST_ROWS * ROW // 2, (size - 1) // ROW * ROW)]
+    return gaps
+
+
+def rows(view: View, parts: Sequence[Part], fold: bool) -> Iterator[tuple[int, list[tuple[int, int, Part]]]]:
+    """The rows of a dump: the offset, and what of which part is in the row.
+
+    A row that stands for bytes left out has no pieces; they go on to the offset of the next row.
+    """
+    gaps = iter(folds(view, fold))
+    gap = next(gaps, None)
+    at, index = 0, 0
+    while at < len(view.data):
+        if gap and at == gap[0]:
+            yield at, []
+            at, gap = gap[1], next(gaps, None)
+        end = min(at + ROW, len(view.data))
+        while parts[index].end <= at:
+            index += 1
+        pieces, here = [], index
+        while here < len(parts) and parts[here].start < end:
+            pieces.append((max(at, parts[here].start), min(end, parts[here].end), parts[here]))
+            here += 1
+        yield at, pieces
+        at = end
+
+
+def dump_html(view: View, *, by_kind: bool = False, fold: bool = True) -> Markup:
+    """The dump with each part in the look of its kind, and a gap between one part and the next.
+
+    Args:
+        view: what is shown.
+        by_kind: neighbours of one kind look like one, as where only the kinds matter.
+        fold: leave out the middle of what is long.
+    """
+    parts = view.runs() if by_kind else view.parts
+    digits = len(str(len(view.data)))
+    lines: list[str] = []
+    shown = list(rows(view, parts, fold))
+    for (at, pieces), (after, _) in zip(shown, [*shown[1:], (len(view.data), [])], strict=True):
+        if not pieces:
+            lines.append(tag("span", f"{' ' * digits}  … {after - at:,} more bytes …", style=MUTED))
+            continue
+        offset = tag("span", f"{at:>{digits}}", style=MUTED)
+        lines.append(
+            join(offset, "  ", _hex_html(view.data, at, pieces), "  ", _text_html(view.data, pieces))
+        )
+    return tag("pre", *_lines(lines), style=BOX, tabindex=0)
+
+
+def _lines(lines: list[str]) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        yield Markup("\n") if number else ""
+        yield line
+
+
+def _hex_html(data: bytes, row: int, pieces: list[tuple[int, int, Part]]) -> Markup:
+    written: list[str] = []
+    for start, end, part in pieces:
+        # What separates two parts lies outside their looks, and so shows where one ends.
+        lead = _space_before(row, start)
+        text = "".join(
+            (_space_before(row, at) if at > start else "") + f"{data[at]:02x}" for at in range(start, end)
+        )
+        title = f"{part.name}, {place(part)}"
+        written += [lead, tag("span", text, style=LOOKS[part.kind].style, title=clip(title, 80))]
+    used = 3 * (pieces[-1][1] - row) - 1 + (pieces[-1][1] - row > ROW // 2)
+    return join(*written, " " * (3 * ROW - used))
+
+
+def _space_before(row: int, at: int) -> str:
+    return "" if at == row else "  " if at == row + ROW // 2 else " "
+
+
+def _text_html(data: bytes, pieces: list[tuple[int, int, Part]]) -> Markup:
+    written: list[str] = []
+    run: tuple[int, int, Kind | None] | None = None
+    for start, end, part in pieces:
+        if run and run[2] == part.kind:
+            run = (run[0], end, part.kind)
+            continue
+        if run:
+            written.append(_text_run(data, run))
+        run = (start, end, part.kind)
+    if run:
+        written.append(_text_run(data, run))
+    return join(*written)
+
+
+def _text_run(data: bytes, run: tuple[int, int, Kind | None]) -> Markup:
+    start, end, kind = run
+    return tag("span", printable(data[start:end]), style=LOOKS[kind].style)
+
+
+def place(part: Part) -> str:
+    """Where a part is: ``"byte 1"`` or ``"bytes 2 to 5"``."""
+    return f"byte {part.start:,}" if part.size == 1 else f"bytes {part.start:,} to {part.end - 1:,}"
+
+
+def dump_text(view: View, *, fold: bool = True) -> list[str]:
+    """The dump as lines of text, a new row for each change of kind, with its label before it."""
+    digits = len(str(len(view.data)))
+    lines = []
+    for run in view.runs():
+        label = LOOKS[run.kind].label
+        for start, end in _stretches(run, fold):
+            if end < 0:
+                lines.append(f"  {'':13}  {'':{digits}}  … {-end - start:,} more bytes …")
+                continue
+            row = view.data[start:end]
+            left, right = row[: ROW // 2].hex(" "), row[ROW // 2 :].hex(" ")
+            lines.append(f"  {label:13}  {start:>{digits}}  {left:23}  {right:23}  {printable(row)}")
+            label = ""
+    return [line.rstrip() for line in lines]
+
+
+def _stretches(run: Part, fold: bool) -> Iterator[tuple[int, int]]:
+    """The rows of a run of one kind; what is left out has the negative of its end."""
+    limit = FOLD_AT if run.kind in NEWS else MOST_ROWS
+    starts = range(run.start, run.end, ROW)
+    folded = fold and len(starts) > limit
+    keep = min(KEEP, limit) if run.kind in NEWS else limit // 2
+    for number, start in enumerate(starts):
+        if not folded or number < keep or number == len(starts) - 1:
+            yield start, min(start + ROW, run.end)
+        elif number == keep:
+            yield start, -starts[-1]

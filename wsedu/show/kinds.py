@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one visual language: what each of the six kinds of byte looks like, wherever it is shown.
+
+A kind has a tint, a line under it with a pattern of its own, a label, and a letter for bars made of text: never colour
+alone. The tints are translucent, so that they lie on a light page as well as on a dark one; they were chosen so that
+any two can be told apart by readers with protanopia, deuteranopia and tritanopia too (a test measures all of this).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..protocol.spans import Kind
+from .html import Markup, tag
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a kind of byte looks.
+
+    Attributes:
+        label: its name beside bytes and in legends.
+        letter: stands for it in a bar made of text.
+        tint: red, green, blue (0 to 255) and opacity (0 to 1) of what lies behind the bytes.
+        line: the colour of the line under the bytes, as ``#rrggbb``.
+        pattern: the line's width and style.
+    """
+
+    label: str
+    letter: str
+    tint: tuple[int, int, int, float]
+    line: str
+    pattern: str
+
+    @property
+    def style(self) -> str:
+        """The look as the value of a ``style`` attribute."""
+        red, green, blue, opacity = self.tint
+        return f"background:rgba({red},{green},{blue},{opacity});border-bottom:{self.pattern} {self.line}"
+
+
+LOOKS: dict[Kind | None, Look] = {
+    Kind.HTTP_HEAD: Look("http head", "H", (42, 111, 219, 0.45), "#2a78d6", "2px solid"),
+    Kind.CONTENT: Look("content", "C", (255, 212, 0, 0.4), "#a07d00", "2px dashed"),
+    Kind.FRAME_HEADER: Look("frame header", "F", (232, 89, 12, 0.44), "#d9590a", "3px double"),
+    Kind.MASKING_KEY: Look("masking key", "M", (181, 54, 143, 0.5), "#c04a9c", "2px dotted"),
+    Kind.PAYLOAD: Look("payload", "P", (47, 191, 113, 0.42), "#0f965f", "3px solid"),
+    Kind.TCP_IP: Look("tcp/ip", "T", (96, 96, 96, 0.42), "#808080", "1px solid"),
+    None: Look("not explained", "?", (128, 128, 128, 0.12), "#808080", "1px dotted"),
+}
+"""The looks, in the order of legends; ``None`` is for bytes that no span names."""
+
+
+def order(kinds: Iterable[Kind | None]) -> list[Kind | None]:
+    """Each of these kinds once, in the order in which legends name them."""
+    present = set(kinds)
+    return [kind for kind in LOOKS if kind in present]
+
+
+def chip(kind: Kind | None, text: str | None = None) -> Markup:
+    """HTML of a label in the look of its kind; ``text`` (not yet escaped) in place of the kind's own label."""
+    look = LOOKS[kind]
+    return tag(
+        "span",
+        look.label if text is None else text,
+        style=f"{look.style};padding:0 5px;border-radius:3px;white-space:nowrap",
+    )

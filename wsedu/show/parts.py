@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every picture of bytes is drawn from: the bytes, cut into parts that a reader would name.
+
+A view holds data only, no HTML and no text, so that a widget can be drawn from the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from ..protocol.opcodes import opcode_name
+from ..protocol.spans import Kind, Span
+from .html import clip, visible
+
+DELIMITERS = {"SP", "colon", "CRLF", "whitespace"}
+"""Spans that only end the part before them, and get no part of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Neighbouring bytes that say one thing: a field with its name, a byte of eight flags, a payload.
+
+    Attributes:
+        start, end: offsets of the first byte, and after the last.
+        kind: which of the six kinds of byte they are; ``None`` if no span names them.
+        name: the RFC's term, or a field's own name.
+        value: as the span has it; ``None`` for a byte of flags.
+        meaning, section: as the span has them.
+        bits: the spans within one byte; else empty.
+    """
+
+    start: int
+    end: int
+    kind: Kind | None
+    name: str
+    value: object = None
+    meaning: str = ""
+    section: str = ""
+    bits: tuple[Span, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many bytes."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Bytes with a name, and the parts that cover every one of them, in order."""
+
+    name: str
+    data: bytes
+    parts: tuple[Part, ...]
+
+    def sizes(self) -> dict[Kind | None, int]:
+        """How many bytes of each kind."""
+        sizes: dict[Kind | None, int] = {}
+        for part in self.parts:
+            sizes[part.kind] = sizes.get(part.kind, 0) + part.size
+        return sizes
+
+    def runs(self) -> list[Part]:
+        """The parts, with neighbours of one kind made one."""
+        runs = []
+        for kind, group in groupby(self.parts, key=lambda part: part.kind):
+            same = list(group)
+            runs.append(Part(same[0].start, same[-1].end, kind, kind or "bytes"))
+        return runs
+
+
+def view(x: object, spans: Iterable[Span] | None = None) -> View:
+    """What is to be drawn, whatever has the shape of bytes with a meaning.
+
+    Args:
+        x: a message of a capture (``.raw`` and ``.spans()``); a frame, request or response (``.serialize()`` and
+            ``.spans()``); bytes; or several of these in a list, which are drawn one after the other.
+        spans: what the bytes mean, where ``x`` is bytes.
+
+    Raises:
+        TypeError: ``x`` is none of these.
+        ValueError: spans overlap, or lie outside the bytes.
+    """
+    if isinstance(x, (bytes, bytearray, memoryview)):
+        data = bytes(x)
+        return View("bytes", data, tuple(_parts(len(data), spans or ())))
+    if isinstance(x, (list, tuple)) and x:
+        return _several([view(one) for one in x])
+    raw = getattr(x, "raw", None)
+    if raw is None and hasattr(x, "serialize"):
+        raw = x.serialize()
+    own_spans = getattr(x, "spans", None)
+    if raw is None or not callable(own_spans):
+        raise TypeError(
+            "byte_map and compare draw bytes, a frame, a request, a response, a message of a capture, "
+            f"or a list of these, not {type(x).__name__}"
+        )
+    return View(name_of(x), bytes(raw), tuple(_parts(len(raw), own_spans())))
+
+
+def name_of(x: object) -> str:
+    """What to call a message, frame or head: ``"Text frame"``, ``"response"``."""
+    frame = getattr(x, "frame", None) or x
+    opcode = getattr(frame, "opcode", None)
+    if isinstance(opcode, int):
+        return f"{opcode_name(opcode)} frame"
+    for attribute, name in (("method", "request"), ("status", "response")):
+        if hasattr(x, attribute):
+            return name
+    return visible(str(getattr(x, "kind", "bytes")))
+
+
+def _several(views: Sequence[View]) -> View:
+    parts: list[Part] = []
+    at = 0
+    for one in views:
+        parts += (_moved(part, at) for part in one.parts)
+        at += len(one.data)
+    return View(" + ".join(one.name for one in views), b"".join(one.data for one in views), tuple(parts))
+
+
+def _moved(part: Part, by: int) -> Part:
+    bits = tuple(span.shift(by) for span in part.bits)
+    return Part(
+        part.start + by, part.end + by, part.kind, part.name, part.value, part.meaning, part.section, bits
+    )
+
+
+def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
+    """Parts that cover ``size`` bytes: spans put together where a reader would read them as one."""
+    at = 0
+    for group in _groups(sorted(spans, key=lambda span: (span.start, span.bits or (0, 8)))):
+        start, end = group[0].start, group[-1].end
+        if start < at or end > size:
+            raise ValueError(
+                f"span {group[0].name!r} covers bytes {start} to {end} of {size}, and {at} are taken"
+            )
+        if start > at:
+            yield Part(at, start, None, "bytes")
+        if end > start:
+            yield _part(group, start, end)
+        at = max(at, end)
+    if at < size:
+        yield Part(at, size, None, "bytes")
+
+
+def _part(group: list[Span], start: int, end: int) -> Part:
+    first = group[0]
+    if first.bits:
+        return Part(start, end, first.kind, ", ".join(span.name for span in group), bits=tuple(group))
+    if first.name == "field name":
+        value = next((span.value for span in group if span.name == "field value"), "")
+        return Part(start, end, first.kind, str(first.value), value, first.meaning, first.section)
+    return Part(start, end, first.kind, first.name, first.value, first.meaning, first.section)
+
+
+def _groups(spans: Iterable[Span]) -> Iterator[list[Span]]:
+    """Spans that make one part: the flags of a byte, the pieces of a field line, a word and what ends it."""
+    group: list[Span] = []
+    for span in spans:
+        if group and _goes_on(group, span):
+            group.append(span)
+        else:
+            if group:
+                yield group
+            group = [span]
+    if group:
+        yield group
+
+
+def _goes_on(group: list[Span], span: Span) -> bool:
+    first, last = group[0], group[-1]
+    if span.bits or first.bits:
+        return bool(span.bits and first.bits) and span.start == first.start
+    if span.kind != first.kind or span.start != last.end:
+        return False
+    return span.name in DELIMITERS or (span.name == "field value" and first.name == "field name")
+
+
+def show_value(value: object, width: int, kind: Kind | None = None) -> str:
+    """A span's value as one line of at most ``width`` columns: numbers, text, or bytes in hex if they are no text."""
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        # A status code is a number of four digits, and no count.
+        return f"{value:,}" if abs(value) >= 10_000 else str(int(value))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        head = bytes(value[: width + 1])
+        text = head.decode("latin-1")
+        if kind == Kind.MASKING_KEY or not (text.isascii() and text.isprintable()):
+            return clip(head.hex(" "), width)
+        return clip(visible(text), width)
+    return clip(visible(str(value)[: width + 1]), width)
+
+
+def hex_or_size(data: bytes, limit: int) -> str:
+    """Up to ``limit`` bytes in hex; of more only how many they are."""
+    return data.hex(" ") if len(data) <= limit else f"{len(data):,} bytes"
+
+
+def bit_mask(span: Span, byte: int, empty: str = "·") -> str:
+    """A byte's bits with those of ``span`` shown, in two groups of four: ``"···· 0001"``."""
+    assert span.bits is not None
+    first, stop = span.bits
+    bits = "".join(bit if first <= i < stop else empty for i, bit in enumerate(f"{byte:08b}"))
+    return f"{bits[:4]} {bits[4:]}"
