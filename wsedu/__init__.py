@@ -54,7 +54,9 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'wsedu' has no attribute {name!r}")
     module = import_module(_WHERE[name], __name__)
-    value = module if _WHERE[name].endswith(f".{name}") and not hasattr(module, name) else getattr(module, name)
+    value = (
+        module if _WHERE[name].endswith(f".{name}") and not hasattr(module, name) else getattr(module, name)
+    )
     globals()[name] = value  # so that the next look-up does not come here
     return value
 
