@@ -19,8 +19,8 @@ MOST_ROWS = 400
 """Rows of any dump, whatever it holds."""
 
 BOX = (
-    "white-space:pre;line-height:1.75;margin:0;padding:8px 12px;border:1px solid rgba(128,128,128,.4);"
-    f"border-radius:4px;background:transparent;{SCROLL}"
+    "white-space:pre;display:inline-block;line-height:1.75;margin:0;padding:8px 12px;border:1px solid rgba(128,128,128,.4);"
+    f"border-radius:4px;box-sizing:border-box;background:transparent;{SCROLL}"
 )
 
 NEWS = (Kind.CONTENT, Kind.PAYLOAD, None)
@@ -31,18 +31,19 @@ def printable(data: bytes) -> str:
     return "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in data)
 
 
-def folds(view: View, fold: bool) -> list[tuple[int, int]]:
+def folds(view: View, fold: bool, whole_heads: bool) -> list[tuple[int, int]]:
     """The stretches of bytes that are left out, as pairs of offsets; both at the beginning of a row.
 
     Args:
         view: what is shown.
         fold: ``False`` leaves out nothing.
+        whole_heads: leave out nothing of heads.
     """
     if not fold:
         return []
     gaps = []
     for run in view.runs():
-        if run.kind in NEWS and run.size > FOLD_AT * ROW:
+        if (run.kind in NEWS or not whole_heads) and run.size > FOLD_AT * ROW:
             start = -(-run.start // ROW) * ROW + KEEP * ROW
             gaps.append((start, (run.end - 1) // ROW * ROW))
     size = len(view.data)
@@ -51,18 +52,20 @@ def folds(view: View, fold: bool) -> list[tuple[int, int]]:
     return gaps
 
 
-def rows(view: View, parts: Sequence[Part], fold: bool) -> Iterator[tuple[int, list[tuple[int, int, Part]]]]:
+def rows(
+    view: View, parts: Sequence[Part], gaps: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, list[tuple[int, int, Part]]]]:
     """The rows of a dump: the offset, and what of which part is in the row.
 
     A row that stands for bytes left out has no pieces; they go on to the offset of the next row.
     """
-    gaps = iter(folds(view, fold))
-    gap = next(gaps, None)
+    left_out = iter(gaps)
+    gap = next(left_out, None)
     at, index = 0, 0
     while at < len(view.data):
         if gap and at == gap[0]:
             yield at, []
-            at, gap = gap[1], next(gaps, None)
+            at, gap = gap[1], next(left_out, None)
         end = min(at + ROW, len(view.data))
         while parts[index].end <= at:
             index += 1
@@ -74,25 +77,26 @@ def rows(view: View, parts: Sequence[Part], fold: bool) -> Iterator[tuple[int, l
         at = end
 
 
-def dump_html(view: View, *, by_kind: bool = False, fold: bool = True) -> Markup:
+def dump_html(view: View, *, by_kind: bool = False, fold: bool = True, whole_heads: bool = True) -> Markup:
     """The dump with each part in the look of its kind, and a gap between one part and the next.
 
     Args:
         view: what is shown.
         by_kind: neighbours of one kind look like one, as where only the kinds matter.
-        fold: leave out the middle of what is long.
+        fold: leave out the middle of long content and payloads.
+        whole_heads: ``False`` leaves out the middle of long heads too.
     """
     parts = view.runs() if by_kind else view.parts
     digits = len(str(len(view.data)))
     lines: list[str] = []
-    shown = list(rows(view, parts, fold))
+    shown = list(rows(view, parts, folds(view, fold, whole_heads)))
     for (at, pieces), (after, _) in zip(shown, [*shown[1:], (len(view.data), [])], strict=True):
         if not pieces:
             lines.append(tag("span", f"{' ' * digits}  … {after - at:,} more bytes …", style=MUTED))
             continue
         offset = tag("span", f"{at:>{digits}}", style=MUTED)
         lines.append(
-            join(offset, "  ", _hex_html(view.data, at, pieces), "  ", _text_html(view.data, pieces))
+            join(offset, "  ", _hex_html(view.data, at, pieces), "   ", _text_html(view.data, pieces))
         )
     return tag("pre", *_lines(lines), style=BOX, tabindex=0)
 
@@ -113,8 +117,13 @@ def _hex_html(data: bytes, row: int, pieces: list[tuple[int, int, Part]]) -> Mar
         )
         title = f"{part.name}, {place(part)}"
         written += [lead, tag("span", text, style=LOOKS[part.kind].style, title=clip(title, 80))]
-    used = 3 * (pieces[-1][1] - row) - 1 + (pieces[-1][1] - row > ROW // 2)
-    return join(*written, " " * (3 * ROW - used))
+    width, used = (_columns(min(size, ROW)) for size in (len(data), pieces[-1][1] - row))
+    return join(*written, " " * (width - used))
+
+
+def _columns(size: int) -> int:
+    """Columns of a row of so many bytes in hex."""
+    return 3 * size - 1 + (size > ROW // 2)
 
 
 def _space_before(row: int, at: int) -> str:
@@ -146,13 +155,13 @@ def place(part: Part) -> str:
     return f"byte {part.start:,}" if part.size == 1 else f"bytes {part.start:,} to {part.end - 1:,}"
 
 
-def dump_text(view: View, *, fold: bool = True) -> list[str]:
+def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> list[str]:
     """The dump as lines of text, a new row for each change of kind, with its label before it."""
     digits = len(str(len(view.data)))
     lines = []
     for run in view.runs():
-        label = LOOKS[run.kind].label
-        for start, end in _stretches(run, fold):
+        label = LOOKS[run.kind].label if view.parts[0].kind or len(view.parts) > 1 else "bytes"
+        for start, end in _stretches(run, fold, whole_heads):
             if end < 0:
                 lines.append(f"  {'':13}  {'':{digits}}  … {-end - start:,} more bytes …")
                 continue
@@ -163,12 +172,13 @@ def dump_text(view: View, *, fold: bool = True) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _stretches(run: Part, fold: bool) -> Iterator[tuple[int, int]]:
+def _stretches(run: Part, fold: bool, whole_heads: bool) -> Iterator[tuple[int, int]]:
     """The rows of a run of one kind; what is left out has the negative of its end."""
-    limit = FOLD_AT if run.kind in NEWS else MOST_ROWS
+    short = run.kind in NEWS or not whole_heads
+    limit = FOLD_AT if short else MOST_ROWS
     starts = range(run.start, run.end, ROW)
     folded = fold and len(starts) > limit
-    keep = min(KEEP, limit) if run.kind in NEWS else limit // 2
+    keep = KEEP if short else limit // 2
     for number, start in enumerate(starts):
         if not folded or number < keep or number == len(starts) - 1:
             yield start, min(start + ROW, run.end)

@@ -13,7 +13,10 @@ from unicodedata import east_asian_width
 
 SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
 
+# Styles that several pictures share. Lab's own for tables are the reason that each cell needs one.
 MUTED = "opacity:.75"
+PLAIN = "background:transparent"
+TABLE = "border-collapse:collapse;margin:0;font-size:13px"
 SCROLL = "overflow-x:auto;max-width:100%"
 
 
@@ -52,6 +55,11 @@ def clip(text: str, width: int) -> str:
     while columns(kept) > width - 1:
         kept = kept[:-1]
     return kept + "…"
+
+
+def bytes_of(count: int) -> str:
+    """``"1 byte"``, ``"65,536 bytes"``."""
+    return f"{count:,} byte{'s' * (count != 1)}"
 
 
 def pad(text: str, width: int) -> str:

@@ -47,7 +47,7 @@ LOOKS: dict[Kind | None, Look] = {
     Kind.MASKING_KEY: Look("masking key", "M", (181, 54, 143, 0.5), "#c04a9c", "2px dotted"),
     Kind.PAYLOAD: Look("payload", "P", (47, 191, 113, 0.42), "#0f965f", "3px solid"),
     Kind.TCP_IP: Look("tcp/ip", "T", (96, 96, 96, 0.42), "#808080", "1px solid"),
-    None: Look("not explained", "?", (128, 128, 128, 0.12), "#808080", "1px dotted"),
+    None: Look("not explained", "?", (128, 128, 128, 0.12), "#808080", "0 none"),
 }
 """The looks, in the order of legends; ``None`` is for bytes that no span names."""
 

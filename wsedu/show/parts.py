@@ -14,6 +14,9 @@ from ..protocol.opcodes import opcode_name
 from ..protocol.spans import Kind, Span
 from .html import clip, visible
 
+HEX = 8
+"""Bytes of a value that are shown in hex, where it is no text."""
+
 DELIMITERS = {"SP", "colon", "CRLF", "whitespace"}
 """Spans that only end the part before them, and get no part of their own."""
 
@@ -179,7 +182,7 @@ def _goes_on(group: list[Span], span: Span) -> bool:
 
 
 def show_value(value: object, width: int, kind: Kind | None = None) -> str:
-    """A span's value as one line of at most ``width`` columns: numbers, text, or bytes in hex if they are no text."""
+    """A span's value as one line of at most ``width`` columns: numbers, text, or bytes in hex if no text."""
     if value is None:
         return ""
     if isinstance(value, int):
@@ -188,9 +191,10 @@ def show_value(value: object, width: int, kind: Kind | None = None) -> str:
     if isinstance(value, (bytes, bytearray, memoryview)):
         head = bytes(value[: width + 1])
         text = head.decode("latin-1")
-        if kind == Kind.MASKING_KEY or not (text.isascii() and text.isprintable()):
-            return clip(head.hex(" "), width)
-        return clip(visible(text), width)
+        printable = text.isascii() and text.isprintable() and kind != Kind.MASKING_KEY
+        if printable or kind == Kind.HTTP_HEAD:
+            return clip(visible(text), width)
+        return head.hex(" ") if len(value) <= HEX else f"{head[:HEX].hex(' ')} …"
     return clip(visible(str(value)[: width + 1]), width)
 
 

@@ -9,7 +9,7 @@ from textwrap import wrap
 
 from ..protocol.spans import Kind, Span
 from .dump import dump_html, dump_text
-from .html import MUTED, SCROLL, Markup, clip, columns, join, pad, tag, visible
+from .html import MUTED, PLAIN, SCROLL, TABLE, Markup, bytes_of, clip, columns, pad, tag, visible
 from .kinds import LOOKS, chip, order
 from .parts import Part, View, bit_mask, hex_or_size, show_value, view
 
@@ -18,9 +18,7 @@ MOST_ROWS = 120
 WIDTH = 98
 """Columns of a terminal that the text takes at most."""
 
-CELL = "text-align:left;padding:3px 16px 3px 0"
-PLAIN = "background:transparent"
-TABLE = "border-collapse:collapse;margin:0;font-size:13px"
+CELL = "text-align:left;vertical-align:baseline;padding:3px 16px 3px 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +111,8 @@ def _rows(data: bytes, part: Part) -> Iterator[Row]:
 
 def _title_text(view: View) -> str:
     kinds = [f"{LOOKS[kind].label} {view.sizes()[kind]:,}" for kind in order(view.sizes()) if kind]
-    return f"{view.name}, {_bytes(len(view.data))}" + (": " if kinds else "") + ", ".join(kinds)
-
-
-def _bytes(count: int) -> str:
-    return f"{count:,} byte{'s' * (count != 1)}"
+    size = bytes_of(len(view.data))
+    return f"{view.name}, {size}: {', '.join(kinds)}" if kinds else size
 
 
 def title_html(view: View) -> Markup:
@@ -130,7 +125,7 @@ def title_html(view: View) -> Markup:
     ]
     head = tag("b", view.name)
     return tag(
-        "div", head, f"  {_bytes(len(view.data))}", *legend, style="margin:4px 0 8px 0;line-height:1.8"
+        "div", head, f"  {bytes_of(len(view.data))}", *legend, style="margin:4px 0 8px 0;line-height:1.8"
     )
 
 
@@ -165,9 +160,9 @@ def _table_html(name: str, rows: list[Row], more: int) -> Markup:
             tag(
                 "td",
                 tag("samp", row.value, dir="auto"),
-                style=f"{CELL};max-width:320px;word-break:break-word",
+                style=f"{CELL};max-width:300px;word-break:break-word",
             ),
-            tag("td", row.meaning, style=CELL),
+            tag("td", row.meaning, style=f"{CELL};min-width:200px"),
             tag("td", row.section, style=f"{CELL};white-space:nowrap;{MUTED}"),
         )
         lines.append(tag("tr", *cells, style=PLAIN))
@@ -177,9 +172,9 @@ def _table_html(name: str, rows: list[Row], more: int) -> Markup:
 
 
 def _table_text(rows: list[Row]) -> list[str]:
-    table = [("offset", "bytes", "field", "value", "meaning", "RFC")]
+    table: list[tuple[str, ...]] = [("offset", "bytes", "field", "value", "meaning", "RFC")]
     for row in rows:
-        raw = row.raw.replace("·", ".") if len(row.raw) <= 14 else _bytes(row.size)
+        raw = row.raw.replace("·", ".") if len(row.raw) <= 14 else bytes_of(row.size)
         raw = "" if row.kind == Kind.HTTP_HEAD else raw
         table.append(
             (f"{row.offset:,}", raw, row.name, row.value, row.meaning, row.section.removeprefix("RFC "))

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ladder: who said what when, an arrow a message between two lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..protocol.opcodes import Opcode, opcode_name
+from ..protocol.spans import Kind
+from .html import MUTED, PLAIN, SCROLL, TABLE, Markup, clip, columns, tag, visible
+from .kinds import LOOKS, chip, order
+from .parts import show_value, view
+
+REPEATS = 3
+"""So many repetitions of one message, or of two that take turns, are folded into a line."""
+MOST_RUNGS = 200
+"""Rungs of a ladder; the messages after them are counted, not shown."""
+LANE = 72
+"""Columns of a terminal between the two lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A line of the ladder: a message, or many that repeat the ones above.
+
+    Attributes:
+        sender: ``"client"`` or ``"server"``; empty where messages were folded.
+        time: seconds since the first message.
+        text: what is said, in short.
+        size: bytes on the TCP stream.
+        kinds: bytes of each kind.
+    """
+
+    sender: str
+    time: float
+    text: str
+    size: int
+    kinds: tuple[tuple[Kind | None, int], ...] = ()
+
+
+class Ladder:
+    """Who said what when. In a notebook it shows itself; ``print`` gives the same as text.
+
+    Attributes:
+        client, server: who they are.
+        rungs: what is shown, in order of time.
+        more: how many messages came after the last rung.
+        times: whether times are shown.
+    """
+
+    def __init__(self, client: str, server: str, messages: Sequence[Any], *, times: bool, fold: bool) -> None:
+        self.client, self.server, self.times = visible(client), visible(server), times
+        rungs = _rungs(messages, fold)
+        self.rungs: list[Rung] = []
+        shown = 0
+        for rung, count in rungs:
+            if len(self.rungs) == MOST_RUNGS:
+                break
+            self.rungs.append(rung)
+            shown += count
+        self.more = len(messages) - shown
+
+    def __repr__(self) -> str:
+        client, server = clip(self.client, 34), clip(self.server, 34)
+        margin = f"{'':10}" if self.times else "  "
+        time = f"{'seconds':>9} " if self.times else "  "
+        head = client + " " * (LANE + 2 - columns(client) - columns(server)) + server
+        lines = [f"{time}{head}{'bytes':>10}"]
+        for rung in self.rungs:
+            time = f"{rung.time:9.3f} " if self.times else margin
+            lines.append(f"{time}|{_lane(rung)}|{rung.size:>10,}")
+        if self.more:
+            lines.append(f"{margin}  … {self.more:,} more messages …")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        kinds = order(kind for rung in self.rungs for kind, _ in rung.kinds)
+        legend = [tag("span", chip(kind), style="margin-right:12px") for kind in kinds]
+        cell = "text-align:right;padding:2px 12px 2px 0;white-space:nowrap"
+        ends = tag(
+            "div",
+            tag("span", self.client),
+            tag("span", self.server, style="margin-left:auto;padding-left:24px"),
+            style="display:flex;white-space:nowrap",
+        )
+        heads = [tag("th", ends, scope="col", style="padding:2px 0;width:100%")]
+        if self.times:
+            heads.insert(0, tag("th", "seconds", scope="col", style=cell))
+        heads.append(tag("th", "bytes", scope="col", style=f"{cell};padding-left:12px"))
+        lines = [tag("tr", *heads, style=PLAIN)]
+        for rung in self.rungs:
+            cells = [tag("td", _lane_html(rung), style=f"padding:0;{LIFELINES}")]
+            if self.times:
+                cells.insert(0, tag("td", f"{rung.time:.3f}", style=f"{cell};{MUTED}"))
+            cells.append(tag("td", f"{rung.size:,}", style=cell))
+            lines.append(tag("tr", *cells, style=PLAIN))
+        table = tag(
+            "table",
+            *lines,
+            style=f"{TABLE};width:100%;table-layout:auto",
+        )
+        more = [tag("div", f"… {self.more:,} more messages …", style=MUTED)] if self.more else []
+        scroll = tag("div", table, style=SCROLL, tabindex=0)
+        return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), scroll, *more)
+
+
+LIFELINES = "border-left:2px solid #808080;border-right:2px solid #808080"
+
+
+def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> Ladder:
+    """Who said what when: the messages of a conversation as arrows between client and server.
+
+    Args:
+        conversation: has ``.messages``, ``.client`` and ``.server``; or messages. A message has ``.kind``,
+            ``.sender``, ``.time`` and ``.raw``, and ``.frame`` or ``.head``.
+        times: show when, in seconds since the first message.
+        fold: show what repeats itself once, and how often.
+
+    Returns:
+        A picture that a notebook shows by itself, and whose ``str`` is the same as text.
+
+    Raises:
+        TypeError: there are no messages in it.
+    """
+    messages = getattr(conversation, "messages", conversation)
+    if not isinstance(messages, Iterable):
+        raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
+    ends = [getattr(conversation, end, "") for end in ("client", "server")]
+    client, server = (
+        f"{end} {address}".strip() for end, address in zip(("client", "server"), ends, strict=True)
+    )
+    return Ladder(client, server, list(messages), times=times, fold=fold)
+
+
+def _rungs(messages: Sequence[Any], fold: bool) -> Iterator[tuple[Rung, int]]:
+    """The rungs, each with the number of messages that it stands for."""
+    start = messages[0].time if messages else 0.0
+    alike = [_likeness(message) for message in messages]
+    at = 0
+    while at < len(messages):
+        period, repeats = _repeats(alike, at) if fold else (1, 0)
+        for message in messages[at : at + period]:
+            yield _rung(message, start), 1
+        at += period
+        if repeats:
+            same = messages[at : at + period * repeats]
+            at += len(same)
+            what = "like this" if period == 1 else "pairs like these"
+            text = f"… {repeats:,} more {what}, until {same[-1].time - start:.3f} s …"
+            size = sum(len(message.raw) for message in same)
+            yield Rung("", same[0].time - start, text, size), len(same)
+
+
+def _repeats(alike: Sequence[object], at: int) -> tuple[int, int]:
+    """How many messages from ``at`` on make a pattern, and how often it comes again after that."""
+    for period in (1, 2):
+        end = at + period
+        while end < len(alike) and alike[end] == alike[end - period]:
+            end += 1
+        repeats = (end - at) // period - 1
+        if repeats >= REPEATS:
+            return period, repeats
+    return 1, 0
+
+
+def _likeness(message: Any) -> object:
+    """What two messages have in common that a reader would call the same, but for what they carry."""
+    frame, head = getattr(message, "frame", None), getattr(message, "head", None)
+    if frame is not None:
+        return message.sender, frame.opcode, frame.fin
+    if head is not None and message.kind == "request":
+        return message.sender, head.method, head.target.partition("?")[0]
+    return message.sender, message.kind, getattr(head, "status", id(message))
+
+
+def _rung(message: Any, start: float) -> Rung:
+    size = len(message.raw)
+    if message.kind == "gap":
+        text = f"gap: {getattr(message, 'missing', 0):,} bytes are missing here"
+        return Rung(message.sender, message.time - start, text, size)
+    sizes = view(message).sizes()
+    kinds = tuple((kind, sizes[kind]) for kind in order(sizes))
+    return Rung(message.sender, message.time - start, _describe(message), size, kinds)
+
+
+def _describe(message: Any) -> str:
+    """A message in a few words: the request line, the status line, or the opcode and what the frame carries."""
+    frame, head = getattr(message, "frame", None), getattr(message, "head", None)
+    if frame is not None:
+        return _describe_frame(frame)
+    if head is not None and message.kind == "request":
+        return visible(f"{head.method} {head.target[:200]} {head.version}")
+    if head is not None:
+        return visible(f"{head.status} {head.reason[:200]}")
+    return visible(str(message.kind))
+
+
+def _describe_frame(frame: Any) -> str:
+    text = opcode_name(frame.opcode)
+    if not frame.fin:
+        text += ", not the last fragment"
+    if frame.rsv1:
+        return text + ", compressed"
+    if frame.opcode == Opcode.CLOSE:
+        return text + _close(frame.payload)
+    payload = frame.payload
+    if frame.opcode in (Opcode.TEXT, Opcode.CONTINUATION):
+        payload = payload[:200].decode("utf-8", "replace")
+    shown = show_value(payload, 48)
+    return f"{text}: {shown}" if shown else text
+
+
+def _close(payload: bytes) -> str:
+    if len(payload) < 2:
+        return ""
+    return f" {int.from_bytes(payload[:2], 'big')} {visible(payload[2:].decode('utf-8', 'replace'))}".rstrip()
+
+
+def _lane(rung: Rung) -> str:
+    """The way from one line to the other in text: ``--- GET / ---->``."""
+    room = LANE - 10
+    text = clip(rung.text, room)
+    dashes = "-" * (LANE - columns(text) - 6)
+    if not rung.sender:
+        return f"{text:^{LANE}}"
+    if rung.sender == "client":
+        return f"--- {text} {dashes}>"
+    return f"<{dashes} {text} ---"
+
+
+def _lane_html(rung: Rung) -> Markup:
+    """The same as a shaft, whose parts are as long as the shares of the kinds in the message."""
+    text = tag("samp", clip(rung.text, 64), dir="auto")
+    row = "display:flex;align-items:center;gap:8px;padding:3px 6px;white-space:nowrap"
+    if not rung.sender:
+        return tag("div", tag("span", clip(rung.text, 80), style=f"margin:0 auto;{MUTED}"), style=row)
+    pieces = []
+    for kind, count in rung.kinds:
+        style = f"{LOOKS[kind].style};width:{100 * count / (rung.size or 1):.1f}%;height:4px;min-width:3px"
+        pieces.append(tag("div", style=style, title=f"{LOOKS[kind].label} {count:,}"))
+    shaft = tag("div", *pieces, style="display:flex;flex:1 1 auto;min-width:60px")
+    if not pieces:
+        shaft = tag("div", style="flex:1 1 auto;min-width:60px;border-bottom:2px dotted #808080")
+    order_ = (text, shaft, "►") if rung.sender == "client" else ("◄", shaft, text)
+    return tag("div", *order_, style=row)
