@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A plain TCP connection for bytes that are typed by hand; it waits for an answer, but not for ever."""
+
+from __future__ import annotations
+
+import socket
+from types import TracebackType
+from typing import Self
+
+from ..protocol.errors import NeedMoreData
+from ..protocol.header import parse_header
+from ..protocol.http1 import head_end
+
+TIMEOUT = 5.0  # seconds without a byte
+
+
+class RawConnection:
+    """A TCP connection without any protocol on top. Bytes that came too early are kept for the next call.
+
+    Each ``receive_…`` raises ``TimeoutError`` when nothing comes for ``timeout`` seconds and ``EOFError`` when the
+    other side has closed; both say what was awaited and what is there. Nothing that was received is lost by it.
+    """
+
+    def __init__(self, connected: socket.socket, timeout: float = TIMEOUT) -> None:
+        self._socket, self._received, self._timeout = connected, bytearray(), timeout
+        connected.settimeout(timeout)
+
+    def send(self, data: bytes) -> None:
+        """Send exactly these bytes.
+
+        Raises:
+            ConnectionError: the other side has closed.
+        """
+        self._socket.sendall(data)
+
+    def receive_exactly(self, count: int) -> bytes:
+        """The next ``count`` bytes."""
+        while len(self._received) < count:
+            self._read(f"{count} bytes")
+        return self._take(count)
+
+    def receive_until(self, end: bytes) -> bytes:
+        """All bytes up to and with the next ``end``."""
+        while (at := self._received.find(end)) < 0:
+            self._read(repr(end))
+        return self._take(at + len(end))
+
+    def receive_head(self) -> bytes:
+        """An HTTP head, its empty line included."""
+        while (end := head_end(self._received)) < 0:
+            self._read("the end of a head")
+        return self._take(end)
+
+    def receive_frame(self) -> bytes:
+        """The bytes of one WebSocket frame, header and payload; legal or not."""
+        while True:
+            try:
+                header = parse_header(self._received)
+            except NeedMoreData:
+                self._read("the header of a frame")
+            else:
+                return self.receive_exactly(header.size + header.payload_length)
+
+    def receive_all(self) -> bytes:
+        """All bytes until the other side closes; empty if it has closed already."""
+        while True:
+            try:
+                self._read("the end of the connection")
+            except EOFError:
+                return self._take(len(self._received))
+
+    def quiet_for(self, seconds: float) -> bool:
+        """Whether no byte comes within so many seconds, and none is there unread."""
+        if self._received:
+            return False
+        self._socket.settimeout(seconds)
+        try:
+            self._read("a byte")
+        except TimeoutError:
+            return True
+        finally:
+            self._socket.settimeout(self._timeout)
+        return False
+
+    def close(self) -> None:
+        """Close our side, whatever the other does. May be called twice."""
+        self._socket.close()
+
+    def _read(self, awaited: str) -> None:
+        here = f"{len(self._received)} bytes are there: {bytes(self._received[:40])!r}"
+        try:
+            data = self._socket.recv(65536)
+        except TimeoutError:
+            raise TimeoutError(f"waited {self._socket.gettimeout()} s for {awaited}; {here}") from None
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise EOFError(f"the other side closed before {awaited} came; {here}")
+        self._received += data
+
+    def _take(self, count: int) -> bytes:
+        data = bytes(self._received[:count])
+        del self._received[:count]
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def dial(port: int, host: str = "127.0.0.1", timeout: float = TIMEOUT) -> RawConnection:
+    """Connect to a port of this machine.
+
+    Args:
+        port: of a server, or of a recording.
+        timeout: seconds without a byte after which a ``receive_…`` gives up.
+
+    Raises:
+        ConnectionRefusedError: nobody listens there.
+    """
+    try:
+        return RawConnection(socket.create_connection((host, port), timeout), timeout)
+    except ConnectionRefusedError:
+        raise ConnectionRefusedError(
+            f"nobody listens on {host}:{port}; is the server still running?"
+        ) from None

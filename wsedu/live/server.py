@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A server in a thread of its own, so that it answers while the kernel runs a cell and never blocks one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+from typing import Self
+
+START_LIMIT = 10.0  # seconds; a server on loopback listens within milliseconds
+STOP_LIMIT = 10.0  # seconds; likewise
+
+
+class Server:
+    """A running server; ends with its ``with`` block, or with ``close()`` in a notebook where it serves many cells.
+
+    Args:
+        name: what it is, for ``repr``.
+        serving: makes an async context manager that listens on 127.0.0.1 while it is entered, and gives the port.
+
+    Attributes:
+        host: always ``"127.0.0.1"``.
+        port: the free port that it listens on.
+
+    Raises:
+        OSError: it cannot listen.
+    """
+
+    host = "127.0.0.1"
+
+    def __init__(self, name: str, serving: Callable[[], AbstractAsyncContextManager[int]]) -> None:
+        self._name, self._serving = name, serving
+        self._started = threading.Event()
+        self._error: BaseException | None = None
+        self.port = 0
+        self._thread = threading.Thread(target=self._run, name=f"wsedu {name}", daemon=True)
+        self._thread.start()
+        self._started.wait(START_LIMIT)
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # handed to the thread that is waiting for the start
+            self._error = error
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        async with self._serving() as self.port:
+            self._started.set()
+            await self._stop.wait()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Run ``function`` in the server's thread, between two of its steps, and wait until it has run."""
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                function()
+            finally:
+                done.set()
+
+        self._loop.call_soon_threadsafe(run)
+        done.wait(STOP_LIMIT)
+
+    def close(self) -> None:
+        """Stop listening, close what is open, and wait for the thread to end. May be called twice."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join(STOP_LIMIT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "listens" if self._thread.is_alive() else "has stopped listening"
+        return f"<{self._name} that {state} on {self.host}>"

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real WebSocket server: the ``websockets`` library, echoing what it is sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Origin, Subprotocol
+
+from .server import Server
+
+# A reader breaks handshakes and leaves without a closing handshake; the library logs that as an error, with a
+# traceback on stderr, in the middle of the page.
+_quiet = logging.getLogger("wsedu.live.websockets")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+
+def websocket_server(
+    *,
+    greeting: str | None = None,
+    origins: Sequence[str] | None = None,
+    subprotocols: Sequence[str] = (),
+    compression: bool = False,
+) -> Server:
+    """An echo server on 127.0.0.1: each message comes back as it is.
+
+    Args:
+        greeting: sent to each client as soon as the handshake is done, before the client says anything.
+        origins: the values of Origin that are welcome; ``None`` welcomes all.
+        subprotocols: those it speaks, the best first.
+        compression: take up permessage-deflate when a client offers it.
+
+    Returns:
+        The running server; its Server field reads ``websockets``, whatever the version of Python.
+    """
+
+    async def echo(connection: ServerConnection) -> None:
+        try:
+            if greeting is not None:
+                await connection.send(greeting)
+            async for message in connection:
+                await connection.send(message)
+        except ConnectionClosed:
+            pass
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[int]:
+        async with serve(
+            echo,
+            "127.0.0.1",
+            0,
+            origins=None if origins is None else [cast(Origin, origin) for origin in origins],
+            subprotocols=[cast(Subprotocol, name) for name in subprotocols] or None,
+            compression="deflate" if compression else None,
+            server_header="websockets",
+            close_timeout=0.2,  # seconds; a reader's hand-made client may never answer a Close
+            ping_interval=None,  # a Ping of the server's own would come between what a reader expects
+            logger=_quiet,
+        ) as server:
+            yield next(iter(server.sockets)).getsockname()[1]
+
+    return Server("WebSocket server", serving)
