@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from textwrap import wrap
 
 from ..protocol.spans import Kind, Span
 from .dump import dump_html, dump_text
-from .html import MUTED, PLAIN, SCROLL, TABLE, Markup, bytes_of, clip, columns, pad, tag, visible
+from .html import PLAIN, SCROLL, TABLE, Markup, bytes_of, clip, columns, pad, tag, visible
 from .kinds import LOOKS, chip, order
 from .parts import Part, View, bit_mask, hex_or_size, show_value, view
 
@@ -18,6 +19,7 @@ MOST_ROWS = 120
 WIDTH = 98
 """Columns of a terminal that the text takes at most."""
 
+WRAPS = "max-width:300px;word-break:break-word"
 CELL = "text-align:left;vertical-align:baseline;padding:3px 16px 3px 0"
 
 
@@ -99,14 +101,21 @@ def _rows(data: bytes, part: Part) -> Iterator[Row]:
         raw = bit_mask(span, data[part.start])
         value = show_value(span.value, 28)
         yield Row(
-            part.kind, part.start, 1, raw, visible(span.name), value, visible(span.meaning), span.section
+            part.kind,
+            part.start,
+            1,
+            raw,
+            visible(span.name),
+            value,
+            visible(span.meaning),
+            visible(span.section),
         )
     if not part.bits:
         # The bytes of a head are text: their hex in the dump above is enough.
         raw = hex_or_size(data[part.start : part.end], 2 if part.kind == Kind.HTTP_HEAD else 8)
         value = show_value(part.value, 200, part.kind)
-        name, meaning = clip(visible(part.name), 40), visible(part.meaning)
-        yield Row(part.kind, part.start, part.size, raw, name, value, meaning, part.section)
+        name, meaning = clip(part.name, 40), visible(part.meaning)
+        yield Row(part.kind, part.start, part.size, raw, name, value, meaning, visible(part.section))
 
 
 def _title_text(view: View) -> str:
@@ -154,21 +163,29 @@ def _table_html(name: str, rows: list[Row], more: int) -> Markup:
     lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
     for row in rows:
         cells = (
-            tag("td", chip(row.kind, row.name), style=CELL),
+            tag("th", chip(row.kind, row.name), scope="row", style=f"{CELL};font-weight:normal"),
             tag("td", f"{row.offset:,}", style=CELL.replace("left", "right", 1)),
             tag("td", tag("samp", row.raw), style=f"{CELL};white-space:nowrap"),
             tag(
                 "td",
                 tag("samp", row.value, dir="auto"),
-                style=f"{CELL};max-width:300px;word-break:break-word",
+                style=f"{CELL};{WRAPS if len(row.value) > 30 else 'white-space:nowrap'}",
             ),
             tag("td", row.meaning, style=f"{CELL};min-width:200px"),
-            tag("td", row.section, style=f"{CELL};white-space:nowrap;{MUTED}"),
+            tag("td", _section_html(row.section), style=f"{CELL};white-space:nowrap"),
         )
         lines.append(tag("tr", *cells, style=PLAIN))
     if more:
         lines.append(tag("tr", tag("td", f"… {more:,} more …", colspan=6, style=CELL)))
     return tag("div", tag("table", *lines, style=TABLE), style=f"{SCROLL};margin:12px 0 4px 0", tabindex=0)
+
+
+def _section_html(section: str) -> Markup:
+    """Where something is defined, as a link if it is an RFC."""
+    found = re.fullmatch(r"RFC (\d+), ([\d.]+)", section)
+    if not found:
+        return tag("span", section)
+    return tag("a", section, href=f"https://www.rfc-editor.org/rfc/rfc{found[1]}#section-{found[2]}")
 
 
 def _table_text(rows: list[Row]) -> list[str]:
@@ -181,8 +198,12 @@ def _table_text(rows: list[Row]) -> list[str]:
         )
     if all(row.kind == Kind.HTTP_HEAD for row in rows):
         table = [(line[0], *line[2:]) for line in table]
-    widths = [min(28, max(columns(line[i]) for line in table)) for i in range(len(table[0]))]
-    widths[-2] = WIDTH - 2 - 2 * (len(widths) - 1) - sum(widths) + widths[-2]
+    widths = [min(24, max(columns(line[i]) for line in table)) for i in range(len(table[0]))]
+    widths[-1] = min(16, widths[-1])
+    # Value and meaning share what the others leave of the line.
+    room = WIDTH - 2 * len(widths) - sum(widths[:-3]) - widths[-1]
+    widths[-3] = min(28, room - 16, max(columns(line[-3]) for line in table))
+    widths[-2] = room - widths[-3]
     return [line for cells in table for line in _wrapped(cells, widths)]
 
 

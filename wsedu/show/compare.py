@@ -83,7 +83,7 @@ class Comparison:
         news = {side.news for side in self.sides}
         if len(self.sides) < 2 or len(news) != 1 or 0 in news:
             return ""
-        around = ", ".join(f"{side.total - side.news:,} in {side.name}" for side in self.sides)
+        around = ", ".join(f"{side.name} {side.total - side.news:,}" for side in self.sides)
         each = "Both carry" if len(self.sides) == 2 else "Each carries"
         return f"{each} {bytes_of(news.pop())} of news; around them: {around}."
 
@@ -146,7 +146,7 @@ class Comparison:
     def _bars_html(self) -> Markup:
         most = max(side.total for side in self.sides) or 1
         heads = [
-            tag("th", "", style=LEFT),
+            tag("td", "", style=LEFT),
             tag("th", "bytes by kind", scope="col", style=f"{LEFT};width:60%"),
         ]
         heads += [tag("th", chip(kind), scope="col", style=CELL) for kind in self.kinds()]
@@ -191,7 +191,7 @@ class Comparison:
 
 
 def compare(*things: object, names: Sequence[str] | None = None, fold: bool = True) -> Comparison:
-    """Two or more things side by side: how many bytes of each kind, and the news of each under that of the other.
+    """Two or more things side by side: the bytes of each kind, and the news of one under that of the other.
 
     Args:
         things: what ``byte_map`` takes; a list of them, such as a request and its response, is one side.
@@ -229,7 +229,8 @@ def _bar_html(side: Side, most: int) -> Markup:
     for kind in order(side.sizes):
         share = 100 * side.sizes[kind] / most
         label = f"{LOOKS[kind].label} {side.sizes[kind]:,}"
-        style = f"{LOOKS[kind].style};width:{share:.2f}%;min-width:2px;height:20px;overflow:hidden;white-space:nowrap"
+        size = f"width:{share:.2f}%;min-width:2px;height:20px;overflow:hidden;white-space:nowrap"
+        style = f"{LOOKS[kind].style};{size}"
         inside = tag("span", label, style="padding-left:6px;line-height:20px") if share > 30 else ""
         boxes.append(tag("div", inside, style=style, title=label))
     return tag("div", *boxes, style="display:flex;width:100%;min-width:200px")

@@ -19,8 +19,9 @@ MOST_ROWS = 400
 """Rows of any dump, whatever it holds."""
 
 BOX = (
-    "white-space:pre;display:inline-block;line-height:1.75;margin:0;padding:8px 12px;border:1px solid rgba(128,128,128,.4);"
-    f"border-radius:4px;box-sizing:border-box;background:transparent;{SCROLL}"
+    "white-space:pre;display:inline-block;vertical-align:top;line-height:1.75;margin:0;padding:8px 12px;"
+    "border:1px solid rgba(128,128,128,.4);border-radius:4px;box-sizing:border-box;background:transparent;"
+    f"{SCROLL}"
 )
 
 NEWS = (Kind.CONTENT, Kind.PAYLOAD, None)
@@ -90,21 +91,16 @@ def dump_html(view: View, *, by_kind: bool = False, fold: bool = True, whole_hea
     digits = len(str(len(view.data)))
     lines: list[str] = []
     shown = list(rows(view, parts, folds(view, fold, whole_heads)))
-    for (at, pieces), (after, _) in zip(shown, [*shown[1:], (len(view.data), [])], strict=True):
+    for number, (at, pieces) in enumerate(shown):
         if not pieces:
-            lines.append(tag("span", f"{' ' * digits}  … {after - at:,} more bytes …", style=MUTED))
+            left_out = shown[number + 1][0] - at
+            lines.append(tag("span", f"{' ' * digits}  … {left_out:,} more bytes …", style=MUTED))
             continue
         offset = tag("span", f"{at:>{digits}}", style=MUTED)
         lines.append(
             join(offset, "  ", _hex_html(view.data, at, pieces), "   ", _text_html(view.data, pieces))
         )
-    return tag("pre", *_lines(lines), style=BOX, tabindex=0)
-
-
-def _lines(lines: list[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        yield Markup("\n") if number else ""
-        yield line
+    return tag("pre", *(join(line, "\n") for line in lines), style=BOX, tabindex=0)
 
 
 def _hex_html(data: bytes, row: int, pieces: list[tuple[int, int, Part]]) -> Markup:
@@ -158,6 +154,7 @@ def place(part: Part) -> str:
 def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> list[str]:
     """The dump as lines of text, a new row for each change of kind, with its label before it."""
     digits = len(str(len(view.data)))
+    width = _columns(min(ROW, max((run.size for run in view.runs()), default=0)))
     lines = []
     for run in view.runs():
         label = LOOKS[run.kind].label if view.parts[0].kind or len(view.parts) > 1 else "bytes"
@@ -167,8 +164,12 @@ def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> lis
                 continue
             row = view.data[start:end]
             left, right = row[: ROW // 2].hex(" "), row[ROW // 2 :].hex(" ")
-            lines.append(f"  {label:13}  {start:>{digits}}  {left:23}  {right:23}  {printable(row)}")
+            lines.append(
+                f"  {label:13}  {start:>{digits}}  {f'{left}  {right}'.rstrip():{width}}   {printable(row)}"
+            )
             label = ""
+    if fold and len(lines) > MOST_ROWS:
+        lines[MOST_ROWS:] = [f"  … {len(lines) - MOST_ROWS:,} more rows …"]
     return [line.rstrip() for line in lines]
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Text from outside, made safe for a page and for a terminal; and the few lines that write HTML.
 
-Nothing reaches a view without ``visible``: control characters, line ends and the characters that turn the direction
-of writing are spelled out, as in ``\\r``, ``\\x1b`` or ``\\u202e``. ``tag`` then escapes what it is given, so that a
-``<script>`` is shown, not run.
+Nothing reaches a view without ``visible``: control characters, line ends and the characters that turn the
+direction of writing are spelled out, as in ``\\r``, ``\\x1b`` or ``\\u202e``. ``tag`` then escapes what it is
+given, so that a ``<script>`` is shown, not run.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The one visual language: what each of the six kinds of byte looks like, wherever it is shown.
 
-A kind has a tint, a line under it with a pattern of its own, a label, and a letter for bars made of text: never colour
-alone. The tints are translucent, so that they lie on a light page as well as on a dark one; they were chosen so that
-any two can be told apart by readers with protanopia, deuteranopia and tritanopia too (a test measures all of this).
+A kind has a tint, a line under it with a pattern of its own, a label, and a letter for bars made of text: never
+colour alone. The tints are translucent, so that they lie on a light page as well as on a dark one; they were chosen
+so that readers with protanopia, deuteranopia and tritanopia can tell any two apart (a test measures all of this).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def order(kinds: Iterable[Kind | None]) -> list[Kind | None]:
 
 
 def chip(kind: Kind | None, text: str | None = None) -> Markup:
-    """HTML of a label in the look of its kind; ``text`` (not yet escaped) in place of the kind's own label."""
+    """HTML of a label in the look of its kind; ``text``, not yet escaped, in place of its own."""
     look = LOOKS[kind]
     return tag(
         "span",

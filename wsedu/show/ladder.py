@@ -202,11 +202,11 @@ def _describe_frame(frame: Any) -> str:
     if not frame.fin:
         text += ", not the last fragment"
     if frame.rsv1:
-        return text + ", compressed"
+        return text + ", RSV1 set"
     if frame.opcode == Opcode.CLOSE:
         return text + _close(frame.payload)
     payload = frame.payload
-    if frame.opcode in (Opcode.TEXT, Opcode.CONTINUATION):
+    if frame.opcode == Opcode.TEXT:
         payload = payload[:200].decode("utf-8", "replace")
     shown = show_value(payload, 48)
     return f"{text}: {shown}" if shown else text

@@ -28,7 +28,7 @@ class Part:
     Attributes:
         start, end: offsets of the first byte, and after the last.
         kind: which of the six kinds of byte they are; ``None`` if no span names them.
-        name: the RFC's term, or a field's own name.
+        name: the RFC's term, or a field's own name; safe to show.
         value: as the span has it; ``None`` for a byte of flags.
         meaning, section: as the span has them.
         bits: the spans within one byte; else empty.
@@ -77,8 +77,8 @@ def view(x: object, spans: Iterable[Span] | None = None) -> View:
     """What is to be drawn, whatever has the shape of bytes with a meaning.
 
     Args:
-        x: a message of a capture (``.raw`` and ``.spans()``); a frame, request or response (``.serialize()`` and
-            ``.spans()``); bytes; or several of these in a list, which are drawn one after the other.
+        x: a message of a capture (``.raw`` and ``.spans()``); a frame, request or response (``.serialize()``
+            and ``.spans()``); bytes; or several of these in a list, which are drawn one after the other.
         spans: what the bytes mean, where ``x`` is bytes.
 
     Raises:
@@ -151,11 +151,13 @@ def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
 def _part(group: list[Span], start: int, end: int) -> Part:
     first = group[0]
     if first.bits:
-        return Part(start, end, first.kind, ", ".join(span.name for span in group), bits=tuple(group))
+        return Part(
+            start, end, first.kind, ", ".join(visible(span.name) for span in group), bits=tuple(group)
+        )
     if first.name == "field name":
         value = next((span.value for span in group if span.name == "field value"), "")
-        return Part(start, end, first.kind, str(first.value), value, first.meaning, first.section)
-    return Part(start, end, first.kind, first.name, first.value, first.meaning, first.section)
+        return Part(start, end, first.kind, visible(str(first.value)), value, first.meaning, first.section)
+    return Part(start, end, first.kind, visible(first.name), first.value, first.meaning, first.section)
 
 
 def _groups(spans: Iterable[Span]) -> Iterator[list[Span]]:

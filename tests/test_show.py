@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Byte map, comparison and ladder: what they say about bytes whose meaning is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import dist
+from typing import Any
+
+import pytest
+
+from wsedu.protocol.frame_spans import frame_spans
+from wsedu.protocol.frames import Frame
+from wsedu.protocol.http1 import Request, Response, head_spans
+from wsedu.protocol.spans import Kind, Span
+from wsedu.show.bytemap import byte_map
+from wsedu.show.compare import compare
+from wsedu.show.kinds import LOOKS
+from wsedu.show.ladder import ladder
+
+KEY = bytes.fromhex("37fa213d")
+NEWS = b'{"price": 101.25}'
+REQUEST = Request("GET", "/news", fields=(("Host", "example.com"), ("Accept", "*/*")))
+RESPONSE = Response(200, "OK", fields=(("Content-Length", str(len(NEWS))),))
+
+
+@dataclass
+class Spoken:
+    """The shape of a message of a capture."""
+
+    kind: str
+    sender: str
+    time: float
+    raw: bytes
+    frame: Any = None
+    head: Any = None
+    missing: int = 0
+
+    def spans(self) -> list[Span]:
+        if self.frame:
+            return frame_spans(self.raw)
+        spans = head_spans(self.raw)
+        end = spans[-1].end
+        if end < len(self.raw):
+            spans.append(Span(end, len(self.raw), "content", self.raw[end:], "the news", Kind.CONTENT))
+        return spans
+
+
+@dataclass
+class Talk:
+    """The shape of a conversation."""
+
+    messages: Sequence[Spoken]
+    client: str = "127.0.0.1:50000"
+    server: str = "127.0.0.1:80"
+
+
+def framed(sender: str, time: float, frame: Frame) -> Spoken:
+    return Spoken("frame", sender, time, frame.serialize(), frame=frame)
+
+
+def polled(time: float) -> list[Spoken]:
+    return [
+        Spoken("request", "client", time, REQUEST.serialize(), head=REQUEST),
+        Spoken("response", "server", time + 0.002, RESPONSE.serialize() + NEWS, head=RESPONSE),
+    ]
+
+
+def test_byte_map_of_the_rfc_frame_names_every_bit() -> None:
+    """RFC 6455, 5.7: a single-frame masked text message."""
+    assert str(byte_map(Frame(1, b"Hello", masking_key=KEY))).splitlines() == [
+        "Text frame, 11 bytes: frame header 2, masking key 4, payload 5",
+        "",
+        "  frame header    0  81 85            ··",
+        "  masking key     2  37 fa 21 3d      7·!=",
+        "  payload         6  7f 9f 4d 51 58   ··MQX",
+        "",
+        "  offset  bytes           field           value        meaning                           RFC",
+        "  0       1... ....       FIN             1            the last fragment of its message  6455, 5.2",
+        "  0       .0.. ....       RSV1            0            0, as no extension is in use      6455, 5.2",
+        "  0       ..0. ....       RSV2            0            0, as no extension is in use      6455, 5.2",
+        "  0       ...0 ....       RSV3            0            0, as no extension is in use      6455, 5.2",
+        "  0       .... 0001       opcode          1            Text, a data frame                6455, 5.2",
+        "  1       1... ....       MASK            1            masked: a masking key follows,    6455, 5.1",
+        "                                                       as a client must",
+        "  1       .000 0101       payload length  5            5 bytes of payload                6455, 5.2",
+        "  2       37 fa 21 3d     masking key     37 fa 21 3d  XORed over the payload, 4 bytes   6455, 5.3",
+        "                                                       at a time",
+        "  6       7f 9f 4d 51 58  payload         Hello        text in UTF-8, unmasked           6455, 5.2",
+    ]
+
+
+def test_a_field_line_is_one_row_under_its_own_name() -> None:
+    rows = {row.name: row for row in byte_map(REQUEST).rows()}
+    assert list(rows) == ["method", "request target", "HTTP version", "Host", "Accept", "empty line"]
+    host = rows["Host"]
+    assert (host.offset, host.size, host.value, host.section) == (20, 19, "example.com", "RFC 9110, 7.2")
+    assert sum(row.size for row in rows.values()) == len(REQUEST.serialize())
+
+
+def test_long_payloads_are_folded_and_short_ones_are_not() -> None:
+    long = byte_map(Frame(2, bytes(65_536)))
+    assert "… 65,456 more bytes …" in str(long)
+    assert "more bytes …" in long._repr_html_()
+    assert len(long._repr_html_()) < 20_000
+    assert "more bytes" not in str(byte_map(Frame(2, bytes(125))))
+    assert str(byte_map(Frame(2, bytes(1_000)), fold=False)).count("00 00") > 400
+
+
+def test_html_of_a_small_frame_is_small() -> None:
+    assert len(byte_map(Frame(1, b"x" * 100, masking_key=KEY))._repr_html_()) < 20_000
+
+
+def test_bytes_without_spans_are_shown_and_not_explained() -> None:
+    plain = byte_map(b"hello\x00world")
+    assert plain.rows() == []
+    assert "hello·world" in str(plain) and "hello·world" in plain._repr_html_()
+    assert str(byte_map(b"")).startswith("0 bytes")
+    assert byte_map(b"")._repr_html_()
+
+
+def test_a_list_is_drawn_as_one() -> None:
+    both = byte_map(polled(0))
+    assert both.view.name == "request + response"
+    assert both.view.data == REQUEST.serialize() + RESPONSE.serialize() + NEWS
+    assert both.view.parts[-1].end == len(both.view.data)
+
+
+@pytest.mark.parametrize("nonsense", [None, 7, "text", [], object()])
+def test_what_has_no_bytes_is_refused_by_name(nonsense: object) -> None:
+    with pytest.raises(TypeError, match=f"not {type(nonsense).__name__}"):
+        byte_map(nonsense)
+
+
+@pytest.mark.parametrize("spans", [[(0, 3), (2, 4)], [(0, 5)], [(3, 9)]])
+def test_spans_that_do_not_fit_are_refused(spans: list[tuple[int, int]]) -> None:
+    with pytest.raises(ValueError, match="covers bytes"):
+        byte_map(b"abcd", [Span(start, end, "x", 0, "") for start, end in spans])
+
+
+def test_comparison_says_how_much_is_news_and_how_much_is_not() -> None:
+    both = compare(polled(0), Frame(1, NEWS), names=["HTTP", "WebSocket"])
+    http = len(REQUEST.serialize()) + len(RESPONSE.serialize())
+    assert both.sizes == f"HTTP {http + 17} bytes, WebSocket 19 bytes: {(http + 17) / 19:.1f} to 1."
+    assert both.news == f"Both carry 17 bytes of news; around them: HTTP {http}, WebSocket 2."
+    for text in (str(both), both._repr_html_()):
+        assert both.sizes in " ".join(text.split())
+
+
+def test_the_same_news_begins_in_the_same_column() -> None:
+    lines = str(compare(polled(0), Frame(1, NEWS, masking_key=KEY))).splitlines()
+    aligned = [line for line in lines if " | " in line]
+    assert len(aligned) == 4 and len({line.index(" | ") for line in aligned}) == 1
+    # Under the bytes stands what they say, also where they are masked.
+    assert aligned[1].partition(" | ")[2] == aligned[3].partition(" | ")[2]
+    assert aligned[1].partition(" | ")[2].split() == [*'{"price":', *"101.25"]
+    assert " | 7b 22 70" in aligned[0] and " | 4c d8 51" in aligned[2]
+
+
+def test_comparison_needs_a_name_for_each() -> None:
+    with pytest.raises(ValueError, match="name for each"):
+        compare(b"a", b"b", names=["one"])
+    with pytest.raises(ValueError):
+        compare()
+
+
+def test_ladder_says_who_said_what_when() -> None:
+    talk = Talk(
+        [
+            *polled(5.0),
+            framed("client", 5.1, Frame(1, b"Hello", masking_key=KEY)),
+            framed("server", 5.25, Frame(8, b"\x03\xe8bye")),
+            Spoken("gap", "server", 5.5, b"", missing=1448),
+        ]
+    )
+    lines = str(ladder(talk)).splitlines()
+    assert [line.split()[0] for line in lines] == ["seconds", "0.000", "0.002", "0.100", "0.250", "0.500"]
+    assert "client 127.0.0.1:50000" in lines[0] and "server 127.0.0.1:80" in lines[0]
+    assert "|--- GET /news HTTP/1.1 ---" in lines[1] and "->|" in lines[1] and lines[1].endswith(" 54")
+    assert "|<---" in lines[2] and "- 200 OK ---|" in lines[2]
+    assert "--- Text: Hello -" in lines[3] and "- Close 1000 bye ---|" in lines[4]
+    assert "1,448 bytes are missing" in lines[5]
+    assert len({line.rindex("|") for line in lines[1:]}) == 1
+    untimed = str(ladder(talk, times=False))
+    assert "0.100" not in untimed and "seconds" not in untimed and "Text: Hello" in untimed
+
+
+def test_ladder_folds_what_repeats_itself() -> None:
+    polls = [message for number in range(30) for message in polled(number / 10)]
+    folded = ladder(polls)
+    assert [rung.text for rung in folded.rungs] == [
+        "GET /news HTTP/1.1",
+        "200 OK",
+        "… 29 more pairs like these, until 2.902 s …",
+    ]
+    assert sum(rung.size for rung in folded.rungs) == sum(len(poll.raw) for poll in polls)
+    assert len(ladder(polls, fold=False).rungs) == 60
+    pushed = ladder([framed("server", number, Frame(1, b"%d" % number)) for number in range(9)])
+    assert [rung.text for rung in pushed.rungs] == ["Text: 0", "… 8 more like this, until 8.000 s …"]
+
+
+def test_ladder_of_very_many_messages_counts_the_rest() -> None:
+    endless = [framed("server", number, Frame(number % 3, b"")) for number in range(1_000)]
+    assert "… 800 more messages …" in str(ladder(endless))
+    assert "… 800 more messages …" in ladder(endless)._repr_html_()
+
+
+def test_ladder_refuses_what_has_no_messages() -> None:
+    with pytest.raises(TypeError, match="not int"):
+        ladder(7)
+    assert str(ladder([]))
+
+
+# Colours. The matrices are those of Machado, Oliveira and Fernandes (2009) for complete deficiency.
+
+Colour = tuple[float, float, float]
+WHITE, LAB_DARK = (255.0, 255.0, 255.0), (17.0, 17.0, 17.0)
+PAGES = {"light": (WHITE, (33.0, 33.0, 33.0)), "dark": (LAB_DARK, WHITE)}
+SIGHT = {
+    "all cones": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+    "protanopia": (
+        (0.152286, 1.052583, -0.204868),
+        (0.114503, 0.786281, 0.099216),
+        (-0.003882, -0.048116, 1.051998),
+    ),
+    "deuteranopia": (
+        (0.367322, 0.860646, -0.227968),
+        (0.280085, 0.672501, 0.047413),
+        (-0.011820, 0.042940, 0.968881),
+    ),
+    "tritanopia": (
+        (1.255528, -0.076749, -0.178779),
+        (-0.078411, 0.930809, 0.147602),
+        (0.004733, 0.691367, 0.303900),
+    ),
+}
+
+
+def over(tint: tuple[int, int, int, float], page: Colour) -> Colour:
+    *colour, opacity = tint
+    red, green, blue = (opacity * c + (1 - opacity) * p for c, p in zip(colour, page, strict=True))
+    return red, green, blue
+
+
+def linear(colour: Colour) -> list[float]:
+    return [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
+
+
+def contrast(one: Colour, other: Colour) -> float:
+    """As WCAG 2 has it."""
+    dark, light = sorted(
+        sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear(colour), strict=True))
+        for colour in (one, other)
+    )
+    return (light + 0.05) / (dark + 0.05)
+
+
+def seen(colour: Colour, sight: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+    """CIELAB of a colour as it is seen."""
+    given = linear(colour)
+    r, g, b = (min(1.0, max(0.0, sum(m * c for m, c in zip(row, given, strict=True)))) for row in sight)
+    xyz = (
+        (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+        0.2126 * r + 0.7152 * g + 0.0722 * b,
+        (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
+    )
+    x, y, z = (t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116 for t in xyz)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("kind", LOOKS)
+def test_text_and_line_stand_out_from_every_tint(kind: Kind | None, page: str) -> None:
+    background, text = PAGES[page]
+    look = LOOKS[kind]
+    assert contrast(text, over(look.tint, background)) >= 4.5
+    red, green, blue = bytes.fromhex(look.line[1:])
+    assert contrast((red, green, blue), background) >= 3
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("sight", SIGHT)
+def test_any_two_tints_can_be_told_apart(sight: str, page: str) -> None:
+    colours = {kind: over(LOOKS[kind].tint, PAGES[page][0]) for kind in Kind}
+    for one, other in combinations(Kind, 2):
+        apart = dist(seen(colours[one], SIGHT[sight]), seen(colours[other], SIGHT[sight]))
+        assert apart >= 10, (one, other)
+
+
+def test_no_two_kinds_share_a_colour_a_pattern_a_letter_or_a_label() -> None:
+    looks = [LOOKS[kind] for kind in Kind]
+    for attribute in ("tint", "line", "pattern", "letter", "label"):
+        assert len({getattr(look, attribute) for look in looks}) == len(Kind)
+    assert [look.label for look in looks] == [kind.value for kind in Kind]
