@@ -10,6 +10,7 @@ from typing import cast
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.typing import Origin, Subprotocol
 
 from .server import Server
@@ -49,6 +50,12 @@ def websocket_server(
         except ConnectionClosed:
             pass
 
+    def without_date(connection: ServerConnection, request: Request, response: Response) -> Response:
+        # A 101 need not have a Date (RFC 9110, 6.6.1), and without it the same bytes come on every day.
+        if response.status_code == 101:
+            del response.headers["Date"]
+        return response
+
     @asynccontextmanager
     async def serving() -> AsyncIterator[int]:
         async with serve(
@@ -58,6 +65,7 @@ def websocket_server(
             origins=None if origins is None else [cast(Origin, origin) for origin in origins],
             subprotocols=[cast(Subprotocol, name) for name in subprotocols] or None,
             compression="deflate" if compression else None,
+            process_response=without_date,
             server_header="websockets",
             close_timeout=0.2,  # seconds; a reader's hand-made client may never answer a Close
             ping_interval=None,  # a Ping of the server's own would come between what a reader expects
