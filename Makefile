@@ -27,3 +27,4 @@ test: setup system
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy wsedu
 	$(BIN)/pytest -q
+	$(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=60 notebooks/*.ipynb
