@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""JupyterLab in a headless Chromium, as a reader has it, for tests that look at notebooks.
+
+    with lab_browser(root) as browser, browser.open("notebooks/00-start-here.ipynb") as notebook:
+        stored = notebook.outputs()                    # as a reader sees them who has only opened it
+        assert notebook.run_all() == []                # runs to the end
+        assert not notebook.console_errors and not notebook.foreign_requests
+        notebook.page.keyboard.press("ArrowRight")     # .page is playwright's Page: drive what is on it
+        notebook.photograph(screenshots(tmp_path))
+
+Lab runs with private settings and a private store of trusted notebooks, so every notebook opens untrusted, as in a
+fresh clone. Other hosts cannot be reached; whatever a page asks of another origin is written down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+Theme = Literal["light", "dark"]
+
+START_TIMEOUT = 60.0  # seconds until Lab answers
+OPEN_TIMEOUT = 60.0  # seconds until a notebook is on the page and its kernel is idle
+RUN_TIMEOUT = 120.0  # seconds for all cells of a notebook
+BLOCK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # no other host can be reached
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+# What Lab reads before it starts: no question about news, and the theme that the browser asks for.
+SETTINGS: dict[str, dict[str, object]] = {
+    "notification": {"fetchNews": "false", "checkForUpdates": False},
+    "themes": {"adaptive-theme": True},
+}
+
+PANEL = "window.jupyterapp?.shell?.currentWidget"
+IDLE = f"""() => {PANEL}?.sessionContext?.session?.kernel?.status === 'idle' && {PANEL}.context.isReady"""
+
+# A promise of Lab's that never ends would hang the test, so its result is put where the test can wait for it.
+RUN_ALL = "() => { window.ranAll = null; jupyterapp.commands.execute('notebook:run-all-cells')" + (
+    ".then(done => { window.ranAll = {done} }, error => { window.ranAll = {done: false} }) }"
+)
+
+ERRORS = f"""() => [...{PANEL}.content.model.cells].flatMap((cell, number) => cell.type !== 'code' ? [] :
+    cell.outputs.toJSON().filter(output => output.output_type === 'error')
+        .map(output => `cell ${{number}}: ${{output.ename}}: ${{output.evalue}}`))"""
+
+NOT_RUN = f"""() => [...{PANEL}.content.model.cells].flatMap((cell, number) =>
+    cell.type === 'code' && cell.sharedModel.source.trim() && cell.executionState !== 'idle'
+        ? [`cell ${{number}}: not run to its end`] : [])"""
+
+# Lab attaches and draws what is near the view. A cell is ready when it is attached, in view, and two frames have
+# been drawn since, so that what its outputs do on being drawn is done.
+SHOW_CELL = f"""async number => {{
+    const notebook = {PANEL}.content, cell = notebook.widgets[number];
+    await notebook.scrollToItem(number, 'start');
+    await cell.ready;
+    cell.node.scrollIntoView();
+    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+}}"""
+
+OUTPUTS = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAll('.jp-OutputArea-output')]
+    .map(node => {{
+    const box = node.getBoundingClientRect();
+    return {{cell: number, mime: node.dataset.mimeType || '', visible: node.innerText, text: node.textContent,
+             html: node.innerHTML, width: box.width, height: box.height}}
+}})"""
+
+SCROLLER = ".jp-NotebookPanel:visible .jp-WindowedPanel-outer"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output as it stands on the page."""
+
+    cell: int
+    """Index of the cell in the notebook, prose counted."""
+    mime: str
+    """The form that Lab chose to show, as in "text/html"."""
+    visible: str
+    """The text that can be seen."""
+    text: str
+    """All text, also what is folded away."""
+    html: str
+    """The elements, after Lab has taken out what it does not trust."""
+    width: float
+    height: float
+
+
+class NotebookPage:
+    """A notebook open in Lab, its kernel idle."""
+
+    def __init__(self, page: Page, name: str, origin: str) -> None:
+        self.page = page
+        self.name = name
+        self.console_errors: list[str] = []
+        self.foreign_requests: list[str] = []
+        self._origin = urlsplit(origin).netloc
+        page.on(
+            "console", lambda said: self.console_errors.append(said.text) if said.type == "error" else None
+        )
+        page.on("pageerror", lambda error: self.console_errors.append(f"uncaught: {error}"))
+        page.on(
+            "websocket",
+            lambda socket: None if self._own(socket.url) else self.foreign_requests.append(socket.url),
+        )
+        page.on(
+            "request",
+            lambda request: None if self._own(request.url) else self.foreign_requests.append(request.url),
+        )
+
+    def _own(self, url: str) -> bool:
+        parts = urlsplit(url)
+        return parts.scheme in ("data", "blob", "about") or parts.netloc == self._origin
+
+    @property
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells as Lab holds them now, in the notebook format."""
+        return list(self.page.evaluate(f"() => {PANEL}.content.model.toJSON().cells"))
+
+    def run_all(self, timeout: float = RUN_TIMEOUT) -> list[str]:
+        """Run all cells and wait until the kernel is idle again.
+
+        Returns:
+            What went wrong, a line each: the error outputs, or the cells that had not ended after `timeout` seconds.
+            Empty if all is well.
+        """
+        from playwright.sync_api import TimeoutError as Late
+
+        self.page.evaluate(RUN_ALL)
+        try:
+            self.page.wait_for_function("() => window.ranAll", timeout=timeout * 1000)
+            self.page.wait_for_function(IDLE, timeout=timeout * 1000)
+        except Late:
+            return [*self.page.evaluate(ERRORS), *self.page.evaluate(NOT_RUN)]
+        return list(self.page.evaluate(ERRORS))
+
+    def show_cell(self, number: int) -> None:
+        """Scroll until the cell stands at the top of the view, and is drawn."""
+        self.page.evaluate(SHOW_CELL, number)
+
+    def outputs(self, cells: range | None = None) -> list[Output]:
+        """Go from cell to cell, as one who scrolls, and read what is shown. `cells`: all by default."""
+        found = []
+        for number in cells or range(len(self.cells)):
+            self.show_cell(number)
+            found += [Output(**output) for output in self.page.evaluate(OUTPUTS, number)]
+        return found
+
+    def screens(self) -> Iterator[int]:
+        """Scroll from the top to the end; each time a screenful stands there, its number is given."""
+        scroller = self.page.locator(SCROLLER)
+        scroller.evaluate("node => node.scrollTo(0, 0)")
+        number = 0
+        while True:
+            self.page.evaluate(
+                "async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame) }"
+            )
+            yield number
+            number += 1
+            if scroller.evaluate(
+                "e => { const y = e.scrollTop; e.scrollBy(0, e.clientHeight - 60); return e.scrollTop === y }"
+            ):
+                return
+
+    def photograph(self, folder: Path, name: str = "") -> list[Path]:
+        """Write each screenful to `folder` as NAME-00.png, NAME-01.png, ... and give the paths."""
+        taken = []
+        for number in self.screens():
+            taken.append(folder / f"{name or Path(self.name).stem}-{number:02}.png")
+            self.page.screenshot(path=taken[-1])
+        return taken
+
+
+class LabBrowser:
+    """One Lab and one Chromium, for as many notebooks as a test module opens."""
+
+    def __init__(self, chromium: Browser, origin: str, token: str) -> None:
+        self._context = chromium.new_context()  # one for all, so that Lab's own scripts are fetched once
+        self._origin = origin
+        self._token = token
+
+    @contextmanager
+    def open(self, path: str, *, theme: Theme = "light", width: int = 1280) -> Iterator[NotebookPage]:
+        """Open a notebook and wait for its kernel.
+
+        Args:
+            path: from the folder that Lab was started with.
+            width: of the window, in CSS pixels.
+        """
+        page = self._context.new_page()
+        page.set_viewport_size({"width": width, "height": 1400})
+        page.emulate_media(color_scheme=theme)
+        try:
+            notebook = NotebookPage(page, path, self._origin)
+            # A workspace of its own, so that Lab does not bring back what another page had open.
+            workspace = secrets.token_hex(4)
+            page.goto(
+                f"{self._origin}/lab/workspaces/{workspace}/tree/{quote(path)}?token={self._token}",
+                wait_until="commit",
+            )
+            page.locator(".jp-NotebookPanel:visible").wait_for(timeout=OPEN_TIMEOUT * 1000)
+            page.wait_for_function(IDLE, timeout=OPEN_TIMEOUT * 1000)
+            page.evaluate("() => jupyterapp.shell.collapseLeft()")
+            yield notebook
+            page.evaluate(f"() => {PANEL}.sessionContext.shutdown()")
+        finally:
+            page.close()
+
+
+def chromium_path() -> str:
+    """Where Chromium is: $CHROMIUM, else the first on the path.
+
+    Without Chromium or playwright the test that called is skipped with one line, except where ``CI`` is ``true``:
+    there it fails, because pages that nobody has looked at prove nothing.
+    """
+    lacking = ""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    if found is None:
+        lacking = "Chromium is not installed"
+    else:
+        try:
+            import playwright.sync_api  # noqa: F401
+        except ImportError:
+            lacking = "Python's playwright is not installed"
+    if lacking and os.environ.get("CI") == "true":
+        pytest.fail(f"{lacking}, and CI=true promises that it is", pytrace=False)
+    if lacking or found is None:
+        pytest.skip(f"{lacking}: no notebook is opened in a browser")
+    return found
+
+
+def screenshots(default: Path) -> Path:
+    """The folder for pictures: $WSEDU_SCREENSHOTS if set, else `default`. It is made if it is not there."""
+    folder = Path(os.environ.get("WSEDU_SCREENSHOTS") or default)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def lab_server(root: Path) -> Iterator[tuple[str, str]]:
+    """Start JupyterLab on a free port, showing the folder `root`.
+
+    Yields:
+        Where it answers, as in "http://127.0.0.1:8888", and its token.
+    """
+    token = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="wsedu-lab-") as folder:
+        private = Path(folder)
+        for name, content in SETTINGS.items():
+            file = private / f"settings/@jupyterlab/apputils-extension/{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(content))
+        places = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
+        environment = dict(os.environ, JUPYTERLAB_SETTINGS_DIR=str(private / "settings"))
+        environment |= {f"JUPYTER_{key}_DIR": str(private / value) for key, value in places.items()}
+        environment |= {
+            "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
+            "IPYTHONDIR": str(private / "ipython"),
+        }
+        options = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
+        options += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"]
+        # The tests talk to Lab's own objects; nothing is fetched from elsewhere.
+        options += [
+            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.extension_manager=readonly",
+            "--LabApp.news_url=",
+        ]
+        options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+        with open(private / "log", "w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", *options],
+                env=environment,
+                cwd=root,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            yield _answering(process, private), token
+        finally:
+            # The kernels are Lab's children: Lab ends them when it is asked to end.
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _answering(process: subprocess.Popen[bytes], private: Path) -> str:
+    """Wait until Lab answers. It writes the port that it was given to its runtime folder."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while process.poll() is None and time.monotonic() < deadline:
+        for file in (private / "runtime").glob("jpserver-*.json"):
+            try:
+                said = json.loads(file.read_text())
+                origin = f"http://127.0.0.1:{said['port']}"
+                urllib.request.urlopen(f"{origin}/api/status?token={said['token']}", timeout=5).read()
+                return origin
+            except (OSError, ValueError):
+                pass  # half written, or not listening yet
+        time.sleep(0.05)
+    raise RuntimeError(f"JupyterLab did not start:\n{(private / 'log').read_text()}")
+
+
+@contextmanager
+def lab_browser(root: Path) -> Iterator[LabBrowser]:
+    """Start JupyterLab in `root` and a Chromium beside it. Without Chromium: see `chromium_path`."""
+    executable = chromium_path()
+    from playwright.sync_api import sync_playwright
+
+    # Chromium's own sandbox does not work for root, which is what a container usually gives.
+    sandbox = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
+    arguments = ["--disable-background-networking", "--disable-dev-shm-usage", BLOCK, *sandbox]
+    with lab_server(root) as (origin, token), sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=arguments)
+        try:
+            yield LabBrowser(chromium, origin, token)
+        finally:
+            chromium.close()
