@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
 from itertools import combinations
 from math import dist
 from typing import Any
@@ -150,13 +152,18 @@ def test_comparison_says_how_much_is_news_and_how_much_is_not() -> None:
 
 
 def test_the_same_news_begins_in_the_same_column() -> None:
-    lines = str(compare(polled(0), Frame(1, NEWS, masking_key=KEY))).splitlines()
-    aligned = [line for line in lines if " | " in line]
-    assert len(aligned) == 4 and len({line.index(" | ") for line in aligned}) == 1
+    both = compare(polled(0), Frame(1, NEWS, masking_key=KEY), Frame(1, NEWS))
+    aligned = [line for line in str(both).splitlines() if " | " in line]
+    assert len(aligned) == 6 and len({line.index(" | ") for line in aligned}) == 1
+    assert [line.partition(" | ")[2][:8] for line in aligned[::2]] == ["7b 22 70", "4c d8 51", "7b 22 70"]
+    assert "37 fa 21 3d | 4c d8 51" in aligned[2] and "  81 11 | 7b 22 70" in aligned[4]
     # Under the bytes stands what they say, also where they are masked.
-    assert aligned[1].partition(" | ")[2] == aligned[3].partition(" | ")[2]
-    assert aligned[1].partition(" | ")[2].split() == [*'{"price":', *"101.25"]
-    assert " | 7b 22 70" in aligned[0] and " | 4c d8 51" in aligned[2]
+    assert {line.partition(" | ")[2] for line in aligned[1::2]} == {"  ".join('{"price": 101.25')}
+    boxes = re.findall("<pre.*?</pre>", both._repr_html_(), re.DOTALL)
+    in_html = unescape(re.sub("<.*?>", "", boxes[0])).splitlines()
+    column = in_html[1].index("{")
+    assert [line[column:][:8] for line in in_html[::2]] == ["7b 22 70", "4c d8 51", "7b 22 70"]
+    assert {line.index("{") for line in in_html[1::2]} == {column}
 
 
 def test_comparison_needs_a_name_for_each() -> None:

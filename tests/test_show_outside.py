@@ -106,14 +106,19 @@ def bytes_in(dump: str) -> bytes:
 def spanned(draw: st.DrawFn) -> tuple[bytes, list[Span]]:
     """Bytes, and spans that cover some of them, with any text that a span can hold."""
     data = draw(st.binary(max_size=300))
-    cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=12)))
+    cuts = sorted(draw(st.lists(st.integers(0, min(30, len(data))) | st.integers(0, len(data)), max_size=12)))
     spans = []
     for start, end in zip(cuts, cuts[1:], strict=False):
         if start < end and draw(st.booleans()):
             value = draw(texts | st.integers() | st.binary(max_size=40))
             kind = draw(st.sampled_from(Kind))
             name = draw(texts | st.sampled_from(["CRLF", "field name", "field value", "colon"]))
-            spans.append(Span(start, end, name, value, draw(texts), kind, draw(texts)))
+            meaning, section = draw(texts), draw(texts)
+            if end == start + 1 and draw(st.booleans()):
+                halves = ((0, 3), (3, 8))
+                spans += [Span(start, end, name, value, meaning, kind, section, bits) for bits in halves]
+            else:
+                spans.append(Span(start, end, name, value, meaning, kind, section))
     return data, spans
 
 
