@@ -21,14 +21,16 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -42,6 +44,7 @@ START_TIMEOUT = 60.0  # seconds until Lab answers
 OPEN_TIMEOUT = 60.0  # seconds until a notebook is on the page and its kernel is idle
 RUN_TIMEOUT = 120.0  # seconds for all cells of a notebook
 BLOCK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # no other host can be reached
+AXE_CORE = "axe-core@4.14.1"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 # What Lab reads before it starts: no question about news, and the theme that the browser asks for.
@@ -78,10 +81,17 @@ SHOW_CELL = f"""async number => {{
 
 OUTPUTS = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAll('.jp-OutputArea-output')]
     .map(node => {{
+    const panel = {PANEL}.content.node.getBoundingClientRect();
+    // How far the widest element reaches out of the panel, unless a box between scrolls.
+    const cut = node => Math.max(node.getBoundingClientRect().right - panel.right, ...[...node.children]
+        .filter(() => !['auto', 'scroll'].includes(getComputedStyle(node).overflowX)).map(cut));
     const box = node.getBoundingClientRect();
     return {{cell: number, mime: node.dataset.mimeType || '', visible: node.innerText, text: node.textContent,
-             html: node.innerHTML, width: box.width, height: box.height}}
+             html: node.innerHTML, width: box.width, height: box.height, cut: cut(node)}}
 }})"""
+
+# Lab's own frame is not ours to judge.
+AXE = """() => axe.run({include: [['.jp-NotebookPanel .jp-OutputArea-output']]}, {resultTypes: ['violations']})"""
 
 SCROLLER = ".jp-NotebookPanel:visible .jp-WindowedPanel-outer"
 
@@ -102,6 +112,8 @@ class Output:
     """The elements, after Lab has taken out what it does not trust."""
     width: float
     height: float
+    cut: float
+    """CSS pixels by which it reaches out of the panel where no box of its own scrolls; 0 or less is well."""
 
 
 class NotebookPage:
@@ -188,6 +200,15 @@ class NotebookPage:
             self.page.screenshot(path=taken[-1])
         return taken
 
+    def axe(self, script: str) -> list[str]:
+        """Ask axe-core about every output. `script`: axe-core itself, see `axe_core`. Returns findings, a line each."""
+        found: dict[tuple[str, str], None] = {}
+        self.page.evaluate(script)
+        for _ in self.screens():
+            for violation in self.page.evaluate(AXE)["violations"]:
+                found |= {(violation["id"], node["html"][:160]): None for node in violation["nodes"]}
+        return [f"{rule}: {html}" for rule, html in found]
+
 
 class LabBrowser:
     """One Lab and one Chromium, for as many notebooks as a test module opens."""
@@ -231,20 +252,37 @@ def chromium_path() -> str:
     Without Chromium or playwright the test that called is skipped with one line, except where ``CI`` is ``true``:
     there it fails, because pages that nobody has looked at prove nothing.
     """
-    lacking = ""
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if found is None:
-        lacking = "Chromium is not installed"
-    else:
-        try:
-            import playwright.sync_api  # noqa: F401
-        except ImportError:
-            lacking = "Python's playwright is not installed"
-    if lacking and os.environ.get("CI") == "true":
-        pytest.fail(f"{lacking}, and CI=true promises that it is", pytrace=False)
-    if lacking or found is None:
-        pytest.skip(f"{lacking}: no notebook is opened in a browser")
+        _lacking("Chromium is not installed", "no notebook is opened in a browser")
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        _lacking("Python's playwright is not installed", "no notebook is opened in a browser")
     return found
+
+
+@cache
+def axe_core() -> str:
+    """axe-core as a script: the file $AXE, else what npm gives. Without either: see `chromium_path`."""
+    if "AXE" in os.environ:
+        return Path(os.environ["AXE"]).read_text()
+    npm = shutil.which("npm")
+    if npm is None:
+        _lacking("npm is not installed and $AXE is not set", "axe-core looks at no output")
+    with tempfile.TemporaryDirectory(prefix="axe-") as folder:
+        subprocess.run([npm, "pack", "--silent", AXE_CORE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        (packed,) = Path(folder).glob("*.tgz")
+        with tarfile.open(packed) as archive:
+            script = archive.extractfile("package/axe.min.js")
+            assert script is not None
+            return script.read().decode()
+
+
+def _lacking(what: str, so: str) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}, and CI=true promises that it is there", pytrace=False)
+    pytest.skip(f"{what}: {so}")
 
 
 def screenshots(default: Path) -> Path:
