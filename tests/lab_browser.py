@@ -14,17 +14,12 @@ fresh clone. Other hosts cannot be reached; whatever a page asks of another orig
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
-import signal
 import subprocess
-import sys
 import tarfile
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,24 +29,18 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from urllib.parse import quote, urlsplit
 
 import pytest
+from lab_server import lab_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 Theme = Literal["light", "dark"]
 
-START_TIMEOUT = 60.0  # seconds until Lab answers
 OPEN_TIMEOUT = 60.0  # seconds until a notebook is on the page and its kernel is idle
 RUN_TIMEOUT = 120.0  # seconds for all cells of a notebook
 BLOCK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # no other host can be reached
 AXE_CORE = "axe-core@4.14.1"
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-# What Lab reads before it starts: no question about news, and the theme that the browser asks for.
-SETTINGS: dict[str, dict[str, object]] = {
-    "notification": {"fetchNews": "false", "checkForUpdates": False},
-    "themes": {"adaptive-theme": True},
-}
 
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 IDLE = f"""() => {PANEL}?.sessionContext?.session?.kernel?.status === 'idle' && {PANEL}.context.isReady"""
@@ -81,13 +70,13 @@ SHOW_CELL = f"""async number => {{
 
 OUTPUTS = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAll('.jp-OutputArea-output')]
     .map(node => {{
-    const panel = {PANEL}.content.node.getBoundingClientRect();
-    // How far the widest element reaches out of the panel, unless a box between scrolls.
-    const cut = node => Math.max(node.getBoundingClientRect().right - panel.right, ...[...node.children]
-        .filter(() => !['auto', 'scroll'].includes(getComputedStyle(node).overflowX)).map(cut));
+    // Lab scrolls an output as a whole, which takes its captions along: what is wide should scroll in a box of its own.
+    const hides = element => ['hidden', 'clip'].includes(getComputedStyle(element).overflowX);
+    const cut = Math.max(...[node, ...[...node.querySelectorAll('*')].filter(hides)]
+        .map(element => element.scrollWidth - element.clientWidth));
     const box = node.getBoundingClientRect();
     return {{cell: number, mime: node.dataset.mimeType || '', visible: node.innerText, text: node.textContent,
-             html: node.innerHTML, width: box.width, height: box.height, cut: cut(node)}}
+             html: node.innerHTML, width: box.width, height: box.height, cut}}
 }})"""
 
 # Lab's own frame is not ours to judge.
@@ -113,7 +102,7 @@ class Output:
     width: float
     height: float
     cut: float
-    """CSS pixels by which it reaches out of the panel where no box of its own scrolls; 0 or less is well."""
+    """CSS pixels that are out of sight to the right, where no box of the output's own scrolls."""
 
 
 class NotebookPage:
@@ -290,73 +279,6 @@ def screenshots(default: Path) -> Path:
     folder = Path(os.environ.get("WSEDU_SCREENSHOTS") or default)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-@contextmanager
-def lab_server(root: Path) -> Iterator[tuple[str, str]]:
-    """Start JupyterLab on a free port, showing the folder `root`.
-
-    Yields:
-        Where it answers, as in "http://127.0.0.1:8888", and its token.
-    """
-    token = secrets.token_hex(16)
-    with tempfile.TemporaryDirectory(prefix="wsedu-lab-") as folder:
-        private = Path(folder)
-        for name, content in SETTINGS.items():
-            file = private / f"settings/@jupyterlab/apputils-extension/{name}.jupyterlab-settings"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(content))
-        places = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
-        environment = dict(os.environ, JUPYTERLAB_SETTINGS_DIR=str(private / "settings"))
-        environment |= {f"JUPYTER_{key}_DIR": str(private / value) for key, value in places.items()}
-        environment |= {
-            "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
-            "IPYTHONDIR": str(private / "ipython"),
-        }
-        options = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
-        options += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"]
-        # The tests talk to Lab's own objects; nothing is fetched from elsewhere.
-        options += [
-            "--LabApp.expose_app_in_browser=True",
-            "--LabApp.extension_manager=readonly",
-            "--LabApp.news_url=",
-        ]
-        options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-        with open(private / "log", "w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterlab", *options],
-                env=environment,
-                cwd=root,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            yield _answering(process, private), token
-        finally:
-            # The kernels are Lab's children: Lab ends them when it is asked to end.
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _answering(process: subprocess.Popen[bytes], private: Path) -> str:
-    """Wait until Lab answers. It writes the port that it was given to its runtime folder."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while process.poll() is None and time.monotonic() < deadline:
-        for file in (private / "runtime").glob("jpserver-*.json"):
-            try:
-                said = json.loads(file.read_text())
-                origin = f"http://127.0.0.1:{said['port']}"
-                urllib.request.urlopen(f"{origin}/api/status?token={said['token']}", timeout=5).read()
-                return origin
-            except (OSError, ValueError):
-                pass  # half written, or not listening yet
-        time.sleep(0.05)
-    raise RuntimeError(f"JupyterLab did not start:\n{(private / 'log').read_text()}")
 
 
 @contextmanager

@@ -48,6 +48,8 @@ BROKEN_CELLS = (
     "HTML('<img src=\"http://192.0.2.1/picture.png\">')",
     "HTML('<img src=x onerror=\"console.error(\\'broken on purpose\\')\">')",
     "print('<b>bold</b>')",
+    "HTML('<p style=\"color:#ccc;background:#fff\">pale</p>')",
+    "HTML('<p style=\"width:3000px;background:#fff;color:#000\">wide</p>')",
     "1 / 0",
 )
 
@@ -199,7 +201,7 @@ def test_what_is_broken_is_seen(lab: LabBrowser) -> None:
         notebook.outputs()
         notebook.page.wait_for_function("() => window.pwned === 1")
         active = notebook.page.evaluate(ACTIVE)
-    assert len(errors) == 1 and errors[0].startswith("cell 4: ZeroDivisionError")
+    assert len(errors) == 1 and errors[0].startswith("cell 6: ZeroDivisionError")
     assert "http://192.0.2.1/picture.png" in notebook.foreign_requests
     assert "broken on purpose" in notebook.console_errors
     assert len(active) == 3
@@ -217,3 +219,14 @@ def test_everyone_can_read_it(lab: LabBrowser, name: str, theme: Any, width: int
         notebook.photograph(screenshots(tmp_path), f"{name}-{theme}-{width}")
         assert [f"cell {o.cell}: {o.cut:.0f} pixels cut off" for o in outputs if o.cut > 1] == []
         assert notebook.axe(axe_core()) == []
+
+
+@pytest.mark.slow
+def test_what_cannot_be_read_is_found(lab: LabBrowser) -> None:
+    with lab.open("notebooks/broken.ipynb") as notebook:
+        notebook.run_all()
+        cut = [output.cell for output in notebook.outputs() if output.cut > 1]
+        findings = notebook.axe(axe_core())
+    assert cut == [5]
+    assert any(finding.startswith("image-alt") for finding in findings)
+    assert any(finding.startswith("color-contrast") and "pale" in finding for finding in findings)
