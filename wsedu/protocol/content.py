@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .chunked import ChunkedDecoder
 from .errors import ProtocolError
 from .head_lines import quoted
-from .http1 import Head, Request, Response
+from .http1 import Request, Response
 from .spans import Kind, Span
 
 __all__ = [

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The opening handshake (RFC 6455, 4): an HTTP request that asks to switch, and a response that does.
+
+The client sends 16 random bytes, ``Sec-WebSocket-Key``; the server sends back their digest together with a fixed GUID,
+``Sec-WebSocket-Accept``. That keeps no secret. It proves that the server read the key *as WebSocket*: a server that
+only knows HTTP, or a cache with an old answer, cannot produce the value (RFC 6455, 1.3).
+
+``request`` and ``response`` write; ``check_request`` and ``check_response`` read and judge.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+from collections.abc import Collection, Iterable
+
+from .errors import ProtocolError
+from .handshake_rules import Rules
+from .head_lines import quoted
+from .http1 import Request, Response
+
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+VERSION = "13"
+
+# 16 bytes in Base64: 22 digits and "==" (RFC 4648, 4). The last digit carries 2 bits; what its other 4 say is ignored,
+# as a server need not decode the key (RFC 6455, 4.2.2) and the RFC's own printed sample (4.1) has them set.
+KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+
+# uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2): an IPv6 address in brackets, or a name or IPv4 address.
+HOST = re.compile(r"(?:\[[0-9A-Za-z:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?")
+
+
+def accept_key(key: str) -> str:
+    """The value of Sec-WebSocket-Accept that answers a Sec-WebSocket-Key (RFC 6455, 4.2.2).
+
+    Args:
+        key: the value of the field as it came, in Base64; it is not decoded.
+
+    Raises:
+        ValueError: a character that is not ASCII.
+    """
+    # SHA-1 is broken as a proof of authorship; here it only proves that a protocol was read (RFC 6455, 10.8).
+    digest = hashlib.sha1((key + GUID).encode("ascii"), usedforsecurity=False).digest()
+    return base64.b64encode(digest).decode("ascii")
+
+
+def request(
+    host: str, target: str = "/", *, key: str | None = None, fields: Iterable[tuple[str, str]] = ()
+) -> bytes:
+    """The client's opening handshake.
+
+    Args:
+        host: host, and port if it is not the default one: the value of Host.
+        target: path and query.
+        key: the value of Sec-WebSocket-Key; ``None`` makes one of 16 random bytes.
+        fields: pairs of name and value to send after those that are required.
+
+    Raises:
+        ValueError: an argument that would not read back as it is, such as one with a line end in it.
+    """
+    if key is None:
+        key = base64.b64encode(secrets.token_bytes(16)).decode("ascii")
+    required = (
+        ("Host", host),
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Key", key),
+        ("Sec-WebSocket-Version", VERSION),
+    )
+    return _written(Request("GET", target, fields=(*required, *fields)))
+
+
+def response(key: str, *, fields: Iterable[tuple[str, str]] = ()) -> bytes:
+    """The server's opening handshake, which answers ``key``.
+
+    Args:
+        key: the value of Sec-WebSocket-Key in the request.
+        fields: pairs of name and value to send after those that are required.
+
+    Raises:
+        ValueError: an argument that would not read back as it is, such as one with a line end in it.
+    """
+    if "\r" in key or "\n" in key:
+        raise ValueError(f"a key has no line end in it: {quoted(key)}")
+    required = (
+        ("Upgrade", "websocket"),
+        ("Connection", "Upgrade"),
+        ("Sec-WebSocket-Accept", accept_key(key)),
+    )
+    return _written(Response(101, "Switching Protocols", fields=(*required, *fields)))
+
+
+def _written(head: Request | Response) -> bytes:
+    """The bytes of a head; refused unless they read back as the same head.
+
+    Text with CR LF in it would end its field and begin another, and whoever supplied the text would have written that
+    one ("header injection"). Reading back finds this, and anything else that a reader would take otherwise.
+    """
+    data = head.serialize()
+    try:
+        if type(head).parse(data) == (head, len(data)):
+            return data
+        problem = "it would read back as another head"
+    except ProtocolError as error:
+        problem = str(error)
+    raise ValueError(f"this cannot be sent: {problem}")
+
+
+def check_request(data: bytes | bytearray | memoryview) -> tuple[Request, int]:
+    """Read a client's opening handshake as a server must (RFC 6455, 4.2.1).
+
+    Args:
+        data: bytes from the wire; may hold less than the head, or more.
+
+    Returns:
+        The request, and how many bytes of ``data`` its head took.
+
+    Raises:
+        NeedMoreData: nothing is wrong so far, and the head is not complete.
+        ProtocolError: the handshake is to be refused with the HTTP ``status_code``. The offset is that of the field
+            line, and of the empty line at the end of the head if the field is not there.
+    """
+    head, used = Request.parse(data)
+    rules = Rules(head, data, used, status_code=400)
+    _check_request_line(head, rules)
+    host = rules.single("Host", "RFC 9112, 3.2")
+    if not HOST.fullmatch(host):
+        rules.refuse("Host", f"expected a host, and perhaps a port; found {quoted(host)}", "RFC 9112, 3.2")
+    rules.token("Upgrade", "websocket", "RFC 6455, 4.2.1")
+    rules.token("Connection", "Upgrade", "RFC 6455, 4.2.1")
+    key = rules.single("Sec-WebSocket-Key", "RFC 6455, 4.2.1")
+    if not KEY.fullmatch(key):
+        message = f"expected 16 bytes in Base64, which are 24 characters; found {quoted(key)}"
+        rules.refuse("Sec-WebSocket-Key", message, "RFC 6455, 4.2.1")
+    _check_version(rules)
+    rules.subprotocols()
+    rules.extensions()
+    return head, used
+
+
+def _check_request_line(head: Request, rules: Rules) -> None:
+    """RFC 6455, 4.2.1, 1: "An HTTP/1.1 or higher GET request, including a "Request-URI"."""
+    section = "RFC 6455, 4.2.1"
+    if head.method != "GET":
+        rules.refuse(
+            "method", f"expected GET; found {quoted(head.method)}", section, offset=0, status_code=405
+        )
+    at = len(head.method) + 1
+    if not head.target.lower().startswith(("/", "http://", "https://")):
+        message = f"expected a path that begins with /, or a whole http URI; found {quoted(head.target)}"
+        rules.refuse("request target", message, section, offset=at)
+    if "#" in head.target:
+        fragment = at + head.target.index("#")
+        rules.refuse(
+            "request target", "a fragment (#) in it, which is never sent", "RFC 6455, 3", offset=fragment
+        )
+    _check_http_version(head, rules, at + len(head.target) + 1, section)
+
+
+def _check_http_version(head: Request | Response, rules: Rules, at: int, section: str) -> None:
+    """HTTP/1.1 or a later minor version; HTTP/2 and HTTP/3 are written in other bytes altogether."""
+    if head.version.startswith("HTTP/1.") and head.version != "HTTP/1.0":
+        return
+    # 505 (HTTP Version Not Supported) is for another *major* version (RFC 9110, 15.6.6).
+    status_code = 505 if rules.status_code and not head.version.startswith("HTTP/1.") else rules.status_code
+    message = f"expected HTTP/1.1; found {head.version}"
+    rules.refuse("HTTP version", message, section, offset=at, status_code=status_code)
+
+
+def _check_version(rules: Rules) -> None:
+    """RFC 6455, 4.4: to a version that it does not speak, a server answers 426 and the versions that it does."""
+    name, section = "Sec-WebSocket-Version", "RFC 6455, 4.4"
+    found = rules.head.get_all(name)
+    if not found:
+        message = f"expected {VERSION}, and there is none; answer with the field {name}: {VERSION}"
+        rules.refuse(name, message, section, status_code=426)
+    if rules.single(name, "RFC 6455, 11.3.5") != VERSION:
+        message = f"expected {VERSION}; found {quoted(found[0])}; answer with the field {name}: {VERSION}"
+        rules.refuse(name, message, section, status_code=426)
+
+
+def check_response(
+    data: bytes | bytearray | memoryview,
+    key: str,
+    *,
+    extensions: Collection[str] = (),
+    subprotocols: Collection[str] = (),
+) -> tuple[Response, int]:
+    """Read a server's opening handshake as a client must (RFC 6455, 4.1).
+
+    Args:
+        data: bytes from the wire; may hold less than the head, or more: frames may follow at once.
+        key: the value of Sec-WebSocket-Key that was sent.
+        extensions: the names of the extensions that were offered.
+        subprotocols: the subprotocols that were offered.
+
+    Returns:
+        The response, and how many bytes of ``data`` its head took.
+
+    Raises:
+        NeedMoreData: nothing is wrong so far, and the head is not complete.
+        ProtocolError: the client must drop the connection; ``status_code`` is ``None``, since nothing is sent. The
+            offset is as for ``check_request``.
+    """
+    head, used = Response.parse(data)
+    rules = Rules(head, data, used, status_code=None)
+    section = "RFC 6455, 4.1"
+    _check_http_version(head, rules, 0, "RFC 6455, 4.2.2")
+    if head.status != 101:
+        message = f"expected 101; found {head.status} {quoted(head.reason)}: the server does not switch"
+        rules.refuse("status code", message, section, offset=len(head.version) + 1)
+    upgrade = rules.single("Upgrade", section)
+    if upgrade.lower() != "websocket":
+        rules.refuse("Upgrade", f"expected websocket; found {quoted(upgrade)}", section)
+    rules.token("Connection", "Upgrade", section)
+    accept, expected = rules.single("Sec-WebSocket-Accept", section), accept_key(key)
+    if accept != expected:
+        message = f"expected {expected}, which answers the key {quoted(key)}; found {quoted(accept)}"
+        rules.refuse("Sec-WebSocket-Accept", message, section)
+    rules.extensions(offered=extensions)
+    if head.get("Sec-WebSocket-Protocol") is not None:
+        chosen = rules.single("Sec-WebSocket-Protocol", "RFC 6455, 11.3.4")
+        if chosen not in subprotocols:
+            message = f"expected one of those that were offered; found {quoted(chosen)}"
+            rules.refuse("Sec-WebSocket-Protocol", message, section)
+    return head, used
