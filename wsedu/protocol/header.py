@@ -165,17 +165,15 @@ def _check_second_byte(opcode: int, second: int, role: Role | None) -> None:
 def _check_minimal(data: Data) -> None:
     """The payload length must be written in the shortest form that holds it."""
     form = {LENGTH_16: 16, LENGTH_64: 64}.get(data[1] & PAYLOAD_LENGTH, 7)
-    end = 2 + form // 8
-    if form == 7 or len(data) < end:
+    extended = data[2 : 2 + form // 8]
+    if form == 16 and len(extended) == 2 and int.from_bytes(extended, "big") < LENGTH_16:
+        found = f"{int.from_bytes(extended, 'big')} is written in 16 bits; 7 bits hold it"
+    elif form == 64 and len(extended) >= 6 and not any(extended[:6]):
+        # The first six bytes show it, whatever the last two will be.
+        found = "less than 65,536 is written in 64 bits; 16 bits hold it"
+    else:
         return
-    length = int.from_bytes(data[2:end], "big")
-    if form > shortest_form(length):
-        raise ProtocolError(
-            f"the payload length {length:,} is written in {form} bits; {shortest_form(length)} bits hold it",
-            offset=2,
-            field="payload length",
-            section=LAYOUT,
-        )
+    raise ProtocolError(f"the payload length {found}", offset=2, field="payload length", section=LAYOUT)
 
 
 def shortest_form(length: int) -> LengthForm:

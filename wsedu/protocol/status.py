@@ -6,6 +6,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from .errors import ProtocolError
+from .utf8 import Utf8Judge
 
 
 class StatusCode(IntEnum):
@@ -75,12 +76,13 @@ def may_be_sent(code: int) -> bool:
     return code in STATUS_NAMES and code not in NEVER_SENT
 
 
-def parse_close_payload(payload: bytes, *, offset: int = 0) -> tuple[int | None, str]:
+def parse_close_payload(payload: bytes, *, offset: int = 0, complete: bool = True) -> tuple[int | None, str]:
     """Read the payload of a Close frame.
 
     Args:
         payload: the payload, unmasked.
         offset: where it starts in the data that errors shall speak of, in bytes.
+        complete: ``False`` if only its first bytes are there; they are judged as far as they go.
 
     Returns:
         The status code and the reason; ``(None, "")`` for the empty payload, which is legal.
@@ -89,7 +91,7 @@ def parse_close_payload(payload: bytes, *, offset: int = 0) -> tuple[int | None,
         ProtocolError: one byte alone, a status code that must not be sent (both 1002), a reason that is not UTF-8
             (1007).
     """
-    if not payload:
+    if not payload or (len(payload) == 1 and not complete):
         return None, ""
     if len(payload) == 1:
         raise ProtocolError(
@@ -106,16 +108,17 @@ def parse_close_payload(payload: bytes, *, offset: int = 0) -> tuple[int | None,
             field="status code",
             section="RFC 6455, 7.4.1" if code in STATUS_NAMES else "RFC 6455, 7.4.2",
         )
-    try:
-        return code, payload[2:].decode("utf-8")
-    except UnicodeDecodeError as error:
+    at = Utf8Judge().judge(payload[2:], final=complete)
+    if at is not None:
         raise ProtocolError(
-            f"the reason is not UTF-8 ({error.reason})",
-            offset=offset + 2 + error.start,
+            "the reason is not UTF-8",
+            offset=offset + 2 + at,
             field="reason",
             section="RFC 6455, 8.1",
             status_code=StatusCode.INVALID_PAYLOAD_DATA,
-        ) from None
+        )
+    # Only a reason that is not complete can end inside a character.
+    return code, payload[2:].decode("utf-8", "ignore")
 
 
 def close_payload(status_code: int | None = None, reason: str = "") -> bytes:

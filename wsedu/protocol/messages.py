@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From frames to messages (RFC 6455, 5.4 to 5.6): the rules that one frame alone cannot break.
+
+A message is one data frame with FIN set; or a data frame without it, Continuation frames, and a last one with FIN::
+
+    Text "Hel"  FIN 0  |  Ping  |  Continuation "lo"  FIN 1
+
+Control frames may stand between fragments, so that a Ping need not wait for the end of a long message; fragments of
+another message may not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import NeedMoreData, ProtocolError
+from .frames import Frame
+from .header import OPCODE, Data, Header, Role, check_header, parse_header
+from .masking import apply_mask
+from .opcodes import Opcode, is_control, opcode_name
+from .status import StatusCode, parse_close_payload
+from .utf8 import Utf8Judge
+
+FRAGMENTS = "RFC 6455, 5.4"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message, put together from its fragments.
+
+    Attributes:
+        opcode: ``Opcode.TEXT`` or ``Opcode.BINARY``: that of the first fragment.
+        data: ``str`` for text, ``bytes`` for binary; ``bytes``, and still compressed, where RSV1 was set.
+        fragments: how many frames it came in, 1 or more.
+        rsv1: whether RSV1 was set on the first fragment.
+    """
+
+    opcode: Opcode
+    data: str | bytes
+    fragments: int = 1
+    rsv1: bool = False
+
+
+class MessageAssembler:
+    """Puts messages together and lets control frames through, from bytes or from frames.
+
+    Bytes: ``receive_data`` takes them as they come, ``next_event`` gives what they make. Frames that were parsed
+    elsewhere: ``receive_frame``. It reads and judges; what to answer is for others to say.
+
+    A rule is seen broken at the earliest byte that shows it, also inside a frame that is not complete, since the peer
+    could hold back the rest for ever. What was complete before that byte comes out first. Offsets of errors count
+    from the first byte ever received.
+
+    Args:
+        role: the sender's role; turns on the masking rule.
+        rsv1: permessage-deflate is in use: RSV1 marks a message that is compressed.
+        max_size: the largest message to take, in bytes on the wire; ``None`` for any (RFC 6455, 10.4).
+    """
+
+    def __init__(self, role: Role | None = None, *, rsv1: bool = False, max_size: int | None = None) -> None:
+        self._role: Role | None = role
+        self._rsv1 = rsv1
+        self._max_size = max_size
+        self._buffer = bytearray()  # received and not taken yet
+        self._offset = 0  # of the first byte of the buffer
+        self._error: ProtocolError | None = None
+        self._closed = False
+        # The frame under way: its header, and its payload as far as it is there, if it is a control frame.
+        self._header: Header | None = None
+        self._taken = 0  # bytes of its payload
+        self._payload_offset = 0
+        self._control = bytearray()
+        # The message under way, as far as it is there.
+        self._first: Header | None = None  # of its first fragment
+        self._data = bytearray()
+        self._fragments = 0
+        self._text = Utf8Judge()
+
+    def receive_data(self, data: Data) -> None:
+        """Take bytes from the wire, as many or few as came. It only keeps them: ``next_event`` judges."""
+        self._buffer += data
+
+    def receive_frame(self, frame: Frame) -> Message | Frame | None:
+        """Take a frame as a value; the result and the errors are those of ``next_event``."""
+        # Through its bytes, so that every rule is held to in one place. Offsets count as if it had come that way.
+        self.receive_data(frame.serialize())
+        return self.next_event()
+
+    def next_event(self) -> Message | Frame | None:
+        """The next message, or the next control frame, as soon as it is complete.
+
+        Returns:
+            ``None`` if more data is needed; and always after a Close frame, since what comes after it is discarded
+            (RFC 6455, 1.4).
+
+        Raises:
+            ProtocolError: 1002, 1007 for text that is not UTF-8, 1009 for a message over ``max_size``. The same again
+                at every further call: nothing after a broken rule can be trusted.
+        """
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        try:
+            while not self._closed:
+                if not self._begin_frame() or not self._take_payload():
+                    return None
+                event = self._end_frame()
+                if event is not None:
+                    return event
+        except ProtocolError as error:
+            self._error = error
+            raise
+        self._buffer.clear()
+        return None
+
+    def _begin_frame(self) -> bool:
+        """Read the header of the next frame, if none is under way; say whether one is now."""
+        if self._header is not None:
+            return True
+        try:
+            # One byte at a time, so that a rule that the first one breaks comes before those of the second.
+            check_header(self._buffer[:1], role=self._role, rsv1=self._rsv1)
+            self._check_sequence()
+            check_header(self._buffer, role=self._role, rsv1=self._rsv1)
+            header = parse_header(self._buffer)
+            self._check_size(header)
+        except NeedMoreData:
+            return False
+        except ProtocolError as error:
+            raise error.moved(self._offset) from None
+        self._header, self._taken = header, 0
+        self._skip(header.size)
+        self._payload_offset = self._offset
+        if header.opcode == Opcode.CLOSE and header.payload_length == 1:
+            parse_close_payload(b"?", offset=self._offset)  # refused whatever the byte will be
+        if not is_control(header.opcode):
+            self._fragments += 1
+            self._first = self._first or header
+        return True
+
+    def _check_sequence(self) -> None:
+        """RFC 6455, 5.4: a first fragment, Continuation frames, and no other message before the last of them."""
+        if not self._buffer:
+            return
+        opcode = self._buffer[0] & OPCODE
+        if is_control(opcode):
+            return
+        if opcode == Opcode.CONTINUATION and self._first is None:
+            raise ProtocolError(
+                "a Continuation frame, and no message is under way",
+                offset=0,
+                field="opcode",
+                section=FRAGMENTS,
+            )
+        if opcode != Opcode.CONTINUATION and self._first is not None:
+            started = opcode_name(self._first.opcode)
+            raise ProtocolError(
+                f"expected a Continuation frame, as a {started} message is not complete; found a "
+                f"{opcode_name(opcode)} frame",
+                offset=0,
+                field="opcode",
+                section=FRAGMENTS,
+            )
+
+    def _check_size(self, header: Header) -> None:
+        size = len(self._data) + header.payload_length
+        if self._max_size is None or is_control(header.opcode) or size <= self._max_size:
+            return
+        raise ProtocolError(
+            f"a message of {size:,} bytes or more; at most {self._max_size:,} are taken",
+            offset=1,
+            field="payload length",
+            section="RFC 6455, 10.4",
+            status_code=StatusCode.MESSAGE_TOO_BIG,
+        )
+
+    def _take_payload(self) -> bool:
+        """Unmask, judge and keep as much of the payload as is there; say whether that is all of it."""
+        header = self._header
+        assert header is not None
+        data = self._buffer[: header.payload_length - self._taken]
+        if data and header.masking_key is not None:
+            data = bytearray(apply_mask(data, header.masking_key, self._taken))
+        self._taken += len(data)
+        complete = self._taken == header.payload_length
+        if is_control(header.opcode):
+            self._control += data
+            if header.opcode == Opcode.CLOSE:
+                parse_close_payload(bytes(self._control), offset=self._payload_offset, complete=complete)
+        else:
+            self._judge_text(data, complete and header.fin)
+            self._data += data
+        self._skip(len(data))
+        return complete
+
+    def _judge_text(self, data: bytearray, final: bool) -> None:
+        first = self._first
+        assert first is not None
+        if first.opcode != Opcode.TEXT or first.rsv1:
+            return  # what must be UTF-8 is the text, and a compressed message does not show it yet
+        at = self._text.judge(data, final=final)
+        if at is not None:
+            raise ProtocolError(
+                "the text is not UTF-8",
+                offset=self._offset + at,
+                field="payload",
+                section="RFC 6455, 8.1",
+                status_code=StatusCode.INVALID_PAYLOAD_DATA,
+            )
+
+    def _skip(self, size: int) -> None:
+        """These bytes of the buffer are taken."""
+        del self._buffer[:size]
+        self._offset += size
+
+    def _end_frame(self) -> Message | Frame | None:
+        """The payload is complete: a control frame is an event, and the last fragment makes a message."""
+        header, self._header = self._header, None
+        assert header is not None
+        if is_control(header.opcode):
+            payload, self._control = bytes(self._control), bytearray()
+            self._closed = header.opcode == Opcode.CLOSE
+            return Frame(header.opcode, payload, masking_key=header.masking_key)
+        return self._end_message() if header.fin else None
+
+    def _end_message(self) -> Message:
+        first, self._first = self._first, None
+        assert first is not None
+        data, self._data = bytes(self._data), bytearray()
+        fragments, self._fragments = self._fragments, 0
+        self._text = Utf8Judge()
+        text = first.opcode == Opcode.TEXT and not first.rsv1
+        return Message(Opcode(first.opcode), data.decode("utf-8") if text else data, fragments, first.rsv1)
