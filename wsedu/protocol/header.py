@@ -167,13 +167,13 @@ def _check_minimal(data: Data) -> None:
     form = {LENGTH_16: 16, LENGTH_64: 64}.get(data[1] & PAYLOAD_LENGTH, 7)
     extended = data[2 : 2 + form // 8]
     if form == 16 and len(extended) == 2 and int.from_bytes(extended, "big") < LENGTH_16:
-        found = f"{int.from_bytes(extended, 'big')} is written in 16 bits; 7 bits hold it"
+        found = f"{int.from_bytes(extended, 'big')}, in 16 bits; 7 bits hold it"
     elif form == 64 and len(extended) >= 6 and not any(extended[:6]):
         # The first six bytes show it, whatever the last two will be.
-        found = "less than 65,536 is written in 64 bits; 16 bits hold it"
+        found = "less than 65,536, in 64 bits; 16 bits hold it"
     else:
         return
-    raise ProtocolError(f"the payload length {found}", offset=2, field="payload length", section=LAYOUT)
+    raise ProtocolError(f"the payload length is {found}", offset=2, field="payload length", section=LAYOUT)
 
 
 def shortest_form(length: int) -> LengthForm:
