@@ -26,5 +26,5 @@ test: setup system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy wsedu
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -m "not slow"
 	$(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=60 notebooks/*.ipynb
