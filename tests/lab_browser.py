@@ -79,8 +79,11 @@ OUTPUTS = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAl
              html: node.innerHTML, width: box.width, height: box.height, cut}}
 }})"""
 
-# Lab's own frame is not ours to judge.
-AXE = """() => axe.run({include: [['.jp-NotebookPanel .jp-OutputArea-output']]}, {resultTypes: ['violations']})"""
+# Lab's own frame and the colours that it gives to stderr and tracebacks are not ours to judge. Lab's <body> is 0 pixels
+# high, and axe-core takes all in it for invisible and judges no contrast, unless it is given a height.
+AXE = """() => { document.body.style.height = '100vh'; return axe.run({include:
+    [['.jp-NotebookPanel .jp-OutputArea-output:not([data-mime-type="application/vnd.jupyter.stderr"])']]
+}, {resultTypes: ['violations']}) }"""
 
 SCROLLER = ".jp-NotebookPanel:visible .jp-WindowedPanel-outer"
 
