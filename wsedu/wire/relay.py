@@ -61,9 +61,10 @@ class Recording:
             RuntimeError: the ``with`` block has not ended.
         """
         if self._capture is None:
-            from .capture import read
+            data = io.BytesIO(self._pcap())
+            from .capture import read  # here, since recording does without it
 
-            self._capture = read(io.BytesIO(self._pcap()))
+            self._capture = read(data)
         return self._capture
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -1,0 +1,380 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The relay: what passes is what was sent, what was seen is written down, and nothing is left behind.
+
+Most tests play both the client and the server by hand, on bare sockets, so that nothing in them depends on who is
+scheduled when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracles import tshark
+from test_record_packets import ACK, FIN, RST, SYN, Seen, taken_apart, warnings
+from websockets.asyncio.client import connect as connect_async
+from websockets.sync.client import connect
+
+from wsedu.live import http_server, websocket_server
+from wsedu.wire import passing
+from wsedu.wire.relay import Recording, record
+
+LIMIT = 10  # seconds, after which a test that waits has failed
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        listening.settimeout(LIMIT)
+        yield listening
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    before = open_files()
+    yield
+    assert [one.name for one in threading.enumerate() if one.name.startswith("wsedu")] == []
+    assert open_files() - before <= 0
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+def port_of(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def joined(rec: Recording, listener: socket.socket) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A client and a server, connected to each other through the relay."""
+    with socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
+        server, _ = listener.accept()
+        with server:
+            server.settimeout(LIMIT)
+            yield client, server
+
+
+def receive(end: socket.socket, count: int) -> bytes:
+    data = bytearray()
+    while len(data) < count and (piece := end.recv(1 << 20)):
+        data += piece
+    return bytes(data)
+
+
+def saved(rec: Recording, folder: Path) -> Path:
+    path = folder / "recording.pcap"
+    rec.save(path)
+    return path
+
+
+def seen(rec: Recording, listener: socket.socket | int) -> list[Seen]:
+    """All packets of a recording, taken apart by hand."""
+    port = listener if isinstance(listener, int) else port_of(listener)
+    content, at, result = rec._pcap(), 24, []
+    while at < len(content):
+        seconds, nanoseconds, size, _ = struct.unpack_from("<IIII", content, at)
+        packet = content[at + 16 : at + 16 + size]
+        assert port in struct.unpack_from("!HH", packet, 34), "the packets name the server's own port"
+        result.append(taken_apart(seconds * 10**9 + nanoseconds, packet, port))
+        at += 16 + size
+    return result
+
+
+def sent(packets: list[Seen], from_client: bool) -> bytes:
+    return b"".join(one.payload for one in packets if one.from_client is from_client)
+
+
+def ends(packets: list[Seen]) -> list[tuple[bool, int]]:
+    """Who said FIN or RST, in order."""
+    return [(one.from_client, one.flags & ~ACK) for one in packets if one.flags & (FIN | RST)]
+
+
+chunks = st.lists(st.tuples(st.booleans(), st.binary(min_size=1, max_size=4000)), max_size=20)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(chunks)
+def test_the_bytes_are_the_same(listener: socket.socket, spoken: list[tuple[bool, bytes]]) -> None:
+    with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
+        for by_client, data in spoken:
+            (client if by_client else server).sendall(data)
+        said = [b"".join(data for by, data in spoken if by is by_client) for by_client in (True, False)]
+        assert receive(server, len(said[0])) == said[0]
+        assert receive(client, len(said[1])) == said[1]
+    packets = seen(rec, listener)
+    assert [sent(packets, True), sent(packets, False)] == said
+    times = [one.time for one in packets]
+    assert times == sorted(times)
+
+
+def test_what_is_under_way_at_the_end_is_recorded(listener: socket.socket) -> None:
+    """The client sends and the block ends at once; even a connection that nobody has accepted yet is seen."""
+    for _ in range(30):
+        with contextlib.ExitStack() as clients:
+            with record(port_of(listener)) as rec:
+                client = clients.enter_context(socket.create_connection(("127.0.0.1", rec.port), LIMIT))
+                client.sendall(b"x" * 100_000)
+            assert sent(seen(rec, listener), True) == b"x" * 100_000
+
+
+def test_a_connection_that_is_open_at_the_end_is_recorded_as_open(listener: socket.socket) -> None:
+    with contextlib.ExitStack() as connection:
+        with record(port_of(listener)) as rec:
+            client, server = connection.enter_context(joined(rec, listener))
+            client.sendall(b"hello")
+        assert ends(seen(rec, listener)) == []
+        assert client.recv(1) == b""  # and then it is closed
+        assert receive(server, 6) == b"hello"
+
+
+def test_a_server_that_closes_after_its_client_is_waited_for(listener: socket.socket) -> None:
+    served = threading.Thread(target=lambda: echo_until_the_end(listener), name="server")
+    served.start()
+    with record(port_of(listener)) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
+        client.sendall(b"hello")
+    served.join(LIMIT)
+    assert ends(seen(rec, listener)) == [(True, FIN), (False, FIN)]
+    assert sent(seen(rec, listener), False) == b"hello"
+
+
+def echo_until_the_end(listener: socket.socket) -> None:
+    server, _ = listener.accept()
+    with server:
+        while data := server.recv(65536):
+            server.sendall(data)
+
+
+def test_a_server_that_never_closes_is_not_waited_for_long(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passing, "PATIENCE", 0.05)
+    with contextlib.ExitStack() as connection:
+        with record(port_of(listener)) as rec:
+            client, _ = connection.enter_context(joined(rec, listener))
+            client.close()
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
+    assert ends(seen(rec, listener)) == [(True, FIN)]
+
+
+@pytest.mark.parametrize("by_client", [True, False])
+def test_a_half_close(listener: socket.socket, by_client: bool) -> None:
+    with record(port_of(listener)) as rec, joined(rec, listener) as pair:
+        first, second = pair if by_client else reversed(pair)
+        first.sendall(b"that is all")
+        first.shutdown(socket.SHUT_WR)
+        assert receive(second, 99) == b"that is all"  # until the end, which therefore was passed on
+        second.sendall(b"not from me")
+        assert receive(first, 11) == b"not from me"
+        second.shutdown(socket.SHUT_WR)
+        assert first.recv(1) == b""
+    packets = seen(rec, listener)
+    assert ends(packets) == [(by_client, FIN), (not by_client, FIN)]
+    assert sent(packets, not by_client) == b"not from me"
+
+
+@pytest.mark.parametrize("by_client", [True, False])
+def test_a_reset(listener: socket.socket, by_client: bool, tmp_path: Path) -> None:
+    with record(port_of(listener)) as rec, joined(rec, listener) as pair:
+        first, second = pair if by_client else reversed(pair)
+        first.sendall(b"last words")
+        reset(first)
+        with pytest.raises(ConnectionResetError):
+            assert receive(second, 10) == b"last words"
+            second.recv(1)
+    packets = seen(rec, listener)
+    assert sent(packets, by_client) == b"last words"
+    assert ends(packets) == [(by_client, RST)]
+    assert warnings(saved(rec, tmp_path)) == "Connection reset (RST)\n"  # it was one; nothing else is odd
+
+
+def reset(end: socket.socket) -> None:
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.close()
+
+
+def test_a_reset_that_shows_only_when_something_is_sent(listener: socket.socket) -> None:
+    with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
+        client.shutdown(socket.SHUT_WR)
+        assert server.recv(1) == b""
+        client.close()  # from now on whatever comes is answered with a reset
+        with pytest.raises((ConnectionResetError, BrokenPipeError)):
+            while True:  # how much fits into the sockets between before that is the kernel's business
+                server.sendall(bytes(100_000))
+    assert ends(seen(rec, listener)) == [(True, FIN), (True, RST)]
+
+
+def test_a_server_that_refuses(listener: socket.socket) -> None:
+    listener.close()
+    closed = free_port()
+    with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
+        with pytest.raises(ConnectionResetError):
+            client.recv(1)
+    assert [(one.from_client, one.flags) for one in seen(rec, closed)] == [(True, SYN), (False, RST | ACK)]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        return port_of(unused)
+
+
+def test_fifty_connections_at_once(listener: socket.socket) -> None:
+    with record(port_of(listener)) as rec, contextlib.ExitStack() as connections:
+        pairs = [connections.enter_context(joined(rec, listener)) for _ in range(50)]
+        for number, (client, _) in enumerate(pairs):
+            client.sendall(b"%d" % number)
+        for number, (_, server) in reversed(list(enumerate(pairs))):
+            assert receive(server, len(str(number))) == b"%d" % number
+            server.sendall(bytes(number))
+        for number, (client, _) in enumerate(pairs):
+            assert receive(client, number) == bytes(number)
+    packets = seen(rec, listener)
+    assert sum(one.flags == SYN for one in packets) == 50
+    assert sum(bool(one.flags & FIN) for one in packets) == 100
+    assert len(sent(packets, False)) == sum(range(50))
+    assert "50 connections, 90 bytes from clients, 1,225 from the server" in repr(rec)
+
+
+def test_a_slow_reader_slows_the_sender_down(listener: socket.socket) -> None:
+    data = os.urandom(1 << 20) * 24
+    with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
+        sending = threading.Thread(target=lambda: client.sendall(data), name="sender")
+        sending.start()
+        sending.join(0.3)
+        assert sending.is_alive(), "24 MiB vanished in the relay"
+        assert rec._passing is not None
+        assert max(len(end.outgoing) for end in rec._passing._open) < 2 * passing.ENOUGH
+        assert receive(server, len(data)) == data
+        sending.join(LIMIT)
+    assert sent(seen(rec, listener), True) == data
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_an_exception_in_the_block_leaves_nothing_behind(
+    listener: socket.socket, error: type[BaseException]
+) -> None:
+    with pytest.raises(error), record(port_of(listener)) as rec, joined(rec, listener) as (client, _):
+        client.sendall(b"until here")
+        raise error
+    assert sent(seen(rec, listener), True) == b"until here"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", rec.port), LIMIT)
+
+
+def test_when_the_relay_itself_fails_the_end_of_the_block_says_so(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more_sockets(self: Any, server: Any, error: int) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(passing.Passing, "_fail", no_more_sockets)
+    closed = free_port()
+    with pytest.raises(RuntimeError, match="the recording broke off early: .*Too many open files"):
+        with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
+            client.recv(1)
+    assert [one.flags for one in seen(rec, closed)] == [SYN]
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, 10**9])
+def test_a_port_that_no_server_can_have(port: int) -> None:
+    with pytest.raises(ValueError, match=f"port must be from 1 to 65535, got {port}"):
+        record(port)
+
+
+@pytest.mark.parametrize("port", ["8765", None, 8765.0, True])
+def test_a_port_that_is_no_number(port: Any) -> None:
+    with pytest.raises(TypeError, match="port must be a number from 1 to 65535, as in record"):
+        record(port)
+
+
+def test_a_host_without_an_ipv4_address() -> None:
+    with pytest.raises(ValueError, match="host '::1' has no IPv4 address"):
+        record(8765, "::1")
+
+
+def test_things_done_too_early_or_twice(listener: socket.socket, tmp_path: Path) -> None:
+    rec = record(port_of(listener))
+    assert "not begun" in repr(rec)
+    with pytest.raises(RuntimeError, match="has not begun"):
+        _ = rec.port
+    with rec:
+        assert f"running: connect to 127.0.0.1:{rec.port}" in repr(rec)
+        for read_it in (lambda: rec.capture, lambda: rec.save(tmp_path / "early.pcap")):
+            with pytest.raises(RuntimeError, match="can be read after its `with` block"):
+                read_it()
+    assert not (tmp_path / "early.pcap").exists()
+    with pytest.raises(RuntimeError, match="has been used"), rec:
+        pass
+    assert "TCP/IP is modelled" in repr(rec)
+
+
+def talk(port: int) -> None:
+    """A whole WebSocket connection: short messages, a large one, a closing handshake."""
+    with connect(f"ws://127.0.0.1:{port}", compression=None, max_size=None) as client:
+        for message in ("Hello", "x" * 200_000):
+            client.send(message)
+            assert client.recv() == message
+
+
+def test_tshark_finds_no_error_and_no_warning(tmp_path: Path) -> None:
+    with websocket_server() as server, record(server.port) as rec:
+        talkers = [threading.Thread(target=talk, args=(rec.port,), name="talker") for _ in range(4)]
+        for one in talkers:
+            one.start()
+        for one in talkers:
+            one.join()
+    path = saved(rec, tmp_path)
+    assert warnings(path) == ""
+    assert ends(seen(rec, server.port)).count((False, FIN)) == 4
+    frames = tshark("-r", path, "-d", f"tcp.port=={server.port},http", "-Y", "websocket", "-T", "fields",
+                    "-e", "websocket.opcode", "-E", "aggregator=|")  # fmt: skip
+    assert frames.replace("\n", "|").count("1|") == 4 * 4
+    assert frames.replace("\n", "|").count("8|") == 4 * 2
+
+
+def test_the_capture_is_read_like_any_other() -> None:
+    with websocket_server() as server, record(port=server.port) as rec:
+        talk(rec.port)
+    (conversation,) = rec.capture.conversations
+    assert conversation.server == f"127.0.0.1:{server.port}"
+    assert [(one.kind, one.sender) for one in conversation.messages] == [
+        ("request", "client"),
+        ("response", "server"),
+        *[("frame", "client"), ("frame", "server")] * 3,
+    ]
+    assert conversation.messages[2].payload == b"Hello"
+    assert rec.capture is rec.capture and rec.capture.warnings == []
+
+
+def test_in_a_running_loop_as_a_notebook_has_it() -> None:
+    async def cell(port: int) -> None:
+        with record(port) as rec:
+            async with connect_async(f"ws://127.0.0.1:{rec.port}") as client:
+                await client.send("Hello")
+                assert await client.recv() == "Hello"
+        assert ends(seen(rec, port)) == [(False, FIN), (True, FIN)]
+
+    with websocket_server() as server:
+        asyncio.run(cell(server.port))
+
+
+def test_http_too(tmp_path: Path) -> None:
+    with http_server() as server, record(server.port) as rec:
+        with socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
+            client.sendall(b"GET /chunks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            content = receive(client, 1 << 20)
+    assert content.endswith(b"\r\n0\r\n\r\n")
+    assert sent(seen(rec, server.port), False) == content
+    assert warnings(saved(rec, tmp_path)) == ""

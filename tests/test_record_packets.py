@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The packets of a recording: modelled, but as TCP would have them, byte by byte and checksum by checksum."""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import tshark
+
+from wsedu.wire.synth import (
+    ACK,
+    ACK_DELAY,
+    FIN,
+    MSS,
+    PSH,
+    RST,
+    SYN,
+    Ends,
+    Event,
+    What,
+    checksum,
+    packets,
+    pcap,
+)
+
+DATA = Path(__file__).resolve().parent.parent / "data"
+CLIENT, SERVER = ("127.0.0.1", 50000), ("127.0.0.1", 8765)
+MS = 1_000_000  # nanoseconds
+
+
+class Seen(NamedTuple):
+    """A packet, taken apart by hand."""
+
+    time: int
+    from_client: bool
+    flags: int
+    sequence: int
+    acknowledged: int
+    payload: bytes
+
+
+def taken_apart(time: int, packet: bytes, server_port: int = SERVER[1]) -> Seen:
+    size = int.from_bytes(packet[16:18], "big")
+    source, _, sequence, acknowledged, offset, flags = struct.unpack_from("!HHIIBB", packet, 34)
+    return Seen(
+        time, source != server_port, flags, sequence, acknowledged, packet[34 + (offset >> 4) * 4 : 14 + size]
+    )
+
+
+def story(*steps: tuple[int, str, What] | tuple[int, str, What, bytes], start: int = 10**18) -> list[Event]:
+    """Events of one connection, each as (milliseconds, who, what, data)."""
+    ends = Ends(CLIENT, SERVER)
+    return [Event(start + ms * MS, ends, who == "client", what, *data) for ms, who, what, *data in steps]
+
+
+OPENED = (0, "client", What.CONNECT), (1, "server", What.ACCEPT)
+CLOSED = (900, "client", What.END), (901, "server", What.END)
+
+
+def seen(events: list[Event]) -> list[Seen]:
+    return [taken_apart(time, packet) for time, packet in packets(events)]
+
+
+def after_opening(
+    *steps: tuple[int, str, What] | tuple[int, str, What, bytes],
+) -> list[tuple[int, bool, int, int]]:
+    """(milliseconds, from the client, flags, bytes of data) of what follows the opening."""
+    all_seen = seen(story(*OPENED, *steps))
+    return [
+        ((one.time - all_seen[0].time) // MS, one.from_client, one.flags, len(one.payload))
+        for one in all_seen[3:]
+    ]
+
+
+def test_opening_and_closing() -> None:
+    opening = seen(story(*OPENED, *CLOSED))
+    assert [(one.from_client, one.flags) for one in opening] == [
+        (True, SYN),
+        (False, SYN | ACK),
+        (True, ACK),
+        (True, FIN | ACK),
+        (False, ACK),  # the first that came, so it is acknowledged at once
+        (False, FIN | ACK),
+        (True, ACK),
+    ]
+    syn, syn_ack, last_ack = opening[0], opening[1], opening[-1]
+    assert syn_ack.acknowledged == syn.sequence + 1
+    assert last_ack.sequence == syn.sequence + 2 and last_ack.acknowledged == syn_ack.sequence + 2
+
+
+def test_the_first_data_is_acknowledged_at_once_and_then_it_rides_on_the_answer() -> None:
+    ping, pong = (2, "client", What.DATA, b"ping"), (3, "server", What.DATA, b"pong!")
+    again = [(ms + 10, who, what, data) for ms, who, what, data in (ping, pong)]
+    assert after_opening(ping, pong, *again) == [
+        (2, True, PSH | ACK, 4),
+        (2, False, ACK, 0),
+        (3, False, PSH | ACK, 5),
+        (3, True, ACK, 0),
+        (12, True, PSH | ACK, 4),
+        (13, False, PSH | ACK, 5),
+        (13 + ACK_DELAY // MS, True, ACK, 0),  # nothing to ride on came within 40 ms
+    ]
+
+
+def test_every_second_segment_is_acknowledged_at_once() -> None:
+    long = after_opening((2, "server", What.DATA, bytes(5 * MSS + 1)))
+    assert [size for _, from_client, _, size in long if not from_client] == [MSS] * 5 + [1]
+    assert [flags for _, from_client, flags, _ in long if not from_client] == [ACK] * 5 + [ACK | PSH]
+    assert [(ms, size) for ms, from_client, _, size in long if from_client] == [
+        (2, 0),
+        (2, 0),
+        (2, 0),
+        (42, 0),
+    ]
+
+
+def test_a_delayed_acknowledgement_goes_between_what_happens_on_other_connections() -> None:
+    first = story(*OPENED, (2, "client", What.DATA, b"1"), (3, "client", What.DATA, b"2"))
+    other = [event._replace(ends=Ends(("127.0.0.1", 50001), SERVER)) for event in story(*OPENED, *CLOSED)]
+    times = [time for time, _ in packets(sorted(first + other, key=lambda event: event.time))]
+    assert times == sorted(times)
+    assert first[0].time + 3 * MS + ACK_DELAY in times
+
+
+def test_a_refusal_and_a_reset() -> None:
+    syn, refusal = seen(story((0, "client", What.CONNECT), (1, "server", What.RESET)))
+    assert (refusal.flags, refusal.sequence, refusal.acknowledged) == (RST | ACK, 0, syn.sequence + 1)
+    assert after_opening((2, "client", What.RESET)) == [(2, True, RST | ACK, 0)]
+    assert seen(story((0, "client", What.CONNECT), (1, "client", What.RESET)))[1].flags == RST
+
+
+@given(st.binary(min_size=1).filter(any))
+def test_the_checksum_is_that_of_rfc_1071(data: bytes) -> None:
+    padded = data + bytes(len(data) % 2)
+    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    assert int.from_bytes(checksum(data), "big") == 0xFFFF - total
+
+
+WRAPPING = 4000 * (2**32 - 5)  # the clock of the sequence numbers is about to begin again
+
+
+@pytest.mark.parametrize("start", [10**18, WRAPPING])
+def test_tshark_finds_nothing_odd(start: int, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 100
+    steps = (
+        *OPENED,
+        (2, "client", What.DATA, b"\0 no protocol that tshark knows"),
+        (3, "server", What.DATA, data),
+        (3, "client", What.DATA, data),
+        (50, "server", What.END),
+        (120, "client", What.DATA, b"after the server's end"),
+        (300, "client", What.END),
+    )
+    path = tmp_path / "story.pcap"
+    path.write_bytes(pcap(story(*steps, start=start)))
+    assert warnings(path) == ""
+    spoiled = bytearray(path.read_bytes())
+    spoiled[-1] ^= 1  # so this test can fail
+    path.write_bytes(spoiled)
+    assert "checksum" in warnings(path)
+
+
+def warnings(path: Path) -> str:
+    checked = ("-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE")
+    return tshark(
+        "-n",
+        *checked,
+        "-r",
+        path,
+        "-Y",
+        '_ws.expert.severity >= "Warning"',
+        "-T",
+        "fields",
+        "-e",
+        "_ws.expert.message",
+    )
+
+
+def recorded(name: str) -> Iterator[Seen]:
+    """The packets of one of the captures in data/."""
+    content = (DATA / name).read_bytes()
+    server_port, at = 0, 24
+    while at < len(content):
+        seconds, micros, size, _ = struct.unpack_from("<IIII", content, at)
+        packet = content[at + 16 : at + 16 + size]
+        server_port = server_port or int.from_bytes(packet[36:38], "big")  # where the first SYN goes
+        yield taken_apart(seconds * 10**9 + micros * 1000, packet, server_port)._replace(
+            acknowledged=int.from_bytes(packet[34:38], "big")  # of no interest here: the two ports instead
+        )
+        at += 16 + size
+
+
+def events_of(name: str) -> Iterator[Event]:
+    """What a relay would have written down of it."""
+    ends: dict[int, Ends] = {}
+    for one in recorded(name):
+        port = one.acknowledged >> 16 if one.from_client else one.acknowledged & 0xFFFF
+        if one.flags == SYN:
+            ends[port] = Ends(("192.0.2.2", port), ("192.0.2.1", SERVER[1]))
+        if one.flags & SYN:
+            what = What.CONNECT if one.flags == SYN else What.ACCEPT
+            yield Event(one.time, ends[port], one.from_client, what)
+        if one.payload:
+            yield Event(one.time, ends[port], one.from_client, What.DATA, one.payload)
+        if one.flags & FIN:
+            yield Event(one.time, ends[port], one.from_client, What.END)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("*.pcap")))
+def test_the_model_is_near_to_what_linux_does(name: str) -> None:
+    """The bytes of a real capture, put into packets again: the same bytes, and about as many packets."""
+    real, model = list(recorded(name)), seen(list(events_of(name)))
+    assert sum(len(one.payload) for one in model) == sum(len(one.payload) for one in real)
+    # In bulk, Linux acknowledges several segments at once: those that came while it was busy.
+    assert 0.9 < len(model) / len(real) < (1.4 if name == "websockets-large.pcap" else 1.1)
+    kinds = Counter(one.flags & ~PSH for one in real), Counter(one.flags & ~PSH for one in model)
+    assert kinds[0][SYN] == kinds[1][SYN] and kinds[0][SYN | ACK] == kinds[1][SYN | ACK]
+
+
+def test_times_never_go_back() -> None:
+    times = [one.time for one in seen(story(*OPENED, (2, "client", What.DATA, bytes(9000)), *CLOSED))]
+    assert all(before <= after for before, after in pairwise(times))
