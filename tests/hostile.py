@@ -18,7 +18,8 @@ HOSTILE = (TARGET, FIELD, REASON_PHRASE, TEXT, QUOTES, CONTENT, CLOSE_REASON)
 """Every piece of HTML in the capture; each would set ``window.pwned`` if a browser took it for HTML."""
 
 TERMINAL = "\x1b]0;pwned\x07\x1b[2J"
-"""What renames the window of a terminal and clears it; it is in a message and in a field."""
+"""What renames the window of a terminal and clears it; it is in a message, a field, a reason phrase and a
+Close reason."""
 
 SYN, ACK, FIN_ACK = 0x02, 0x10, 0x11
 
@@ -33,9 +34,9 @@ def write_capture(path: Path) -> None:
     request = _head(
         f"GET {TARGET} HTTP/1.1", "Host: h", f"X-Note: {FIELD}", *lines, key, "Sec-WebSocket-Version: 13"
     )
-    response = _head(f"HTTP/1.1 101 {REASON_PHRASE}", *lines, accept)
+    response = _head(f"HTTP/1.1 101 {REASON_PHRASE}{TERMINAL}", *lines, accept)
     frames = [_frame(1, TEXT.encode()), _frame(1, QUOTES.encode()), _frame(1, TERMINAL.encode())]
-    frames.append(_frame(8, struct.pack("!H", 1000) + CLOSE_REASON.encode()))
+    frames.append(_frame(8, struct.pack("!H", 1000) + (CLOSE_REASON + TERMINAL).encode()))
     content = _head("HTTP/1.1 200 OK", f"Content-Length: {len(CONTENT)}") + CONTENT.encode()
     packets = _connection(40000, [(True, request), (False, response), *[(False, frame) for frame in frames]])
     packets += _connection(

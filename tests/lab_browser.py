@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -160,10 +160,11 @@ class NotebookPage:
         """Scroll until the cell stands at the top of the view, and is drawn."""
         self.page.evaluate(SHOW_CELL, number)
 
-    def outputs(self, cells: range | None = None) -> list[Output]:
-        """Go from cell to cell, as one who scrolls, and read what is shown. `cells`: all by default."""
+    def outputs(self, cells: Iterable[int] | None = None) -> list[Output]:
+        """Go to each cell with outputs, as one who scrolls, and read what is shown. `cells`: all by default."""
         found = []
-        for number in cells or range(len(self.cells)):
+        with_outputs = [number for number, cell in enumerate(self.cells) if cell.get("outputs")]
+        for number in with_outputs if cells is None else cells:
             self.show_cell(number)
             found += [Output(**output) for output in self.page.evaluate(OUTPUTS, number)]
         return found
