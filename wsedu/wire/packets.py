@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""From a captured packet to its TCP segment: link layers, IPv4 and IPv6, and nothing guessed.
+
+Link types are the LINKTYPE_ numbers of draft-ietf-opsawg-pcaplinktype.
+"""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import ip_address
+from typing import NamedTuple
+
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+
+_ETHERNET, _NULL, _LOOP, _SLL, _SLL2 = 1, 0, 108, 113, 276
+_RAW = {12, 14, 101, 228, 229}
+_VLAN_TAGS = {0x8100, 0x88A8, 0x9100}
+_IPV4, _IPV6 = 0x0800, 0x86DD
+_TCP, _FRAGMENT, _AUTHENTICATION = 6, 44, 51
+_EXTENSIONS = {0, 43, 60, 135}  # hop-by-hop, routing, destination options, mobility
+
+_tcp = struct.Struct("!HHIIBB").unpack_from
+
+
+class Segment(NamedTuple):
+    """A TCP segment (RFC 9293, 3.1)."""
+
+    source: tuple[bytes, int]  # address of 4 or 16 bytes, port
+    destination: tuple[bytes, int]
+    sequence: int
+    acknowledgement: int
+    flags: int
+    payload: bytes
+    cut: int  # bytes at the end of the payload that the snap length took away
+
+
+class Unreadable(Exception):
+    """A packet of which one cannot say what TCP bytes it holds; the message says why."""
+
+
+def endpoint(address: tuple[bytes, int]) -> str:
+    """``"ip:port"``, an IPv6 address in brackets."""
+    ip, port = ip_address(address[0]), address[1]
+    return f"{ip}:{port}" if ip.version == 4 else f"[{ip}]:{port}"
+
+
+def segment_of(link_type: int, data: bytes) -> Segment | None:
+    """The TCP segment in a packet; ``None`` if it holds no TCP.
+
+    Raises:
+        Unreadable: an unknown link type, an IP fragment, or a packet that the snap length cut inside its TCP header.
+    """
+    try:
+        at = _network_layer(link_type, data)
+        if at is None or at >= len(data):
+            return None
+        version = data[at] >> 4
+        if version == 4:
+            return _ipv4(data, at)
+        return _ipv6(data, at) if version == 6 else None
+    except (struct.error, IndexError):
+        raise Unreadable("a packet is cut inside its headers") from None
+
+
+def _network_layer(link_type: int, data: bytes) -> int | None:
+    """Where the IP header starts; ``None`` if there is none."""
+    if link_type == _ETHERNET:
+        at, kind = 14, int.from_bytes(data[12:14], "big")
+        while kind in _VLAN_TAGS:
+            at, kind = at + 4, int.from_bytes(data[at + 2 : at + 4], "big")
+        return at if kind in (_IPV4, _IPV6) else None
+    if link_type in _RAW:
+        return 0
+    if link_type in (_NULL, _LOOP):
+        return 4
+    if link_type == _SLL:
+        return 16 if int.from_bytes(data[14:16], "big") in (_IPV4, _IPV6) else None
+    if link_type == _SLL2:
+        return 20 if int.from_bytes(data[:2], "big") in (_IPV4, _IPV6) else None
+    raise Unreadable(f"link type {link_type} is not known here")
+
+
+def _ipv4(data: bytes, at: int) -> Segment | None:
+    header, total = (data[at] & 0x0F) * 4, int.from_bytes(data[at + 2 : at + 4], "big")
+    if data[at + 9] != _TCP:
+        return None
+    if int.from_bytes(data[at + 6 : at + 8], "big") & 0x3FFF:  # more fragments, or an offset (RFC 791, 3.1)
+        raise Unreadable("a fragmented IPv4 packet")
+    # A total length of 0 comes from a sender's own machine, where the network card was to fill it in.
+    end = at + total if total else len(data)
+    return _segment(data, at + header, end, data[at + 12 : at + 16], data[at + 16 : at + 20])
+
+
+def _ipv6(data: bytes, at: int) -> Segment | None:
+    length, kind = int.from_bytes(data[at + 4 : at + 6], "big"), data[at + 6]
+    source, destination = data[at + 8 : at + 24], data[at + 24 : at + 40]
+    end = at + 40 + length if length else len(data)
+    at += 40
+    while kind != _TCP:
+        if kind == _FRAGMENT:
+            if (
+                int.from_bytes(data[at + 2 : at + 4], "big") & 0xFFF9
+            ):  # an offset, or more fragments (RFC 8200, 4.5)
+                raise Unreadable("a fragmented IPv6 packet")
+            kind, at = data[at], at + 8
+        elif kind == _AUTHENTICATION:
+            kind, at = data[at], at + (data[at + 1] + 2) * 4
+        elif kind in _EXTENSIONS:
+            kind, at = data[at], at + (data[at + 1] + 1) * 8
+        else:
+            return None
+    return _segment(data, at, end, source, destination)
+
+
+def _segment(data: bytes, at: int, end: int, source: bytes, destination: bytes) -> Segment:
+    source_port, destination_port, sequence, acknowledgement, offset, flags = _tcp(data, at)
+    start = at + (offset >> 4) * 4
+    payload = data[start:end]  # not to the end of the packet: Ethernet pads short ones
+    return Segment(
+        (source, source_port),
+        (destination, destination_port),
+        sequence,
+        acknowledgement,
+        flags,
+        payload,
+        max(0, end - start - len(payload)),
+    )
