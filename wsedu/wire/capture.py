@@ -164,6 +164,17 @@ def read(source: Source) -> Capture:
     return capture
 
 
+def messages(source: Source) -> Iterator[Message]:
+    """The messages of a capture one by one, in flat memory: nothing is kept of those that were given.
+
+    Args, Raises:
+        As ``read``, but CutShort is raised, after the last message before the cut.
+    """
+    with _opened(source) as file:
+        for event in follow(read_packets(file), []):
+            yield Message(event, event.connection, event.origin)
+
+
 @contextmanager
 def _opened(source: Source) -> Iterator[BinaryIO]:
     if isinstance(source, (str, Path)):

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The command line: ``python -m wsedu``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; gives its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m wsedu", description="See what a WebSocket is.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    dissect = commands.add_parser("dissect", help="the messages of a capture, one a line")
+    dissect.add_argument("file", metavar="FILE", help="pcap or pcapng")
+    dissect.add_argument("--json", action="store_true", help="one JSON object a message")
+    options = parser.parse_args(arguments)
+    from .wire.dissect import main as run_dissect
+
+    return run_dissect(options.file, options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
