@@ -15,8 +15,8 @@ from collections import deque
 from enum import StrEnum
 
 from .errors import NeedMoreData, ProtocolError
-from .head_lines import split_fields
-from .head_rules import TOKEN, WHITESPACE, Walk
+from .head_lines import TOKEN, split_fields
+from .head_rules import WHITESPACE, Walk
 from .spans import Kind, Span
 
 CHUNKED = "RFC 9112, 7.1"

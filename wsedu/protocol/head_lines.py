@@ -7,8 +7,11 @@ between words. Whether that is legal is for ``head_rules`` to say.
 
 from __future__ import annotations
 
+import re
+
 from .errors import ProtocolError
 
+TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*")  # RFC 9110, 5.6.2: token = 1*tchar; here perhaps none yet
 EMPTY_LINE = b"\r\n"
 WHITESPACE = " \t\r"  # a CR here is that of the line end
 
@@ -42,7 +45,7 @@ def split_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     method, rest = words if len(words) == 2 else (line, b"")
     # A target may hold spaces that its sender forgot to encode, so the version is what comes after the *last* space.
     words = rest.rsplit(None, 1)
-    if len(words) == 2 and words[1].startswith(b"HTTP/") and method.isascii():
+    if len(words) == 2 and words[1].startswith(b"HTTP/") and TOKEN.fullmatch(method):
         return method, words[0], words[1]
     raise ProtocolError(
         f"expected a request line, as in 'GET / HTTP/1.1'; found {quoted(line)}",
@@ -69,6 +72,17 @@ def split_status_line(line: bytes) -> tuple[bytes, bytes, bytes]:
         field="status line",
         section="RFC 9112, 4",
     )
+
+
+def begins_request(line: bytes) -> bool:
+    """Whether a line that is not complete can become a request line: its first word is a method, so a token."""
+    return not line.strip() or TOKEN.fullmatch(line.split(None, 1)[0]) is not None
+
+
+def begins_response(line: bytes) -> bool:
+    """Whether a line that is not complete can become a status line."""
+    word = line.lstrip()
+    return word[:5] == b"HTTP/"[: len(word)]
 
 
 def split_fields(lines: list[str]) -> tuple[tuple[str, str], ...]:

@@ -11,11 +11,8 @@ import re
 from typing import NoReturn
 
 from .errors import NeedMoreData, ProtocolError
-from .head_lines import quoted
+from .head_lines import TOKEN, quoted
 
-# RFC 9110, 5.6.2: token = 1*tchar
-TCHAR = rb"!#$%&'*+.^_`|~0-9A-Za-z-"
-TOKEN = re.compile(rb"[%s]*" % TCHAR)
 # RFC 9112, 3.2 has URI characters only, but browsers send { | } as they are: like h11, take what is visible ASCII.
 TARGET = re.compile(rb"[\x21-\x7e]*")
 # RFC 9110, 5.5: VCHAR, obs-text, and SP and HTAB between them; never NUL, CR, LF or another control character.

@@ -21,8 +21,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .errors import NeedMoreData
-from .head_lines import empty_lines_before, head_end, split_fields, split_request_line, split_status_line
-from .head_rules import TOKEN, check_request_head, check_response_head
+from .head_lines import (
+    begins_request,
+    begins_response,
+    empty_lines_before,
+    head_end,
+    split_fields,
+    split_request_line,
+    split_status_line,
+)
+from .head_rules import check_request_head, check_response_head
 from .head_spans import head_spans
 from .spans import Span
 
@@ -108,7 +116,7 @@ class Request(Head):
             data = bytes(data)
         if strict:
             check_request_head(data)
-        (method, target, version), fields, used = _split(data, split_request_line)
+        (method, target, version), fields, used = _split(data, split_request_line, begins_request)
         return cls(
             method.decode("latin-1"), target.decode("latin-1"), version.decode("latin-1"), fields
         ), used
@@ -157,7 +165,7 @@ class Response(Head):
             data = bytes(data)
         if strict:
             check_response_head(data)
-        (version, status, reason), fields, used = _split(data, split_status_line)
+        (version, status, reason), fields, used = _split(data, split_status_line, begins_response)
         return cls(int(status), reason.decode("latin-1"), version.decode("latin-1"), fields), used
 
     def serialize(self) -> bytes:
@@ -173,26 +181,22 @@ class Response(Head):
         return head_spans(self.serialize())
 
 
-def _split(data: bytes | bytearray, split_start_line: Callable[[bytes], Words]) -> tuple[Words, Fields, int]:
+def _split(
+    data: bytes | bytearray, split_start_line: Callable[[bytes], Words], begins: Callable[[bytes], bool]
+) -> tuple[Words, Fields, int]:
     """The words of the start line, the fields, and the length of the head."""
     start, end = empty_lines_before(data), head_end(data)
     if end < 0:
-        _refuse_what_cannot_become_a_head(bytes(data[start:]), split_start_line)
+        # Say early that bytes are no HTTP, such as TLS: the empty line would never come.
+        line, newline, _ = bytes(data[start:]).partition(b"\n")
+        if newline or not begins(line):
+            split_start_line(line)
         raise NeedMoreData
     line_end = data.index(b"\n", start)
     words = split_start_line(bytes(data[start:line_end]))
     # Before the empty line stand the line ends that `split` would make empty strings of.
     text = bytes(data[line_end + 1 : end]).decode("latin-1").rstrip("\r\n")
     return words, split_fields(text.split("\n")) if text else (), end
-
-
-def _refuse_what_cannot_become_a_head(data: bytes, split_start_line: Callable[[bytes], Words]) -> None:
-    """Say early that bytes are no HTTP, such as TLS: do not wait for an empty line that will never come."""
-    line, newline, _ = data.partition(b"\n")
-    first_word = line.partition(b" ")[0]
-    # A slash stands in the first word of a response, "HTTP/1.1", and in no token.
-    if newline or TOKEN.fullmatch(first_word.replace(b"/", b"")) is None:
-        split_start_line(line)
 
 
 def _as_fields(fields: Iterable[tuple[str, str]]) -> Fields:

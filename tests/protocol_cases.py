@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the tests of the protocol share: the RFC's samples, strategies, and what is always promised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+
+from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu.protocol.frames import Frame
+from wsedu.protocol.header import Role
+from wsedu.protocol.opcodes import Opcode
+from wsedu.protocol.spans import Span
+
+KEY = bytes.fromhex("37fa213d")
+
+# Bytes and what they mean, to be held in both directions.
+FRAMES: list[tuple[str, Frame]] = [
+    # RFC 6455, 5.7
+    ("81 05 48 65 6c 6c 6f", Frame(Opcode.TEXT, b"Hello")),
+    ("81 85 37 fa 21 3d 7f 9f 4d 51 58", Frame(Opcode.TEXT, b"Hello", masking_key=KEY)),
+    ("01 03 48 65 6c", Frame(Opcode.TEXT, b"Hel", fin=False)),
+    ("80 02 6c 6f", Frame(Opcode.CONTINUATION, b"lo")),
+    ("89 05 48 65 6c 6c 6f", Frame(Opcode.PING, b"Hello")),
+    ("8a 85 37 fa 21 3d 7f 9f 4d 51 58", Frame(Opcode.PONG, b"Hello", masking_key=KEY)),
+    ("82 7e 01 00" + 256 * "ab", Frame(Opcode.BINARY, 256 * b"\xab")),
+    ("82 7f 00 00 00 00 00 01 00 00" + 65536 * "cd", Frame(Opcode.BINARY, 65536 * b"\xcd")),
+    # RFC 7692, 7.2.3; RSV1 claimed
+    ("c1 07 f2 48 cd c9 c9 07 00", Frame(Opcode.TEXT, bytes.fromhex("f248cdc9c90700"), rsv1=True)),
+    ("41 03 f2 48 cd", Frame(Opcode.TEXT, bytes.fromhex("f248cd"), fin=False, rsv1=True)),
+    ("80 04 c9 c9 07 00", Frame(Opcode.CONTINUATION, bytes.fromhex("c9c90700"))),
+    # where the length form changes, and the smallest frames of each kind
+    ("81 00", Frame(Opcode.TEXT)),
+    ("82 80 01 02 03 04", Frame(Opcode.BINARY, masking_key=b"\1\2\3\4")),
+    ("82 7d" + 125 * "00", Frame(Opcode.BINARY, bytes(125))),
+    ("82 7e 00 7e" + 126 * "00", Frame(Opcode.BINARY, bytes(126))),
+    ("82 7e ff ff" + 65535 * "00", Frame(Opcode.BINARY, bytes(65535))),
+    ("88 00", Frame(Opcode.CLOSE)),
+    ("88 02 03 e8", Frame(Opcode.CLOSE, b"\x03\xe8")),
+    ("88 05 03 e9 62 79 65", Frame(Opcode.CLOSE, b"\x03\xe9bye")),
+    ("8a 00", Frame(Opcode.PONG)),
+]
+
+SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3
+SAMPLE_ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+SAMPLE_REQUEST = (  # RFC 6455, 1.3
+    b"GET /chat HTTP/1.1\r\n"
+    b"Host: server.example.com\r\n"
+    b"Upgrade: websocket\r\n"
+    b"Connection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    b"Origin: http://example.com\r\n"
+    b"Sec-WebSocket-Protocol: chat, superchat\r\n"
+    b"Sec-WebSocket-Version: 13\r\n"
+    b"\r\n"
+)
+SAMPLE_RESPONSE = (
+    b"HTTP/1.1 101 Switching Protocols\r\n"
+    b"Upgrade: websocket\r\n"
+    b"Connection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+    b"Sec-WebSocket-Protocol: chat\r\n"
+    b"\r\n"
+)
+
+# Strategies
+
+ROLES: list[Role | None] = [None, "client", "server"]
+payloads = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([124, 125, 126, 127, 511, 512, 513, 65535, 65536]).map(lambda size: b"\xa5" * size),
+)
+masking_keys = st.one_of(st.none(), st.binary(min_size=4, max_size=4))
+
+
+@st.composite
+def any_frames(draw: st.DrawFn) -> Frame:
+    """A frame that bits can carry, legal or not."""
+    fin, rsv1, rsv2, rsv3 = (draw(st.booleans()) for _ in range(4))
+    return Frame(draw(st.integers(0, 15)), draw(payloads), fin, rsv1, rsv2, rsv3, draw(masking_keys))
+
+
+@st.composite
+def legal_frames(draw: st.DrawFn, *, masked: bool | None = None) -> Frame:
+    """A frame that breaks no rule by itself."""
+    opcode = draw(st.sampled_from(list(Opcode)))
+    key = draw(st.binary(min_size=4, max_size=4)) if masked else None
+    if masked is None:
+        key = draw(masking_keys)
+    if opcode == Opcode.CLOSE:
+        reason = draw(st.text(max_size=30)).encode()[:120].decode("utf-8", "ignore").encode()
+        code = draw(st.sampled_from([1000, 1001, 1003, 1011, 3000, 4999]))
+        payload = draw(st.sampled_from([b"", code.to_bytes(2, "big") + reason]))
+        return Frame(opcode, payload, masking_key=key)
+    if opcode in (Opcode.PING, Opcode.PONG):
+        return Frame(opcode, draw(st.binary(max_size=125)), masking_key=key)
+    return Frame(opcode, draw(payloads), draw(st.booleans()), masking_key=key)
+
+
+def legal_stream(draw: st.DrawFn, *, masked: bool = True) -> list[Frame]:
+    """Frames that are whole messages, each in fragments, with Pings and Pongs between them."""
+
+    def key() -> bytes | None:
+        return draw(st.binary(min_size=4, max_size=4)) if masked else None
+
+    frames: list[Frame] = []
+    for _ in range(draw(st.integers(0, 4))):
+        opcode = draw(st.sampled_from([Opcode.TEXT, Opcode.BINARY]))
+        data = draw(st.text(max_size=20)).encode() if opcode == Opcode.TEXT else draw(st.binary(max_size=150))
+        cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=3)))
+        starts, ends = [0, *cuts], [*cuts, len(data)]
+        for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            kind = Opcode.CONTINUATION if number else opcode
+            frames.append(Frame(kind, data[start:end], number == len(cuts), masking_key=key()))
+            if draw(st.booleans()):
+                control = draw(st.sampled_from([Opcode.PING, Opcode.PONG]))
+                frames.append(Frame(control, draw(st.binary(max_size=9)), masking_key=key()))
+    return frames
+
+
+# What is always promised
+
+Parse = Callable[[bytes], Any]
+
+
+def prefixes(data: bytes, most: int = 400) -> Iterator[bytes]:
+    """Every proper prefix of ``data``; of long data, those near its start and its end."""
+    for size in range(len(data)):
+        if size < most or size > len(data) - 20:
+            yield data[:size]
+
+
+def assert_needs_more_for_every_prefix(parse: Parse, data: bytes) -> None:
+    for prefix in prefixes(data):
+        with pytest.raises(NeedMoreData):
+            parse(prefix)
+
+
+def refusal(parse: Parse, data: bytes) -> ProtocolError:
+    """The error that the whole data gives; the same at the earliest prefix that gives one, and from there on."""
+    with pytest.raises(ProtocolError) as info:
+        parse(data)
+    error = info.value
+    for size in range(len(data)):
+        try:
+            parse(data[:size])
+        except NeedMoreData:
+            continue
+        except ProtocolError as early:
+            assert described(early) == described(error), f"after {size} bytes"
+        else:
+            pytest.fail(f"accepted after {size} bytes")
+    return error
+
+
+def earliest(parse: Parse, data: bytes) -> int:
+    """How many bytes of ``data`` it takes until it is refused."""
+    for size in range(len(data) + 1):
+        try:
+            parse(data[:size])
+        except NeedMoreData:
+            continue
+        except ProtocolError:
+            return size
+    raise AssertionError("never refused")
+
+
+def described(error: ProtocolError) -> tuple[str, int, str, str, int | None]:
+    return error.message, error.offset, error.field, error.section, error.status_code
+
+
+def assert_every_byte_once(spans: list[Span], data: bytes) -> None:
+    """Spans are in order and cover every bit of ``data``, and none twice."""
+    at = 0  # in bits
+    for span in spans:
+        first, stop = span.bits or (0, 8 * (span.end - span.start))
+        assert span.start < span.end, span
+        assert first < stop <= 8 * (span.end - span.start), span
+        assert 8 * span.start + first == at, span
+        at = 8 * span.start + stop
+        assert span.name and span.meaning and span.section.startswith(("RFC ", "HTML")), span
+    assert at == 8 * len(data)

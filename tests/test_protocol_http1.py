@@ -1,0 +1,441 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Heads of HTTP/1.1: both ways, forgiving and strict, each rule of RFC 9112 broken, and every byte explained."""
+
+from __future__ import annotations
+
+import timeit
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from protocol_cases import (
+    SAMPLE_REQUEST,
+    SAMPLE_RESPONSE,
+    assert_every_byte_once,
+    assert_needs_more_for_every_prefix,
+    earliest,
+    refusal,
+)
+
+from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu.protocol.head_lines import quoted
+from wsedu.protocol.http1 import Head, Request, Response, head_end, head_spans
+from wsedu.protocol.spans import Kind
+
+HEADS: list[tuple[bytes, Request | Response]] = [
+    (
+        SAMPLE_REQUEST,
+        Request(
+            "GET",
+            "/chat",
+            fields=(
+                ("Host", "server.example.com"),
+                ("Upgrade", "websocket"),
+                ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+                ("Origin", "http://example.com"),
+                ("Sec-WebSocket-Protocol", "chat, superchat"),
+                ("Sec-WebSocket-Version", "13"),
+            ),
+        ),
+    ),
+    (
+        SAMPLE_RESPONSE,
+        Response(
+            101,
+            "Switching Protocols",
+            fields=(
+                ("Upgrade", "websocket"),
+                ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+                ("Sec-WebSocket-Protocol", "chat"),
+            ),
+        ),
+    ),
+    # RFC 9112, 2.1 and 3.2: the four forms of a request target
+    (
+        b"GET /where?q=now HTTP/1.1\r\nHost: www.example.org\r\n\r\n",
+        Request("GET", "/where?q=now", fields=(("Host", "www.example.org"),)),
+    ),
+    (b"GET http://www.example.org/a HTTP/1.1\r\n\r\n", Request("GET", "http://www.example.org/a")),
+    (b"CONNECT www.example.com:80 HTTP/1.1\r\n\r\n", Request("CONNECT", "www.example.com:80")),
+    (b"OPTIONS * HTTP/1.0\r\n\r\n", Request("OPTIONS", "*", "HTTP/1.0")),
+    # an empty value, an empty reason phrase, bytes above ASCII, a repeated field
+    (b"HTTP/1.1 200 \r\nX: \r\n\r\n", Response(200, fields=(("X", ""),))),
+    (
+        b"HTTP/1.1 404 N\xe4h\r\nA: \xff\r\na: 2\r\n\r\n",
+        Response(404, "N\xe4h", fields=(("A", "\xff"), ("a", "2"))),
+    ),
+    (b"HTTP/1.0 599 a  b\r\n\r\n", Response(599, "a  b", "HTTP/1.0")),
+]
+SAMPLES = pytest.mark.parametrize(("raw", "head"), HEADS, ids=[str(raw[:24]) for raw, _ in HEADS])
+
+
+@SAMPLES
+def test_samples_both_ways(raw: bytes, head: Request | Response) -> None:
+    assert head.serialize() == raw
+    for strict in (True, False):
+        assert type(head).parse(raw, strict=strict) == (head, len(raw))
+    assert head_end(raw) == len(raw)
+
+
+@SAMPLES
+@pytest.mark.parametrize("strict", [True, False])
+def test_samples_byte_by_byte(raw: bytes, head: Request | Response, strict: bool) -> None:
+    assert_needs_more_for_every_prefix(lambda data: type(head).parse(data, strict=strict), raw)
+    assert all(head_end(raw[:size]) == -1 for size in range(len(raw)))
+
+
+@SAMPLES
+@pytest.mark.parametrize("spare", [b"\x81\x05Hello", b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\xff"])
+def test_samples_with_bytes_to_spare(raw: bytes, head: Request | Response, spare: bytes) -> None:
+    for strict in (True, False):
+        assert type(head).parse(raw + spare, strict=strict) == (head, len(raw))
+    assert head_end(raw + spare) == len(raw)
+    assert head_end(b"xyz" + raw + spare, 3) == 3 + len(raw)
+    assert head_spans(raw + spare) == head_spans(raw)
+
+
+@SAMPLES
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_any_kind_of_bytes(raw: bytes, head: Request | Response, kind: Any) -> None:
+    for strict in (True, False):
+        assert type(head).parse(kind(raw + b"spare"), strict=strict) == (head, len(raw))
+    assert head_spans(kind(raw)) == head.spans()
+
+
+# Round trips
+
+tokens = st.text("!#$%&'*+-.^_`|~0123456789abcxyzABCXYZ", min_size=1, max_size=12)
+visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=30)
+texts = st.text(st.sampled_from('\t aZ09:;,"\\\x7e\x80\x85\xa0\xff'), max_size=20).map(
+    lambda text: text.strip(" \t")
+)
+fields_of_heads = st.lists(st.tuples(tokens, texts), max_size=6).map(tuple)
+versions = st.sampled_from(["HTTP/1.1", "HTTP/1.0", "HTTP/9.9"])
+requests = st.builds(Request, tokens, visible, versions, fields_of_heads)
+responses = st.builds(Response, st.integers(100, 599), texts, versions, fields_of_heads)
+
+
+@given(st.one_of(requests, responses), st.binary(max_size=5))
+def test_what_is_written_reads_back(head: Request | Response, spare: bytes) -> None:
+    raw = head.serialize()
+    for strict in (True, False):
+        assert type(head).parse(raw + spare, strict=strict) == (head, len(raw))
+    spans = head.spans()
+    assert_every_byte_once(spans, raw)
+    assert {span.kind for span in spans} == {Kind.HTTP_HEAD}
+    names = [span.value for span in spans if span.name == "field name"]
+    assert names == [name for name, _ in head.fields]
+
+
+def test_whitespace_around_a_value_is_not_part_of_it() -> None:
+    raw = b"GET / HTTP/1.1\r\nA:1\r\nB: \t 2 \t\r\nC:   \r\n\r\n"
+    for strict in (True, False):
+        assert Request.parse(raw, strict=strict)[0].fields == (("A", "1"), ("B", "2"), ("C", ""))
+
+
+# Refused: which head, bytes, then offset, field, section. What is after | must not matter: it shows before.
+REFUSED: list[tuple[type[Request] | type[Response], bytes, int, str, str]] = [
+    (Request, b"\r|\nGET / HTTP/1.1\r\n\r\n", 0, "method", "RFC 9112, 2.2"),
+    (Request, b"\n|GET / HTTP/1.1\r\n\r\n", 0, "method", "RFC 9112, 2.2"),
+    (Request, b" |GET / HTTP/1.1\r\n\r\n", 0, "method", "RFC 9110, 9.1"),
+    (Request, b"\x16|\x03\x01", 0, "method", "RFC 9110, 9.1"),
+    (Request, b"G@|T / HTTP/1.1\r\n\r\n", 1, "method", "RFC 9112, 3"),
+    (Request, b"GE\xc8|T / HTTP/1.1\r\n\r\n", 2, "method", "RFC 9112, 3"),
+    (Request, b"GET\t|/ HTTP/1.1\r\n\r\n", 3, "method", "RFC 9112, 3"),
+    (Request, b"GET\r|\n\r\n", 3, "method", "RFC 9112, 3"),
+    (Request, b"GET  |/ HTTP/1.1\r\n\r\n", 4, "request target", "RFC 9112, 3.2"),
+    (Request, b"GET /\xe4| HTTP/1.1\r\n\r\n", 5, "request target", "RFC 9112, 3"),
+    (Request, b"GET /\x7f| HTTP/1.1\r\n\r\n", 5, "request target", "RFC 9112, 3"),
+    (Request, b"GET /\r|\n\r\n", 5, "request target", "RFC 9112, 3"),
+    (Request, b"GET /a b| HTTP/1.1\r\n\r\n", 7, "HTTP version", "RFC 9112, 2.3"),
+    (Request, b"GET / h|ttp/1.1\r\n\r\n", 6, "HTTP version", "RFC 9112, 2.3"),
+    (Request, b"GET / HTTP/x|.1\r\n\r\n", 11, "HTTP version", "RFC 9112, 2.3"),
+    (Request, b"GET / HTTP/1,|1\r\n\r\n", 12, "HTTP version", "RFC 9112, 2.3"),
+    (Request, b"GET / HTTP/1.\r|\n\r\n", 13, "HTTP version", "RFC 9112, 2.3"),
+    (Request, b"GET / HTTP/1.11|\r\n\r\n", 14, "request line", "RFC 9112, 3"),
+    (Request, b"GET / HTTP/1.1 |\r\n\r\n", 14, "request line", "RFC 9112, 3"),
+    (Request, b"GET / HTTP/1.1\n|\n", 14, "request line", "RFC 9112, 2.2"),
+    (Request, b"GET / HTTP/1.1\rH|ost: a\r\n\r\n", 14, "request line", "RFC 9112, 2.2"),
+    (Request, b"GET / HTTP/1.1\r\n |Host: a\r\n\r\n", 16, "field name", "RFC 9112, 2.2"),
+    (Request, b"GET / HTTP/1.1\r\n:| a\r\n\r\n", 16, "field name", "RFC 9110, 5.1"),
+    (Request, b"GET / HTTP/1.1\r\nHost |: a\r\n\r\n", 20, "Host", "RFC 9112, 5.1"),
+    (Request, b"GET / HTTP/1.1\r\nHost\t|: a\r\n\r\n", 20, "Host", "RFC 9112, 5.1"),
+    (Request, b"GET / HTTP/1.1\r\nHost\r|\n\r\n", 20, "field name", "RFC 9112, 5"),
+    (Request, b"GET / HTTP/1.1\r\nHo(|st: a\r\n\r\n", 18, "field name", "RFC 9110, 5.1"),
+    (Request, b"GET / HTTP/1.1\r\nH\xf6|st: a\r\n\r\n", 17, "field name", "RFC 9110, 5.1"),
+    (Request, b"GET / HTTP/1.1\r\nHost: a\x00|b\r\n\r\n", 23, "Host", "RFC 9110, 5.5"),
+    (Request, b"GET / HTTP/1.1\r\nHost: a\x1b|b\r\n\r\n", 23, "Host", "RFC 9110, 5.5"),
+    (Request, b"GET / HTTP/1.1\r\nHost: a\x7f|b\r\n\r\n", 23, "Host", "RFC 9110, 5.5"),
+    (Request, b"GET / HTTP/1.1\r\nHost: a\n|\n", 23, "Host", "RFC 9112, 2.2"),
+    (Request, b"GET / HTTP/1.1\r\nHost: a\rb|\r\n\r\n", 23, "Host", "RFC 9112, 2.2"),
+    (Request, b"GET / HTTP/1.1\r\nA: a\r\n |b\r\n\r\n", 22, "A", "RFC 9112, 5.2"),
+    (Request, b"GET / HTTP/1.1\r\nA: a\r\n\t|b\r\n\r\n", 22, "A", "RFC 9112, 5.2"),
+    (Request, b"GET / HTTP/1.1\r\n\rA|: b\r\n\r\n", 16, "empty line", "RFC 9112, 2.2"),
+    (Request, b"GET / HTTP/1.1\r\n\n|", 16, "empty line", "RFC 9112, 2.2"),
+    (Response, b"\r|\nHTTP/1.1 200 \r\n\r\n", 0, "HTTP version", "RFC 9112, 2.3"),
+    (Response, b"I|CY 200 OK\r\n\r\n", 0, "HTTP version", "RFC 9112, 2.3"),
+    (Response, b"HTTP/1.x| 200 OK\r\n\r\n", 7, "HTTP version", "RFC 9112, 2.3"),
+    (Response, b"HTTP/1.1\t|200 OK\r\n\r\n", 8, "HTTP version", "RFC 9112, 4"),
+    (Response, b"HTTP/1.1  |200 OK\r\n\r\n", 9, "status code", "RFC 9110, 15"),
+    (Response, b"HTTP/1.1 0|99 OK\r\n\r\n", 9, "status code", "RFC 9110, 15"),
+    (Response, b"HTTP/1.1 6|00 OK\r\n\r\n", 9, "status code", "RFC 9110, 15"),
+    (Response, b"HTTP/1.1 2x|0 OK\r\n\r\n", 10, "status code", "RFC 9110, 15"),
+    (Response, b"HTTP/1.1 20 |OK\r\n\r\n", 11, "status code", "RFC 9110, 15"),
+    (Response, b"HTTP/1.1 2000| OK\r\n\r\n", 12, "status code", "RFC 9112, 4"),
+    (Response, b"HTTP/1.1 200\r|\n\r\n", 12, "status code", "RFC 9112, 4"),
+    (Response, b"HTTP/1.1 200 O\x08|K\r\n\r\n", 14, "reason phrase", "RFC 9112, 4"),
+    (Response, b"HTTP/1.1 200 O\n|\n", 14, "reason phrase", "RFC 9112, 2.2"),
+    (Response, b"HTTP/1.1 200 OK\r\nA |: b\r\n\r\n", 18, "A", "RFC 9112, 5.1"),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=[f"{case[0].__name__} {case[1]!r}" for case in REFUSED])
+def test_refused(case: tuple[type[Request] | type[Response], bytes, int, str, str]) -> None:
+    head, marked, offset, field, section = case
+    shows_after, raw = marked.index(b"|"), marked.replace(b"|", b"")
+    error = refusal(head.parse, raw)
+    assert (error.offset, error.field, error.section) == (offset, field, section)
+    assert error.status_code == (400 if head is Request else None)
+    assert earliest(head.parse, raw) == shows_after
+    assert str(error).isascii() and str(error).isprintable()
+
+
+# Forgiving: what real programs send
+TOLERATED: list[tuple[bytes, Request | Response]] = [
+    (b"GET / HTTP/1.1\nHost: a\n\n", Request("GET", "/", fields=(("Host", "a"),))),
+    (b"GET / HTTP/1.1\r\nHost: a\n\r\n", Request("GET", "/", fields=(("Host", "a"),))),
+    (b"GET / HTTP/1.1\nHost: a\r\n\n", Request("GET", "/", fields=(("Host", "a"),))),
+    (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", Request("GET", "/")),
+    (b"GET  /  HTTP/1.1 \r\n\r\n", Request("GET", "/")),
+    (b"GET\t/\tHTTP/1.1\r\n\r\n", Request("GET", "/")),
+    (b"GET /a b HTTP/1.1\r\n\r\n", Request("GET", "/a b")),
+    (b"GET /\xe4 HTTP/1.1\r\n\r\n", Request("GET", "/\xe4")),
+    (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", Request("GET", "/", fields=(("Host", "a"),))),
+    (b"GET / HTTP/1.1\r\nA: a\r\n  b\r\n\tc\r\n\r\n", Request("GET", "/", fields=(("A", "a b c"),))),
+    (b"GET / HTTP/1.1\r\nA:\r\n b\r\n\r\n", Request("GET", "/", fields=(("A", "b"),))),
+    (b"GET / HTTP/1.1\r\n A: b\r\n\r\n", Request("GET", "/", fields=(("A", "b"),))),
+    (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", Request("GET", "/", fields=(("no colon", ""),))),
+    (b"GET / HTTP/1.1\r\n: b\r\n\r\n", Request("GET", "/", fields=(("", "b"),))),
+    (
+        b"GET / HTTP/1.1\r\nA: \x00\x1b<script>\r\n\r\n",
+        Request("GET", "/", fields=(("A", "\x00\x1b<script>"),)),
+    ),
+    (b"GET / HTTP/1.1\r\nA: a\rb\r\n\r\n", Request("GET", "/", fields=(("A", "a\rb"),))),
+    (b"HTTP/1.1 200\r\n\r\n", Response(200)),
+    (b"HTTP/1.1 200\n\n", Response(200)),
+    (b"HTTP/1.x 200 OK\r\n\r\n", Response(200, "OK", "HTTP/1.x")),
+    (b"HTTP/1.1  200   OK then \r\n\r\n", Response(200, "OK then")),
+    (b"HTTP/1.1 999 OK\r\n\r\n", Response(999, "OK")),
+    (b"HTTP/1.1 007 OK\r\n\r\n", Response(7, "OK")),
+]
+
+
+@pytest.mark.parametrize(("raw", "head"), TOLERATED, ids=[str(raw) for raw, _ in TOLERATED])
+def test_tolerated(raw: bytes, head: Request | Response) -> None:
+    def parse(data: bytes) -> Any:
+        return type(head).parse(data, strict=False)
+
+    assert parse(raw) == (head, len(raw))
+    assert parse(raw + b"\x81\x00") == (head, len(raw))
+    assert_needs_more_for_every_prefix(parse, raw)
+    with pytest.raises(ProtocolError):
+        type(head).parse(raw)
+    spans = head_spans(raw)
+    assert_every_byte_once(spans, raw)
+    assert spans[-1].name == "empty line"
+
+
+@pytest.mark.parametrize(
+    ("head", "raw", "shows_after"),
+    [
+        (Request, b"EHLO mail.example\r\n", 19),
+        (Request, b"GET /\r\n", 7),
+        (Request, b"\x16\x03\x01\x02\x00", 1),
+        (Request, b"SSH-2.0-OpenSSH_9.2\r\n", 21),
+        (Request, b"G\xcbT / HTTP/1.1\r\n\r\n", 2),
+        (Response, b"GET / HTTP/1.1\r\n\r\n", 1),
+        (Response, b"HTTP/1.1 2x0 OK\r\n\r\n", 17),
+        (Response, b"HTTP/1.1 20 OK\r\n\r\n", 16),
+        (Response, b"HTTP/1.1\r\n\r\n", 10),
+        (Response, b"\x15\x03\x03\x00\x02", 1),
+    ],
+)
+def test_what_is_no_head_at_all(head: type[Request] | type[Response], raw: bytes, shows_after: int) -> None:
+    def parse(data: bytes) -> Any:
+        return head.parse(data, strict=False)
+
+    with pytest.raises(ProtocolError) as info:
+        parse(raw)
+    error = info.value
+    assert (error.offset, error.status_code) == (0, 400 if head is Request else None)
+    assert error.field == ("request line" if head is Request else "status line")
+    assert earliest(parse, raw) == shows_after
+    assert str(error).isascii() and str(error).isprintable()
+
+
+heads_nearly = st.lists(
+    st.sampled_from(
+        [
+            b"GET ",
+            b"/",
+            b" ",
+            b"HTTP/1.1",
+            b" 200 OK",
+            b"\r\n",
+            b"\n",
+            b"\r",
+            b"A",
+            b":",
+            b": b",
+            b"\t",
+            b"\0",
+            b"\xe4",
+        ]
+    ),
+    max_size=14,
+).map(b"".join)
+
+
+@settings(max_examples=400)
+@given(heads_nearly, st.sampled_from([Request, Response]))
+def test_strict_accepts_only_what_forgiving_reads_the_same(raw: bytes, kind: Any) -> None:
+    try:
+        strict = kind.parse(raw)
+    except (NeedMoreData, ProtocolError) as error:
+        strict = None
+        if isinstance(error, ProtocolError):
+            assert 0 <= error.offset < len(raw)
+    try:
+        forgiving = kind.parse(raw, strict=False)
+    except (NeedMoreData, ProtocolError):
+        forgiving = None
+    else:
+        assert_needs_more_for_every_prefix(lambda data: kind.parse(data, strict=False), raw[: forgiving[1]])
+    assert strict is None or strict == forgiving
+    if strict is not None:
+        head, used = strict
+        assert kind.parse(head.serialize())[0] == head
+        assert used == head_end(raw)
+
+
+@settings(max_examples=400)
+@given(st.one_of(heads_nearly, st.binary(max_size=40)))
+def test_spans_of_anything(raw: bytes) -> None:
+    end = head_end(raw)
+    assert_every_byte_once(head_spans(raw), raw if end < 0 else raw[:end])
+
+
+def test_spans_of_a_request() -> None:
+    raw = b"GET /chat HTTP/1.1\r\nHost:  a \r\nX-Y:\r\n\r\n"
+    found = [(span.start, span.end, span.name, span.value) for span in head_spans(raw)]
+    assert found == [
+        (0, 3, "method", "GET"),
+        (3, 4, "SP", b" "),
+        (4, 9, "request target", "/chat"),
+        (9, 10, "SP", b" "),
+        (10, 18, "HTTP version", "HTTP/1.1"),
+        (18, 20, "CRLF", b"\r\n"),
+        (20, 24, "field name", "Host"),
+        (24, 27, "colon", ":  "),
+        (27, 28, "field value", "a"),
+        (28, 29, "whitespace", " "),
+        (29, 31, "CRLF", b"\r\n"),
+        (31, 34, "field name", "X-Y"),
+        (34, 35, "colon", ":"),
+        (35, 37, "CRLF", b"\r\n"),
+        (37, 39, "empty line", b"\r\n"),
+    ]
+
+
+def test_spans_of_a_response() -> None:
+    spans = head_spans(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+    found = [(span.start, span.end, span.name, span.value) for span in spans[:6]]
+    assert found == [
+        (0, 8, "HTTP version", "HTTP/1.1"),
+        (8, 9, "SP", b" "),
+        (9, 12, "status code", "101"),
+        (12, 13, "SP", b" "),
+        (13, 32, "reason phrase", "Switching Protocols"),
+        (32, 34, "CRLF", b"\r\n"),
+    ]
+    assert "Upgrade" in spans[2].meaning
+
+
+def test_well_known_fields_have_a_meaning_of_their_own() -> None:
+    known = """Host Upgrade Connection Sec-WebSocket-Key Sec-WebSocket-Accept Sec-WebSocket-Version Cookie Set-Cookie
+        Content-Length Transfer-Encoding Expect Origin User-Agent Date Server""".split()
+    meanings = set()
+    for name in known:
+        for spelling in (name, name.upper()):
+            spans = Request("GET", "/", fields=((spelling, "x"),)).spans()
+            span = next(span for span in spans if span.name == "field name")
+            meanings.add((span.meaning, span.section))
+    assert len(meanings) == len(known)
+
+
+# Looking fields up
+
+
+def test_fields() -> None:
+    head: Head = Request(
+        "GET",
+        "/",
+        fields=(("Connection", "keep-alive, Upgrade"), ("connection", " ,TE,, "), ("X", 'a, "b, \\" c", d')),
+    )
+    assert head.get("CONNECTION") == "keep-alive, Upgrade,  ,TE,, "
+    assert head.get_all("Connection") == ["keep-alive, Upgrade", " ,TE,, "]
+    assert head.field_tokens("Connection") == ["keep-alive", "upgrade", "te"]
+    assert head.field_elements("x") == ["a", '"b, \\" c"', "d"]
+    assert head.get("Host") is None
+    assert head.get_all("Host") == head.field_tokens("Host") == []
+
+
+def test_heads_are_values() -> None:
+    first = Request("GET", "/", fields=[("A", "1")])  # type: ignore[arg-type]
+    assert first == Request("GET", "/", fields=(("A", "1"),))
+    assert hash(first) == hash(Request("GET", "/", fields=(("A", "1"),)))
+    with pytest.raises(AttributeError):
+        first.method = "PUT"  # type: ignore[misc]
+    with pytest.raises(ValueError):
+        Request("GET", "/\u20ac").serialize()
+
+
+@given(st.one_of(st.text(max_size=80), st.binary(max_size=80)))
+def test_quoted_is_safe_to_print(text: str | bytes) -> None:
+    safe = quoted(text)
+    assert safe.isascii() and safe.isprintable()
+
+
+def test_quoted_is_short() -> None:
+    assert quoted(b"\x1b[2J<b>") == r"'\x1b[2J<b>'"
+    assert quoted("a" * 61) == "'" + "a" * 60 + "'..."
+    assert quoted(b"a" * 10**6) == "'" + "a" * 60 + "'..."
+    assert quoted("a" * 60) == "'" + "a" * 60 + "'"
+
+
+def test_time_grows_with_length_only() -> None:
+    """Ten times the bytes may cost ten times the time; a pattern that backtracks would cost a hundred times."""
+    awkward: dict[str, Callable[[int], bytes]] = {
+        "spaces": lambda n: b"GET /" + b" " * n + b"x\r\n\r\n",
+        "spaces in a field": lambda n: b"GET / HTTP/1.1\r\nA:" + b" \t" * n + b"\r\n\r\n",
+        "fields": lambda n: b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * n + b"\r\n",
+        "colons": lambda n: b"GET / HTTP/1.1\r\n" + b":" * n + b"\r\n\r\n",
+    }
+
+    def once(raw: bytes) -> float:
+        def run() -> None:
+            for strict in (True, False):
+                try:
+                    Request.parse(raw, strict=strict)[0].field_elements("A")
+                except ProtocolError:
+                    pass
+            head_spans(raw)
+
+        return min(timeit.repeat(run, number=1, repeat=3))
+
+    for name, make in awkward.items():
+        assert once(make(40_000)) < 40 * once(make(4_000)) + 0.05, name
