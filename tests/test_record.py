@@ -200,6 +200,28 @@ def test_a_reset(listener: socket.socket, by_client: bool, tmp_path: Path) -> No
     assert warnings(saved(rec, tmp_path)) == "Connection reset (RST)\n"  # it was one; nothing else is odd
 
 
+def test_a_server_that_has_broken_off_before_the_relay_looks(listener: socket.socket) -> None:
+    """The relay is made to wait with its first look at the new connection until all is over."""
+    over = threading.Event()
+    with pytest.MonkeyPatch.context() as patched:
+        decided = passing.Passing._decided
+
+        def late(self: passing.Passing, server: Any) -> None:
+            over.wait(LIMIT)
+            decided(self, server)
+
+        patched.setattr(passing.Passing, "_decided", late)
+        with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
+            server.sendall(b"last words")
+            reset(server)
+            over.set()
+            assert receive(client, 10) == b"last words"
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+    assert sent(seen(rec, listener), False) == b"last words"
+    assert ends(seen(rec, listener)) == [(False, RST)]
+
+
 def reset(end: socket.socket) -> None:
     end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     end.close()
@@ -216,11 +238,10 @@ def test_a_reset_that_shows_only_when_something_is_sent(listener: socket.socket)
     assert ends(seen(rec, listener)) == [(True, FIN), (True, RST)]
 
 
-def test_a_server_that_refuses(listener: socket.socket) -> None:
-    listener.close()
+def test_a_server_that_refuses() -> None:
     closed = free_port()
-    with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
-        with pytest.raises(ConnectionResetError):
+    with record(closed) as rec, pytest.raises(ConnectionResetError):
+        with socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
             client.recv(1)
     assert [(one.from_client, one.flags) for one in seen(rec, closed)] == [(True, SYN), (False, RST | ACK)]
 
@@ -283,7 +304,7 @@ def test_when_the_relay_itself_fails_the_end_of_the_block_says_so(
     closed = free_port()
     with pytest.raises(RuntimeError, match="the recording broke off early: .*Too many open files"):
         with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
-            client.recv(1)
+            assert client.recv(1) == b""
     assert [one.flags for one in seen(rec, closed)] == [SYN]
 
 

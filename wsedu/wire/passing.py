@@ -124,7 +124,9 @@ class Passing:
 
     def _decided(self, server: _End) -> None:
         error = server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
+        if error == errno.ECONNRESET:  # it did accept, and has broken off already; there may be bytes to read
+            server.listens = False
+        elif error:
             self._fail(server, error)
             return
         server.connected = True
