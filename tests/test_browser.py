@@ -21,6 +21,8 @@ from lab_browser import LabBrowser, NotebookPage, Output, axe_core, lab_browser,
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
 # Lab and Chromium are started once for this file, so one worker of pytest-xdist takes all of it.
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -128,21 +130,25 @@ def _assert_reads_well(stored: dict[str, Any], page: Output) -> None:
     assert page.visible.strip() or "<img" in page.html, f"{where}: an output of {page.mime} shows nothing"
     assert page.width > 0 and page.height > 0, f"{where}: an output takes no room"
     assert "model not found" not in page.text, f"{where}: a widget without its model"
+    # Trusted, without a kernel, such a view would read "model not found".
+    assert WIDGET_VIEW not in stored.get("data", {}), f"{where}: a widget's view is stored"
     html = stored.get("data", {}).get("text/html")
     if html:
         assert page.mime == "text/html", f"{where}: {page.mime} is shown instead of HTML"
         wanted = _Reading("".join(html))
         got = _Reading(page.html)
         assert got.text == wanted.text, f"{where}: Lab took text out of the HTML"
+        assert got.tags == wanted.tags, f"{where}: Lab took elements out of the HTML"
         assert got.styles == wanted.styles, f"{where}: Lab took styles out of the HTML"
 
 
 class _Reading(HTMLParser):
-    """What is in a piece of HTML: its text without white space, and its styles in order, one declaration each."""
+    """What is in a piece of HTML: its text without white space, its elements, and its styles, one declaration each."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.text = ""
+        self.tags: list[str] = []
         self.styles: list[str] = []
         self.feed(html)
         self.close()
@@ -151,6 +157,8 @@ class _Reading(HTMLParser):
         self.text += "".join(data.split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag != "tbody":  # a browser puts one into every table
+            self.tags.append(tag)
         declarations = (dict(attrs).get("style") or "").split(";")
         self.styles += ["".join(declaration.split()) for declaration in declarations if declaration.strip()]
 
