@@ -29,6 +29,7 @@ from websockets.sync.client import connect
 from wsedu.live import http_server, websocket_server
 from wsedu.wire import passing
 from wsedu.wire.relay import Recording, record
+from wsedu.wire.synth import What
 
 LIMIT = 10  # seconds, after which a test that waits has failed
 
@@ -363,6 +364,29 @@ def test_tshark_finds_no_error_and_no_warning(tmp_path: Path) -> None:
                     "-e", "websocket.opcode", "-E", "aggregator=|")  # fmt: skip
     assert frames.replace("\n", "|").count("1|") == 4 * 4
     assert frames.replace("\n", "|").count("8|") == 4 * 2
+
+
+def test_both_have_ended_and_one_still_has_bytes_to_come(
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, client_ended = os.urandom(1 << 20) * 24, threading.Event()
+    note = passing.Passing._note
+
+    def noted(self: passing.Passing, end: Any, what: What, data: bytes = b"") -> None:
+        note(self, end, what, data)
+        if what is What.END and end.is_client:
+            client_ended.set()
+
+    monkeypatch.setattr(passing, "ENOUGH", 2 * len(data))  # all of it waits in the relay
+    monkeypatch.setattr(passing.Passing, "_note", noted)
+    with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        assert client_ended.wait(LIMIT)
+        server.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+        assert receive(server, len(data) + 1) == data
+    assert ends(seen(rec, listener)) == [(True, FIN), (False, FIN)]
 
 
 def test_the_capture_is_read_like_any_other() -> None:

@@ -110,6 +110,17 @@ def test_the_first_data_is_acknowledged_at_once_and_then_it_rides_on_the_answer(
     ]
 
 
+def test_an_acknowledgement_waits_its_own_40_ms() -> None:
+    data = [(ms, "client", What.DATA, b"x") for ms in (2, 3, 4, 10)]  # at once, waits, second, waits
+    acknowledged = [ms for ms, from_client, _, _ in after_opening(*data) if not from_client]
+    assert acknowledged == [2, 4, 10 + ACK_DELAY // MS]
+
+
+def test_each_side_counts_its_packets_in_the_identification() -> None:
+    numbers = [int.from_bytes(packet[18:20], "big") for _, packet in packets(story(*OPENED, *CLOSED))]
+    assert numbers == [0, 0, 1, 2, 1, 2, 3]  # of client, server, client, client, server, server, client
+
+
 def test_every_second_segment_is_acknowledged_at_once() -> None:
     long = after_opening((2, "server", What.DATA, bytes(5 * MSS + 1)))
     assert [size for _, from_client, _, size in long if not from_client] == [MSS] * 5 + [1]
