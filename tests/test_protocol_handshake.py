@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The opening handshake: the RFC's samples byte for byte, and each rule of RFC 6455, 4 broken."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from protocol_cases import (
+    SAMPLE_ACCEPT,
+    SAMPLE_KEY,
+    SAMPLE_REQUEST,
+    SAMPLE_RESPONSE,
+    assert_needs_more_for_every_prefix,
+    earliest,
+    refusal,
+)
+
+from wsedu.protocol import handshake
+from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu.protocol.http1 import Request, Response
+
+
+def check_response(data: bytes) -> tuple[Response, int]:
+    return handshake.check_response(
+        data, SAMPLE_KEY, subprotocols=["chat", "superchat"], extensions=["permessage-deflate"]
+    )
+
+
+# The RFC's samples
+
+
+def test_accept_key_of_the_rfc() -> None:
+    assert handshake.GUID == "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+    assert handshake.accept_key(SAMPLE_KEY) == SAMPLE_ACCEPT
+    assert base64.b64decode(SAMPLE_ACCEPT).hex() == "b37a4f2cc0624f1690f64606cf385945b2bec4ea"
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_accept_key(nonce: bytes) -> None:
+    key = base64.b64encode(nonce).decode()
+    expected = base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    assert handshake.accept_key(key) == expected.decode()
+
+
+def test_accept_key_is_for_ascii() -> None:
+    with pytest.raises(ValueError):
+        handshake.accept_key("dGhlIHNhbXBsZSBub25jZQ=\u20ac")
+
+
+def test_request_of_the_rfc() -> None:
+    fields = [("Origin", "http://example.com"), ("Sec-WebSocket-Protocol", "chat, superchat")]
+    raw = handshake.request("server.example.com", "/chat", key=SAMPLE_KEY, fields=fields)
+    # the same lines; ours come in the order in which RFC 6455, 4.1 lists them
+    assert sorted(raw.split(b"\r\n")) == sorted(SAMPLE_REQUEST.split(b"\r\n"))
+    assert raw.startswith(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\n") and raw.endswith(b"\r\n\r\n")
+    expected = Request.parse(SAMPLE_REQUEST)[0]
+    assert handshake.check_request(SAMPLE_REQUEST) == (expected, len(SAMPLE_REQUEST))
+
+
+def test_response_of_the_rfc() -> None:
+    assert handshake.response(SAMPLE_KEY, fields=[("Sec-WebSocket-Protocol", "chat")]) == SAMPLE_RESPONSE
+    expected = Response.parse(SAMPLE_RESPONSE)[0]
+    assert check_response(SAMPLE_RESPONSE) == (expected, len(SAMPLE_RESPONSE))
+
+
+@pytest.mark.parametrize(
+    ("check", "raw"), [(handshake.check_request, SAMPLE_REQUEST), (check_response, SAMPLE_RESPONSE)]
+)
+def test_byte_by_byte_and_with_bytes_to_spare(check: Any, raw: bytes) -> None:
+    assert_needs_more_for_every_prefix(check, raw)
+    for spare in (b"\x81\x05Hello", b"\r\n", b"\xff" * 9):
+        for kind in (bytes, bytearray, memoryview):
+            assert check(kind(raw + spare)) == check(raw)
+            assert check(kind(raw + spare))[1] == len(raw)
+
+
+# What we write
+
+
+def test_a_key_is_made_of_16_random_bytes() -> None:
+    keys = {handshake.check_request(handshake.request("a"))[0].get("Sec-WebSocket-Key") for _ in range(20)}
+    assert len(keys) == 20
+    assert all(len(base64.b64decode(key or "")) == 16 for key in keys)
+
+
+def test_request_by_itself() -> None:
+    assert handshake.request("127.0.0.1:8765", key=SAMPLE_KEY) == (
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8765\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+
+
+EVIL = ["\r\nX: y", "\n X", "\r", "a\r\n\r\nGET / HTTP/1.1", "\x00", " a", "a ", "a\tb\n"]
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_no_argument_writes_a_line_of_its_own(evil: str) -> None:
+    attempts: list[Callable[[], bytes]] = [
+        lambda: handshake.request(evil),
+        lambda: handshake.request("a", "/" + evil),
+        lambda: handshake.request("a", key=evil),
+        lambda: handshake.request("a", fields=[("X", evil)]),
+        lambda: handshake.request("a", fields=[("X" + evil, "a")]),
+        lambda: handshake.response(SAMPLE_KEY, fields=[("X", evil)]),
+        lambda: handshake.response(SAMPLE_KEY, fields=[("X" + evil, "a")]),
+    ]
+    for attempt in attempts:
+        with pytest.raises(ValueError):
+            attempt()
+    if "\r" in evil or "\n" in evil:
+        with pytest.raises(ValueError):
+            handshake.response(SAMPLE_KEY + evil)
+
+
+@pytest.mark.parametrize("target", ["", "/a b", "/\u20ac", "/\xe4", "/\x7f"])
+def test_targets_that_cannot_be_written(target: str) -> None:
+    with pytest.raises(ValueError):
+        handshake.request("a", target)
+
+
+@given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))
+def test_what_is_written_reads_back_or_is_refused(host: str, target: str, name: str, value: str) -> None:
+    try:
+        raw = handshake.request(host, target, key=SAMPLE_KEY, fields=[(name, value)])
+    except ValueError:
+        return
+    head, used = Request.parse(raw)
+    assert used == len(raw) and len(head.fields) == 6
+    assert (head.target, head.fields[0], head.fields[5]) == (target, ("Host", host), (name, value))
+
+
+# Requests that are accepted
+
+ACCEPTED: list[tuple[bytes, bytes]] = [
+    (b"Upgrade: websocket", b"upgrade: WebSocket"),
+    (b"Upgrade: websocket", b"Upgrade: h2c, websocket"),
+    (b"Connection: Upgrade", b"Connection: keep-alive, Upgrade"),
+    (b"Connection: Upgrade", b"CONNECTION: keep-alive,uPGRADE"),
+    (b"Connection: Upgrade", b"Connection: keep-alive\r\nConnection: Upgrade"),
+    (b"GET /chat HTTP/1.1", b"GET /chat?a=b HTTP/1.2"),
+    (b"GET /chat HTTP/1.1", b"GET http://server.example.com/chat HTTP/1.1"),
+    (b"Host: server.example.com", b"Host: [::1]:8080"),
+    (b"Host: server.example.com", b"Host: 127.0.0.1:80"),
+    (b"Host: server.example.com", b"Host:   xn--bcher-kva.example:"),
+    # the sample key that RFC 6455, 4.1 prints, and the one that erratum 3150 puts in its place
+    (b"dGhlIHNhbXBsZSBub25jZQ==", b"AQIDBAUGBwgJCgsMDQ4PEC=="),
+    (b"dGhlIHNhbXBsZSBub25jZQ==", b"AQIDBAUGBwgJCgsMDQ4PEA=="),
+    (b"Origin: http://example.com\r\n", b""),
+    (b"Origin: http://example.com", b"Origin: null"),
+    (b"Sec-WebSocket-Protocol: chat, superchat\r\n", b""),
+    (b"chat, superchat", b"chat\r\nSec-WebSocket-Protocol: superchat"),
+    (b"Origin:", b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nOrigin:"),
+    (b"Origin:", b'Sec-WebSocket-Extensions: a;b="c" ; d=e , f\r\nSec-WebSocket-Extensions: g\r\nOrigin:'),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), ACCEPTED, ids=[str(new) for _, new in ACCEPTED])
+def test_request_accepted(old: bytes, new: bytes) -> None:
+    assert old in SAMPLE_REQUEST
+    raw = SAMPLE_REQUEST.replace(old, new)
+    assert handshake.check_request(raw) == (Request.parse(raw)[0], len(raw))
+
+
+# Requests that are refused: what is replaced by what; the line (or part of it) that the offset is at, "" for the empty
+# line at the end; field, section, HTTP status code
+
+KEY_LINE = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+VERSION_LINE = b"Sec-WebSocket-Version: 13\r\n"
+REFUSED: list[tuple[bytes, bytes, bytes, str, str, int]] = [
+    (b"GET", b"POST", b"POST", "method", "RFC 6455, 4.2.1", 405),
+    (b"GET", b"get", b"get", "method", "RFC 6455, 4.2.1", 405),
+    (b"/chat", b"*", b"* HTTP", "request target", "RFC 6455, 4.2.1", 400),
+    (b"/chat", b"server.example.com:80", b"server", "request target", "RFC 6455, 4.2.1", 400),
+    (b"/chat", b"ws://server.example.com/", b"ws:", "request target", "RFC 6455, 4.2.1", 400),
+    (b"/chat", b"/chat#top", b"#top", "request target", "RFC 6455, 3", 400),
+    (b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.0", "HTTP version", "RFC 6455, 4.2.1", 400),
+    (b"HTTP/1.1", b"HTTP/0.9", b"HTTP/0.9", "HTTP version", "RFC 6455, 4.2.1", 505),
+    (b"HTTP/1.1", b"HTTP/2.0", b"HTTP/2.0", "HTTP version", "RFC 6455, 4.2.1", 505),
+    (b"Host: server.example.com\r\n", b"", b"", "Host", "RFC 9112, 3.2", 400),
+    (b"Upgrade: w", b"host: b\r\nUpgrade: w", b"host: b", "Host", "RFC 9112, 3.2", 400),
+    (b"Host: server.example.com", b"Host:", b"Host:", "Host", "RFC 9112, 3.2", 400),
+    (b"Host: server.example.com", b"Host: a b", b"Host:", "Host", "RFC 9112, 3.2", 400),
+    (b"Host: server.example.com", b"Host: a:8x", b"Host:", "Host", "RFC 9112, 3.2", 400),
+    (b"Host: server.example.com", b"Host: u@a", b"Host:", "Host", "RFC 9112, 3.2", 400),
+    (b"Host: server.example.com", b"Host: http://a", b"Host:", "Host", "RFC 9112, 3.2", 400),
+    (b"Upgrade: websocket\r\n", b"", b"", "Upgrade", "RFC 6455, 4.2.1", 400),
+    (b"Upgrade: websocket", b"Upgrade: h2c", b"Upgrade: h2c", "Upgrade", "RFC 6455, 4.2.1", 400),
+    (b"Upgrade: websocket", b"Upgrade: websockets", b"Upgrade: web", "Upgrade", "RFC 6455, 4.2.1", 400),
+    (b"Connection: Upgrade\r\n", b"", b"", "Connection", "RFC 6455, 4.2.1", 400),
+    (b"Connection: Upgrade", b"Connection: close", b"Connection", "Connection", "RFC 6455, 4.2.1", 400),
+    (b"Connection: Upgrade", b"Connection: no Upgrade", b"Connection", "Connection", "RFC 6455, 4.2.1", 400),
+    (KEY_LINE, b"", b"", "Sec-WebSocket-Key", "RFC 6455, 4.2.1", 400),
+    (
+        b"Origin:",
+        b"Sec-Websocket-Key: a\r\nOrigin:",
+        b"Sec-Websocket-Key",
+        "Sec-WebSocket-Key",
+        "RFC 6455, 11.3.1",
+        400,
+    ),
+    *[
+        (SAMPLE_KEY.encode(), key, b"Sec-WebSocket-Key", "Sec-WebSocket-Key", "RFC 6455, 4.2.1", 400)
+        for key in (
+            b"",
+            b"x",
+            b"dGhlIHNhbXBsZSBub25jZQ",
+            b"dGhlIHNhbXBsZSBub25jZQ=",
+            b"dGhlIHNhbXBsZSBub25jZQ===",
+            b"dGhlIHNhbXBsZSBub25jZTE=",
+            b"dGhlIHNhbXBsZSBub25j",
+            b"dGhl!HNhbXBsZSBub25jZQ==",
+            b"dGhl_HNhbXBsZSBub25jZQ==",
+            b"dGhlIHNhbXBs ZSBub25jZQ==",
+        )
+    ],
+    (VERSION_LINE, b"", b"", "Sec-WebSocket-Version", "RFC 6455, 4.4", 426),
+    *[
+        (
+            b"Version: 13",
+            b"Version: " + version,
+            b"Sec-WebSocket-V",
+            "Sec-WebSocket-Version",
+            "RFC 6455, 4.4",
+            426,
+        )
+        for version in (b"8", b"14", b"013", b"", b"13, 8", b"13;a")
+    ],
+    (
+        VERSION_LINE,
+        2 * VERSION_LINE,
+        VERSION_LINE + b"\r\n",
+        "Sec-WebSocket-Version",
+        "RFC 6455, 11.3.5",
+        400,
+    ),
+    *[
+        (b"chat, superchat", offer, b"Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol", "RFC 6455, 4.1", 400)
+        for offer in (
+            b"",
+            b",",
+            b"chat room",
+            b"chat, chat",
+            b"chat/1",
+            b"a,b\r\nSec-WebSocket-Protocol: a",
+            b'"a"',
+        )
+    ],
+    *[
+        (
+            b"Origin:",
+            b"Sec-WebSocket-Extensions: " + offer + b"\r\nOrigin:",
+            b"Sec-WebSocket-Ext",
+            "Sec-WebSocket-Extensions",
+            "RFC 6455, 9.1",
+            400,
+        )
+        for offer in (
+            b"",
+            b",,",
+            b"a b",
+            b"a;",
+            b"a;b=",
+            b'a;b="',
+            b'a;b="c d"',
+            b'a;b=""',
+            b"a;b=c=d",
+            b";a",
+            b"a, b/",
+        )
+    ],
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=[f"{case[3]} {case[1]!r}" for case in REFUSED])
+def test_request_refused(case: tuple[bytes, bytes, bytes, str, str, int]) -> None:
+    old, new, points_at, field, section, status_code = case
+    assert SAMPLE_REQUEST.count(old) >= 1
+    raw = SAMPLE_REQUEST.replace(old, new, 1)
+    error = refusal(handshake.check_request, raw)
+    assert (error.field, error.section, error.status_code) == (field, section, status_code)
+    assert raw[error.offset :].startswith(points_at or b"\r\n")
+    assert error.offset == (raw.index(points_at) if points_at else len(raw) - 2)
+    assert earliest(handshake.check_request, raw) == len(raw)
+    assert str(error).isascii() and str(error).isprintable()
+
+
+def test_what_breaks_the_grammar_is_refused_at_once() -> None:
+    for raw, after in ((b"\x16\x03\x01", 1), (b"GET /chat HTTP/1.1\r\nHost : a\r\n", 25)):
+        assert earliest(handshake.check_request, raw) == after
+
+
+def test_a_refused_version_says_what_to_answer() -> None:
+    for new in (b"", b"Sec-WebSocket-Version: 8\r\n"):
+        error = refusal(handshake.check_request, SAMPLE_REQUEST.replace(VERSION_LINE, new))
+        assert "Sec-WebSocket-Version: 13" in error.message
+
+
+def test_outside_text_is_escaped_in_messages() -> None:
+    raw = SAMPLE_REQUEST.replace(b"Upgrade: websocket", b"Upgrade: \xff<script>" + b"x" * 500)
+    message = str(refusal(handshake.check_request, raw))
+    assert r"'\xff<script>xxx" in message and message.isascii() and len(message) < 200
+
+
+# Responses
+
+ACCEPT_LINE = b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+PROTOCOL_LINE = b"Sec-WebSocket-Protocol: chat\r\n"
+RESPONSES_ACCEPTED: list[tuple[bytes, bytes]] = [
+    (b"101 Switching Protocols", b"101 "),
+    (b"101 Switching Protocols", b"101 OK"),
+    (b"Upgrade: websocket", b"UPGRADE: WEBSOCKET"),
+    (b"Connection: Upgrade", b"Connection: upgrade, keep-alive"),
+    (PROTOCOL_LINE, b""),
+    (b": chat", b": superchat"),
+    (PROTOCOL_LINE, b"Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover\r\n"),
+    (PROTOCOL_LINE, b"Set-Cookie: a=b\r\nSet-Cookie: c=d\r\n"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), RESPONSES_ACCEPTED, ids=[str(new) for _, new in RESPONSES_ACCEPTED])
+def test_response_accepted(old: bytes, new: bytes) -> None:
+    assert old in SAMPLE_RESPONSE
+    raw = SAMPLE_RESPONSE.replace(old, new, 1)
+    assert check_response(raw) == (Response.parse(raw)[0], len(raw))
+
+
+RESPONSES_REFUSED: list[tuple[bytes, bytes, bytes, str, str]] = [
+    (b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.0", "HTTP version", "RFC 6455, 4.2.2"),
+    (b"HTTP/1.1", b"HTTP/2.0", b"HTTP/2.0", "HTTP version", "RFC 6455, 4.2.2"),
+    (b"101 Switching Protocols", b"200 OK", b"200 OK", "status code", "RFC 6455, 4.1"),
+    (b"101 Switching Protocols", b"100 Continue", b"100 ", "status code", "RFC 6455, 4.1"),
+    (b"101 Switching Protocols", b"426 \x9b2J", b"426 ", "status code", "RFC 6455, 4.1"),
+    (b"Upgrade: websocket\r\n", b"", b"", "Upgrade", "RFC 6455, 4.1"),
+    (b"Upgrade: websocket", b"Upgrade: h2c", b"Upgrade: h2c", "Upgrade", "RFC 6455, 4.1"),
+    (b"Upgrade: websocket", b"Upgrade: websocket, h2c", b"Upgrade: w", "Upgrade", "RFC 6455, 4.1"),
+    (b"Connection: Upgrade\r\n", b"", b"", "Connection", "RFC 6455, 4.1"),
+    (b"Connection: Upgrade", b"Connection: close", b"Connection", "Connection", "RFC 6455, 4.1"),
+    (ACCEPT_LINE, b"", b"", "Sec-WebSocket-Accept", "RFC 6455, 4.1"),
+    (
+        ACCEPT_LINE,
+        2 * ACCEPT_LINE,
+        ACCEPT_LINE + b"Sec-WebSocket-P",
+        "Sec-WebSocket-Accept",
+        "RFC 6455, 11.3.3",
+    ),
+    (b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"", b"Sec-WebSocket-A", "Sec-WebSocket-Accept", "RFC 6455, 4.1"),
+    (b"s3pPLMBi", b"S3pPLMBi", b"Sec-WebSocket-A", "Sec-WebSocket-Accept", "RFC 6455, 4.1"),
+    (b"xOo=", b"xOo", b"Sec-WebSocket-A", "Sec-WebSocket-Accept", "RFC 6455, 4.1"),
+    (b": chat", b": Chat", b"Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol", "RFC 6455, 4.1"),
+    (b": chat", b": chat, superchat", b"Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol", "RFC 6455, 4.1"),
+    (b": chat", b": ", b"Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol", "RFC 6455, 4.1"),
+    (PROTOCOL_LINE, 2 * PROTOCOL_LINE, PROTOCOL_LINE + b"\r\n", "Sec-WebSocket-Protocol", "RFC 6455, 11.3.4"),
+    *[
+        (
+            PROTOCOL_LINE,
+            b"Sec-WebSocket-Extensions: " + chosen + b"\r\n",
+            b"Sec-WebSocket-Ext",
+            "Sec-WebSocket-Extensions",
+            section,
+        )
+        for chosen, section in (
+            (b"x-webkit-deflate-frame", "RFC 6455, 4.1"),
+            (b"permessage-deflate, x", "RFC 6455, 4.1"),
+            (b"permessage-deflate;", "RFC 6455, 9.1"),
+            (b"", "RFC 6455, 9.1"),
+        )
+    ],
+]
+
+
+@pytest.mark.parametrize(
+    "case", RESPONSES_REFUSED, ids=[f"{case[3]} {case[1]!r}" for case in RESPONSES_REFUSED]
+)
+def test_response_refused(case: tuple[bytes, bytes, bytes, str, str]) -> None:
+    old, new, points_at, field, section = case
+    assert SAMPLE_RESPONSE.count(old) >= 1
+    raw = SAMPLE_RESPONSE.replace(old, new, 1)
+    error = refusal(check_response, raw)
+    assert (error.field, error.section, error.status_code) == (field, section, None)
+    assert error.offset == (raw.index(points_at) if points_at else len(raw) - 2)
+    assert str(error).isascii() and str(error).isprintable()
+
+
+def test_what_was_not_offered_is_refused() -> None:
+    with pytest.raises(ProtocolError) as info:
+        handshake.check_response(SAMPLE_RESPONSE, SAMPLE_KEY)
+    assert info.value.field == "Sec-WebSocket-Protocol"
+    raw = handshake.response(SAMPLE_KEY, fields=[("Sec-WebSocket-Extensions", "permessage-deflate")])
+    with pytest.raises(ProtocolError) as info:
+        handshake.check_response(raw, SAMPLE_KEY)
+    assert info.value.field == "Sec-WebSocket-Extensions"
+
+
+def test_accept_must_answer_this_key() -> None:
+    with pytest.raises(ProtocolError) as info:
+        handshake.check_response(handshake.response(SAMPLE_KEY), "AQIDBAUGBwgJCgsMDQ4PEA==")
+    assert info.value.field == "Sec-WebSocket-Accept" and "found 's3pPLMBi" in info.value.message
+
+
+@given(st.binary(max_size=60), st.integers(0, len(SAMPLE_REQUEST)), st.integers(0, 30))
+def test_nothing_else_is_ever_raised(noise: bytes, at: int, drop: int) -> None:
+    for sample, check in ((SAMPLE_REQUEST, handshake.check_request), (SAMPLE_RESPONSE, check_response)):
+        raw = sample[:at] + noise + sample[at + drop :]
+        try:
+            check(raw)
+        except NeedMoreData:
+            pass
+        except ProtocolError as error:
+            assert 0 <= error.offset < len(raw)
+            assert str(error).isascii() and str(error).isprintable()

@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Messages from fragments (RFC 6455, 5.4 to 5.6), and UTF-8 at the earliest byte (8.1)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from protocol_cases import FRAMES, described, legal_stream
+
+from wsedu.protocol.errors import ProtocolError
+from wsedu.protocol.frames import Frame
+from wsedu.protocol.messages import Message, MessageAssembler
+from wsedu.protocol.opcodes import Opcode
+from wsedu.protocol.utf8 import Utf8Judge
+
+TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION
+KEY = b"\x37\xfa\x21\x3d"
+Event = Message | Frame
+
+
+def feed(raw: bytes, size: int = 0, **arguments: Any) -> tuple[list[Event], ProtocolError | None]:
+    """All events, and the error that ended them; ``size`` bytes at a time, or all at once."""
+    assembler = MessageAssembler(**arguments)
+    events: list[Event] = []
+    for at in range(0, len(raw), size or len(raw) or 1):
+        assembler.receive_data(raw[at : at + size] if size else raw)
+        try:
+            while (event := assembler.next_event()) is not None:
+                events.append(event)
+        except ProtocolError as error:
+            return events, error
+    return events, None
+
+
+def shows_after(raw: bytes, **arguments: Any) -> int:
+    """How many bytes it takes until the refusal, given one at a time."""
+    assembler = MessageAssembler(**arguments)
+    for at in range(len(raw)):
+        assembler.receive_data(raw[at : at + 1])
+        try:
+            while assembler.next_event() is not None:
+                pass
+        except ProtocolError:
+            return at + 1
+    raise AssertionError("never refused")
+
+
+# The RFC's samples
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3])
+def test_samples_of_the_rfc(size: int) -> None:
+    for hexadecimal, event in (
+        ("810548656c6c6f", Message(TEXT, "Hello")),
+        ("818537fa213d7f9f4d5158", Message(TEXT, "Hello")),
+        ("010348656c 80026c6f", Message(TEXT, "Hello", 2)),
+        ("890548656c6c6f", Frame(Opcode.PING, b"Hello")),
+        ("8a8537fa213d7f9f4d5158", Frame(Opcode.PONG, b"Hello", masking_key=KEY)),
+        ("827e0100" + 256 * "ab", Message(BINARY, 256 * b"\xab")),
+        ("827f0000000000010000" + 65536 * "cd", Message(BINARY, 65536 * b"\xcd")),
+        ("8800", Frame(Opcode.CLOSE)),
+    ):
+        assert feed(bytes.fromhex(hexadecimal), size) == ([event], None)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2])
+def test_compressed_samples_stay_bytes(size: int) -> None:
+    """RFC 7692, 7.2.3.1: one message whole, and the same in two fragments; nobody judges their UTF-8."""
+    raw = bytes.fromhex("c107f248cdc9c90700 4103f248cd 8004c9c90700 810548656c6c6f")
+    compressed = bytes.fromhex("f248cdc9c90700")
+    assert feed(raw, size, rsv1=True) == (
+        [Message(TEXT, compressed, 1, True), Message(TEXT, compressed, 2, True), Message(TEXT, "Hello")],
+        None,
+    )
+
+
+def test_a_ping_inside_a_message() -> None:
+    raw = bytes.fromhex("010348656c 890121 80026c6f")
+    assert feed(raw) == ([Frame(Opcode.PING, b"!"), Message(TEXT, "Hello", 2)], None)
+
+
+def test_a_character_over_three_fragments_with_pings_between() -> None:
+    frames = [
+        Frame(TEXT, b"\xf0", fin=False),
+        Frame(Opcode.PING, b"\xff\xfe"),
+        Frame(CONTINUATION, b"", fin=False),
+        Frame(CONTINUATION, b"\x9f\x98", fin=False),
+        Frame(Opcode.PONG),
+        Frame(CONTINUATION, b"\x80"),
+    ]
+    raw = b"".join(frame.serialize() for frame in frames)
+    for size in (0, 1, 5):
+        assert feed(raw, size) == ([frames[1], frames[4], Message(TEXT, "\U0001f600", 4)], None)
+
+
+def test_after_a_close_frame_all_is_discarded() -> None:
+    raw = bytes.fromhex("88 02 03e8 81 01 61 ff ff ff")
+    for size in (0, 1):
+        assert feed(raw, size) == ([Frame(Opcode.CLOSE, b"\x03\xe8")], None)
+
+
+def test_a_message_not_complete_is_no_event() -> None:
+    for raw in (b"", b"\x81", b"\x81\x05Hell", b"\x01\x05Hello", b"\x01\x01a\x00\x01b"):
+        assert feed(raw) == feed(raw, 1) == ([], None)
+
+
+# Any legal stream, in any pieces
+
+
+def expected(frames: list[Frame]) -> list[Event]:
+    """The messages of legal frames, by the rule as it is written."""
+    events: list[Event] = []
+    parts: list[Frame] = []
+    for frame in frames:
+        if frame.opcode >= 8:
+            events.append(frame)
+            continue
+        parts.append(frame)
+        if frame.fin:
+            data = b"".join(part.payload for part in parts)
+            text = parts[0].opcode == TEXT
+            events.append(Message(Opcode(parts[0].opcode), data.decode() if text else data, len(parts)))
+            parts = []
+    return events
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Frame]:
+    return legal_stream(draw)
+
+
+@given(streams(), st.integers(0, 9))
+def test_any_legal_stream(frames: list[Frame], size: int) -> None:
+    raw = b"".join(frame.serialize() for frame in frames)
+    assert feed(raw, size, role="client") == (expected(frames), None)
+
+
+@given(streams())
+def test_frame_by_frame(frames: list[Frame]) -> None:
+    assembler = MessageAssembler("client")
+    events = [event for frame in frames if (event := assembler.receive_frame(frame)) is not None]
+    assert events == expected(frames)
+
+
+@settings(max_examples=300)
+@given(streams(), st.integers(0, 10**6), st.integers(1, 255), st.sampled_from(["client", "server", None]))
+def test_whole_and_byte_by_byte_agree(frames: list[Frame], at: int, flip: int, role: Any) -> None:
+    """Also where something is broken: the same events, then the same error, whatever the pieces."""
+    raw = bytearray(b"".join(frame.serialize() for frame in frames))
+    if raw:
+        raw[at % len(raw)] ^= flip
+
+    def verdict(size: int) -> Any:
+        events, error = feed(bytes(raw), size, role=role)
+        return events, error and described(error)
+
+    assert verdict(0) == verdict(1) == verdict(7)
+
+
+# Refused: bytes, arguments, offset, field, section, status code, after how many bytes it shows
+REFUSED: list[tuple[str, dict[str, Any], int, str, str, int, int]] = [
+    # rules that span frames
+    ("80 00", {}, 0, "opcode", "RFC 6455, 5.4", 1002, 1),
+    ("00 01 61", {}, 0, "opcode", "RFC 6455, 5.4", 1002, 1),
+    ("8101 61 8001 62", {}, 3, "opcode", "RFC 6455, 5.4", 1002, 4),
+    ("0101 61 8101 62", {}, 3, "opcode", "RFC 6455, 5.4", 1002, 4),
+    ("0101 61 0101 62", {}, 3, "opcode", "RFC 6455, 5.4", 1002, 4),
+    ("0201 61 8201 62", {}, 3, "opcode", "RFC 6455, 5.4", 1002, 4),
+    ("0101 61 8900 8201 62", {}, 5, "opcode", "RFC 6455, 5.4", 1002, 6),
+    ("0101 61 8000 8000", {}, 5, "opcode", "RFC 6455, 5.4", 1002, 6),
+    ("8800 8000", {"role": "client"}, 1, "MASK", "RFC 6455, 5.1", 1002, 2),
+    # rules of one frame, at its place in the stream
+    ("810161 c10161", {}, 3, "RSV1", "RFC 6455, 5.2", 1002, 4),
+    ("4101 61 c00161", {"rsv1": True}, 3, "RSV1", "RFC 7692, 6.1", 1002, 4),
+    ("810161 8300", {}, 3, "opcode", "RFC 6455, 5.2", 1002, 4),
+    ("810161 0900", {}, 3, "FIN", "RFC 6455, 5.5", 1002, 4),
+    ("810161 897e007e", {}, 4, "payload length", "RFC 6455, 5.5", 1002, 5),
+    ("810161 827e0005", {}, 5, "payload length", "RFC 6455, 5.2", 1002, 7),
+    ("810161 827f80", {}, 5, "payload length", "RFC 6455, 5.2", 1002, 6),
+    ("810161 8101", {"role": "client"}, 1, "MASK", "RFC 6455, 5.1", 1002, 2),
+    ("810161 8181", {"role": "server"}, 4, "MASK", "RFC 6455, 5.1", 1002, 5),
+    # what the first byte breaks comes before what the second does
+    ("8081", {"role": "server"}, 0, "opcode", "RFC 6455, 5.4", 1002, 1),
+    # the payload of a Close frame
+    ("8801 03", {}, 2, "status code", "RFC 6455, 5.5.1", 1002, 2),
+    ("8881 01020304 00", {}, 6, "status code", "RFC 6455, 5.5.1", 1002, 6),
+    ("8805 03ed 616161", {}, 2, "status code", "RFC 6455, 7.4.1", 1002, 4),
+    ("8805 0000 616161", {}, 2, "status code", "RFC 6455, 7.4.2", 1002, 4),
+    ("8805 03e8 61ff61", {}, 5, "reason", "RFC 6455, 8.1", 1007, 6),
+    ("8805 03e8 61c361", {}, 6, "reason", "RFC 6455, 8.1", 1007, 7),
+    ("8804 03e8 61c3", {}, 5, "reason", "RFC 6455, 8.1", 1007, 6),
+    ("8884 37fa213d 3412 de21", {}, 8, "reason", "RFC 6455, 8.1", 1007, 9),
+    # UTF-8
+    ("8103 61ff61", {}, 3, "payload", "RFC 6455, 8.1", 1007, 4),
+    ("8103 61c361", {}, 4, "payload", "RFC 6455, 8.1", 1007, 5),
+    ("8102 61c3", {}, 3, "payload", "RFC 6455, 8.1", 1007, 4),
+    ("0102 61c3 8001 61", {}, 6, "payload", "RFC 6455, 8.1", 1007, 7),
+    ("0102 61c3 8000", {}, 5, "payload", "RFC 6455, 8.1", 1007, 6),
+    ("0101 f4 890190 8001 a0", {}, 8, "payload", "RFC 6455, 8.1", 1007, 9),
+    ("8101 61 8101 ff", {}, 5, "payload", "RFC 6455, 8.1", 1007, 6),
+    # too large for us
+    ("8106 616161616161", {"max_size": 5}, 1, "payload length", "RFC 6455, 10.4", 1009, 2),
+    ("0103 616161 8003 616161", {"max_size": 5}, 6, "payload length", "RFC 6455, 10.4", 1009, 7),
+    ("827f 0fffffffffffffff", {"max_size": 5}, 1, "payload length", "RFC 6455, 10.4", 1009, 10),
+]
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=[case[0] for case in REFUSED])
+def test_refused(case: tuple[str, dict[str, Any], int, str, str, int, int]) -> None:
+    hexadecimal, arguments, offset, field, section, status_code, after = case
+    raw = bytes.fromhex(hexadecimal)
+    errors = [feed(raw, size, **arguments)[1] for size in (0, 1, 2, 3)]
+    assert None not in errors
+    assert len({described(error) for error in errors if error}) == 1
+    error = errors[0]
+    assert error is not None
+    assert (error.offset, error.field, error.section, error.status_code) == (
+        offset,
+        field,
+        section,
+        status_code,
+    )
+    assert shows_after(raw, **arguments) == after
+    assert feed(raw[: after - 1], **arguments)[1] is None
+
+
+def test_sizes_that_fit() -> None:
+    """``max_size`` is of a message, not of all of them, and not of control frames."""
+    raw = bytes.fromhex("0103616161 80026161 8906616161616161")
+    assert feed(raw + raw, max_size=5)[1] is None
+    assert feed(raw + raw, 1, max_size=5)[1] is None
+
+
+def test_what_was_complete_comes_first_and_the_error_stays() -> None:
+    assembler = MessageAssembler()
+    assembler.receive_data(bytes.fromhex("810161 890162 8301"))
+    assert assembler.next_event() == Message(TEXT, "a")
+    assert assembler.next_event() == Frame(Opcode.PING, b"b")
+    errors = []
+    for _ in range(3):
+        with pytest.raises(ProtocolError) as info:
+            assembler.next_event()
+        errors.append(described(info.value))
+        assembler.receive_data(b"\x81\x01c")
+    assert len(set(errors)) == 1 and info.value.offset == 6
+    with pytest.raises(ProtocolError):
+        assembler.receive_frame(Frame(TEXT, b"c"))
+
+
+def test_offsets_of_frames_count_as_if_they_had_come_as_bytes() -> None:
+    assembler = MessageAssembler("server")
+    assert assembler.receive_frame(Frame(TEXT, b"Hel", fin=False)) is None
+    assert assembler.receive_frame(Frame(CONTINUATION, b"lo")) == Message(TEXT, "Hello", 2)
+    with pytest.raises(ProtocolError) as info:
+        assembler.receive_frame(Frame(TEXT, b"x", masking_key=KEY))
+    assert (info.value.offset, info.value.field) == (10, "MASK")
+
+
+# UTF-8, by another judge: Table 3-7 of the Unicode standard, "Well-Formed UTF-8 Byte Sequences", written as states
+
+TAIL = range(0x80, 0xC0)
+TABLE_3_7: dict[str, list[tuple[range, str]]] = {
+    "start": [
+        (range(0x00, 0x80), "start"),
+        (range(0xC2, 0xE0), "1 more"),
+        (range(0xE0, 0xE1), "after E0"),
+        (range(0xE1, 0xED), "2 more"),
+        (range(0xED, 0xEE), "after ED"),
+        (range(0xEE, 0xF0), "2 more"),
+        (range(0xF0, 0xF1), "after F0"),
+        (range(0xF1, 0xF4), "3 more"),
+        (range(0xF4, 0xF5), "after F4"),
+    ],
+    "after E0": [(range(0xA0, 0xC0), "1 more")],
+    "after ED": [(range(0x80, 0xA0), "1 more")],
+    "after F0": [(range(0x90, 0xC0), "2 more")],
+    "after F4": [(range(0x80, 0x90), "2 more")],
+    "3 more": [(TAIL, "2 more")],
+    "2 more": [(TAIL, "1 more")],
+    "1 more": [(TAIL, "start")],
+}
+NEXT = {
+    state: {byte: after for allowed, after in rows for byte in allowed} for state, rows in TABLE_3_7.items()
+}
+
+
+def first_wrong(data: bytes) -> int | None:
+    """Index of the first byte that the table does not allow; the last one's if the text ends inside a character."""
+    state: str | None = "start"
+    for at, byte in enumerate(data):
+        state = NEXT[state or ""].get(byte)
+        if state is None:
+            return at
+    return None if state == "start" else len(data) - 1
+
+
+def judged(data: bytes) -> int | None:
+    """What our judge says of the same bytes, given one by one."""
+    judge = Utf8Judge()
+    for at in range(len(data)):
+        wrong = judge.judge(data[at : at + 1], final=at == len(data) - 1)
+        if wrong is not None:
+            return at + wrong
+    return None
+
+
+INTERESTING = sorted(
+    {
+        edge + by
+        for allowed, _ in sum(TABLE_3_7.values(), [])
+        for edge in (allowed.start, allowed.stop)
+        for by in (-1, 0)
+    }
+    & set(range(256))
+)
+
+
+def test_utf8_exhaustively() -> None:
+    """All one and two bytes, and all of three and four at whose values the table changes."""
+    for first in range(256):
+        for data in (bytes((first,)), *(bytes((first, second)) for second in range(256))):
+            assert Utf8Judge().judge(data, final=True) == first_wrong(data), data.hex()
+    for a in INTERESTING:
+        for b in INTERESTING:
+            for c in INTERESTING:
+                data = bytes((a, b, c))
+                assert Utf8Judge().judge(data, final=True) == first_wrong(data), data.hex()
+                if a >= 0xF0 and first_wrong(bytes((a, b, c, 0x80))) is None:
+                    for d in INTERESTING:
+                        data = bytes((a, b, c, d))
+                        assert Utf8Judge().judge(data, final=True) == first_wrong(data), data.hex()
+
+
+@given(st.lists(st.sampled_from(INTERESTING), min_size=1, max_size=12).map(bytes))
+def test_utf8_byte_by_byte(data: bytes) -> None:
+    assert judged(data) == first_wrong(data)
+
+
+@settings(max_examples=300)
+@given(
+    st.one_of(
+        st.lists(st.sampled_from(INTERESTING), min_size=1, max_size=12).map(bytes),
+        st.tuples(st.text(max_size=6), st.sampled_from(INTERESTING), st.text(max_size=3)).map(
+            lambda parts: parts[0].encode() + bytes((parts[1],)) + parts[2].encode()
+        ),
+    ),
+    st.lists(st.integers(0, 12), max_size=3),
+    st.booleans(),
+)
+def test_text_is_refused_at_the_earliest_byte(data: bytes, cuts: list[int], masked: bool) -> None:
+    """In any fragments, masked or not: refused after the very byte that the table refuses, and at its offset."""
+    key = KEY if masked else None
+    places = [0, *sorted(min(cut, len(data) - 1) for cut in cuts), len(data)]
+    raw = b""
+    offset_of: list[int] = []  # of each byte of the text, in the stream
+    for number, (start, end) in enumerate(zip(places, places[1:], strict=False)):
+        last = number == len(places) - 2
+        part = Frame(CONTINUATION if number else TEXT, data[start:end], last, masking_key=key).serialize()
+        offset_of += range(len(raw) + len(part) - (end - start), len(raw) + len(part))
+        raw += part
+    wrong = first_wrong(data)
+    if wrong is None:
+        assert feed(raw, 1) == ([Message(TEXT, data.decode(), len(places) - 1)], None)
+        return
+    error = feed(raw)[1]
+    assert error is not None
+    assert (error.offset, error.status_code) == (offset_of[wrong], 1007)
+    assert shows_after(raw) == offset_of[wrong] + 1
+
+
+def test_binary_is_not_text() -> None:
+    assert feed(Frame(BINARY, b"\xff\xc3").serialize()) == ([Message(BINARY, b"\xff\xc3")], None)
+
+
+# Time
+
+
+def test_one_byte_at_a_time_is_not_quadratic() -> None:
+    """Twice the bytes may take twice the time, not four times."""
+
+    def seconds(size: int) -> float:
+        raw = Frame(TEXT, b"x" * size, masking_key=KEY).serialize()
+        start = time.process_time()
+        assert feed(raw, 1)[0] == [Message(TEXT, "x" * size)]
+        return time.process_time() - start
+
+    small, large = seconds(50_000), seconds(400_000)
+    assert large < 20 * small
+
+
+def test_many_frames_at_once_is_not_quadratic() -> None:
+    def seconds(count: int) -> float:
+        raw = (
+            Frame(BINARY, b"x", fin=False).serialize()
+            + Frame(CONTINUATION, b"y", fin=False).serialize() * count
+        )
+        start = time.process_time()
+        assert feed(raw) == ([], None)
+        return time.process_time() - start
+
+    assert seconds(80_000) < 20 * seconds(10_000)
+
+
+def test_samples_are_messages_too() -> None:
+    for hexadecimal, frame in FRAMES:
+        if frame.opcode == CONTINUATION or not frame.fin:
+            continue
+        events, error = feed(bytes.fromhex(hexadecimal), rsv1=True)
+        assert error is None
+        (event,) = events
+        assert isinstance(event, Frame) == (frame.opcode >= 8)
