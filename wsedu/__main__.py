@@ -14,7 +14,13 @@ def main(arguments: list[str] | None = None) -> int:
     dissect = commands.add_parser("dissect", help="the messages of a capture, one a line")
     dissect.add_argument("file", metavar="FILE", help="pcap or pcapng")
     dissect.add_argument("--json", action="store_true", help="one JSON object a message")
+    commands.add_parser("doctor", help="what works here, and what a missing part costs")
     options = parser.parse_args(arguments)
+    if options.command == "doctor":
+        from .doctor import doctor
+
+        print(doctor())
+        return 0
     from .wire.dissect import main as run_dissect
 
     return run_dissect(options.file, options.json)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What works on this machine, and what a missing part costs the reader."""
+
+from __future__ import annotations
+
+import html
+import platform
+import shutil
+import socket
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+PACKAGES = ("jupyterlab", "ipywidgets", "scapy", "websockets", "nbval")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+class Finding(NamedTuple):
+    """One thing that was looked for."""
+
+    what: str
+    works: bool
+    found: str  # what was found, or what its absence costs
+
+
+class Report(list[Finding]):
+    """The findings; ``print`` shows them as text, a notebook as a table."""
+
+    def __str__(self) -> str:
+        width = max(len(finding.what) for finding in self)
+        return "\n".join(f"{'yes' if f.works else 'no':<4} {f.what:<{width}}  {f.found}" for f in self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><td style="text-align:left">{"yes" if finding.works else "no"}</td>'
+            f'<th scope="row" style="text-align:left">{html.escape(finding.what)}</th>'
+            f'<td style="text-align:left">{html.escape(finding.found)}</td></tr>'
+            for finding in self
+        )
+        return f"<table><caption>What works here</caption>{rows}</table>"
+
+
+def doctor() -> Report:
+    """Look at this machine, in less than a second; changes nothing and never raises."""
+    return Report(
+        [
+            Finding("Python", True, platform.python_version()),
+            *(_package(name) for name in PACKAGES),
+            _loopback(),
+            _kernel_capture(),
+            _namespaces(),
+            _program(
+                "tshark", ["tshark"], "the tests that compare with it are skipped; no notebook needs it"
+            ),
+            _program("browser", BROWSERS, "the tests in a browser are skipped; no notebook needs it"),
+            _memory(),
+        ]
+    )
+
+
+def _package(name: str) -> Finding:
+    try:
+        return Finding(name, True, version(name))
+    except PackageNotFoundError:
+        cost = "the notebooks run, but are not tested" if name == "nbval" else "some notebooks will not run"
+        return Finding(name, False, f"not installed: {cost}")
+
+
+def _loopback() -> Finding:
+    try:
+        with socket.create_server(("127.0.0.1", 0)):
+            return Finding("servers on 127.0.0.1", True, "the live cells work, and so does record()")
+    except OSError as error:
+        return Finding(
+            "servers on 127.0.0.1", False, f"{error.strerror}: live cells fail, captures can be read"
+        )
+
+
+def _kernel_capture() -> Finding:
+    name = "packets from the kernel"
+    try:
+        with socket.socket(getattr(socket, "AF_PACKET"), socket.SOCK_RAW):  # noqa: B009 (Linux only)
+            return Finding(name, True, "raw sockets are allowed")
+    except (AttributeError, OSError):
+        return Finding(name, False, "not allowed: record() uses its relay, which needs no privilege")
+
+
+def _namespaces() -> Finding:
+    name = "network namespaces"
+    try:
+        done = subprocess.run(["unshare", "-Urn", "true"], capture_output=True, timeout=0.5)
+        if done.returncode == 0:
+            return Finding(name, True, "tools/record_captures.py can record data/ again")
+    except (OSError, subprocess.SubprocessError):
+        pass
+    return Finding(name, False, "not allowed: data/ cannot be recorded again here, only read")
+
+
+def _program(name: str, commands: list[str] | tuple[str, ...], cost: str) -> Finding:
+    path = next((found for found in map(shutil.which, commands) if found), None)
+    return Finding(name, path is not None, "found" if path else f"not found: {cost}")
+
+
+def _memory() -> Finding:
+    try:
+        with open("/proc/meminfo") as file:
+            kilobytes = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
+    except (OSError, StopIteration, ValueError, IndexError):
+        return Finding("memory", True, "unknown; the notebooks need less than 500 MB")
+    return Finding(
+        "memory",
+        kilobytes > 500_000,
+        f"{kilobytes // 1024:,} MiB available; the notebooks need less than 500",
+    )
