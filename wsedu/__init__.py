@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .show.bytemap import byte_map as byte_map
     from .show.compare import compare as compare
     from .show.ladder import ladder as ladder
+    from .wire.capture import messages as messages
+    from .wire.capture import read as read
+    from .wire.relay import record as record
 
 __version__ = "0.1.0"
 
