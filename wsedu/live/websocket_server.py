@@ -17,9 +17,17 @@ from .server import Server
 
 # A reader breaks handshakes and leaves without a closing handshake; the library logs that as an error, with a
 # traceback on stderr, in the middle of the page.
-_quiet = logging.getLogger("wsedu.live.websockets")
-_quiet.addHandler(logging.NullHandler())
-_quiet.propagate = False
+quiet = logging.getLogger("wsedu.live.websockets")
+quiet.addHandler(logging.NullHandler())
+quiet.propagate = False
+
+
+def without_date(connection: ServerConnection, request: Request, response: Response) -> Response:
+    """The response as it is sent: a 101 need not have a Date (RFC 9110, 6.6.1), and without it the same bytes come
+    on every day."""
+    if response.status_code == 101:
+        del response.headers["Date"]
+    return response
 
 
 def websocket_server(
@@ -50,12 +58,6 @@ def websocket_server(
         except ConnectionClosed:
             pass
 
-    def without_date(connection: ServerConnection, request: Request, response: Response) -> Response:
-        # A 101 need not have a Date (RFC 9110, 6.6.1), and without it the same bytes come on every day.
-        if response.status_code == 101:
-            del response.headers["Date"]
-        return response
-
     @asynccontextmanager
     async def serving() -> AsyncIterator[int]:
         async with serve(
@@ -69,7 +71,7 @@ def websocket_server(
             server_header="websockets",
             close_timeout=0.2,  # seconds; a reader's hand-made client may never answer a Close
             ping_interval=None,  # a Ping of the server's own would come between what a reader expects
-            logger=_quiet,
+            logger=quiet,
         ) as server:
             yield next(iter(server.sockets)).getsockname()[1]
 

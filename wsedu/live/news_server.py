@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One newsroom, four ways to deliver: polling, long polling and server-sent events by Tornado, WebSocket by websockets.
+
+In each way a client says which update it had last, and gets those after it, in order: as ``?after=7`` in the target,
+or as ``Last-Event-ID: 7`` when an EventSource connects again. So nothing is lost and nothing comes twice, however slow
+a client is and however often it has to begin anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal, get_args
+from urllib.parse import parse_qs, urlsplit
+
+import tornado.httpserver
+import tornado.iostream
+import tornado.netutil
+import tornado.web
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from .newsroom import Newsroom, Update
+from .server import Server
+from .websocket_server import quiet, without_date
+
+Way = Literal["polling", "longpoll", "eventsource", "websocket"]
+WAYS: tuple[Way, ...] = get_args(Way)
+
+LONGEST_WAIT = 30.0
+"""Seconds after which a long poll is answered without news: proxies cut connections that are silent for longer."""
+
+
+def cursor_of(text: str) -> int:
+    """The number of the last update that a client has, from what it says; nothing said is 0.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+        raise ValueError(f"after must be the number of an update, got {text!r}")
+    return int(text)
+
+
+def as_lines(updates: list[Update]) -> bytes:
+    """The content of a poll's response: a line for each update."""
+    return "".join(f"{update.payload}\n" for update in updates).encode()
+
+
+def as_event(update: Update) -> bytes:
+    """An update as a server-sent event (HTML Living Standard, 9.2)."""
+    return f"id: {update.number}\ndata: {update.payload}\n\n".encode()
+
+
+class _News(tornado.web.RequestHandler):
+    """What the three ways over HTTP share."""
+
+    waiting: asyncio.Future[list[Update]] | None = None
+
+    @property
+    def newsroom(self) -> Newsroom:
+        newsroom: Newsroom = self.settings["newsroom"]
+        return newsroom
+
+    async def wait_after(self, number: int, limit: float | None) -> list[Update]:
+        """Like the newsroom's, but cancelled when the client goes: nobody is left to answer then."""
+        self.waiting = asyncio.ensure_future(self.newsroom.wait_after(number, limit))
+        return await self.waiting
+
+    def on_connection_close(self) -> None:
+        if self.waiting is not None:
+            self.waiting.cancel()
+
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "Tornado")
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+
+    def compute_etag(self) -> None:
+        """None: nothing here is worth keeping."""
+
+    def cursor(self, said: str) -> int:
+        try:
+            return cursor_of(said)
+        except ValueError as error:
+            raise tornado.web.HTTPError(400, str(error).replace("%", "%%"), reason="Bad Request") from None
+
+    def answer(self, updates: list[Update]) -> None:
+        """200 with news, 204 without."""
+        if updates:
+            self.write(as_lines(updates))
+        else:
+            self.clear_header("Content-Type")
+            self.set_status(204)
+
+
+class _Polling(_News):
+    def get(self) -> None:
+        self.answer(self.newsroom.after(self.cursor(self.get_query_argument("after", ""))))
+
+
+class _LongPoll(_News):
+    async def get(self) -> None:
+        after = self.cursor(self.get_query_argument("after", ""))
+        try:
+            self.answer(await self.wait_after(after, self.settings["longest_wait"]))
+        except asyncio.CancelledError:
+            pass
+
+
+class _EventSource(_News):
+    async def get(self) -> None:
+        after = self.cursor(self.request.headers.get("Last-Event-ID", ""))
+        self.set_header("Content-Type", "text/event-stream")
+        try:
+            await self.flush()  # the head goes out now: an EventSource is open before there is news
+            while True:
+                for update in await self.wait_after(after, None):
+                    self.write(as_event(update))
+                    await self.flush()  # waits while the client is slow
+                    after = update.number
+        except (asyncio.CancelledError, tornado.iostream.StreamClosedError):
+            pass
+
+
+@asynccontextmanager
+async def _over_http(newsroom: Newsroom, way: Way, longest_wait: float) -> AsyncIterator[int]:
+    handler = {"polling": _Polling, "longpoll": _LongPoll, "eventsource": _EventSource}[way]
+    application = tornado.web.Application(
+        [(f"/news/{way}", handler)],
+        newsroom=newsroom,
+        longest_wait=longest_wait,
+        log_function=lambda handler: None,
+    )
+    server = tornado.httpserver.HTTPServer(application)
+    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=1024)
+    server.add_sockets(sockets)
+    try:
+        yield sockets[0].getsockname()[1]
+    finally:
+        server.stop()
+        await server.close_all_connections()
+
+
+@asynccontextmanager
+async def _over_websocket(newsroom: Newsroom) -> AsyncIterator[int]:
+    async def deliver(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        said = parse_qs(urlsplit(connection.request.path).query).get("after", [""])[0]
+        try:
+            after = cursor_of(said)
+        except ValueError as error:
+            await connection.close(1008, str(error)[:123])
+            return
+        sending = asyncio.ensure_future(_send(connection, newsroom, after))
+        try:
+            await connection.wait_closed()
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    async with serve(
+        deliver,
+        "127.0.0.1",
+        0,
+        backlog=1024,
+        compression=None,
+        process_response=without_date,
+        server_header="websockets",
+        close_timeout=0.2,  # seconds; as in websocket_server
+        ping_interval=None,
+        logger=quiet,
+    ) as server:
+        yield next(iter(server.sockets)).getsockname()[1]
+
+
+async def _send(connection: ServerConnection, newsroom: Newsroom, after: int) -> None:
+    try:
+        while True:
+            for update in await newsroom.wait_after(after):
+                await connection.send(update.payload)  # waits while the client is slow
+                after = update.number
+    except ConnectionClosed:
+        pass
+
+
+def news_server(way: Way, newsroom: Newsroom, *, longest_wait: float = LONGEST_WAIT) -> Server:
+    """A server on 127.0.0.1 that delivers the updates of a newsroom in one of the four ways.
+
+    Args:
+        way: ``"polling"``, ``"longpoll"``, ``"eventsource"`` or ``"websocket"``; the target is ``/news/`` and its name.
+        longest_wait: seconds after which a long poll is answered with 204.
+
+    Raises:
+        ValueError: there is no such way.
+    """
+    if way not in WAYS:
+        raise ValueError(f"way must be one of {', '.join(WAYS)}; got {way!r}")
+    if way == "websocket":
+        return Server("news server by WebSocket", lambda: _over_websocket(newsroom))
+    return Server(f"news server by {way}", lambda: _over_http(newsroom, way, longest_wait))

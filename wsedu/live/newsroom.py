@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A source of updates: numbered, stamped, and kept, so that a client that was away can catch up.
+
+Time and chance are given to it, so that a test or a notebook can decide both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+Gaps = Iterable[float]
+"""Seconds from one update to the next, the first one counted from the start."""
+
+
+class Update(NamedTuple):
+    """One piece of news.
+
+    Attributes:
+        number: 1 for the first; each update has the number after that of the one before.
+        time: when it was published, in seconds of the newsroom's clock.
+        text: anything.
+    """
+
+    number: int
+    time: float
+    text: str
+
+    @property
+    def payload(self) -> str:
+        """What is delivered, the same in each way: number, space, text."""
+        return f"{self.number} {self.text}"
+
+
+def fixed(gap: float, count: int) -> Iterator[float]:
+    """``count`` updates, always ``gap`` seconds apart."""
+    return (gap for _ in range(count))
+
+
+def poisson(gap: float, count: int, chance: random.Random) -> Iterator[float]:
+    """``count`` updates that come whenever they like, ``gap`` seconds apart in the mean."""
+    return (chance.expovariate(1 / gap) for _ in range(count))
+
+
+def bursts(gap: float, count: int, size: int) -> Iterator[float]:
+    """``count`` updates, ``size`` of them at once every ``gap`` seconds."""
+    return (0.0 if number % size else gap for number in range(count))
+
+
+def text_of(number: int, size: int) -> str:
+    """A text with which update ``number`` has a payload of ``size`` bytes.
+
+    Raises:
+        ValueError: the number and a space are longer than that.
+    """
+    room = size - len(f"{number} ")
+    if room < 0:
+        raise ValueError(f"a payload of {size} bytes cannot hold the number {number}")
+    return "." * room
+
+
+class Newsroom:
+    """Updates, from one thread to any number of waiting ones.
+
+    Args:
+        clock: gives the time in seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._updates: list[Update] = []
+        self._waiting: set[Callable[[], object]] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def updates(self) -> tuple[Update, ...]:
+        """All that was published so far."""
+        with self._lock:
+            return tuple(self._updates)
+
+    def publish(self, text: str) -> Update:
+        """Publish a text now, from any thread, and wake those who wait."""
+        with self._lock:
+            update = Update(len(self._updates) + 1, self._clock(), text)
+            self._updates.append(update)
+            waiting, self._waiting = self._waiting, set()
+        for wake in waiting:
+            wake()
+        return update
+
+    def after(self, number: int) -> list[Update]:
+        """The updates with a higher number, in order; empty when there are none yet."""
+        with self._lock:
+            return self._updates[max(number, 0) :]
+
+    async def wait_after(self, number: int, limit: float | None = None) -> list[Update]:
+        """The same, but wait for one when there is none.
+
+        Args:
+            number: of the last update that the client has; 0 for none.
+            limit: seconds after which the answer is an empty list; ``None`` waits for ever.
+        """
+        loop, published = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            try:
+                loop.call_soon_threadsafe(published.set)
+            except RuntimeError:
+                pass  # that loop has ended, and nobody waits there any more
+
+        with self._lock:
+            if len(self._updates) > number:
+                return self._updates[max(number, 0) :]
+            self._waiting.add(wake)
+        try:
+            async with asyncio.timeout(limit):
+                await published.wait()
+        except TimeoutError:
+            pass
+        finally:
+            with self._lock:
+                self._waiting.discard(wake)
+        return self.after(number)
+
+
+class Inbox:
+    """What a client has received, and what it still lacks: the cursor of all four ways.
+
+    Attributes:
+        cursor: the number of the last update that was received; the next one must be ``cursor + 1``.
+        doubled: how many were received again, and left aside.
+        lost: the numbers of those that were skipped.
+    """
+
+    def __init__(self) -> None:
+        self.cursor = 0
+        self.doubled = 0
+        self.lost: list[int] = []
+
+    def receive(self, number: int) -> bool:
+        """Note an update; ``False`` when it was there already."""
+        if number <= self.cursor:
+            self.doubled += 1
+            return False
+        self.lost += range(self.cursor + 1, number)
+        self.cursor = number
+        return True
