@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Four ways to deliver the same news: nothing lost, nothing doubled, whatever happens to the connections."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import wsedu
+from wsedu.live.heads import fields_2009, request_fields
+from wsedu.live.news_client import NewsClient
+from wsedu.live.news_server import WAYS, Way, news_server
+from wsedu.live.newsroom import Inbox, Newsroom, bursts, fixed, poisson, text_of
+
+DATA = Path(__file__).parent.parent / "data"
+LIMIT = 20.0  # seconds for what takes milliseconds
+
+
+@asynccontextmanager
+async def cutting(port: int, cuts: Iterator[int | None]) -> AsyncIterator[int]:
+    """A relay that breaks each connection after so many bytes from the server; ``None`` lets it live."""
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None) -> None:
+        try:
+            while data := await reader.read(65536):
+                if left is not None:
+                    data, left = data[:left], left - len(data)
+                writer.write(data)
+                await writer.drain()
+                if left is not None and left <= 0:
+                    break
+        except OSError:
+            pass
+
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        onward, back = await asyncio.open_connection("127.0.0.1", port)
+        ways = [
+            asyncio.ensure_future(pass_on(onward, writer, next(cuts))),
+            asyncio.ensure_future(pass_on(reader, back, None)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            writer.close()
+            back.close()
+            tasks.discard(task)
+
+    server = await asyncio.start_server(relay, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in tuple(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def deliver(
+    way: Way, port: int, newsroom: Newsroom, sizes: list[int], cuts: list[int], slow: int
+) -> list[str]:
+    """Publish bursts of these sizes while a client receives; gives what it received."""
+    received: list[str] = []
+    last = sum(sizes)
+
+    async def on_update(number: int, payload: str) -> None:
+        received.append(payload)
+        for _ in range(slow):
+            await asyncio.sleep(0)  # a slow reader: others run in between
+
+    async with cutting(port, itertools.chain(cuts, itertools.repeat(None))) as cut_port:
+        client = NewsClient(way, cut_port, on_update, poll_gap=0, keep_alive=bool(slow % 2))
+        running = asyncio.create_task(client.run(last))
+        for size in sizes:
+            for _ in range(size):
+                newsroom.publish("news")
+            await asyncio.sleep(0)
+        await asyncio.wait_for(running, LIMIT)
+    assert client.inbox.lost == []
+    assert client.inbox.doubled == 0
+    return received
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_update_is_lost_or_doubled(way: Way, data: st.DataObject) -> None:
+    sizes = data.draw(st.lists(st.integers(0, 7), min_size=1, max_size=6).filter(any), label="bursts")
+    cuts = data.draw(st.lists(st.integers(0, 400), max_size=4), label="bytes until a connection breaks")
+    slow = data.draw(st.integers(0, 3), label="slowness")
+    newsroom = Newsroom()
+    with news_server(way, newsroom) as server:
+        received = asyncio.run(deliver(way, server.port, newsroom, sizes, cuts, slow))
+    assert received == [update.payload for update in newsroom.updates]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_slow_reader_gets_all_of_a_flood(way: Way) -> None:
+    newsroom = Newsroom()
+    for _ in range(50):
+        newsroom.publish("x" * 65_536)  # more than the buffers of the kernel hold
+    with news_server(way, newsroom) as server:
+        received = asyncio.run(deliver(way, server.port, newsroom, [1, 1], [100_000], 3))
+        # the client was asked for 2 updates only: those that it lacks are still there for the next one
+        assert len(received) >= 2
+        rest = asyncio.run(deliver(way, server.port, newsroom, [52], [300_000, 70_000], 1))
+    assert [line.partition(" ")[0] for line in rest][:52] == [str(n) for n in range(1, 53)]
+
+
+def test_a_long_poll_ends_after_its_time_and_says_so() -> None:
+    with news_server("longpoll", Newsroom(), longest_wait=0.05) as server:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{server.port}/news/longpoll?after=0", timeout=5
+        ) as response:
+            assert response.status == 204 and response.read() == b""
+
+
+@pytest.mark.parametrize("way", ["polling", "longpoll"])
+def test_a_cursor_that_is_no_number_is_refused(way: Way) -> None:
+    with news_server(way, Newsroom()) as server, pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/news/{way}?after=%3Cscript%3E", timeout=5)
+    assert refused.value.code == 400
+    refused.value.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_is_left_behind(way: Way) -> None:
+    before = set(threading.enumerate())
+    with pytest.raises(KeyboardInterrupt), news_server(way, Newsroom()):
+        raise KeyboardInterrupt
+    assert set(threading.enumerate()) <= before
+
+
+def test_an_unknown_way_is_named() -> None:
+    with pytest.raises(ValueError, match="pigeon"):
+        news_server("pigeon", Newsroom())  # type: ignore[arg-type]
+
+
+def test_the_browser_head_is_what_chromium_sent() -> None:
+    for way in WAYS:
+        request = wsedu.read(DATA / f"chromium-{way}.pcap").conversations[1].messages[0].head
+        assert request is not None
+        ours = request_fields(way, "browser", "192.0.2.1")
+        own = ("Host", "Connection", "Upgrade") if way == "websocket" else ("Host",)
+        theirs = [
+            item for item in request.fields if item[0] not in own and not item[0].startswith("Sec-WebSocket-")
+        ]
+        assert ours == theirs
+
+
+def test_the_head_of_2009_has_its_printed_length() -> None:
+    lines = ["GET /PollingStock//PollingStock HTTP/1.1", "Host: localhost:8080"]
+    lines += [f"{name}: {value}" for name, value in fields_2009()]
+    printed, on_the_wire = sum(map(len, lines)), len("\r\n".join(lines)) + 4
+    assert (printed, on_the_wire) == (692, 716)
+
+
+def test_gaps() -> None:
+    assert list(fixed(0.5, 3)) == [0.5, 0.5, 0.5]
+    assert list(bursts(1.0, 5, 2)) == [1.0, 0.0, 1.0, 0.0, 1.0]
+    gaps = list(poisson(0.1, 10_000, random.Random(1)))
+    assert 0.095 < sum(gaps) / len(gaps) < 0.105
+
+
+def test_updates_are_numbered_and_stamped() -> None:
+    times = iter([1.5, 2.5])
+    newsroom = Newsroom(clock=lambda: next(times))
+    assert newsroom.publish("a")[:] == (1, 1.5, "a")
+    assert newsroom.publish("b")[:] == (2, 2.5, "b")
+    assert [update.number for update in newsroom.after(1)] == [2]
+    assert len(f"7 {text_of(7, 27)}") == 27
+    with pytest.raises(ValueError, match="2 bytes"):
+        text_of(10, 2)
+
+
+def test_an_inbox_sees_what_is_lost_and_doubled() -> None:
+    inbox = Inbox()
+    assert [inbox.receive(number) for number in (1, 1, 4)] == [True, False, True]
+    assert (inbox.doubled, inbox.lost, inbox.cursor) == (1, [2, 3], 4)

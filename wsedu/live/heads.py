@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The fields that a client adds to each request by itself: those of a browser today, of one in 2009, and none.
+
+``browser`` is what Chromium 156 sent for the captures in data/, and ``tests/test_news.py`` holds it against them.
+``2009`` is the request head of the famous comparison (Peter Lubbers and Frank Greco, "HTML5 Web Sockets: A Quantum Leap
+in Scalability for the Web"): Firefox 3.5.5.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from .news_server import Way
+
+HeadStyle = Literal["browser", "minimal", "2009"]
+HEAD_STYLES: tuple[HeadStyle, ...] = get_args(HeadStyle)
+Fields = list[tuple[str, str]]
+
+_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36"
+_BRAND = '"Not:A-Brand";v="8", "Chromium";v="156"'
+_LANGUAGE: Fields = [("Accept-Encoding", "gzip, deflate"), ("Accept-Language", "en-US,en;q=0.9")]
+_UNCACHED: Fields = [("Pragma", "no-cache"), ("Cache-Control", "no-cache")]
+_PLATFORM = ("sec-ch-ua-platform", '"Linux"')
+_SITE: Fields = [
+    ("Sec-Fetch-Site", "same-origin"),
+    ("Sec-Fetch-Mode", "cors"),
+    ("Sec-Fetch-Dest", "empty"),
+]
+_COOKIE = "; ".join(
+    f"showInherited{name}=false"
+    for name in (
+        "Constant",
+        "ProtectedConstant",
+        "Property",
+        "ProtectedProperty",
+        "Method",
+        "ProtectedMethod",
+        "Event",
+        "Style",
+        "Effect",
+    )
+)
+
+
+def fields_2009(host: str = "localhost:8080") -> Fields:
+    """The request fields of the comparison of 2009, after Host."""
+    return [
+        (
+            "User-Agent",
+            "Mozilla/5.0 (Windows; U; Windows NT 5.1; en-US; rv:1.9.1.5) Gecko/20091102 Firefox/3.5.5",
+        ),
+        ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+        ("Accept-Language", "en-us"),
+        ("Accept-Encoding", "gzip,deflate"),
+        ("Accept-Charset", "ISO-8859-1,utf-8;q=0.7,*;q=0.7"),
+        ("Keep-Alive", "300"),
+        ("Connection", "keep-alive"),
+        ("Referer", "http://www.example.com/PollingStock/"),
+        ("Cookie", _COOKIE),
+    ]
+
+
+def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
+    """The fields after Host that a client adds to a request for news.
+
+    Args:
+        way: of delivery; for a WebSocket those of the opening handshake itself are not among them.
+        style: whose head it is.
+        host: as in the Host field, for Origin and Referer.
+
+    Raises:
+        ValueError: there is no such style.
+    """
+    if style not in HEAD_STYLES:
+        raise ValueError(f"head must be one of {', '.join(HEAD_STYLES)}; got {style!r}")
+    if style == "minimal":
+        return []
+    if style == "2009":
+        old = fields_2009()
+        return (
+            [field for field in old if field[0] not in ("Connection", "Keep-Alive")]
+            if way == "websocket"
+            else old
+        )
+    referer = ("Referer", f"http://{host}/{way}")
+    if way == "websocket":
+        return [*_UNCACHED, ("User-Agent", _AGENT), ("Origin", f"http://{host}"), *_LANGUAGE]
+    if way == "eventsource":
+        middle: Fields = [
+            _PLATFORM,
+            ("User-Agent", _AGENT),
+            ("Accept", "text/event-stream"),
+            ("sec-ch-ua", _BRAND),
+        ]
+        begin = [("Connection", "keep-alive"), *_UNCACHED, *middle, ("sec-ch-ua-mobile", "?0")]
+        return [*begin, *_SITE, referer, *_LANGUAGE]
+    begin = [("Connection", "keep-alive"), _PLATFORM, ("User-Agent", _AGENT), ("sec-ch-ua", _BRAND)]
+    return [*begin, ("sec-ch-ua-mobile", "?0"), ("Accept", "*/*"), *_SITE, referer, *_LANGUAGE]

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Clients for the four ways to deliver: HTTP asked by httpx, WebSocket by websockets.
+
+Each keeps in its inbox what it had last, says so when it asks or connects again, and so gets each update once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import httpx
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidMessage
+
+from .heads import Fields, HeadStyle, request_fields
+from .news_server import Way
+from .newsroom import Inbox
+
+OnUpdate = Callable[[int, str], Awaitable[None] | None]
+"""Called with number and payload of each new update; a client waits for it, as a slow reader would."""
+
+BROKEN = (
+    httpx.ReadError,
+    httpx.WriteError,
+    httpx.RemoteProtocolError,
+    ConnectionClosed,
+    InvalidMessage,
+    ConnectionResetError,
+)
+"""What a connection that breaks looks like from httpx and from websockets, wherever it breaks."""
+
+
+@dataclass
+class NewsClient:
+    """One client of a news server.
+
+    Args:
+        way: how it gets its news.
+        port: of the server on 127.0.0.1, or of a recording in front of it.
+        on_update: called for each new update.
+        poll_gap: seconds from one poll to the next.
+        keep_alive: for polling: whether all polls use one connection, or each has its own.
+        head: whose request head it sends.
+
+    Attributes:
+        inbox: what was received.
+        requests: how many requests were sent; the opening handshake is one.
+        ready: set when the first response has come, or, in a long poll, when the request is under way.
+    """
+
+    way: Way
+    port: int
+    on_update: OnUpdate
+    poll_gap: float = 0.1
+    keep_alive: bool = True
+    head: HeadStyle = "browser"
+    inbox: Inbox = field(default_factory=Inbox)
+    requests: int = 0
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def host(self) -> str:
+        """As in the Host field."""
+        return f"127.0.0.1:{self.port}"
+
+    def fields(self) -> Fields:
+        """The request fields after Host."""
+        fields = request_fields(self.way, self.head, self.host)
+        if self.way == "polling" and not self.keep_alive:
+            fields = [item for item in fields if item[0] not in ("Connection", "Keep-Alive")]
+            fields.insert(0, ("Connection", "close"))
+        return fields
+
+    async def run(self, last: int) -> None:
+        """Receive until update ``last`` is there; begin anew when a connection breaks.
+
+        Raises:
+            OSError, httpx.TransportError: there is no server to connect to.
+        """
+        receive = {
+            "polling": self._poll,
+            "longpoll": self._long_poll,
+            "eventsource": self._listen,
+            "websocket": self._hear,
+        }[self.way]
+        while self.inbox.cursor < last:
+            try:
+                await receive(last)
+            except BROKEN:
+                pass  # the inbox knows where to go on
+
+    async def _receive(self, number: str, payload: str) -> None:
+        if self.inbox.receive(int(number)):
+            waiting = self.on_update(int(number), payload)
+            if waiting is not None:
+                await waiting
+
+    def _http(self) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_keepalive_connections=int(self.keep_alive or self.way != "polling"))
+        # 127.0.0.1 only: no proxy from the environment, and no certificates to load
+        client = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=False)
+        client.headers = httpx.Headers()
+        for name in ("Accept", "Accept-Encoding", "Connection", "User-Agent"):
+            client.headers.pop(name, None)  # httpx's own; what is sent is decided here
+        return client
+
+    async def _ask(self, http: httpx.AsyncClient) -> None:
+        self.requests += 1
+        target = f"http://{self.host}/news/{self.way}?after={self.inbox.cursor}"
+        response = await http.get(target, headers=self.fields())
+        response.raise_for_status()
+        self.ready.set()
+        for line in response.text.splitlines():
+            await self._receive(line.partition(" ")[0], line)
+
+    async def _poll(self, last: int) -> None:
+        loop = asyncio.get_running_loop()
+        async with self._http() as http:
+            due = loop.time()
+            while True:
+                await self._ask(http)
+                if self.inbox.cursor >= last:
+                    return
+                due = max(due + self.poll_gap, loop.time())
+                await asyncio.sleep(due - loop.time())
+
+    async def _long_poll(self, last: int) -> None:
+        async with self._http() as http:
+            self.ready.set()
+            while self.inbox.cursor < last:
+                await self._ask(http)
+
+    async def _listen(self, last: int) -> None:
+        fields = self.fields()
+        if self.inbox.cursor:
+            fields.append(("Last-Event-ID", str(self.inbox.cursor)))
+        self.requests += 1
+        target = f"http://{self.host}/news/{self.way}"
+        async with self._http() as http, http.stream("GET", target, headers=fields) as response:
+            response.raise_for_status()
+            self.ready.set()
+            event: dict[str, str] = {}
+            async for line in response.aiter_lines():
+                if line:
+                    name, _, value = line.partition(": ")
+                    event[name] = value
+                    continue
+                # An event counts when its empty line has come (HTML Living Standard, 9.2.6).
+                await self._receive(event["id"], event["data"])
+                event = {}
+                if self.inbox.cursor >= last:
+                    return
+
+    async def _hear(self, last: int) -> None:
+        self.requests += 1
+        target = f"ws://{self.host}/news/websocket"
+        if self.inbox.cursor:
+            target += f"?after={self.inbox.cursor}"
+        async with connect(
+            target,
+            additional_headers=self.fields(),
+            user_agent_header=None,
+            compression=None,
+            ping_interval=None,
+            close_timeout=1,
+            proxy=None,
+        ) as connection:
+            self.ready.set()
+            async for message in connection:
+                await self._receive(str(message).partition(" ")[0], str(message))
+                if self.inbox.cursor >= last:
+                    return
