@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One newsroom, one client, one way: the same news delivered and recorded, so that ways can be compared."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from statistics import quantiles
+from typing import TYPE_CHECKING
+
+from anyio.from_thread import start_blocking_portal
+
+from ..wire.relay import record
+from .heads import HeadStyle
+from .news_client import NewsClient
+from .news_server import Way, news_server
+from .newsroom import Newsroom, Update, fixed, text_of
+
+if TYPE_CHECKING:
+    from ..wire.capture import Capture
+
+PATIENCE = 10.0
+"""Seconds that the last update may take to arrive."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What it took to deliver some news in one way.
+
+    Attributes:
+        way: of delivery.
+        capture: the whole exchange; its TCP/IP is modelled by the relay, the bytes above it are real.
+        updates: as they were published.
+        delays: of each update, from its publication to its receipt, in seconds.
+        requests: that the client sent; an opening handshake is one.
+        lost, doubled: how many updates never came, or came again.
+    """
+
+    way: Way
+    capture: Capture
+    updates: tuple[Update, ...]
+    delays: tuple[float, ...]
+    requests: int
+    lost: int
+    doubled: int
+
+    def delay(self, percent: int) -> float:
+        """The delay in seconds that so many per cent of the updates did not exceed, 1 to 99.
+
+        Raises:
+            ValueError: fewer than two updates, or no such percentile.
+        """
+        if not 1 <= percent <= 99:
+            raise ValueError(f"a percentile is from 1 to 99, got {percent}")
+        if len(self.delays) < 2:
+            raise ValueError("percentiles need two updates at least")
+        return quantiles(self.delays, n=100, method="inclusive")[percent - 1]
+
+
+def deliver(
+    way: Way,
+    gaps: Iterable[float] | None = None,
+    *,
+    payload: int = 27,
+    poll_gap: float = 0.1,
+    keep_alive: bool = True,
+    head: HeadStyle = "browser",
+) -> Delivery:
+    """Publish news and let one client receive it; returns when the last update is there.
+
+    Args:
+        way: ``"polling"``, ``"longpoll"``, ``"eventsource"`` or ``"websocket"``.
+        gaps: seconds before each update, as ``fixed``, ``poisson`` and ``bursts`` give them; by default ten updates,
+            a twentieth of a second apart.
+        payload: bytes of each update.
+        poll_gap: seconds between two polls.
+        keep_alive: for polling: one connection for all polls, or one for each.
+        head: of the requests: a ``"browser"``'s, ``"minimal"``, or that of ``"2009"``.
+
+    Raises:
+        ValueError: there is no such way or head, or the payload cannot hold the number of an update.
+        TimeoutError: the last update did not come.
+    """
+    newsroom, receipts = Newsroom(), dict[int, float]()
+
+    def on_update(number: int, text: str) -> None:
+        receipts[number] = time.monotonic()
+
+    plan = list(fixed(0.05, 10) if gaps is None else gaps)
+    text_of(len(plan), payload)  # says so now if it does not fit
+    with news_server(way, newsroom) as server, record(port=server.port) as recording:
+        client = NewsClient(way, recording.port, on_update, poll_gap, keep_alive, head)
+        # A thread of its own: the kernel's thread has a loop that runs already, and stays interruptible.
+        with start_blocking_portal() as portal:
+            portal.call(_run, client, newsroom, plan, payload)
+    updates, inbox = newsroom.updates, client.inbox
+    delays = tuple(receipts[update.number] - update.time for update in updates)
+    return Delivery(way, recording.capture, updates, delays, client.requests, len(inbox.lost), inbox.doubled)
+
+
+async def _run(client: NewsClient, newsroom: Newsroom, plan: list[float], payload: int) -> None:
+    loop = asyncio.get_running_loop()
+    receiving = asyncio.ensure_future(client.run(len(plan)))
+    try:
+        ready = asyncio.ensure_future(client.ready.wait())
+        await asyncio.wait([ready, receiving], return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        due = loop.time()
+        for number, gap in enumerate(plan, start=1):
+            due += gap
+            await asyncio.sleep(due - loop.time())
+            newsroom.publish(text_of(number, payload))
+        async with asyncio.timeout(PATIENCE):
+            await receiving
+    finally:
+        receiving.cancel()
+        await asyncio.gather(receiving, return_exceptions=True)
