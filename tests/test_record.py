@@ -22,14 +22,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import tshark
-from test_record_packets import ACK, FIN, RST, SYN, Seen, taken_apart, warnings
+from test_record_packets import Seen, taken_apart, warnings
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 
 from wsedu.live import http_server, websocket_server
 from wsedu.wire import passing
 from wsedu.wire.relay import Recording, record
-from wsedu.wire.synth import What
+from wsedu.wire.synth import ACK, FIN, RST, SYN, What
 
 LIMIT = 10  # seconds, after which a test that waits has failed
 
