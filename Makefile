@@ -13,6 +13,7 @@ NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
+	@:
 
 lab: setup
 	$(BIN)/jupyter lab --ServerApp.root_dir=. $(AS_ROOT) notebooks/00-start-here.ipynb
@@ -36,11 +37,11 @@ bench: setup system
 $(BIN)/python:
 	@tried=; for python in $(PYTHON); do \
 	    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
-	    tried="$$tried; $$python is $$($$python -c 'import platform; print(platform.python_version())' \
+	    tried="$$tried, $$python is $$($$python -c 'import platform; print(platform.python_version())' \
 	        2>/dev/null || echo not here)"; \
 	    python=; \
 	done; \
-	[ -n "$$python" ] || { echo "Python 3.11 or newer is needed$$tried. Another one: PYTHON=path" >&2; exit 1; }; \
+	[ -n "$$python" ] || { echo "Python 3.11 or newer is needed$$tried (PYTHON=path names another)" >&2; exit 1; }; \
 	$$python -c 'import venv, ensurepip' 2>/dev/null || { \
 	    echo "The venv module of $$python is missing (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
 	echo "Setting up .venv/ with $$python, once: a minute or two"; \
@@ -57,9 +58,11 @@ $(BIN)/python:
 	@touch .venv/ready $@
 
 # The programs that tests ask, only where CI=true: nobody's own machine is changed.
+PROGRAMS := tshark chromium
+test-all: PROGRAMS += npm
 system:
 ifeq ($(CI),true)
-	@missing=; for program in tshark chromium; do \
+	@missing=; for program in $(PROGRAMS); do \
 	    command -v $$program >/dev/null || missing="$$missing $$program"; \
 	done; \
 	[ -z "$$missing" ] || { ($(APT) update || $(APT) update || $(APT) update) && $(APT) install -y $$missing; }
