@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One set of versions everywhere, and what Binder would make of it: repo2docker is asked, without Docker."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_PAGE = "notebooks/00-start-here.ipynb"
+NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=60"
+SYSTEMS = [
+    {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "sys_platform": platform,
+        "platform_system": system,
+        "os_name": os_name,
+    }
+    for python in ("3.11", "3.12", "3.13")
+    for platform, system, os_name in (
+        ("linux", "Linux", "posix"),
+        ("darwin", "Darwin", "posix"),
+        ("win32", "Windows", "nt"),
+    )
+]
+
+
+def _yaml(name: str) -> Any:
+    return YAML(typ="safe", pure=True).load(ROOT / name)
+
+
+PYPROJECT: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ENVIRONMENT = _yaml("environment.yml")
+CONDA = [line for line in ENVIRONMENT["dependencies"] if isinstance(line, str)]
+PIP: list[str] = next(line["pip"] for line in ENVIRONMENT["dependencies"] if not isinstance(line, str))
+TEST_PACKAGES = {
+    canonicalize_name(Requirement(line).name)
+    for line in PYPROJECT["project"]["optional-dependencies"]["test"]
+}
+CONSTRAINTS = [
+    line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
+]
+PINS = {canonicalize_name(name): pin for name, _, pin in (line.partition("==") for line in CONSTRAINTS)}
+
+
+def _needed(lines: Iterable[str], system: dict[str, str]) -> set[NormalizedName]:
+    """The packages that pip would install for these requirements on that system, as the installed ones say."""
+    names: set[NormalizedName] = set()
+    seen: set[tuple[str, str]] = set()
+    todo = [Requirement(line) for line in lines]
+    while todo:
+        requirement = todo.pop()
+        name = canonicalize_name(requirement.name)
+        names.add(name)
+        for extra in {"", *requirement.extras} - {extra for known, extra in seen if known == name}:
+            seen.add((name, extra))
+            try:
+                others = [Requirement(line) for line in requires(name) or []]
+            except PackageNotFoundError:
+                continue  # of another system
+            todo += [o for o in others if o.marker is None or o.marker.evaluate(system | {"extra": extra})]
+    return names - {canonicalize_name("wsedu")}
+
+
+class Binder(NamedTuple):
+    """What repo2docker said."""
+
+    dockerfile: str
+    log: str
+    files: Path
+
+
+@pytest.fixture(scope="module")
+def binder(tmp_path_factory: pytest.TempPathFactory) -> Binder:
+    """Ask repo2docker what it would do with the files that git knows, as they are now."""
+    clone = tmp_path_factory.mktemp("clone") / "wsedu"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:  # no clone, but a copy without its history
+        shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(".venv", "*cache*", "*.egg-info"))
+    for name in filter(None, listed.stdout.split("\0")):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, clone / name)
+    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
+    done = subprocess.run(command, cwd=clone, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return Binder(done.stdout, done.stderr, clone)
+
+
+def test_binder_takes_environment_yml_and_nothing_else(binder: Binder) -> None:
+    assert "LABEL repo2docker.version=" in binder.dockerfile, "a Dockerfile of our own"
+    assert re.findall(r'env update .*--file "(.*)"', binder.dockerfile) == ["environment.yml"]
+    assert "pip install" not in binder.dockerfile and "./postBuild" not in binder.dockerfile
+    assert "Building conda environment for python=3.12\n" in binder.log
+
+
+def test_the_files_that_environment_yml_names_are_there_when_it_is_read(binder: Binder) -> None:
+    assert PIP[:2] == ["--constraint constraints.txt", "--editable ."]
+    assert (binder.files / "constraints.txt").exists() and (binder.files / "pyproject.toml").exists()
+    copied, updated = binder.dockerfile.index("COPY --chown=0:0 src/"), binder.dockerfile.index("env update")
+    assert copied < updated, "the environment is made before the repository is there"
+
+
+def test_the_image_is_lean() -> None:
+    """The notebooks' packages and nbval, which needs pytest; nothing else that only tests need."""
+    assert CONDA == ["python=3.12", "pip"]
+    asked = [*PYPROJECT["project"]["dependencies"], *PIP[2:]]
+    assert {Requirement(line).name for line in asked} == {
+        "ipywidgets",
+        "jupyterlab",
+        "nbval",
+        "scapy",
+        "websockets",
+    }
+    installed = _needed(asked, SYSTEMS[0])
+    assert len(installed) > 50
+    assert installed & TEST_PACKAGES == {"nbval", "pytest"}
+
+
+def test_constraints_are_exact_versions_in_order() -> None:
+    assert [line for line in CONSTRAINTS if not re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+", line)] == []
+    assert CONSTRAINTS == sorted(CONSTRAINTS, key=lambda line: line.partition("==")[0])
+    assert len(PINS) == len(CONSTRAINTS)
+
+
+def test_all_that_is_needed_is_pinned_and_no_more() -> None:
+    build: list[str] = PYPROJECT["build-system"]["requires"]
+    asked = [*PYPROJECT["project"]["dependencies"], *TEST_PACKAGES, *build]
+    assert set().union(*(_needed(asked, system) for system in SYSTEMS)) == set(PINS)
+    assert build == [f"setuptools=={PINS[canonicalize_name('setuptools')]}"]
+
+
+def test_the_pinned_versions_are_the_installed_ones() -> None:
+    needed = _needed([*PYPROJECT["project"]["dependencies"], *TEST_PACKAGES], SYSTEMS[0])
+    assert {name: version(name) for name in needed} == {name: PINS[name] for name in needed}
+
+
+@pytest.mark.parametrize("name", ["constraints.txt", "environment.yml", "pyproject.toml", "Makefile"])
+def test_no_registry_is_named(name: str) -> None:
+    assert re.findall(r"\S*://\S*|\S*index-url\S*|\S*find-links\S*", (ROOT / name).read_text()) == []
+
+
+def test_the_workflow_does_what_make_does() -> None:
+    workflow = ROOT / ".github/workflows/test.yml"
+    jobs = _yaml(str(workflow.relative_to(ROOT)))["jobs"]
+    pythons: list[str] = jobs["linux"]["strategy"]["matrix"]["python"]
+    assert pythons == sorted({system["python_version"] for system in SYSTEMS})
+    assert all(python in SpecifierSet(PYPROJECT["project"]["requires-python"]) for python in pythons)
+    assert jobs["linux"]["env"]["CI"] == "true"
+    assert f"NBVAL := {NBVAL}\n" in (ROOT / "Makefile").read_text()
+    assert f"pytest -q {NBVAL} " in workflow.read_text()
+
+
+def test_the_readme_opens_the_first_notebook_on_binder() -> None:
+    urls = re.findall(r"https://mybinder\.org/[^\s)>\"'`]+", (ROOT / "README.md").read_text())
+    assert urls, "no word of Binder"
+    for url in urls:
+        parts = urlsplit(url)
+        assert parts.path == "/v2/gh/OWNER/REPO/HEAD"
+        assert parse_qs(parts.query, strict_parsing=True) == {"urlpath": [f"lab/tree/{FIRST_PAGE}"]}
+    assert (ROOT / FIRST_PAGE).is_file()
+    assert FIRST_PAGE in (ROOT / "Makefile").read_text()
