@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One server, many listeners: what it takes to reach them all, measured from outside of both."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from statistics import median
+from types import TracebackType
+from typing import NamedTuple, Self
+
+ANSWER_LIMIT = 120.0  # seconds that a process may take to answer
+
+
+class FanOut(NamedTuple):
+    """What was measured with one crowd.
+
+    Attributes:
+        listeners: how many.
+        connect: seconds until all were connected.
+        last: of each update, seconds from its publication until the last listener had it.
+        memory: bytes that the server holds for each connection.
+        cpu: seconds of the server's processor for each update, all listeners together.
+    """
+
+    listeners: int
+    connect: float
+    last: tuple[float, ...]
+    memory: float
+    cpu: float
+
+    @property
+    def median_last(self) -> float:
+        """The median of ``last``, in seconds."""
+        return median(self.last)
+
+
+class Polled(NamedTuple):
+    """What was measured with a crowd that polls.
+
+    Attributes:
+        listeners: how many.
+        requests: a second, answered.
+        cpu: seconds of the server's processor in each second.
+    """
+
+    listeners: int
+    requests: float
+    cpu: float
+
+
+class _Process:
+    """A process that answers lines with lines of JSON."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def answer(self) -> dict[str, float]:
+        assert self._process.stdout is not None and self._process.stderr is not None
+        line = self._process.stdout.readline()
+        if not line:
+            said = self._process.stderr.read().strip().splitlines()
+            raise RuntimeError(f"the process has ended: {said[-1] if said else 'it does not say why'}")
+        answer: dict[str, float] = json.loads(line)
+        return answer
+
+    def tell(self, command: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{command}\n")
+        self._process.stdin.flush()
+
+    def ask(self, command: str) -> dict[str, float]:
+        self.tell(command)
+        return self.answer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stderr is not None
+        if kind is not None:
+            self._process.kill()
+        try:
+            self._process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            self._process.wait(ANSWER_LIMIT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._process.stderr.close()
+
+
+def _silent(connected: int) -> None:
+    """Nobody wants to know."""
+
+
+def _start(port: int, listeners: int, *more: str) -> _Process:
+    return _Process("wsedu.live.crowd", "--port", str(port), "--listeners", str(listeners), *more)
+
+
+def _connected(crowd: _Process, progress: Callable[[int], None]) -> float:
+    while "seconds" not in (said := crowd.answer()):
+        progress(int(said["connected"]))
+    progress(int(said["connected"]))
+    return said["seconds"]
+
+
+def fan_out(listeners: int, *, updates: int = 5, progress: Callable[[int], None] = _silent) -> FanOut:
+    """Connect a crowd to a WebSocket server, publish updates one after the other, and wait for the last listener.
+
+    Args:
+        listeners: how many; ``limits.most_listeners`` says what this machine allows.
+        updates: how many.
+        progress: called with the number of connected listeners now and then.
+
+    Raises:
+        RuntimeError: the server or the crowd gave up, and says why.
+    """
+    with _Process("wsedu.live.desk") as desk:
+        ports = desk.answer()
+        empty = desk.ask("usage")
+        with _start(int(ports["websocket"]), listeners) as crowd:
+            seconds = _connected(crowd, progress)
+            full, last = desk.ask("usage"), []
+            for _ in range(updates):
+                crowd.tell("receipts")
+                published = desk.ask("publish")
+                last.append(crowd.answer()["last"] - published["time"])
+            done = desk.ask("usage")
+    memory = (full["resident"] - empty["resident"]) / listeners
+    return FanOut(listeners, seconds, tuple(last), memory, (done["cpu"] - full["cpu"]) / updates)
+
+
+def poll_crowd(
+    listeners: int, *, gap: float = 1.0, rounds: int = 3, progress: Callable[[int], None] = _silent
+) -> Polled:
+    """Let a crowd poll a server that has no news, and measure ``rounds`` times the gap.
+
+    Args:
+        listeners: how many.
+        gap: seconds between a response and the same client's next request.
+
+    Raises:
+        RuntimeError: as ``fan_out``.
+    """
+    with _Process("wsedu.live.desk") as desk:
+        ports = desk.answer()
+        with _start(int(ports["polling"]), listeners, "--poll", str(gap)) as crowd:
+            _connected(crowd, progress)
+            begin, used = crowd.ask("polls"), desk.ask("usage")
+            time.sleep(rounds * gap)  # the time that is measured
+            end = crowd.ask("polls")
+            spent = desk.ask("usage")["cpu"] - used["cpu"]
+    seconds = end["time"] - begin["time"]
+    return Polled(listeners, (end["responses"] - begin["responses"]) / seconds, spent / seconds)
