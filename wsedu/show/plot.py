@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Curves as an image that is the same wherever it is drawn: an SVG of our own, with its numbers as text beside it.
+
+A card with a light ground of its own, so that it reads in a dark page too; a series has a dash and a mark of its own,
+never colour alone.
+"""
+
+from __future__ import annotations
+
+import math
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from .html import SCROLL, tag, visible
+
+Points = Sequence[tuple[float, float]]
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 74, 150, 16, 48  # pixels
+STYLES = (
+    ("#1f5fbf", "none", "circle"),
+    ("#c2410c", "7 4", "square"),
+    ("#0f7a4f", "2 3", "triangle"),
+    ("#8b2f76", "10 3 2 3", "diamond"),
+    ("#444444", "4 2", "cross"),
+)
+
+
+class Plot:
+    """Series of points. In a notebook it shows itself; ``print`` gives its numbers as text."""
+
+    def __init__(self, series: Mapping[str, Points], x: str, y: str, logarithmic: bool) -> None:
+        self.series = {visible(name): tuple(points) for name, points in series.items()}
+        self.x, self.y, self.logarithmic = visible(x), visible(y), logarithmic
+        everything = [point for points in self.series.values() for point in points]
+        self._x_range = _range([x for x, _ in everything], logarithmic)
+        self._y_range = _range([y for _, y in everything], logarithmic)
+
+    def __repr__(self) -> str:
+        lines = [f"{self.y} by {self.x}"]
+        for name, points in self.series.items():
+            lines.append(f"  {name}: " + ", ".join(f"{_short(x)}: {_short(y)}" for x, y in points))
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        alt = f"{self.y} by {self.x}. " + " ".join(
+            f"{name}: from {_short(points[0][1])} at {_short(points[0][0])} to {_short(points[-1][1])} at "
+            f"{_short(points[-1][0])}."
+            for name, points in self.series.items()
+            if points
+        )
+        data = b64encode(self.svg().encode()).decode()
+        image = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=alt, width=WIDTH, height=HEIGHT)
+        return tag("div", image, style=SCROLL, tabindex=0)
+
+    def svg(self) -> str:
+        """The picture."""
+        pieces = [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+            f'font-family="sans-serif" font-size="12" fill="#222">',
+            f'<rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#fdfdfd" stroke="#bbb"/>',
+            *self._axes(),
+        ]
+        for number, (name, points) in enumerate(self.series.items()):
+            pieces += self._line(number, name, points)
+        return "".join([*pieces, "</svg>"])
+
+    def _place(self, x: float, y: float) -> tuple[float, float]:
+        across = _share(x, self._x_range, self.logarithmic)
+        up = _share(y, self._y_range, self.logarithmic)
+        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
+
+    def _axes(self) -> list[str]:
+        pieces = []
+        for x in _ticks(self._x_range, self.logarithmic):
+            at, _ = self._place(x, self._y_range[0])
+            pieces.append(f'<path d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>')
+            pieces.append(
+                f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{_short(x)}</text>'
+            )
+        for y in _ticks(self._y_range, self.logarithmic):
+            _, at = self._place(self._x_range[0], y)
+            pieces.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
+            pieces.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_short(y)}</text>')
+        middle = (LEFT + WIDTH - RIGHT) / 2
+        pieces.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">{escape(self.x)}</text>')
+        height = (TOP + HEIGHT - BOTTOM) / 2
+        turned = f'transform="rotate(-90 16 {height})"'
+        pieces.append(f'<text x="16" y="{height}" text-anchor="middle" {turned}>{escape(self.y)}</text>')
+        return pieces
+
+    def _line(self, number: int, name: str, points: Points) -> list[str]:
+        colour, dash, mark = STYLES[number % len(STYLES)]
+        placed = [self._place(x, y) for x, y in points]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
+        pieces = [
+            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
+        ]
+        pieces += [_mark(mark, x, y, colour) for x, y in placed]
+        top = TOP + 14 + 20 * number
+        pieces.append(_mark(mark, WIDTH - RIGHT + 16, top - 4, colour))
+        pieces.append(f'<text x="{WIDTH - RIGHT + 28}" y="{top}">{escape(name)}</text>')
+        return pieces
+
+
+def plot(series: Mapping[str, Points], *, x: str, y: str, logarithmic: bool = False) -> Plot:
+    """Draw series of points.
+
+    Args:
+        series: a name for each, and its points (x, y) in order.
+        x, y: what they count, with their unit.
+        logarithmic: both axes; every number must be above 0 then.
+
+    Returns:
+        A picture that a notebook shows by itself, and whose ``str`` gives the same numbers.
+
+    Raises:
+        ValueError: nothing to draw, more than five series, or a number that has no logarithm.
+    """
+    numbers = [number for points in series.values() for point in points for number in point]
+    if not numbers or len(series) > len(STYLES):
+        raise ValueError(f"plot draws one to {len(STYLES)} series with points: {len(series)} given")
+    if logarithmic and min(numbers) <= 0:
+        raise ValueError(f"a logarithmic axis has no place for {min(numbers)}")
+    return Plot(series, x, y, logarithmic)
+
+
+def _range(numbers: list[float], logarithmic: bool) -> tuple[float, float]:
+    low, high = min(numbers), max(numbers)
+    if logarithmic:
+        low, high = 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
+        return (low, high) if high > low else (low, low * 10)
+    return min(0.0, low), high if high > 0 else 1.0
+
+
+def _share(number: float, among: tuple[float, float], logarithmic: bool) -> float:
+    low, high = among
+    if logarithmic:
+        return (math.log10(number) - math.log10(low)) / (math.log10(high) - math.log10(low))
+    return (number - low) / (high - low)
+
+
+def _ticks(among: tuple[float, float], logarithmic: bool) -> list[float]:
+    low, high = among
+    if logarithmic:
+        return [10.0**power for power in range(round(math.log10(low)), round(math.log10(high)) + 1)]
+    step = 10 ** math.floor(math.log10(high - low))
+    step = next(step * factor for factor in (0.1, 0.2, 0.5, 1, 2) if (high - low) / (step * factor) <= 6)
+    return [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 or number == round(number) else f"{number:.3g}"
+
+
+def _mark(shape: str, x: float, y: float, colour: str) -> str:
+    if shape == "circle":
+        return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
+    corners = {
+        "square": [(-4, -4), (4, -4), (4, 4), (-4, 4)],
+        "triangle": [(0, -5), (5, 4), (-5, 4)],
+        "diamond": [(0, -6), (5, 0), (0, 6), (-5, 0)],
+        "cross": [
+            (-5, -1),
+            (-1, -1),
+            (-1, -5),
+            (1, -5),
+            (1, -1),
+            (5, -1),
+            (5, 1),
+            (1, 1),
+            (1, 5),
+            (-1, 5),
+            (-1, 1),
+        ],
+    }[shape]
+    return f'<polygon points="{" ".join(f"{x + a:.1f},{y + b:.1f}" for a, b in corners)}" fill="{colour}"/>'
