@@ -28,7 +28,8 @@ from websockets.sync.client import connect
 
 from wsedu.live import http_server, websocket_server
 from wsedu.wire import passing
-from wsedu.wire.relay import Recording, record
+from wsedu.wire.recording import Recording
+from wsedu.wire.relay import RelayRecording, record
 from wsedu.wire.synth import ACK, FIN, RST, SYN, What
 
 LIMIT = 10  # seconds, after which a test that waits has failed
@@ -276,7 +277,7 @@ def test_a_slow_reader_slows_the_sender_down(listener: socket.socket) -> None:
         sending.start()
         sending.join(0.3)
         assert sending.is_alive(), "24 MiB vanished in the relay"
-        assert rec._passing is not None
+        assert isinstance(rec, RelayRecording)
         assert max(len(end.outgoing) for end in rec._passing._open) < 2 * passing.ENOUGH
         assert receive(server, len(data)) == data
         sending.join(LIMIT)

@@ -102,6 +102,8 @@ class Capture:
     Attributes:
         conversations: those of which something could be read.
         warnings: what could not be read and why, a line each.
+        modelled: TCP/IP was made up by the relay of ``record``; a file cannot say so.
+        complete: false if the file is cut short, or the kernel dropped packets that ``record`` was to write down.
     """
 
     def __init__(self, source: Source) -> None:
@@ -110,6 +112,8 @@ class Capture:
         self.conversations: list[Conversation] = []
         self.warnings: list[str] = []
         self.cut_short = False
+        self.modelled = False
+        self.complete = True
 
     @property
     def packets(self) -> Sequence[Packet]:
@@ -134,7 +138,11 @@ class Capture:
 
     def __repr__(self) -> str:
         messages = sum(len(conversation.messages) for conversation in self.conversations)
-        return f"<capture: {len(self.conversations):,} conversations, {messages:,} messages>"
+        modelled = "; TCP/IP modelled by the relay" if self.modelled else ""
+        missing = "" if self.complete else "; NOT COMPLETE, see .warnings"
+        return (
+            f"<capture: {len(self.conversations):,} conversations, {messages:,} messages{modelled}{missing}>"
+        )
 
 
 def read(source: Source) -> Capture:
@@ -158,7 +166,7 @@ def read(source: Source) -> Capture:
                     conversations[event.connection] = conversation
                 conversation.messages.append(Message(event, event.connection, event.origin))
         except CutShort as error:
-            capture.cut_short = True
+            capture.cut_short, capture.complete = True, False
             capture.warnings.append(str(error))
     capture.conversations = [conversations[index] for index in sorted(conversations)]
     return capture
