@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The byte map to touch: a widget over the same parts as the picture, for pointer and keyboard.
+
+It needs a running page, not a running kernel: the bytes and their tree are sent once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..protocol.spans import Span
+from .html import clip, visible
+from .kinds import LOOKS
+from .parts import Part, View, show_value, view
+
+_HERE = Path(__file__).parent
+_LOOKS = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
+
+Node = dict[str, Any]
+
+
+def tree_of(shown: View) -> list[Node]:
+    """The parts of a view as nodes for the browser, the bits of a byte beneath the byte."""
+    return [_node(part) for part in shown.parts]
+
+
+def _node(part: Part) -> Node:
+    value = "" if part.bits else show_value(part.value, 200, part.kind)
+    children = [_bits(span, part) for span in part.bits]
+    name = clip(part.name, 60)
+    node = _plain(part.start, part.end, name, part.kind, value, part.meaning, part.section)
+    return {**node, "children": children}
+
+
+def _bits(span: Span, part: Part) -> Node:
+    value = show_value(span.value, 40)
+    node = _plain(part.start, part.end, visible(span.name), span.kind, value, span.meaning, span.section)
+    return {**node, "bits": list(span.bits or (0, 8)), "children": []}
+
+
+def _plain(start: int, end: int, name: str, kind: str | None, value: str, meaning: str, section: str) -> Node:
+    return {
+        "start": start,
+        "end": end,
+        "name": name,
+        "kind": kind or "",
+        "value": value,
+        "meaning": visible(meaning),
+        "section": visible(section),
+        "shown": clip(value, 40),
+    }
+
+
+class ByteTouch(anywidget.AnyWidget):
+    """One map of bytes, or several that follow each other; see ``touch``."""
+
+    _esm = _HERE / "touch.js"
+    _css = _HERE / "touch.css"
+    sides = traitlets.List(traitlets.Dict()).tag(sync=True)
+    data = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    looks = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, views: Sequence[View]) -> None:
+        super().__init__(looks=_LOOKS)
+        self.show(views)
+
+    def show(self, views: Sequence[View]) -> None:
+        """Show other bytes in the same place."""
+        with self.hold_trait_notifications():
+            self.data = [one.data for one in views]
+            self.sides = [{"name": one.name, "tree": tree_of(one)} for one in views]
+
+
+def touch(
+    *things: object, spans: Iterable[Span] | None = None, names: Sequence[str] | None = None
+) -> ByteTouch:
+    """A byte map to touch: arrows, Home, End and Enter, or the pointer, go from byte to field and back.
+
+    Args:
+        things: what ``byte_map`` takes; two or more are shown side by side, and each follows the other.
+        spans: what the bytes mean, where there is one thing and it is bytes.
+        names: what to call them; else what they are.
+
+    Raises:
+        TypeError: one of them has no bytes to show.
+        ValueError: nothing to show, or not a name for each.
+    """
+    if not things or (names is not None and len(names) != len(things)):
+        raise ValueError(f"touch shows one thing or more, with a name for each: {len(things)} given")
+    views = [view(things[0], spans)] if len(things) == 1 else [view(thing) for thing in things]
+    if names is not None:
+        views = [View(visible(name), one.data, one.parts) for name, one in zip(names, views, strict=True)]
+    return ByteTouch(views)
