@@ -49,6 +49,7 @@ PYPROJECT: Any = tomllib.loads((ROOT / "pyproject.toml").read_text())
 ENVIRONMENT = _yaml("environment.yml")
 CONDA = [line for line in ENVIRONMENT["dependencies"] if isinstance(line, str)]
 PIP: list[str] = next(line["pip"] for line in ENVIRONMENT["dependencies"] if not isinstance(line, str))
+DEPENDENCIES: list[str] = PYPROJECT["project"]["dependencies"]
 TEST_PACKAGES = {
     canonicalize_name(Requirement(line).name)
     for line in PYPROJECT["project"]["optional-dependencies"]["test"]
@@ -119,18 +120,18 @@ def test_the_files_that_environment_yml_names_are_there_when_it_is_read(binder: 
 def test_the_image_is_lean() -> None:
     """The notebooks' packages and nbval, which needs pytest; nothing else that only tests need."""
     assert CONDA == ["python=3.12", "pip"]
-    asked = [*PYPROJECT["project"]["dependencies"], *PIP[2:]]
-    assert {Requirement(line).name for line in asked} == {
-        "anywidget",
-        "ipywidgets",
-        "jupyterlab",
-        "nbval",
-        "scapy",
-        "websockets",
-    }
+    assert PIP[2:] == ["nbval"]
+    asked = [*DEPENDENCIES, "nbval"]
     installed = _needed(asked, SYSTEMS[0])
     assert len(installed) > 50
     assert installed & TEST_PACKAGES == {"nbval", "pytest"}
+
+
+def test_each_dependency_is_used() -> None:
+    """JupyterLab and its widgets are what the notebooks are shown in; everything else must be imported by name."""
+    texts = [path.read_text() for path in [*ROOT.glob("wsedu/**/*.py"), *ROOT.glob("notebooks/*.ipynb")]]
+    imported = {name for text in texts for name in re.findall(r"\b(?:import|from) (\w+)", text)}
+    assert set(DEPENDENCIES) - {"jupyterlab", "ipywidgets"} <= imported
 
 
 def test_constraints_are_exact_versions_in_order() -> None:
@@ -141,14 +142,14 @@ def test_constraints_are_exact_versions_in_order() -> None:
 
 def test_all_that_is_needed_is_pinned_and_no_more() -> None:
     build: list[str] = PYPROJECT["build-system"]["requires"]
-    asked = [*PYPROJECT["project"]["dependencies"], *TEST_PACKAGES, *build]
+    asked = [*DEPENDENCIES, *TEST_PACKAGES, *build]
     assert set().union(*(_needed(asked, system) for system in SYSTEMS)) == set(PINS)
     assert build == [f"setuptools=={PINS[canonicalize_name('setuptools')]}"]
 
 
 def test_the_pinned_versions_are_the_installed_ones() -> None:
     here = {name: str(value) for name, value in default_environment().items()}
-    needed = _needed([*PYPROJECT["project"]["dependencies"], *TEST_PACKAGES], here)
+    needed = _needed([*DEPENDENCIES, *TEST_PACKAGES], here)
     assert {name: version(name) for name in needed} == {name: PINS[name] for name in needed}
 
 
