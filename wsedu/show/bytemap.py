@@ -19,7 +19,7 @@ MOST_ROWS = 120
 WIDTH = 98
 """Columns of a terminal that the text takes at most."""
 
-WRAPS = "max-width:300px;word-break:break-word"
+WRAPS = "max-width:300px;overflow-wrap:break-word"
 CELL = "text-align:left;vertical-align:baseline;padding:3px 16px 3px 0"
 
 
