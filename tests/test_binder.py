@@ -129,7 +129,8 @@ def test_the_image_is_lean() -> None:
 
 def test_each_dependency_is_used() -> None:
     """JupyterLab and its widgets are what the notebooks are shown in; everything else must be imported by name."""
-    texts = [path.read_text() for path in [*ROOT.glob("wsedu/**/*.py"), *ROOT.glob("notebooks/*.ipynb")]]
+    paths = [ROOT / "README.md", *ROOT.glob("wsedu/**/*.py"), *ROOT.glob("notebooks/*.ipynb")]
+    texts = [path.read_text() for path in paths]
     imported = {name for text in texts for name in re.findall(r"\b(?:import|from) (\w+)", text)}
     assert set(DEPENDENCIES) - {"jupyterlab", "ipywidgets"} <= imported
 
