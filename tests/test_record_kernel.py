@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Packets from the kernel: each of them, once, or the recording says what is missing.
+
+All but the refusals need the right to see packets, and are skipped with one line where there is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from oracles import tshark
+from test_record import LIMIT, listener, nothing_left_behind, port_of, receive, talk  # noqa: F401
+from websockets.sync.client import connect
+
+from wsedu import Frame, Opcode, handshake
+from wsedu.doctor import doctor
+from wsedu.live import websocket_server
+from wsedu.wire import kernel, loopback
+from wsedu.wire.capture import Capture, read
+from wsedu.wire.kernel import KernelRecording, Tap
+from wsedu.wire.packets import ACK, FIN, RST, SYN, Segment, segment_of
+from wsedu.wire.pcapfile import Packet
+from wsedu.wire.recording import Recording
+from wsedu.wire.relay import record
+
+KEY = bytes.fromhex("37fa213d")  # RFC 6455, 5.7
+
+
+@pytest.fixture(scope="module")
+def allowed() -> None:
+    try:
+        with record(9, kernel=True):
+            pass
+    except PermissionError as error:
+        pytest.skip(str(error).partition(". ")[0])
+
+
+real = pytest.mark.usefixtures("allowed")
+
+
+@contextlib.contextmanager
+def joined(listener: socket.socket) -> Iterator[tuple[socket.socket, socket.socket]]:  # noqa: F811
+    """A client and a server that have shaken hands, so that what they send next are frames."""
+    with socket.create_connection(listener.getsockname()[:2], LIMIT) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server, _ = listener.accept()
+        with server:
+            server.settimeout(LIMIT)
+            request = handshake.request("localhost", key="AQIDBAUGBwgJCgsMDQ4PEA==")
+            response = handshake.response("AQIDBAUGBwgJCgsMDQ4PEA==")
+            client.sendall(request)
+            assert receive(server, len(request)) == request
+            server.sendall(response)
+            assert receive(client, len(response)) == response
+            yield client, server
+
+
+def frame(number: int) -> bytes:
+    return Frame(Opcode.TEXT, b"%d" % number, masking_key=KEY).serialize()
+
+
+def payloads(capture: Capture, sender: str = "client") -> list[bytes]:
+    (conversation,) = capture.conversations
+    return [one.payload for one in conversation.messages if one.kind == "frame" and one.sender == sender]
+
+
+def numbers(count: int) -> list[bytes]:
+    return [b"%d" % number for number in range(count)]
+
+
+def segments(rec: Recording) -> list[Segment]:
+    found = [segment_of(packet.link_type, packet.data) for packet in rec.capture.packets]
+    return [one for one in found if one is not None]
+
+
+@real
+def test_what_the_kernel_saw_and_what_the_relay_passed_on_are_the_same_messages() -> None:
+    with websocket_server() as server, record(server.port, kernel=True) as seen:
+        with record(server.port) as passed:  # its connections to the server are what the kernel sees
+            for _ in range(3):
+                talk(passed.port)
+    assert seen.port == server.port != passed.port
+    assert len(seen.capture.conversations) == 3
+    for one, other in zip(seen.capture.conversations, passed.capture.conversations, strict=True):
+        assert one.server == other.server == f"127.0.0.1:{server.port}"
+        assert [(m.kind, m.sender, m.raw) for m in one.messages] == [
+            (m.kind, m.sender, m.raw) for m in other.messages
+        ]
+        assert len(one.messages) == 8
+    assert seen.capture.warnings == passed.capture.warnings == []
+    assert (seen.capture.modelled, passed.capture.modelled) == (False, True)
+    assert "TCP/IP modelled by the relay" in repr(passed.capture)
+    assert "modelled" not in repr(seen.capture) + repr(seen)
+
+
+@real
+def test_each_packet_once_from_first_to_last(tmp_path: Path) -> None:
+    began = time.time_ns()
+    with websocket_server() as server, record(server.port, kernel=True) as rec:
+        talk(rec.port)
+    ended = time.time_ns()
+    packets = rec.capture.packets
+    assert len({packet.data for packet in packets}) == len(packets)  # no two have the same IP identification
+    times = [packet.time for packet in packets]
+    assert times == sorted(times) and began < times[0] and times[-1] < ended
+    flags = [one.flags for one in segments(rec)]
+    assert flags[:3] == [SYN, SYN | ACK, ACK]
+    assert sum(bool(flag & FIN) for flag in flags) == 2 and flags[-1] == ACK
+    assert max(len(packet.data) for packet in packets) > 1514, "loopback: nothing is cut to 1,500 bytes"
+    sent = sum(len(one.payload) for one in segments(rec))
+    assert sent == sum(len(message.raw) for message in rec.capture.conversations[0].messages)
+
+    path = tmp_path / "kernel.pcap"
+    rec.save(path)
+    assert list(read(path).packets) == list(packets)
+    listed = tshark("-r", path, "-T", "fields", "-e", "tcp.srcport", "-e", "tcp.dstport")
+    assert all(str(server.port) in line.split("\t") for line in listed.splitlines())
+    assert len(listed.splitlines()) == len(packets)
+
+
+@real
+def test_two_thousand_messages_a_second() -> None:
+    count, rate = 6000, 2000
+    with websocket_server() as server, record(server.port, kernel=True) as rec:
+        with connect(f"ws://127.0.0.1:{rec.port}", compression=None) as client:
+
+            def send() -> None:
+                due = time.monotonic()
+                for number in range(count):
+                    time.sleep(max(0, due - time.monotonic()))
+                    client.send(str(number))
+                    due += 1 / rate
+
+            sender = threading.Thread(target=send, name="sender")
+            sender.start()
+            for number in range(count):
+                assert client.recv(LIMIT) == str(number)
+            sender.join()
+    assert rec.capture.warnings == [] and rec.capture.complete
+    assert payloads(rec.capture)[:-1] == payloads(rec.capture, "server")[:-1] == numbers(count)
+
+
+@real
+def test_a_burst_of_ten_thousand_messages(listener: socket.socket) -> None:  # noqa: F811
+    frames = [frame(number) for number in range(10_000)]
+    with record(port_of(listener), kernel=True) as rec, joined(listener) as (client, server):
+        reader = threading.Thread(target=receive, args=(server, sum(map(len, frames))), name="reader")
+        reader.start()
+        for one in frames:
+            client.sendall(one)
+        reader.join()
+    assert rec.capture.warnings == [] and rec.capture.complete
+    assert payloads(rec.capture) == numbers(10_000)
+
+
+def hold(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let the recording read nothing until the event is set."""
+    event, go_on = threading.Event(), Tap._read
+
+    def wait_and_read(self: Tap) -> None:
+        event.wait(LIMIT)
+        go_on(self)
+
+    monkeypatch.setattr(Tap, "_read", wait_and_read)
+    return event
+
+
+class Sentinel:
+    """Stands in for the socket that a recording sends its sentinels with."""
+
+    def __init__(self, rec: Recording, then: Callable[[int], bool]) -> None:
+        assert isinstance(rec, KernelRecording)
+        self.sent, self.then, self.socket = 0, then, rec._tap._sentinel
+        rec._tap._sentinel = self  # type: ignore[assignment]
+
+    def send(self, data: bytes) -> None:
+        self.sent += 1
+        if self.then(self.sent):
+            self.socket.send(data)
+
+
+@real
+def test_a_burst_waits_in_the_buffer_until_it_is_read(
+    listener: socket.socket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    burst_is_over = hold(monkeypatch)
+    with record(port_of(listener), kernel=True) as rec, joined(listener) as (client, server):
+        for number in range(10_000):
+            client.sendall(frame(number))
+            server.recv(100)
+        burst_is_over.set()
+    assert rec.capture.warnings == []
+    assert payloads(rec.capture) == numbers(10_000)
+
+
+@real
+def test_what_does_not_fit_is_missed_and_said(
+    listener: socket.socket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loopback, "BUFFER", 1 << 14)
+    reading = hold(monkeypatch)
+
+    def full_at_first(count: int) -> bool:
+        if count == 3:  # two were sent into a buffer that was full
+            reading.set()
+        return True
+
+    with record(port_of(listener), kernel=True) as rec, joined(listener) as (client, server):
+        for number in range(500):
+            client.sendall(frame(number))
+            server.recv(100)
+        sentinel = Sentinel(rec, full_at_first)
+    assert sentinel.sent >= 3
+    assert not rec.capture.complete
+    assert "the kernel dropped" in rec.capture.warnings[0] and "KiB" in rec.capture.warnings[0]
+    assert "NOT COMPLETE" in repr(rec) and "NOT COMPLETE" in repr(rec.capture)
+    assert len(payloads(rec.capture)) < 500
+
+
+@real
+def test_an_end_that_is_never_seen_is_not_waited_for(
+    listener: socket.socket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(kernel, "LIMIT", 0.0)
+    with record(port_of(listener), kernel=True) as rec, joined(listener) as (client, server):
+        Sentinel(rec, lambda count: False)
+    assert rec.capture.warnings == ["not complete: the end of the recording was not seen"]
+    assert "NOT COMPLETE" in repr(rec)
+
+
+@real
+def test_an_interface_that_fails_is_said(listener: socket.socket) -> None:  # noqa: F811
+    def fail(count: int) -> bool:
+        raise OSError(101, "Network is unreachable")
+
+    with record(port_of(listener), kernel=True) as rec:
+        Sentinel(rec, fail)
+    assert rec.capture.warnings == ["not complete: the loopback interface failed (Network is unreachable)"]
+
+
+@real
+@pytest.mark.parametrize("error", [ValueError("mine"), KeyboardInterrupt()])
+def test_an_error_in_the_block_comes_out_and_the_packets_stay(
+    listener: socket.socket,  # noqa: F811
+    error: BaseException,
+) -> None:
+    with pytest.raises(type(error)) as raised, record(port_of(listener), kernel=True) as rec:
+        with joined(listener) as (client, _):
+            client.sendall(frame(1))
+            raise error
+    assert raised.value is error
+    assert payloads(rec.capture) == [b"1"] and rec.capture.complete
+
+
+@real
+def test_interrupted_at_the_end_of_the_block(listener: socket.socket) -> None:  # noqa: F811
+    def interrupt(count: int) -> bool:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), record(port_of(listener), kernel=True) as rec:
+        Sentinel(rec, interrupt)
+    assert rec.capture.warnings == ["not complete: interrupted before the end"]
+
+
+@real
+def test_who_closes_last_is_given_time_to(
+    listener: socket.socket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended, read_to_the_end = threading.Event(), Tap._read_to_the_end
+
+    def end(self: Tap) -> None:
+        read_to_the_end(self)
+        ended.set()
+
+    def close_late(one: socket.socket) -> None:
+        ended.wait(LIMIT)
+        one.close()
+
+    monkeypatch.setattr(Tap, "_read_to_the_end", end)
+    with record(port_of(listener), kernel=True) as rec:
+        client = socket.create_connection(listener.getsockname(), LIMIT)
+        server, _ = listener.accept()
+        closer = threading.Thread(target=close_late, args=(server,), name="closer")
+        closer.start()
+        client.close()
+    closer.join()
+    flags = [one.flags for one in segments(rec)]
+    assert [flag & FIN for flag in flags].count(FIN) == 2 and flags[-1] == ACK
+
+
+@real
+def test_a_connection_that_stays_open_is_not_waited_for(
+    listener: socket.socket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[bool] = []
+    half_closed = kernel._Ends.half_closed
+
+    def noted(self: kernel._Ends, packets: list[Packet]) -> bool:
+        waits.append(half_closed(self, packets))
+        return waits[-1]
+
+    monkeypatch.setattr(kernel._Ends, "half_closed", noted)
+    with contextlib.ExitStack() as open_still:
+        with record(port_of(listener), kernel=True) as rec:
+            open_still.enter_context(joined(listener))
+            closed = socket.socket()
+            assert closed.connect_ex(("127.0.0.1", port_of(listener))) == 0
+            closed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            closed.close()  # a reset: nobody owes anybody anything
+        assert waits == [False]
+    assert RST in [one.flags & RST for one in segments(rec)]
+
+
+@real
+def test_other_ports_and_protocols_are_left_out(listener: socket.socket) -> None:  # noqa: F811
+    port = port_of(listener)
+    with websocket_server() as other, record(port, kernel=True) as rec:
+        talk(other.port)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.sendto(b"not TCP", ("127.0.0.1", port))
+        with joined(listener):
+            pass
+    assert len(rec.capture.conversations) == 1
+    assert all(port in (one.source[1], one.destination[1]) for one in segments(rec))
+    assert len(segments(rec)) == len(rec.capture.packets)
+
+
+@real
+def test_ipv6_too() -> None:
+    try:
+        six = socket.create_server(("::1", 0), family=socket.AF_INET6)
+    except OSError as error:
+        pytest.skip(f"no IPv6 on loopback here: {error.strerror}")
+    with six, websocket_server() as other, record(port_of(six), kernel=True) as rec:
+        six.settimeout(LIMIT)
+        with joined(six) as (client, _):
+            client.sendall(frame(6))
+            talk(other.port)
+    (conversation,) = rec.capture.conversations
+    assert conversation.server == f"[::1]:{rec.port}"
+    assert payloads(rec.capture) == [b"6"]
+
+
+@real
+def test_it_begins_when_the_kernel_stamps_packets(
+    listener: socket.socket,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stamps, following = [3, 2, 1, 0], Tap._next
+
+    def late(self: Tap) -> Packet | None:
+        packet = following(self)
+        if packet is None or not stamps:
+            return packet
+        return packet._replace(time=packet.time + stamps.pop(0) * 10**9)
+
+    monkeypatch.setattr(Tap, "_next", late)
+    with record(port_of(listener), kernel=True) as rec:
+        assert stamps == []
+    assert len(rec.capture.packets) == 0 and rec.capture.complete
+
+
+@real
+def test_the_words_for_it(listener: socket.socket) -> None:  # noqa: F811
+    rec = record(port_of(listener), kernel=True)
+    assert "not begun" in repr(rec)
+    with rec:
+        assert f"connect to 127.0.0.1:{port_of(listener)}" in repr(rec)
+        with pytest.raises(RuntimeError, match="can be read after its `with` block"):
+            _ = rec.capture
+    assert "packets of the kernel's loopback" in repr(rec)
+    with pytest.raises(RuntimeError, match="has been used"), rec:
+        pass
+
+
+def test_only_this_machine(listener: socket.socket) -> None:  # noqa: F811
+    rec = record(port_of(listener), "192.0.2.1", kernel=True)
+    with pytest.raises(ValueError, match="host 192.0.2.1 is not this machine"), rec:
+        pass
+    with pytest.raises(ValueError, match="port must be from 1 to 65535"):
+        record(0, kernel=True)
+
+
+def test_only_linux(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(PermissionError, match="works on Linux only.*leave kernel=True away"):
+        with record(port_of(listener), kernel=True):
+            pytest.fail("the block must not begin")
+
+
+NOBODY = """
+import os
+from wsedu.doctor import doctor
+from wsedu.wire import kernel, relay
+doctor()  # loads all that is needed: nobody may be unable to read where Python is installed
+if os.getuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+files = len(os.listdir("/proc/self/fd"))
+try:
+    with relay.record(9, kernel=True):
+        print("the block has begun")
+except PermissionError as error:
+    print(error)
+print(len(os.listdir("/proc/self/fd")) - files)
+print(*[finding for finding in doctor() if finding.what == "packets from the kernel"])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has packet sockets")
+def test_who_may_not_see_packets_is_told_why_and_what_to_do() -> None:
+    done = subprocess.run([sys.executable, "-c", NOBODY], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    refusal, left_open, finding = done.stdout.splitlines()
+    assert "CAP_NET_RAW" in refusal and "not permitted" in refusal
+    for way_out in ("as root", "setcap", "virtual machine", "leave kernel=True away"):
+        assert way_out in refusal
+    assert left_open == "0"
+    assert "works=False" in finding and "the relay" in finding
+
+
+def test_doctor_says_the_same() -> None:
+    (finding,) = [one for one in doctor() if one.what == "packets from the kernel"]
+    try:
+        with record(9, kernel=True):
+            works = True
+    except PermissionError:
+        works = False
+    assert finding.works is works
+    assert "record(kernel=True) works" in finding.found or not works
