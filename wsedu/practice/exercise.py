@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an exercise is: a function that the reader writes, inputs to try it on, and the mistakes that people make."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Arguments = tuple[Any, ...]
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise.
+
+    Attributes:
+        name: of the exercise, and of the function that the reader writes.
+        notebook: its number, as in ``"06"``.
+        solution: does what is asked.
+        cases: makes fresh arguments; called several times for a check. The first ones should be the plain cases.
+        read: where to read about it, such as ``"RFC 6455, 5.3"``.
+        mistakes: what people get wrong: a function that makes the mistake, and a sentence that names it.
+    """
+
+    name: str
+    notebook: str
+    solution: Function
+    cases: Callable[[random.Random], list[Arguments]]
+    read: str
+    mistakes: tuple[tuple[Function, str], ...]
+
+
+EXERCISES: dict[str, Exercise] = {}
+"""All of them, by name."""
+
+
+def exercise(
+    notebook: str,
+    cases: Callable[[random.Random], list[Arguments]],
+    read: str,
+    *mistakes: tuple[Function, str],
+) -> Callable[[Function], Function]:
+    """Make a function the solution of an exercise of its name; the other arguments are ``Exercise``'s."""
+
+    def register(solution: Function) -> Function:
+        name = solution.__name__
+        EXERCISES[name] = Exercise(name, notebook, solution, cases, read, mistakes)
+        return solution
+
+    return register
