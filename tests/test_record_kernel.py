@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -278,17 +279,19 @@ def test_who_closes_last_is_given_time_to(
     listener: socket.socket,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ended, read_to_the_end = threading.Event(), Tap._read_to_the_end
+    half_acknowledged, half_closed = threading.Event(), kernel._Ends.half_closed
 
-    def end(self: Tap) -> None:
-        read_to_the_end(self)
-        ended.set()
+    def noted(self: kernel._Ends, packets: list[Packet]) -> bool:
+        answer = half_closed(self, packets)
+        if any(self._acknowledged.get(direction) == end for direction, end in self._after_fin.items()):
+            half_acknowledged.set()
+        return answer
 
     def close_late(one: socket.socket) -> None:
-        ended.wait(LIMIT)
+        half_acknowledged.wait(LIMIT)
         one.close()
 
-    monkeypatch.setattr(Tap, "_read_to_the_end", end)
+    monkeypatch.setattr(kernel._Ends, "half_closed", noted)
     with record(port_of(listener), kernel=True) as rec:
         client = socket.create_connection(listener.getsockname(), LIMIT)
         server, _ = listener.accept()
@@ -298,6 +301,11 @@ def test_who_closes_last_is_given_time_to(
     closer.join()
     flags = [one.flags for one in segments(rec)]
     assert [flag & FIN for flag in flags].count(FIN) == 2 and flags[-1] == ACK
+
+
+def reset(end: socket.socket) -> None:
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.close()
 
 
 @real
@@ -316,12 +324,18 @@ def test_a_connection_that_stays_open_is_not_waited_for(
     with contextlib.ExitStack() as open_still:
         with record(port_of(listener), kernel=True) as rec:
             open_still.enter_context(joined(listener))
-            closed = socket.socket()
-            assert closed.connect_ex(("127.0.0.1", port_of(listener))) == 0
-            closed.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            closed.close()  # a reset: nobody owes anybody anything
+            with joined(listener) as (_, server):
+                reset(server)
+            with joined(listener) as (client, server):
+                client.shutdown(socket.SHUT_WR)
+                assert server.recv(1) == b""
+                reset(server)
+            with joined(listener) as (client, server):
+                client.shutdown(socket.SHUT_WR)
+                assert server.recv(1) == b""
+                reset(client)  # nobody owes anybody anything now
         assert waits == [False]
-    assert RST in [one.flags & RST for one in segments(rec)]
+    assert [one.flags & RST for one in segments(rec)].count(RST) == 3
 
 
 @real
