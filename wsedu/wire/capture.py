@@ -14,6 +14,7 @@ from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import Frame
 from ..protocol.http1 import Request, Response, head_spans
 from ..protocol.spans import Span
+from .bill import Bill, bills
 from .connections import Event, follow
 from .pcapfile import CutShort, Packet, read_packets, write_pcap
 
@@ -87,9 +88,14 @@ class Conversation:
         index: its number in the capture, from 0, in the order of first packets.
     """
 
-    def __init__(self, index: int, client: str, server: str) -> None:
+    def __init__(self, index: int, client: str, server: str, capture: Capture) -> None:
         self.index, self.client, self.server = index, client, server
         self.messages: list[Message] = []
+        self._capture = capture
+
+    def bill(self) -> Bill:
+        """What every byte of this connection was spent on."""
+        return self._capture._bills()[1][self.index]
 
     def __repr__(self) -> str:
         count = len(self.messages)
@@ -109,6 +115,7 @@ class Capture:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._packets: list[Packet] | None = None
+        self._billed: tuple[Bill, dict[int, Bill]] | None = None
         self.conversations: list[Conversation] = []
         self.warnings: list[str] = []
         self.cut_short = False
@@ -126,6 +133,16 @@ class Capture:
                 except CutShort:
                     pass  # is among the warnings already
         return self._packets
+
+    def bill(self) -> Bill:
+        """What every byte of the capture was spent on."""
+        return self._bills()[0]
+
+    def _bills(self) -> tuple[Bill, dict[int, Bill]]:
+        """The bill, and that of each connection; made when first asked for, from the packets as the file has them."""
+        if self._billed is None:
+            self._billed = bills(self.packets)
+        return self._billed
 
     def save(self, path: str | Path) -> None:
         """Write the packets as a pcap file.
@@ -162,7 +179,7 @@ def read(source: Source) -> Capture:
             for event in follow(read_packets(file), capture.warnings):
                 conversation = conversations.get(event.connection)
                 if conversation is None:
-                    conversation = Conversation(event.connection, event.client, event.server)
+                    conversation = Conversation(event.connection, event.client, event.server, capture)
                     conversations[event.connection] = conversation
                 conversation.messages.append(Message(event, event.connection, event.origin))
         except CutShort as error:

@@ -45,7 +45,9 @@ class _Side:
         self.early: list[tuple[bytes, int]] = []  # pieces that came before it was known who the client is
 
 
-class _Connection:
+class Connection:
+    """One TCP connection: its two sides, and what is said on it."""
+
     def __init__(self, index: int, first: Address, second: Address, origin: int) -> None:
         self.index, self.origin = index, origin
         self.sides = {first: _Side(first), second: _Side(second)}
@@ -81,13 +83,15 @@ def follow(packets: Iterable[Packet], warnings: list[str]) -> Iterator[Event]:
     Raises:
         CutShort: from ``packets``, after everything before the cut was given.
     """
-    return _Follower(warnings).run(packets)
+    return Follower(warnings).run(packets)
 
 
-class _Follower:
+class Follower:
+    """Follows every connection of a capture; ``follow`` is the way in."""
+
     def __init__(self, warnings: list[str]) -> None:
         self.warnings = warnings
-        self.connections: dict[tuple[Address, Address], _Connection] = {}
+        self.connections: dict[tuple[Address, Address], Connection] = {}
         self.count = 0
         self.origin = 0
         self.now = 0
@@ -126,9 +130,10 @@ class _Follower:
             yield from self._finish(connection)
             connection = None
         if connection is None:
-            connection = _Connection(self.count, *key, self.origin)
+            connection = Connection(self.count, *key, self.origin)
             self.count += 1
             self.connections[key] = self.connections[key[::-1]] = connection
+        self.noticed(connection, segment)
         if segment.flags & SYN and connection.client is None:
             connection.client = segment.source if opens else segment.destination
             yield from self._identified(connection)
@@ -136,14 +141,17 @@ class _Follower:
             connection.initial = segment.sequence
         yield from self._bytes(connection, segment, index)
 
+    def noticed(self, connection: Connection, segment: Segment) -> None:
+        """Called for each segment before its bytes are read; for whoever counts packets."""
+
     @staticmethod
-    def _is_new(connection: _Connection, segment: Segment) -> bool:
+    def _is_new(connection: Connection, segment: Segment) -> bool:
         """Whether a SYN opens a further connection between the same addresses, or is the same one again."""
         if connection.initial is None or connection.client != segment.source:
             return connection.sides[segment.source].stream.next is not None
         return connection.initial != segment.sequence
 
-    def _bytes(self, connection: _Connection, segment: Segment, index: int) -> Iterator[Event]:
+    def _bytes(self, connection: Connection, segment: Segment, index: int) -> Iterator[Event]:
         side = connection.sides[segment.source]
         sequence = segment.sequence + 1 if segment.flags & SYN else segment.sequence
         if not connection.readable:
@@ -161,7 +169,7 @@ class _Follower:
         if side.stream.ended or segment.flags & RST:
             yield from self._ended(connection, side)
 
-    def _piece(self, connection: _Connection, side: _Side, piece: Piece) -> Iterator[Event]:
+    def _piece(self, connection: Connection, side: _Side, piece: Piece) -> Iterator[Event]:
         side.length += len(piece.data)
         side.carriers.append((side.length, piece.packet))
         if connection.client is None:
@@ -171,7 +179,7 @@ class _Follower:
         else:
             yield from self._read(connection, connection.sender(side), piece.data)
 
-    def _recognize(self, connection: _Connection, side: _Side) -> None:
+    def _recognize(self, connection: Connection, side: _Side) -> None:
         """Without a SYN the client is the one who sends the first request, whatever the ports."""
         data = b"".join(piece for piece, _ in side.early)
         other = next(address for address in connection.sides if address != side.address)
@@ -187,7 +195,7 @@ class _Follower:
             return
         self._unreadable(connection, "neither HTTP nor WebSocket, or begins inside a message")
 
-    def _identified(self, connection: _Connection) -> Iterator[Event]:
+    def _identified(self, connection: Connection) -> Iterator[Event]:
         """Read what came before it was known who the client is."""
         if connection.client is None:
             return
@@ -197,7 +205,7 @@ class _Follower:
             for data, _ in early:
                 yield from self._read(connection, connection.sender(side), data)
 
-    def _read(self, connection: _Connection, sender: Sender, data: bytes) -> Iterator[Event]:
+    def _read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[Event]:
         if not connection.readable:
             return
         try:
@@ -211,14 +219,14 @@ class _Follower:
                     connection, f"neither HTTP nor WebSocket, or begins inside a message: {error}"
                 )
 
-    def _unreadable(self, connection: _Connection, why: str) -> None:
+    def _unreadable(self, connection: Connection, why: str) -> None:
         connection.readable = False
         for side in connection.sides.values():
             side.stream.reset()
             side.early.clear()
         self.warnings.append(f"{connection.name()}: {why}")
 
-    def _event(self, connection: _Connection, found: Found) -> Event:
+    def _event(self, connection: Connection, found: Found) -> Event:
         connection.said = True
         side = connection.side(found.sender)
         method = None
@@ -245,7 +253,7 @@ class _Follower:
 
     def _made(
         self,
-        connection: _Connection,
+        connection: Connection,
         side: _Side,
         found: Found | None,
         missing: int,
@@ -267,11 +275,11 @@ class _Follower:
             method,
         )
 
-    def _gap(self, connection: _Connection, side: _Side, gap: Gap) -> Iterator[Event]:
+    def _gap(self, connection: Connection, side: _Side, gap: Gap) -> Iterator[Event]:
         if connection.client is not None and connection.readable:
             yield self._made(connection, side, None, gap.missing, (gap.packet,))
 
-    def _ended(self, connection: _Connection, side: _Side) -> Iterator[Event]:
+    def _ended(self, connection: Connection, side: _Side) -> Iterator[Event]:
         if connection.client is None or not connection.readable:
             return
         sender = connection.sender(side)
@@ -284,7 +292,7 @@ class _Follower:
                 except UnreadableStream as error:
                     self.warnings.append(f"{connection.name()}: the {each} is not read any further: {error}")
 
-    def _finish(self, connection: _Connection) -> Iterator[Event]:
+    def _finish(self, connection: Connection) -> Iterator[Event]:
         """No packet of this connection will follow."""
         for side in connection.sides.values():
             for gap in side.stream.give_up():

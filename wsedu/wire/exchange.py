@@ -102,6 +102,16 @@ class Exchange:
         """Whether a first message of this direction was read."""
         return self._sides[sender].start > 0
 
+    def unfinished(self, sender: Sender) -> Found | None:
+        """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
+        side = self._sides[sender]
+        if not side.buffer or (side.head is None and not side.frames):
+            return None
+        kind: Literal["request", "response", "frame"] = "frame" if side.frames else "response"
+        if isinstance(side.head, Request):
+            kind = "request"
+        return Found(kind, sender, side.start, bytes(side.buffer), side.head, b"")
+
     def _read(self, sender: Sender) -> Iterator[Found]:
         side = self._sides[sender]
         while side.buffer and not side.waiting and not side.ended:

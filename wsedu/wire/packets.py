@@ -32,6 +32,7 @@ class Segment(NamedTuple):
     flags: int
     payload: bytes
     cut: int  # bytes at the end of the payload that the snap length took away
+    places: tuple[int, int, int]  # offsets in the packet of the IP header, the TCP header and the payload
 
 
 class Unreadable(Exception):
@@ -88,14 +89,14 @@ def _ipv4(data: bytes, at: int) -> Segment | None:
         raise Unreadable("a fragmented IPv4 packet")
     # A total length of 0 comes from a sender's own machine, where the network card was to fill it in.
     end = at + total if total else len(data)
-    return _segment(data, at + header, end, data[at + 12 : at + 16], data[at + 16 : at + 20])
+    return _segment(data, at, at + header, end, data[at + 12 : at + 16], data[at + 16 : at + 20])
 
 
 def _ipv6(data: bytes, at: int) -> Segment | None:
     length, kind = int.from_bytes(data[at + 4 : at + 6], "big"), data[at + 6]
     source, destination = data[at + 8 : at + 24], data[at + 24 : at + 40]
     end = at + 40 + length if length else len(data)
-    at += 40
+    ip_at, at = at, at + 40
     while kind != _TCP:
         if kind == _FRAGMENT:
             if (
@@ -109,10 +110,10 @@ def _ipv6(data: bytes, at: int) -> Segment | None:
             kind, at = data[at], at + (data[at + 1] + 1) * 8
         else:
             return None
-    return _segment(data, at, end, source, destination)
+    return _segment(data, ip_at, at, end, source, destination)
 
 
-def _segment(data: bytes, at: int, end: int, source: bytes, destination: bytes) -> Segment:
+def _segment(data: bytes, ip_at: int, at: int, end: int, source: bytes, destination: bytes) -> Segment:
     source_port, destination_port, sequence, acknowledgement, offset, flags = _tcp(data, at)
     start = at + (offset >> 4) * 4
     payload = data[start:end]  # not to the end of the packet: Ethernet pads short ones
@@ -124,4 +125,5 @@ def _segment(data: bytes, at: int, end: int, source: bytes, destination: bytes) 
         flags,
         payload,
         max(0, end - start - len(payload)),
+        (ip_at, at, start),
     )
