@@ -3,80 +3,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
-from ..protocol.content import content_framing, content_spans
-from ..protocol.errors import ProtocolError
-from ..protocol.frame_spans import frame_spans
-from ..protocol.frames import Frame
-from ..protocol.http1 import Request, Response, head_spans
-from ..protocol.spans import Span
 from .bill import Bill, bills
-from .connections import Event, follow
+from .fast import FastReader
+from .message import Message
 from .pcapfile import CutShort, Packet, read_packets, write_pcap
 
 Source = str | Path | BinaryIO
-
-
-class Message:
-    """A request, a response, a frame, or a gap where the capture lacks bytes.
-
-    Attributes:
-        kind: which of the four.
-        sender: "client" or "server".
-        time: of the packet that completed it, in seconds since the first packet of the file.
-        raw: its bytes on the TCP stream; empty for a gap.
-        packets: indices of the packets that carried it.
-        head: a ``Request`` or ``Response``; ``None`` otherwise.
-        content: of a request or response, without the transfer coding and with the content coding.
-        payload: of a frame, unmasked and not inflated.
-        missing: of a gap, how many bytes the capture lacks.
-        conversation: the number of its conversation.
-    """
-
-    __slots__ = (
-        "content", "conversation", "head", "kind", "missing", "packets", "payload", "raw", "sender", "time",
-        "_request_method",
-    )  # fmt: skip
-
-    def __init__(self, event: Event, conversation: int, origin: int) -> None:
-        found = event.found
-        self.kind: Literal["request", "response", "frame", "gap"] = found.kind if found else "gap"
-        self.sender = event.sender
-        self.time = (event.time - origin) / 1e9
-        self.packets = event.packets
-        self.raw = found.raw if found else b""
-        self.head: Request | Response | None = found.head if found else None
-        self.content = found.content if found and found.kind != "frame" else b""
-        self.payload = found.content if found and found.kind == "frame" else b""
-        self.missing = event.missing
-        self.conversation = conversation
-        self._request_method = event.request_method
-
-    @property
-    def frame(self) -> Frame | None:
-        """The frame as a value, not judged; ``None`` for other kinds."""
-        return Frame.parse(self.raw, strict=False)[0] if self.kind == "frame" else None
-
-    def spans(self) -> list[Span]:
-        """What each byte of ``raw`` is, in order."""
-        if self.kind == "frame":
-            return frame_spans(self.raw)
-        if self.head is None:
-            return []
-        _, size = type(self.head).parse(self.raw, strict=False)
-        spans = head_spans(self.raw[:size])
-        try:
-            framing = content_framing(self.head, self._request_method)
-        except ProtocolError:
-            return spans
-        return spans + [span.shift(size) for span in content_spans(self.raw[size:], framing)]
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} of the {self.sender}, {len(self.raw):,} bytes, at {self.time:.6f} s>"
 
 
 class Conversation:
@@ -88,9 +26,10 @@ class Conversation:
         index: its number in the capture, from 0, in the order of first packets.
     """
 
-    def __init__(self, index: int, client: str, server: str, capture: Capture) -> None:
-        self.index, self.client, self.server = index, client, server
-        self.messages: list[Message] = []
+    def __init__(
+        self, index: int, client: str, server: str, messages: list[Message], capture: Capture
+    ) -> None:
+        self.index, self.client, self.server, self.messages = index, client, server, messages
         self._capture = capture
 
     def bill(self) -> Bill:
@@ -173,19 +112,19 @@ def read(source: Source) -> Capture:
         NotACapture: it is neither pcap nor pcapng. (A file that is cut short gives a warning instead.)
     """
     capture = Capture(source)
-    conversations: dict[int, Conversation] = {}
+    reader = FastReader(capture.warnings)
+    said: defaultdict[int, list[Message]] = defaultdict(list)
     with _opened(source) as file:
         try:
-            for event in follow(read_packets(file), capture.warnings):
-                conversation = conversations.get(event.connection)
-                if conversation is None:
-                    conversation = Conversation(event.connection, event.client, event.server, capture)
-                    conversations[event.connection] = conversation
-                conversation.messages.append(Message(event, event.connection, event.origin))
+            for batch in reader.batches(file):
+                for message in batch:
+                    said[message.conversation].append(message)
         except CutShort as error:
             capture.cut_short, capture.complete = True, False
             capture.warnings.append(str(error))
-    capture.conversations = [conversations[index] for index in sorted(conversations)]
+    capture.conversations = [
+        Conversation(index, *reader.names[index], said[index], capture) for index in sorted(said)
+    ]
     return capture
 
 
@@ -196,8 +135,8 @@ def messages(source: Source) -> Iterator[Message]:
         As ``read``, but CutShort is raised, after the last message before the cut.
     """
     with _opened(source) as file:
-        for event in follow(read_packets(file), []):
-            yield Message(event, event.connection, event.origin)
+        for batch in FastReader([]).batches(file):
+            yield from batch
 
 
 @contextmanager

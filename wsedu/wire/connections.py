@@ -11,12 +11,10 @@ from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.http1 import Request, Response
 from .exchange import OTHER, Exchange, Found, Sender
 from .exchange import Unreadable as UnreadableStream
-from .packets import ACK, FIN, RST, SYN, Segment, endpoint, segment_of
+from .packets import ACK, FIN, RST, SYN, Address, Segment, endpoint, segment_of
 from .packets import Unreadable as UnreadablePacket
 from .pcapfile import CutShort, Packet
 from .streams import Gap, Piece, Stream
-
-Address = tuple[bytes, int]
 
 
 class Event(NamedTuple):
@@ -34,7 +32,7 @@ class Event(NamedTuple):
     request_method: str | None
 
 
-class _Side:
+class Side:
     """One endpoint's sending half."""
 
     def __init__(self, address: Address) -> None:
@@ -50,7 +48,7 @@ class Connection:
 
     def __init__(self, index: int, first: Address, second: Address, origin: int) -> None:
         self.index, self.origin = index, origin
-        self.sides = {first: _Side(first), second: _Side(second)}
+        self.sides = {first: Side(first), second: Side(second)}
         self.client: Address | None = None
         self.initial: int | None = None  # sequence number of the client's SYN
         self.exchange = Exchange()
@@ -61,10 +59,10 @@ class Connection:
     def over(self) -> bool:
         return all(side.stream.ended for side in self.sides.values())
 
-    def sender(self, side: _Side) -> Sender:
+    def sender(self, side: Side) -> Sender:
         return "client" if side.address == self.client else "server"
 
-    def side(self, sender: Sender) -> _Side:
+    def side(self, sender: Sender) -> Side:
         return next(side for side in self.sides.values() if self.sender(side) == sender)
 
     def name(self) -> str:
@@ -98,31 +96,41 @@ class Follower:
         self.skipped: dict[str, int] = {}
 
     def run(self, packets: Iterable[Packet]) -> Iterator[Event]:
+        """All packets, one after the other; see ``follow``."""
         cut: CutShort | None = None
         try:
             for index, packet in enumerate(packets):
-                if not index:
-                    self.origin = packet.time
-                self.now = packet.time
-                try:
-                    segment = segment_of(packet.link_type, packet.data)
-                except UnreadablePacket as error:
-                    self.skipped[str(error)] = self.skipped.get(str(error), 0) + 1
-                    continue
-                if segment is not None:
-                    yield from self._segment(segment, index)
+                yield from self.packet(index, packet)
         except CutShort as error:
             cut = error
-        if cut is None:
+        yield from self.finish(whole=cut is None)
+        if cut is not None:
+            raise cut
+
+    def packet(self, index: int, packet: Packet) -> Iterator[Event]:
+        """What the next packet completes."""
+        if not index:
+            self.origin = packet.time
+        self.now = packet.time
+        try:
+            segment = segment_of(packet.link_type, packet.data)
+        except UnreadablePacket as error:
+            self.skipped[str(error)] = self.skipped.get(str(error), 0) + 1
+            return
+        if segment is not None:
+            yield from self.segment(segment, index)
+
+    def finish(self, *, whole: bool) -> Iterator[Event]:
+        """What the end of the file shows; ``whole`` unless it is cut short."""
+        if whole:
             # Of a file cut short one cannot say that a late segment would not have come.
             for connection in list(self.connections.values()):
                 yield from self._finish(connection)
         for reason, times in self.skipped.items():
             self.warnings.append(f"{reason} ({times:,} packet{'s' * (times != 1)})")
-        if cut is not None:
-            raise cut
 
-    def _segment(self, segment: Segment, index: int) -> Iterator[Event]:
+    def segment(self, segment: Segment, index: int) -> Iterator[Event]:
+        """What the segment in a packet completes."""
         key = (segment.source, segment.destination)
         connection = self.connections.get(key)
         opens = segment.flags & (SYN | ACK) == SYN
@@ -169,7 +177,7 @@ class Follower:
         if side.stream.ended or segment.flags & RST:
             yield from self._ended(connection, side)
 
-    def _piece(self, connection: Connection, side: _Side, piece: Piece) -> Iterator[Event]:
+    def _piece(self, connection: Connection, side: Side, piece: Piece) -> Iterator[Event]:
         side.length += len(piece.data)
         side.carriers.append((side.length, piece.packet))
         if connection.client is None:
@@ -177,9 +185,9 @@ class Follower:
             self._recognize(connection, side)
             yield from self._identified(connection)
         else:
-            yield from self._read(connection, connection.sender(side), piece.data)
+            yield from self.read(connection, connection.sender(side), piece.data)
 
-    def _recognize(self, connection: Connection, side: _Side) -> None:
+    def _recognize(self, connection: Connection, side: Side) -> None:
         """Without a SYN the client is the one who sends the first request, whatever the ports."""
         data = b"".join(piece for piece, _ in side.early)
         other = next(address for address in connection.sides if address != side.address)
@@ -203,9 +211,10 @@ class Follower:
             side = connection.side(sender)
             early, side.early = side.early, []
             for data, _ in early:
-                yield from self._read(connection, connection.sender(side), data)
+                yield from self.read(connection, connection.sender(side), data)
 
-    def _read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[Event]:
+    def read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[Event]:
+        """What the next bytes from a sender complete."""
         if not connection.readable:
             return
         try:
@@ -239,7 +248,7 @@ class Follower:
         return self._made(connection, side, found, 0, self._carried(side, found), method)
 
     @staticmethod
-    def _carried(side: _Side, found: Found) -> tuple[int, ...]:
+    def _carried(side: Side, found: Found) -> tuple[int, ...]:
         """The packets that carried a message; forgets those that end before its end."""
         start, end = found.start, found.start + len(found.raw)
         while side.carriers and side.carriers[0][0] <= start:
@@ -254,7 +263,7 @@ class Follower:
     def _made(
         self,
         connection: Connection,
-        side: _Side,
+        side: Side,
         found: Found | None,
         missing: int,
         packets: tuple[int, ...],
@@ -275,11 +284,11 @@ class Follower:
             method,
         )
 
-    def _gap(self, connection: Connection, side: _Side, gap: Gap) -> Iterator[Event]:
+    def _gap(self, connection: Connection, side: Side, gap: Gap) -> Iterator[Event]:
         if connection.client is not None and connection.readable:
             yield self._made(connection, side, None, gap.missing, (gap.packet,))
 
-    def _ended(self, connection: Connection, side: _Side) -> Iterator[Event]:
+    def _ended(self, connection: Connection, side: Side) -> Iterator[Event]:
         if connection.client is None or not connection.readable:
             return
         sender = connection.sender(side)

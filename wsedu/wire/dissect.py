@@ -10,8 +10,8 @@ from typing import Any
 from ..protocol.header import parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.opcodes import opcode_name
-from .capture import Message
 from .connections import Event, follow
+from .message import Message, message_of
 from .pcapfile import CutShort, NotACapture, read_packets
 
 PREVIEW = 60  # characters of a payload or target that a line shows
@@ -32,7 +32,7 @@ def main(path: str, as_json: bool = False) -> int:
     try:
         with open(path, "rb") as file:
             for event in follow(read_packets(file), warnings):
-                message = Message(event, event.connection, event.origin)
+                message = message_of(event)
                 print(json.dumps(as_object(message, event)) if as_json else as_line(message))
     except NotACapture as error:
         status = _complain(f"{path}: {error}", 2)

@@ -102,6 +102,19 @@ class Exchange:
         """Whether a first message of this direction was read."""
         return self._sides[sender].start > 0
 
+    def lend_frames(self, sender: Sender) -> bytearray | None:
+        """For a reader of its own: what is there of the frame that is due; ``None`` if none can be due."""
+        side = self._sides[sender]
+        if not side.frames or side.waiting or side.ended:
+            return None
+        held, side.buffer = side.buffer, bytearray()
+        return held
+
+    def take_back(self, sender: Sender, start: int, held: bytearray) -> None:
+        """The reader stops before the frame that begins at ``start`` in the stream, of which it has ``held``."""
+        side = self._sides[sender]
+        side.start, side.buffer = start, held
+
     def unfinished(self, sender: Sender) -> Found | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
         side = self._sides[sender]

@@ -7,6 +7,7 @@ Link types are the LINKTYPE_ numbers of draft-ietf-opsawg-pcaplinktype.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -19,14 +20,16 @@ _IPV4, _IPV6 = 0x0800, 0x86DD
 _TCP, _FRAGMENT, _AUTHENTICATION = 6, 44, 51
 _EXTENSIONS = {0, 43, 60, 135}  # hop-by-hop, routing, destination options, mobility
 
+Address = tuple[bytes, int]  # 4 or 16 bytes, port
+
 _tcp = struct.Struct("!HHIIBB").unpack_from
 
 
 class Segment(NamedTuple):
     """A TCP segment (RFC 9293, 3.1)."""
 
-    source: tuple[bytes, int]  # address of 4 or 16 bytes, port
-    destination: tuple[bytes, int]
+    source: Address
+    destination: Address
     sequence: int
     acknowledgement: int
     flags: int
@@ -39,7 +42,8 @@ class Unreadable(Exception):
     """A packet of which one cannot say what TCP bytes it holds; the message says why."""
 
 
-def endpoint(address: tuple[bytes, int]) -> str:
+@lru_cache(maxsize=1024)  # the same few, for every message
+def endpoint(address: Address) -> str:
     """``"ip:port"``, an IPv6 address in brackets."""
     ip, port = ip_address(address[0]), address[1]
     return f"{ip}:{port}" if ip.version == 4 else f"[{ip}]:{port}"

@@ -46,6 +46,10 @@ class Stream:
         if self.next is None:
             self.next = sequence % SPACE
 
+    def in_order(self) -> bool:
+        """Whether all that came was passed on, and no end is in sight."""
+        return self.next is not None and not (self.ended or self._waiting or self._fin is not None)
+
     def distance(self, sequence: int) -> int:
         """How far a sequence number is ahead of the next byte that is due; negative for one that was there."""
         assert self.next is not None
