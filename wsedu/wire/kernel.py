@@ -17,7 +17,7 @@ import struct
 import threading
 import time
 
-from .loopback import LARGEST, PATIENCE, dropped_packets, own_socket, packet_socket
+from .loopback import BUFFER, LARGEST, PATIENCE, buffer_size, dropped_packets, own_socket, packet_socket
 from .packets import ACK, FIN, RST, Segment, Unreadable, segment_of
 from .pcapfile import Packet, write_pcap
 from .recording import Recording
@@ -118,9 +118,11 @@ class Tap:
         while self._ends.half_closed(self.packets) and time.monotonic() < deadline:
             self._keep(self._next())
         if dropped := dropped_packets(self._tap):
-            size = self._tap.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) >> 10
+            size = buffer_size(self._tap)
+            more = "" if size >= BUFFER else f"; with CAP_NET_ADMIN it has {BUFFER >> 20} MiB"
             self.missing.append(
-                f"not complete: the kernel dropped {dropped:,} packets that did not fit into its buffer of {size:,} KiB"
+                f"not complete: the kernel dropped {dropped:,} packets that did not fit into its buffer "
+                f"({size >> 10:,} KiB{more})"
             )
         # What two processors send at the same time may come some microseconds out of order.
         self.packets.sort(key=lambda packet: packet.time)

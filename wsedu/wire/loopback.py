@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 
-BUFFER = 32 << 20  # bytes; Linux doubles it for its own records
+BUFFER = 32 << 20  # bytes
 LARGEST = 1 << 18  # bytes kept of a packet; on loopback they have up to 64 KiB
 PATIENCE = 0.25  # seconds that reading waits for a packet
 
@@ -78,6 +78,11 @@ def packet_socket(port: int, sentinel_port: int) -> socket.socket:
         tap.bind((_LOOPBACK, _ETH_P_ALL))  # last, so that nothing comes before the filter is there
         opened.pop_all()
     return tap
+
+
+def buffer_size(tap: socket.socket) -> int:
+    """Bytes that may wait in the socket's buffer; Linux says twice as many, the half being for its own records."""
+    return tap.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
 
 def dropped_packets(tap: socket.socket) -> int:
