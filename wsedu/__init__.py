@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from .protocol.messages import MessageAssembler as MessageAssembler
     from .protocol.opcodes import Opcode as Opcode
     from .protocol.status import StatusCode as StatusCode
+    from .show.bars import bars as bars
     from .show.bytemap import byte_map as byte_map
     from .show.compare import compare as compare
     from .show.ladder import ladder as ladder
+    from .show.plot import plot as plot
+    from .show.touch import touch as touch
     from .wire.capture import messages as messages
     from .wire.capture import read as read
     from .wire.relay import record as record
@@ -41,13 +44,16 @@ _WHERE = {
     "Response": ".protocol.http1",
     "StatusCode": ".protocol.status",
     "accept_key": ".protocol.handshake",
+    "bars": ".show.bars",
     "byte_map": ".show.bytemap",
     "compare": ".show.compare",
     "handshake": ".protocol.handshake",
     "ladder": ".show.ladder",
     "messages": ".wire.capture",
+    "plot": ".show.plot",
     "read": ".wire.capture",
     "record": ".wire.relay",
+    "touch": ".show.touch",
 }
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605

@@ -1,9 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Real endpoints on 127.0.0.1 for the notebooks: two servers, and a connection on which bytes are typed by hand."""
+"""Real endpoints on 127.0.0.1 for the notebooks: servers, bytes typed by hand, and four ways to deliver the news."""
 
+from .delivery import Delivery, deliver
 from .dial import RawConnection, dial
 from .http_server import http_server
+from .newsroom import bursts, fixed, poisson
 from .server import Server
 from .websocket_server import websocket_server
 
-__all__ = ["RawConnection", "Server", "dial", "http_server", "websocket_server"]
+__all__ = [
+    "Delivery",
+    "RawConnection",
+    "Server",
+    "bursts",
+    "deliver",
+    "dial",
+    "fixed",
+    "http_server",
+    "poisson",
+    "websocket_server",
+]
