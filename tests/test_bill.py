@@ -94,6 +94,11 @@ def test_a_delivery_is_billed_to_the_byte(way: Way) -> None:
     assert delivery.lost == delivery.doubled == 0
     assert bill.total_bytes == sum(len(packet.data) for packet in delivery.capture.packets)
     assert bill.parts["other"] == 0
+    assert (
+        bill.modelled
+        and "modelled" in str(bars({way: bill}))
+        and "modelled" in bars({way: bill})._repr_html_()
+    )
     if way == "websocket":
         assert bill.parts["payload"] == 3 * 27 + 4  # and two Close frames with a status code
         assert bill.parts["http head"] == 0
@@ -108,6 +113,7 @@ def test_bars_say_the_numbers() -> None:
     assert set(KIND_OF) == set(PARTS)
     text = str(shown)
     assert f"{ways['polling'].total_bytes / 6:,.0f}" in text
+    assert "modelled" not in text
     assert "costs" in text and "H http head" in text
     page = shown._repr_html_()
     assert all(f"{bill.total_bytes / 6:,.1f}" in page for bill in ways.values())

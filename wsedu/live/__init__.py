@@ -4,12 +4,14 @@
 from .delivery import Delivery, deliver
 from .dial import RawConnection, dial
 from .http_server import http_server
-from .newsroom import bursts, fixed, poisson
+from .news_server import news_server
+from .newsroom import Newsroom, bursts, fixed, poisson
 from .server import Server
 from .websocket_server import websocket_server
 
 __all__ = [
     "Delivery",
+    "Newsroom",
     "RawConnection",
     "Server",
     "bursts",
@@ -17,6 +19,7 @@ __all__ = [
     "dial",
     "fixed",
     "http_server",
+    "news_server",
     "poisson",
     "websocket_server",
 ]

@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Protocol
 
 from ..protocol.spans import Kind
-from .html import PLAIN, SCROLL, TABLE, Markup, clip, pad, tag, visible
+from .html import MUTED, PLAIN, SCROLL, TABLE, Markup, clip, pad, tag, visible
 from .kinds import LOOKS, chip, order
 
 KIND_OF: dict[str, Kind | None] = {
@@ -49,6 +49,12 @@ class Bars:
     def __init__(self, bills: Mapping[str, BillLike], updates: int) -> None:
         self.bills = {visible(name): bill for name, bill in bills.items()}
         self.updates = updates
+
+    @property
+    def note(self) -> str:
+        """What a reader must know about the numbers; mostly empty."""
+        modelled = [name for name, bill in self.bills.items() if getattr(bill, "modelled", False)]
+        return "TCP/IP and acknowledgements are modelled by the relay that recorded." if modelled else ""
 
     @property
     def sentence(self) -> str:
@@ -103,6 +109,8 @@ class Bars:
         lines += ["", "  " + ", ".join(f"{LOOKS[kind].letter} {LOOKS[kind].label}" for kind in kinds), ""]
         lines.append(f"  {'':20}" + "".join(f"{clip(name, 15):>16}" for name in self.bills))
         lines += [f"  {part:20}" + "".join(f"{cell:>16}" for cell in cells) for part, cells in self._rows()]
+        if self.note:
+            lines += ["", f"  {self.note}"]
         return "\n".join(line.rstrip() for line in lines)
 
     def _repr_html_(self) -> str:
@@ -141,6 +149,7 @@ class Bars:
             ),
             legend,
             tag("div", tag("table", head, *rows, style=TABLE), style=SCROLL, tabindex=0),
+            *([tag("div", self.note, style=f"{MUTED};margin-top:6px")] if self.note else []),
             style="max-width:100%",
         )
 

@@ -44,11 +44,13 @@ class Bill:
             retransmitted bytes, padding, what is neither HTTP nor WebSocket and other protocols are "other".
         packets: how many.
         connections: how many TCP connections.
+        modelled: whether TCP/IP was made up by the relay of ``record``.
     """
 
     parts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
     packets: int = 0
     connections: int = 0
+    modelled: bool = False
 
     @property
     def total_bytes(self) -> int:
@@ -57,16 +59,17 @@ class Bill:
 
     def __add__(self, other: Bill) -> Bill:
         parts = {part: self.parts[part] + other.parts[part] for part in PARTS}
-        return Bill(parts, self.packets + other.packets, self.connections + other.connections)
+        modelled = self.modelled or other.modelled
+        return Bill(parts, self.packets + other.packets, self.connections + other.connections, modelled)
 
 
-def bills(packets: Iterable[Packet]) -> tuple[Bill, dict[int, Bill]]:
+def bills(packets: Iterable[Packet], *, modelled: bool = False) -> tuple[Bill, dict[int, Bill]]:
     """The bill of a whole capture, and that of each connection by its number.
 
-    Packets that are no TCP are in the first only, as "other".
+    Packets that are no TCP are in the first only, as "other". ``modelled`` goes onto each bill.
     """
     billing = _Billing()
-    rest = Bill()
+    rest = Bill(modelled=modelled)
     try:
         for event in billing.run(billing.noted(packets, rest)):
             billing.message(event)
@@ -78,6 +81,7 @@ def bills(packets: Iterable[Packet]) -> tuple[Bill, dict[int, Bill]]:
             bill.parts[part] for part in ("content", "payload", "http head", "frame header", "handshake")
         )
         bill.parts["other"] += data - spent
+        bill.modelled = modelled
     by_connection = {index: bill for index, (bill, _) in billing.billed.items()}
     return sum(by_connection.values(), rest), by_connection
 

@@ -80,7 +80,7 @@ class Capture:
     def _bills(self) -> tuple[Bill, dict[int, Bill]]:
         """The bill, and that of each connection; made when first asked for, from the packets as the file has them."""
         if self._billed is None:
-            self._billed = bills(self.packets)
+            self._billed = bills(self.packets, modelled=self.modelled)
         return self._billed
 
     def save(self, path: str | Path) -> None:
