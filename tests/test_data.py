@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from oracles import tshark
 
+import wsedu
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
@@ -211,3 +213,12 @@ def test_the_news_is_the_same_in_all_four_ways() -> None:
 def test_polling_also_asks_in_vain() -> None:
     sent = b"".join(streams("chromium-polling.pcap").values())
     assert 2 <= sent.count(b"HTTP/1.1 204 No Content\r\n") <= 10
+
+
+def test_a_response_that_nobody_asked_for() -> None:
+    unasked, asked = wsedu.read(DATA / "http-408.pcap").conversations
+    assert [(message.kind, message.sender) for message in unasked.messages] == [("response", "server")]
+    assert isinstance(unasked.messages[0].head, wsedu.Response)
+    assert unasked.messages[0].head.status == 408
+    assert unasked.client.startswith("192.0.2.2:")
+    assert [message.kind for message in asked.messages] == ["request", "response"]

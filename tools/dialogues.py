@@ -174,6 +174,16 @@ async def _pipelined() -> None:
     await writer.wait_closed()
 
 
+async def _silent() -> None:
+    """A client that connects and says nothing at all; then one that asks once and says nothing more."""
+    for request in b"", f"GET / HTTP/1.1\r\nHost: {SERVER}:8080\r\n\r\n".encode():
+        reader, writer = await asyncio.open_connection(SERVER, 8080)
+        writer.write(request)
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+
 CLIENTS: dict[str, Callable[[], Coroutine[None, None, None]]] = {
     "session": _session,
     "large": _large,
@@ -181,6 +191,7 @@ CLIENTS: dict[str, Callable[[], Coroutine[None, None, None]]] = {
     "ipv6": _ipv6,
     "refused": _refused,
     "pipelined": _pipelined,
+    "silent": _silent,
 }
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
     unshare -Urn python tools/record_captures.py [NAME...]      as anybody, where that is allowed
 
 Without a NAME all are recorded; a NAME is a file in data/ without its ending. Needs Linux, the programs
-``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium`` or ``curl``. A recording in which a
+``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium``, ``curl`` or ``haproxy``. A recording in which a
 packet was dropped, a connection was reset or left open, or the news did not arrive whole is refused and not
 written. Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
 """
@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 import dialogues
+import impatient
 import newsroom
 import variety
 from netns import SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
@@ -82,6 +83,12 @@ async def keepalive(network: Network) -> None:
     stop()
 
 
+async def unasked(network: Network) -> None:
+    """HAProxy, and a client that says nothing."""
+    async with impatient.impatient_server():
+        await run_client(network, sys.executable, str(TOOLS / "dialogues.py"), "silent")
+
+
 echo = dialogues.echo_server
 RECORDINGS: dict[str, tuple[int, Recording]] = {
     **{f"chromium-{way}.pcap": (80, chromium(way)) for way in newsroom.WAYS},
@@ -91,6 +98,7 @@ RECORDINGS: dict[str, tuple[int, Recording]] = {
     "websockets-ipv6.pcapng": (dialogues.PORT, websockets("ipv6", partial(echo, SERVER_IPV6))),
     "handshake-refused.pcap": (dialogues.PORT, websockets("refused", dialogues.choosy_server)),
     "http-keepalive.pcap": (variety.PORT, keepalive),
+    "http-408.pcap": (impatient.PORT, unasked),
 }
 
 
