@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A WebSocket layer for Scapy: one packet is one frame (RFC 6455, 5.2).
+
+Bytes in, every field out; fields in, exact bytes out::
+
+    >>> from wsedu.wire import WebSocket
+    >>> bytes(WebSocket(opcode="Text", data=b"Hello")).hex()
+    '810548656c6c6f'
+    >>> WebSocket(bytes.fromhex("818537fa213d7f9f4d5158")).data
+    b'Hello'
+
+``data`` is the payload unmasked; on the wire it is masked where ``mask`` is 1. A length that is left alone is
+filled in, in its shortest form; one that is given stays as it is, right or wrong. In captures the layer is found by
+``WebSocketSession``, on any port. Scapy itself can only be told one: ``bind_layers(TCP, WebSocket, dport=8765)``.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from scapy.fields import (
+    BitEnumField,
+    BitField,
+    ConditionalField,
+    Field,
+    StrLenField,
+    XStrFixedLenField,
+)
+from scapy.layers.inet import TCP
+from scapy.packet import Packet, bind_top_down
+
+from ..protocol.header import LENGTH_16, LENGTH_64, MASK
+from ..protocol.masking import apply_mask
+from ..protocol.opcodes import OPCODE_NAMES, Opcode
+from ..protocol.status import status_name
+
+OPCODES = {
+    code: OPCODE_NAMES[Opcode(code)] if code in OPCODE_NAMES else f"reserved {code:X}" for code in range(16)
+}
+
+
+class PayloadField(StrLenField):
+    """The payload: masked on the wire, unmasked in the packet."""
+
+    def getfield(self, pkt: Packet, s: bytes) -> tuple[bytes, bytes]:
+        """Take as many bytes as the length says, or as there are."""
+        size = payload_length(pkt)
+        return s[size:], unmasked(pkt, s[:size])
+
+    def addfield(self, pkt: Packet, s: bytes, val: bytes | None) -> bytes:
+        """Put the bytes on the wire."""
+        return bytes(s + unmasked(pkt, val or b""))
+
+    def i2repr(self, pkt: Packet | None, x: bytes | None) -> str:
+        """The payload as text; that of a Close frame with its status code."""
+        if pkt is not None and pkt.opcode == Opcode.CLOSE and x and len(x) >= 2:
+            code = struct.unpack("!H", x[:2])[0]
+            return f"{code} {status_name(code)}" + (f", {x[2:]!r}" if x[2:] else "")
+        return repr(x or b"")
+
+
+def payload_length(pkt: Packet) -> int:
+    """The payload length in bytes, as one of the three forms says it."""
+    if pkt.length == LENGTH_16:
+        return int(pkt.length16 or 0)
+    return int(pkt.length64 or 0) if pkt.length == LENGTH_64 else int(pkt.length or 0)
+
+
+def unmasked(pkt: Packet, data: bytes) -> bytes:
+    """The data without, or with, its mask: one undoes the other (RFC 6455, 5.3)."""
+    return apply_mask(data, pkt.masking_key) if pkt.mask and pkt.masking_key else bytes(data)
+
+
+class WebSocket(Packet):
+    """A frame."""
+
+    name = "WebSocket"
+    fields_desc = [
+        BitField("fin", 1, 1),
+        BitField("rsv1", 0, 1),
+        BitField("rsv2", 0, 1),
+        BitField("rsv3", 0, 1),
+        BitEnumField("opcode", int(Opcode.TEXT), 4, OPCODES),
+        BitField("mask", 0, 1),
+        BitField("length", None, 7),
+        ConditionalField(Field[int, int]("length16", None, "!H"), lambda pkt: pkt.length == LENGTH_16),
+        ConditionalField(Field[int, int]("length64", None, "!Q"), lambda pkt: pkt.length == LENGTH_64),
+        ConditionalField(XStrFixedLenField("masking_key", bytes(4), 4), lambda pkt: pkt.mask),
+        PayloadField("data", b"", length_from=payload_length),
+    ]
+
+    def post_build(self, pkt: bytes, pay: bytes) -> bytes:
+        """Fill in the length where it was left alone."""
+        size = len(self.data or b"")
+        mask = pkt[1] & MASK
+        if self.length is None:
+            if size < LENGTH_16:
+                length = struct.pack("!B", mask | size)
+            elif size < 1 << 16:
+                length = struct.pack("!BH", mask | LENGTH_16, size)
+            else:
+                length = struct.pack("!BQ", mask | LENGTH_64, size)
+            pkt = pkt[:1] + length + pkt[2:]
+        elif self.length == LENGTH_16 and self.length16 is None:
+            pkt = pkt[:2] + struct.pack("!H", size & 0xFFFF) + pkt[4:]
+        elif self.length == LENGTH_64 and self.length64 is None:
+            pkt = pkt[:2] + struct.pack("!Q", size) + pkt[10:]
+        return pkt + pay
+
+    def extract_padding(self, s: bytes) -> tuple[bytes, bytes]:
+        """What follows a frame is no part of it."""
+        return b"", s
+
+    @property
+    def status_code(self) -> int | None:
+        """Of a Close frame: its status code; ``None`` if it has none, and for other frames."""
+        data = self.data
+        if self.opcode != Opcode.CLOSE or not data or len(data) < 2:
+            return None
+        return int.from_bytes(data[:2], "big")
+
+    @property
+    def reason(self) -> str | None:
+        """Of a Close frame with a status code: its reason; ``None`` for others. What is not UTF-8 is replaced."""
+        return None if self.status_code is None else self.data[2:].decode("utf-8", "replace")
+
+    def mysummary(self) -> Any:
+        """One line: what kind of frame, and how long."""
+        more = "" if self.fin else ", not the last fragment"
+        return f"WebSocket {OPCODES[self.opcode]} {len(self.data or b'')} bytes{more}"
+
+
+# Only for building, as in IP()/TCP()/WebSocket(): what Scapy dissects stays as it was.
+bind_top_down(TCP, WebSocket)
