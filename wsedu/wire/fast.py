@@ -74,12 +74,9 @@ class _Lane:
     def borrow(self) -> bool:
         """Take over from the careful way; ``False`` if that is not possible now."""
         stream, side = self.side.stream, self.side
-        if not (self.connection.readable and self.connection.client and stream.in_order()):
+        held = self.connection.exchange.lend_frames(self.sender) if stream.in_order() else None
+        if held is None or stream.next is None:
             return False
-        held = self.connection.exchange.lend_frames(self.sender)
-        if held is None:
-            return False
-        assert stream.next is not None
         self.next, self.held, self.need = stream.next, held, 0
         self.start = side.length - len(held)
         self.packets = [packet for end, packet in side.carriers if end > self.start]
@@ -119,7 +116,7 @@ class FastReader(Follower):
         # it decides is whether a packet is dull; ``tests/test_fast.py`` holds its messages to those of ``follow``.
         cut: CutShort | None = None
         batch: list[Message] = []
-        index, buffer, lanes, shape = -1, b"", self._lanes, self._shape
+        index, now, buffer, lanes, shape = -1, 0, b"", self._lanes, self._shape
         link, size, unpack, ip_end, tcp_at = shape
         try:
             for now, link_type, original, data, at, end in place_packets(file):
@@ -211,6 +208,7 @@ class FastReader(Follower):
                         self._give_up(key)
         except CutShort as error:
             cut = error
+        self.now = now  # a gap that only the end of the file makes certain has the time of the last packet
         batch.extend(map(self._message, self.finish(whole=cut is None)))
         if batch:
             yield batch
