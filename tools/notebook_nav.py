@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Write the links at the end of each notebook, and the maps in README.md and notebook 00, from the files that exist.
+
+python tools/notebook_nav.py            write them
+python tools/notebook_nav.py --check    say which are not as they should be; exit status 1 if any
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = ROOT / "notebooks"
+README = ROOT / "README.md"
+HEAD = "| notebook | the question |\n|---|---|\n"  # of the map in notebook 00
+MARKS = "<!-- notebooks -->\n", "<!-- /notebooks -->\n"
+
+
+class Notebook:
+    """A notebook as far as navigation goes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.content = json.loads(path.read_text(encoding="utf-8"))
+        first = "".join(self.content["cells"][0]["source"])
+        self.number = path.name[:2]
+        self.title = first.splitlines()[0].removeprefix("# ")
+        question = re.search(r"\*\*(.+?\?)\*\*", first)
+        minutes = re.search(r"[Aa]bout (\d+) minutes", first)
+        self.question = question[1] if question else ""
+        self.minutes = minutes[1] if minutes else "2"
+
+    def point(self, links: str, rows: list[str]) -> bool:
+        """Put these links into the last cell and these rows into a map, if there is one; whether that changed it."""
+        before = self.text()
+        self.content["cells"][-1]["source"] = [links]
+        for cell in self.content["cells"]:
+            source = "".join(cell["source"])
+            if HEAD in source:
+                start, _, rest = source.partition(HEAD)
+                cell["source"] = (start + HEAD + "".join(rows) + rest[rest.index("\n\n") + 1 :]).splitlines(
+                    keepends=True
+                )
+        return self.text() != before
+
+    def text(self) -> str:
+        """The file."""
+        return json.dumps(self.content, indent=1, ensure_ascii=False) + "\n"
+
+
+def notebooks() -> list[Notebook]:
+    """All of them, in order."""
+    return [Notebook(path) for path in sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))]
+
+
+def links(every: list[Notebook], index: int) -> str:
+    """What the last cell of a notebook should say."""
+    parts = ["[Contents](../README.md)"]
+    if index > 0:
+        parts.insert(0, f"[← {every[index - 1].title}]({every[index - 1].path.name})")
+    if index + 1 < len(every):
+        parts.append(f"[{every[index + 1].title} →]({every[index + 1].path.name})")
+    return " · ".join(parts)
+
+
+def table(every: list[Notebook]) -> str:
+    """The map for the README."""
+    rows = [
+        f"| {one.number} | [{one.title}](notebooks/{one.path.name}) | {one.question} | {one.minutes} |\n"
+        for one in every
+    ]
+    return "".join(["|  | notebook | the question | minutes |\n| --- | --- | --- | --: |\n", *rows])
+
+
+def main(check: bool) -> int:
+    """Write, or check; gives the exit status."""
+    every, wrong = notebooks(), []
+    for index, one in enumerate(every):
+        rows = [
+            f"| [{other.number} {other.title}]({other.path.name}) | {other.question} |\n"
+            for other in every[1:]
+        ]
+        if one.point(links(every, index), rows):
+            wrong.append(one.path.name)
+            if not check:
+                one.path.write_text(one.text(), encoding="utf-8")
+    before, _, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    readme = f"{before}{MARKS[0]}{table(every)}{MARKS[1]}{after}"
+    if readme != README.read_text(encoding="utf-8"):
+        wrong.append(README.name)
+        if not check:
+            README.write_text(readme, encoding="utf-8")
+    for name in wrong:
+        print(
+            f"{name}: {'its links are not those of' if check else 'linked anew to'} the notebooks that exist"
+        )
+    return int(check and bool(wrong))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Links between notebooks.")
+    parser.add_argument("--check", action="store_true", help="change nothing")
+    sys.exit(main(parser.parse_args().check))
