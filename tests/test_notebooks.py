@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each notebook has the anatomy that the others have, was run from top to bottom, and holds nothing of one machine."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TITLES = {
+    "00": "Start here",
+    "01": "One request, one response",
+    "02": "Asking again and again",
+    "03": "The server that waits",
+    "04": "The opening handshake",
+    "05": "Anatomy of a frame",
+    "06": "Length and mask",
+    "07": "Messages, control frames and goodbye",
+    "08": "HTTP and WebSocket, byte under byte",
+    "09": "The bill",
+    "10": "One request, then the server speaks",
+}
+IGNORE = "nbval-ignore-output"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+SANITIZED = {
+    "date": "(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ",
+    "ephemeral port": r"127\.0\.0\.1:",
+    "random key": "Sec-WebSocket-Key: ",
+    "accept value": "Sec-WebSocket-Accept: ",
+    "version in Server or User-Agent": "(Server|User-Agent): ",
+}
+"""What the sanitize file may replace, and how each pattern begins: none of them reaches further."""
+
+Cell = dict[str, Any]
+everywhere = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def _cells(path: Path) -> list[Cell]:
+    cells: list[Cell] = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [{**cell, "source": "".join(cell["source"])} for cell in cells]
+
+
+def _code(path: Path) -> list[Cell]:
+    return [cell for cell in _cells(path) if cell["cell_type"] == "code"]
+
+
+def _prose(path: Path) -> list[Cell]:
+    return [cell for cell in _cells(path) if cell["cell_type"] == "markdown"]
+
+
+def _outline(path: Path) -> list[str]:
+    return [line for cell in _prose(path) for line in cell["source"].splitlines() if re.match(r"#+ ", line)]
+
+
+def test_there_are_notebooks() -> None:
+    assert {path.name[:2] for path in NOTEBOOKS} >= {"00", "01", "04", "05", "08"}
+
+
+@everywhere
+def test_title_and_headings(path: Path) -> None:
+    outline = _outline(path)
+    assert outline[0] == f"# {TITLES[path.name[:2]]}"
+    assert re.sub(r"[^a-z0-9]+", "-", TITLES[path.name[:2]].lower()) == path.stem[3:]
+    assert sum(line.startswith("# ") for line in outline) == 1
+    inner = [line for line in outline if line.startswith("## ")]
+    if not path.name.startswith("00"):
+        assert inner[-2:] == ["## What we saw", "## Exercises"]
+        assert 4 <= len(inner) - 2 <= 7
+    first = _prose(path)[0]["source"].split("\n\n")
+    assert re.search(r"minutes", first[1]) and len(first) >= 3
+    assert re.search(r"\*\*[^*]+\?\*\*", first[2]), "the first paragraph asks the question"
+
+
+@everywhere
+def test_proportions(path: Path) -> None:
+    if path.name.startswith("00"):
+        return  # 00 is short, and free of the counts
+    cells, code, prose = _cells(path), _code(path), _prose(path)
+    assert 30 <= len(cells) <= 60
+    assert len(code) >= 12
+    assert 1.15 <= len(prose) / len(code) <= 1.55  # 1.2 to 1.5, give or take a cell
+    words = sum(len(re.findall(r"\w[\w'’-]*", cell["source"])) for cell in prose)
+    assert 900 <= words <= 1500
+
+
+@everywhere
+def test_code_cells_are_short(path: Path) -> None:
+    lengths = [len(cell["source"].splitlines()) for cell in _code(path)]
+    assert statistics.median(lengths) <= 3
+    assert max(lengths) <= 15
+    kinds = "".join(cell["cell_type"][0] for cell in _cells(path))
+    assert "ccc" not in kinds, "never more than two code cells in a row"
+
+
+@everywhere
+def test_the_first_code_cell_imports(path: Path) -> None:
+    first = _code(path)[0]["source"]
+    assert len(first.splitlines()) <= 5
+    assert re.search(r"^(from|import) wsedu", first, re.M)
+    for cell in _code(path):
+        assert not re.search(r"sys\.path|^\s*[!%]|import \*|\bpip\b", cell["source"], re.M)
+
+
+@everywhere
+def test_it_was_run_from_top_to_bottom(path: Path) -> None:
+    cells = _code(path)
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        for output in cell["outputs"]:
+            assert output["output_type"] != "error" or "raises-exception" in cell["metadata"].get("tags", [])
+            assert output.get("name") != "stderr", output
+            assert WIDGET not in output.get("data", {}), (
+                "a stored view of a widget reads badly without a kernel"
+            )
+
+
+@everywhere
+def test_few_outputs_are_ignored_and_the_prose_says_why(path: Path) -> None:
+    cells = _cells(path)
+    tagged = [i for i, cell in enumerate(cells) if cell["metadata"].get("tags")]
+    assert all(cells[i]["metadata"]["tags"] == [IGNORE] for i in tagged)
+    assert len(tagged) <= 2
+    for i in tagged:
+        assert cells[i - 1]["cell_type"] == "markdown"
+        assert re.search(r"compared|never compare", cells[i - 1]["source"]), "the prose before says why"
+
+
+@everywhere
+def test_what_we_saw_and_exercises(path: Path) -> None:
+    if path.name.startswith("00"):
+        return
+    saw = next(cell["source"] for cell in _prose(path) if cell["source"].startswith("## What we saw"))
+    bullets = [line for line in saw.splitlines() if line.startswith("- ")]
+    assert 1 <= len(bullets) <= 5
+    after = _cells(path)
+    start = next(i for i, cell in enumerate(after) if cell["source"].startswith("## Exercises"))
+    exercises = [cell["source"] for cell in after[start:] if cell["cell_type"] == "code"]
+    assert any(re.search(r"\bassert\b|\bcheck\(|verdict", source) for source in exercises)
+
+
+@everywhere
+def test_links_lead_somewhere(path: Path) -> None:
+    for cell in _prose(path):
+        for target in re.findall(r"\]\(([^)\s]+)\)", cell["source"]):
+            if not re.match(r"https?://", target):
+                assert (path.parent / target.partition("#")[0]).exists(), target
+
+
+def test_navigation_is_that_of_the_files() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/notebook_nav.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@everywhere
+def test_nothing_of_one_machine_is_stored(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"/(ro" + r"ot|ho" + r"me|wo" + r"rk|tmp|Users)/|site-packages", text)
+    assert "0x7f" not in text.replace("0x7f}", "")
+
+
+def test_what_is_sanitized() -> None:
+    """Dates, ephemeral ports, random keys, accept values, versions in Server and User-Agent; nothing else."""
+    config = configparser.RawConfigParser()
+    config.read(ROOT / "tests/nbval-sanitize.cfg")
+    assert config.sections() == list(SANITIZED)
+    for section, beginning in SANITIZED.items():
+        assert set(config[section]) == {"regex", "replace"}
+        pattern = config[section]["regex"]
+        assert pattern.startswith(beginning) and "." not in re.sub(r"\\.|\[[^]]*\]", "", pattern)
+        assert not re.search(pattern, "81 05 48 65 6c 6c 6f Hello GET /hello HTTP/1.1 200 OK")
