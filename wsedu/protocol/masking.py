@@ -31,14 +31,13 @@ def apply_mask(data: bytes | bytearray | memoryview, key: bytes, offset: int = 0
     """
     if len(key) != 4:
         raise ValueError(f"a masking key has 4 bytes, not {len(key)} (RFC 6455, 5.3)")
-    turn = offset % 4
-    key = key[turn:] + key[:turn]
+    if offset:
+        turn = offset % 4
+        key = key[turn:] + key[:turn]
     length = len(data)
     if length < TRANSLATE_FROM:
         repeated = (key * (length // 4 + 1))[:length]
-        return (int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")).to_bytes(
-            length, "little"
-        )
+        return (int.from_bytes(data) ^ int.from_bytes(repeated)).to_bytes(length)
     data, masked = bytes(data), bytearray(length)
     for i in range(4):
         masked[i::4] = data[i::4].translate(_xor_table(key[i]))
