@@ -38,11 +38,12 @@ class NewsClient:
 
     Args:
         way: how it gets its news.
-        port: of the server on 127.0.0.1, or of a recording in front of it.
+        port: of the server, or of a recording in front of it.
         on_update: called for each new update.
         poll_gap: seconds from one poll to the next.
         keep_alive: for polling: whether all polls use one connection, or each has its own.
         head: whose request head it sends.
+        address: of the server.
 
     Attributes:
         inbox: what was received.
@@ -56,6 +57,7 @@ class NewsClient:
     poll_gap: float = 0.1
     keep_alive: bool = True
     head: HeadStyle = "browser"
+    address: str = "127.0.0.1"
     inbox: Inbox = field(default_factory=Inbox)
     requests: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -63,7 +65,7 @@ class NewsClient:
     @property
     def host(self) -> str:
         """As in the Host field."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.address}:{self.port}"
 
     def fields(self) -> Fields:
         """The request fields after Host."""
@@ -99,7 +101,7 @@ class NewsClient:
 
     def _http(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_keepalive_connections=int(self.keep_alive or self.way != "polling"))
-        # 127.0.0.1 only: no proxy from the environment, and no certificates to load
+        # no further than this machine: no proxy from the environment, and no certificates to load
         client = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=False)
         client.headers = httpx.Headers()
         for name in ("Accept", "Accept-Encoding", "Connection", "User-Agent"):

@@ -127,7 +127,7 @@ class _EventSource(_News):
 
 
 @asynccontextmanager
-async def _over_http(newsroom: Newsroom, way: Way, longest_wait: float) -> AsyncIterator[int]:
+async def _over_http(newsroom: Newsroom, way: Way, host: str, longest_wait: float) -> AsyncIterator[int]:
     handler = {"polling": _Polling, "longpoll": _LongPoll, "eventsource": _EventSource}[way]
     application = tornado.web.Application(
         [(f"/news/{way}", handler)],
@@ -136,7 +136,7 @@ async def _over_http(newsroom: Newsroom, way: Way, longest_wait: float) -> Async
         log_function=lambda handler: None,
     )
     server = tornado.httpserver.HTTPServer(application)
-    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1", backlog=1024)
+    sockets = tornado.netutil.bind_sockets(0, host, backlog=1024)
     server.add_sockets(sockets)
     try:
         yield sockets[0].getsockname()[1]
@@ -146,7 +146,7 @@ async def _over_http(newsroom: Newsroom, way: Way, longest_wait: float) -> Async
 
 
 @asynccontextmanager
-async def _over_websocket(newsroom: Newsroom) -> AsyncIterator[int]:
+async def _over_websocket(newsroom: Newsroom, host: str) -> AsyncIterator[int]:
     async def deliver(connection: ServerConnection) -> None:
         assert connection.request is not None
         said = parse_qs(urlsplit(connection.request.path).query).get("after", [""])[0]
@@ -164,7 +164,7 @@ async def _over_websocket(newsroom: Newsroom) -> AsyncIterator[int]:
 
     async with serve(
         deliver,
-        "127.0.0.1",
+        host,
         0,
         backlog=1024,
         compression=None,
@@ -187,12 +187,15 @@ async def _send(connection: ServerConnection, newsroom: Newsroom, after: int) ->
         pass
 
 
-def news_server(way: Way, newsroom: Newsroom, *, longest_wait: float = LONGEST_WAIT) -> Server:
-    """A server on 127.0.0.1 that delivers the updates of a newsroom in one of the four ways.
+def news_server(
+    way: Way, newsroom: Newsroom, *, longest_wait: float = LONGEST_WAIT, host: str = "127.0.0.1"
+) -> Server:
+    """A server that delivers the updates of a newsroom in one of the four ways.
 
     Args:
         way: ``"polling"``, ``"longpoll"``, ``"eventsource"`` or ``"websocket"``; the target is ``/news/`` and its name.
         longest_wait: seconds after which a long poll is answered with 204.
+        host: the address that it listens on, of this machine.
 
     Raises:
         ValueError: there is no such way.
@@ -200,5 +203,5 @@ def news_server(way: Way, newsroom: Newsroom, *, longest_wait: float = LONGEST_W
     if way not in WAYS:
         raise ValueError(f"way must be one of {', '.join(WAYS)}; got {way!r}")
     if way == "websocket":
-        return Server("news server by WebSocket", lambda: _over_websocket(newsroom))
-    return Server(f"news server by {way}", lambda: _over_http(newsroom, way, longest_wait))
+        return Server("news server by WebSocket", lambda: _over_websocket(newsroom, host), host)
+    return Server(f"news server by {way}", lambda: _over_http(newsroom, way, host, longest_wait), host)

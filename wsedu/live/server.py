@@ -19,20 +19,21 @@ class Server:
 
     Args:
         name: what it is, for ``repr``.
-        serving: makes an async context manager that listens on 127.0.0.1 while it is entered, and gives the port.
+        serving: makes an async context manager that listens on ``host`` while it is entered, and gives the port.
+        host: the address that it listens on.
 
     Attributes:
-        host: always ``"127.0.0.1"``.
+        host: the same.
         port: the free port that it listens on.
 
     Raises:
         OSError: it cannot listen.
     """
 
-    host = "127.0.0.1"
-
-    def __init__(self, name: str, serving: Callable[[], AbstractAsyncContextManager[int]]) -> None:
-        self._name, self._serving = name, serving
+    def __init__(
+        self, name: str, serving: Callable[[], AbstractAsyncContextManager[int]], host: str = "127.0.0.1"
+    ) -> None:
+        self._name, self._serving, self.host = name, serving, host
         self._started = threading.Event()
         self._error: BaseException | None = None
         self.port = 0
