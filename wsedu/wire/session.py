@@ -4,8 +4,8 @@
     sniff(offline="capture.pcap", session=WebSocketSession)
 
 On any port. Each message comes as Ethernet, IP and TCP of the segment that completed it, with the message on top:
-Scapy's own ``HTTPRequest`` and ``HTTPResponse``, or ``WebSocket``. What Scapy's ``TCPSession`` and HTTP layer guess at is
-found out here: where a message ends (RFC 9112, 6.3), what came twice or late, and what is missing, after which the
+Scapy's own ``HTTPRequest`` and ``HTTPResponse``, or ``WebSocket``. What Scapy's ``TCPSession`` and HTTP layer guess at
+is found out here: where a message ends (RFC 9112, 6.3), what came twice or late, and what is missing, after which the
 direction ends. Packets without data, and those of other protocols, come as they are.
 """
 
