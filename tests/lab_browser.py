@@ -14,6 +14,7 @@ fresh clone. Other hosts cannot be reached; whatever a page asks of another orig
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -283,6 +284,24 @@ def screenshots(default: Path) -> Path:
     folder = Path(os.environ.get("WSEDU_SCREENSHOTS") or default)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def write_notebook(path: Path, sources: Iterable[str]) -> None:
+    """A notebook of code cells that nobody has run."""
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    cells: list[dict[str, object]] = [
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "source": source.strip(),
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for n, source in enumerate(sources)
+    ]
+    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 @contextmanager

@@ -7,16 +7,23 @@ to pytest's temporary folder.
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hostile import HOSTILE, write_capture
-from lab_browser import LabBrowser, NotebookPage, Output, axe_core, lab_browser, screenshots
+from lab_browser import (
+    LabBrowser,
+    NotebookPage,
+    Output,
+    axe_core,
+    lab_browser,
+    screenshots,
+    write_notebook,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
@@ -68,27 +75,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBrowser]:
     for folder in ("notebooks", "data"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     write_capture(root / "data/hostile.pcap")
-    _write_notebook(root / "notebooks/hostile.ipynb", HOSTILE_CELLS.values())
-    _write_notebook(root / "notebooks/broken.ipynb", BROKEN_CELLS)
+    write_notebook(root / "notebooks/hostile.ipynb", HOSTILE_CELLS.values())
+    write_notebook(root / "notebooks/broken.ipynb", BROKEN_CELLS)
     with lab_browser(root) as browser:
         yield browser
-
-
-def _write_notebook(path: Path, sources: Iterable[str]) -> None:
-    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "id": f"c{n}",
-            "source": source.strip(),
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for n, source in enumerate(sources)
-    ]
-    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

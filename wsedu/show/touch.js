@@ -69,9 +69,13 @@ class Pane {
     this.tree = make("div", { class: "wsedu-tree", role: "tree", "aria-label": `fields of ${this.side.name}` });
     this.root.append(title, this.grid, this.said, this.tree);
     this.grid.addEventListener("scroll", () => this.draw());
-    this.grid.addEventListener("mouseover", (event) => {
-      const at = event.target.dataset?.at;
-      if (at !== undefined) this.go(+at);
+    this.onPointer(this.grid, (target) => {
+      const at = target.dataset?.at;
+      if (at !== undefined && +at !== this.at) this.go(+at);
+    });
+    this.onPointer(this.tree, (target) => {
+      const node = target.closest("[role=treeitem]")?.node;
+      if (node && node !== this.node) this.choose(node, false);
     });
     this.grid.addEventListener("keydown", (event) => this.bytesKey(event));
     this.tree.addEventListener("keydown", (event) => this.treeKey(event));
@@ -80,13 +84,31 @@ class Pane {
     this.say();
   }
 
-  // Draw the rows that are seen, and no others.
+  // A pointer that moves; not one under which the page scrolls, for the keyboard moved that.
+  onPointer(box, act) {
+    let seen = "";
+    box.addEventListener("mousemove", (event) => {
+      const place = `${event.screenX},${event.screenY}`;
+      if (place !== seen) act(event.target);
+      seen = place;
+    });
+  }
+
+  // Draw the rows that are seen, and no others; a row that is there already only changes its light.
   draw() {
     const first = Math.floor(this.grid.scrollTop / HEIGHT);
-    const rows = Math.ceil(this.data.length / ROW);
-    const lines = [];
-    for (let row = first; row < Math.min(rows, first + SHOWN + 2); row++) lines.push(this.line(row));
-    this.canvas.replaceChildren(...lines);
+    const rows = Math.min(Math.ceil(this.data.length / ROW), first + SHOWN + 2);
+    if (first !== this.first) {
+      const lines = [];
+      for (let row = first; row < rows; row++) lines.push(this.line(row));
+      this.canvas.replaceChildren(...lines);
+      this.first = first;
+    }
+    for (const cell of this.canvas.querySelectorAll("[data-at]")) {
+      const at = +cell.dataset.at;
+      cell.classList.toggle("wsedu-lit", Boolean(this.node) && this.node.start <= at && at < this.node.end);
+      cell.classList.toggle("wsedu-here", at === this.at);
+    }
   }
 
   line(row) {
@@ -104,12 +126,9 @@ class Pane {
 
   cell(at, text) {
     const node = this.leaf[at];
-    const lit = this.node && this.node.start <= at && at < this.node.end;
     const byte = this.data[at];
-    const classes = [lit ? "wsedu-lit" : "", at === this.at ? "wsedu-here" : ""].join(" ").trim();
     const cell = make("span", {
       "data-at": at,
-      class: classes,
       style: this.looks[node?.kind ?? ""]?.style ?? "",
       text: text ? printable(byte) : hex(byte),
     });
@@ -135,7 +154,6 @@ class Pane {
         const mark = node.children.length ? (node.open ? "▾ " : "▸ ") : "\u2003";
         const chip = make("span", { class: "wsedu-chip", style: this.looks[node.kind ?? ""]?.style ?? "", text: node.name });
         item.append(make("span", { "aria-hidden": "true", text: mark }), chip, ` ${node.shown}`);
-        item.addEventListener("mouseenter", () => this.choose(node, false));
         item.addEventListener("click", () => {
           node.open = !node.open;
           this.choose(node, true);
