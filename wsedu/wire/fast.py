@@ -28,6 +28,7 @@ from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
 from .streams import SPACE
 
+_LAST = SYN | FIN | RST  # flags that take the careful way
 _MASKED_16 = MASK | LENGTH_16
 _LONGEST_HEADER = 14  # bytes, of a frame
 
@@ -36,8 +37,8 @@ class _Shape(NamedTuple):
     """Where things stand in packets of one link type and IP version.
 
     ``unpack`` gives of a packet: what stands before the IP header, and the version; the length that the IP header
-    tells; what stands beside it (fragmentation, time to live, next header); addresses and ports; sequence number, data
-    offset and flags (RFC 791, 3.1; RFC 8200, 3; RFC 9293, 3.1).
+    tells; what stands beside it (fragmentation, time to live, next header); addresses and ports; sequence number; data
+    offset and flags, in 4 + 12 bits (RFC 791, 3.1; RFC 8200, 3; RFC 9293, 3.1).
     """
 
     link_type: int
@@ -49,9 +50,9 @@ class _Shape(NamedTuple):
 
 def _shape(link_type: int, ip_at: int, version: int) -> _Shape:
     if version == 4:
-        layout = struct.Struct(f"!{ip_at + 1}s x H 2x 4s 2x 12s I 4x B B")
+        layout = struct.Struct(f"!{ip_at + 1}s x H 2x 4s 2x 12s I 4x H")
         return _Shape(link_type, layout.size, layout.unpack_from, ip_at, ip_at + 20)
-    layout = struct.Struct(f"!{ip_at + 1}s 3x H 2s 36s I 4x B B")
+    layout = struct.Struct(f"!{ip_at + 1}s 3x H 2s 36s I 4x H")
     return _Shape(link_type, layout.size, layout.unpack_from, ip_at + 40, ip_at + 40)
 
 
@@ -128,15 +129,15 @@ class FastReader(Follower):
                         batch = []
                 lane = None
                 if link_type == link and end - at >= size:
-                    before, length, beside, key, sequence, offset, flags = unpack(data, at)
+                    before, length, beside, key, sequence, flags = unpack(data, at)
                     lane = lanes.get(key)
                 if lane is not None:
-                    start, stop = at + tcp_at + (offset >> 4) * 4, at + ip_end + length
+                    start, stop = at + tcp_at + (flags >> 12) * 4, at + ip_end + length
                     if (
                         sequence != lane.next
                         or before != lane.before
                         or beside != lane.beside
-                        or flags & (SYN | FIN | RST)
+                        or flags & _LAST
                         or not start <= stop <= end
                     ):
                         lane = None
