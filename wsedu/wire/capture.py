@@ -142,7 +142,7 @@ def messages(source: Source) -> Iterator[Message]:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """No search for garbage: all that is made is kept, and to look at it again and again takes half as long as reading."""
+    """No search for garbage: all that is made is kept, and looking at it again and again is half of the cost."""
     enabled = gc.isenabled()
     gc.disable()
     try:
