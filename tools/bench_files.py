@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import struct
+import sys
 from itertools import cycle
 from pathlib import Path
 
@@ -117,3 +118,7 @@ def write_messages(path: Path, count: int, size: int, together: int = 1) -> None
 def _frame(chance: random.Random, size: int, key: bytes | None) -> bytes:
     text = bytes(chance.choices(b"abcdefghijklmnopqrstuvwxyz ,.0123456789", k=size))
     return Frame(1, text, masking_key=key).serialize()
+
+
+if __name__ == "__main__":  # so that bench_read.py can have them written by a process of their own
+    write_messages(Path(sys.argv[1]), *map(int, sys.argv[2:]))

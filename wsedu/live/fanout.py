@@ -12,6 +12,7 @@ from statistics import median
 from types import TracebackType
 from typing import NamedTuple, Self
 
+DESK = "-m", "wsedu.live.desk"
 ANSWER_LIMIT = 120.0  # seconds that a process may take to answer
 
 
@@ -57,7 +58,7 @@ class _Process:
 
     def __init__(self, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            [sys.executable, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -110,7 +111,7 @@ def _silent(connected: int) -> None:
 
 
 def _start(port: int, listeners: int, *more: str) -> _Process:
-    return _Process("wsedu.live.crowd", "--port", str(port), "--listeners", str(listeners), *more)
+    return _Process("-m", "wsedu.live.crowd", "--port", str(port), "--listeners", str(listeners), *more)
 
 
 def _connected(crowd: _Process, progress: Callable[[int], None]) -> float:
@@ -131,7 +132,14 @@ def fan_out(listeners: int, *, updates: int = 5, progress: Callable[[int], None]
     Raises:
         RuntimeError: the server or the crowd gave up, and says why.
     """
-    with _Process("wsedu.live.desk") as desk:
+    return desk_and_crowd(listeners, updates, DESK, progress)
+
+
+def desk_and_crowd(
+    listeners: int, updates: int, desk_command: tuple[str, ...], progress: Callable[[int], None] = _silent
+) -> FanOut:
+    """``fan_out`` with any server: ``desk_command`` are Python's arguments for one that obeys as ``desk`` does."""
+    with _Process(*desk_command) as desk:
         ports = desk.answer()
         empty = desk.ask("usage")
         with _start(int(ports["websocket"]), listeners) as crowd:
@@ -158,7 +166,7 @@ def poll_crowd(
     Raises:
         RuntimeError: as ``fan_out``.
     """
-    with _Process("wsedu.live.desk") as desk:
+    with _Process(*DESK) as desk:
         ports = desk.answer()
         with _start(int(ports["polling"]), listeners, "--poll", str(gap)) as crowd:
             _connected(crowd, progress)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measure this package beside its peers, in the same run, and print the ratios.
+
+    make bench                            everything, some five minutes
+    python tools/bench.py read codec      only these parts
+
+What is measured, the figure of this package, that of the peer, how many times better this one is (below 1: worse), and
+the peak memory of both where that says something. Of several runs the best counts: whatever else a machine does only
+makes a program slower.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+
+from bench_codec import codec_rows
+from bench_import import import_rows
+from bench_live import live_rows
+from bench_read import read_rows
+from bench_row import Row
+from bench_show import show_rows
+
+PARTS: dict[str, Callable[[], Iterator[Row]]] = {
+    "read": read_rows,
+    "import": import_rows,
+    "codec": codec_rows,
+    "live": live_rows,
+    "show": show_rows,
+}
+WIDTHS = 48, 20, 34, 8
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measure this package beside its peers.")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all by default")
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := [part for part in parts if part not in PARTS]:
+        sys.exit(f"bench: there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    _line("what", "ours", "peer", "ratio", "peak memory, ours / peer")
+    for part in parts:
+        print("-" * (sum(WIDTHS) + 28))
+        for row in PARTS[part]():
+            _line(row.what, row.ours, row.peer, row.ratio, row.memory)
+
+
+def _line(*cells: str) -> None:
+    *first, last = cells
+    padded = [cell.ljust(width) for cell, width in zip(first, WIDTHS, strict=True)]
+    print(f"{' '.join(padded)} {last}".rstrip(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
