@@ -22,6 +22,8 @@ WIDTH = 98
 """Columns of a terminal that the text takes at most."""
 BAR = 60
 """Columns of the longest bar made of text."""
+NARROWEST = 320
+"""Pixels of a bar in HTML at least, however narrow the page; what is wider scrolls."""
 
 CELL = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
 LEFT = "text-align:left;padding:3px 16px 3px 0;white-space:nowrap"
@@ -224,16 +226,17 @@ def _bar_text(side: Side, most: int) -> str:
 
 
 def _bar_html(side: Side, most: int) -> Markup:
-    """Boxes side by side, as wide as their share of the longest side; the widest say what they are."""
+    """Boxes side by side, as wide as their share of the longest side; they say what they are where that fits."""
     boxes = []
     for kind in order(side.sizes):
         share = 100 * side.sizes[kind] / most
         label = f"{LOOKS[kind].label} {side.sizes[kind]:,}"
         size = f"width:{share:.2f}%;min-width:2px;height:20px;overflow:hidden;white-space:nowrap"
         style = f"{LOOKS[kind].style};{size}"
-        inside = tag("span", label, style="padding-left:6px;line-height:20px") if share > 30 else ""
+        fits = share / 100 * NARROWEST > 6 + 7.5 * len(label)
+        inside = tag("span", label, style="padding-left:6px;line-height:20px") if fits else ""
         boxes.append(tag("div", inside, style=style, title=label))
-    return tag("div", *boxes, style="display:flex;width:100%;min-width:200px")
+    return tag("div", *boxes, style=f"display:flex;width:100%;min-width:{NARROWEST}px")
 
 
 def _news_characters(side: Side, run: Part) -> list[str]:
