@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two famous sums about polling, with the bytes behind them, to be worked out again.
+
+Peter Lubbers and Frank Greco, "HTML5 Web Sockets: A Quantum Leap in Scalability for the Web" (2010), count 871 bytes of
+head for each poll against 2 for a WebSocket frame, and multiply. Ilya Grigorik, "High Performance Browser Networking"
+(2013), chapter 15, counts 850 bytes for a poll each minute.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .heads import fields_2009
+
+CLIENTS = 1_000, 10_000, 100_000
+"""How many clients ask once a second, in the three cases of 2010."""
+CONTENT_2010 = 21
+"""Bytes of content of each response, by its Content-Length; the comparison prints and counts none of them."""
+PRINTED_2010 = {
+    "polling": (6.6, 66.0, 665.0),
+    "websocket": (0.015, 0.153, 1.526),
+}
+""""Mbps" as the comparison prints them."""
+POLL_2013 = 850
+"""Bytes of head of each poll in the sum of 2013: 800 of HTTP, 50 of cookie and message number."""
+CLIENTS_2013, GAP_2013 = 10_000, 60
+"""Its clients, and the seconds between two polls of each."""
+
+
+def _head(first: str, fields: list[tuple[str, str]]) -> bytes:
+    return "".join(f"{line}\r\n" for line in (first, *(f"{n}: {v}" for n, v in fields), "")).encode("ascii")
+
+
+REQUEST_2010 = _head(
+    "GET /PollingStock//PollingStock HTTP/1.1", [("Host", "localhost:8080"), *fields_2009("localhost:8080")]
+)
+"""The request of 2010, as a network would carry it: Firefox 3.5.5 asks."""
+RESPONSE_2010 = _head(
+    "HTTP/1.x 200 OK",
+    [
+        ("X-Powered-By", "Servlet/2.5"),
+        ("Server", "Sun Java System Application Server 9.1_02"),
+        ("Content-Type", "text/html;charset=UTF-8"),
+        ("Content-Length", str(CONTENT_2010)),
+        ("Date", "Sat, 07 Nov 2009 00:32:46 GMT"),
+    ],
+)
+"""The head of the response; the browser's tool that printed it said "HTTP/1.x"."""
+
+
+def printed_characters(head: bytes) -> int:
+    """How many characters a head has on paper, where a line ends without CR and LF."""
+    return len(head) - head.count(b"\r") - head.count(b"\n")
+
+
+class Megabits(NamedTuple):
+    """Bytes a second, told in two ways; both go by the name of Mbps."""
+
+    decimal: float
+    """In 1,000,000 bits a second, as networks are sold."""
+    binary: float
+    """In 1,048,576 bits a second."""
+
+
+def megabits(bytes_per_second: float) -> Megabits:
+    """The rate in megabits of both kinds."""
+    return Megabits(bytes_per_second * 8 / 10**6, bytes_per_second * 8 / 2**20)
