@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Measure what an update costs, for the model in wsedu/wire/cost.py to be held against; some four minutes.
+
+    sudo python tools/measure_grid.py              as root, or
+    unshare -Urn python tools/measure_grid.py      as anybody, where that is allowed
+
+Real servers and clients of wsedu.live on a small real network (tools/netns.py), each packet counted by tools/tally.py.
+Only the steady state counts: connections are open before the first update, and still open when counting ends; the
+exception is polling with a new connection each, where opening and closing are the point. Polls are counted whole:
+counting begins and ends half way between two polls. Writes data/measured-grid.csv; a measurement in which a packet
+was dropped or an update did not arrive once is refused and not written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import json
+import os
+import platform
+import random
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from grid import BATCHES, Cell
+from netns import SERVER, SERVER_INTERFACE, Network
+from tally import Counted, Tally
+
+from wsedu.live.news_client import NewsClient
+from wsedu.live.news_server import news_server
+from wsedu.live.newsroom import Newsroom, text_of
+
+FILE = Path(__file__).resolve().parent.parent / "data" / "measured-grid.csv"
+FOREVER = 1 << 40  # the number of an update that never comes
+SETTLE = 0.7  # seconds, in which delayed acknowledgements go out and the last update arrives
+MARGIN = 0.02  # seconds before a poll in which nothing is published: the poll may come early or late by that
+
+
+class Measured:
+    """One client and its server, while they are measured.
+
+    Attributes:
+        begin, end: when counting begins and ends, in seconds since 1970.
+    """
+
+    def __init__(self, cell: Cell, port: int, newsroom: Newsroom) -> None:
+        self.cell, self.port, self.newsroom = cell, port, newsroom
+        self.begin = self.end = 0.0
+
+    async def publish(self, tally: Tally) -> None:
+        """Publish the cell's updates, from now or from the next poll on."""
+        cell = self.cell
+        start = time.time()
+        if cell.polls:
+            start = await self._next_poll(tally)
+        self.begin = start + cell.poll_gap / 2 if cell.polls else start
+        count = cell.updates
+        chance = random.Random(f"{cell}")
+        room = cell.seconds - 2 * MARGIN
+        # So many moments anywhere in a stretch of time are a Poisson process of which one knows the count.
+        moments = (
+            [room * (index + 0.5) / count for index in range(count)]
+            if cell.updates_are == "fixed"
+            else sorted(room * chance.random() for _ in range(count))
+        )
+        for number, moment in enumerate(moments, start=1):
+            await asyncio.sleep(max(start + MARGIN + moment - time.time(), 0))
+            self.newsroom.publish(text_of(number, cell.payload) if cell.payload else "")
+        self.end = start + cell.seconds + (cell.poll_gap / 2 if cell.polls else SETTLE)
+        await asyncio.sleep(max(self.end - time.time(), 0))
+
+    async def _next_poll(self, tally: Tally) -> float:
+        seen = len(tally.packets[self.port])
+        while True:
+            await asyncio.sleep(0.005)
+            for packet in tally.packets[self.port][seen:]:
+                if packet.head == "request":
+                    return packet.time
+
+    def counted(self, tally: Tally) -> list[Counted]:
+        """The packets of the time that counts."""
+        return [packet for packet in tally.packets[self.port] if self.begin <= packet.time < self.end]
+
+
+def row(cell: Cell, measured: list[Measured], tally: Tally) -> dict[str, Any]:
+    """What was measured in a cell, by all who measured in it."""
+    lists = [one.counted(tally) for one in measured]
+    packets = [packet for packets in lists for packet in packets]
+    updates = [update for one in measured for update in one.newsroom.updates]
+    heads = {
+        kind: [packet.head_size for packet in packets if packet.head == kind]
+        for kind in ("request", "news", "no news")
+    }
+    requests = len(heads["request"])
+    total = sum(packet.size for packet in packets)
+    return {
+        "way": cell.way,
+        "rate": cell.rate,
+        "payload": cell.payload,
+        "poll_gap": cell.poll_gap if cell.polls else "",
+        "updates_are": cell.updates_are,
+        "seconds": cell.seconds * len(measured),
+        "updates": len(updates),
+        "bytes": total,
+        "packets": len(packets),
+        "requests": requests,
+        "application_bytes": sum(packet.data for packet in packets),
+        "bytes_per_update": f"{total / len(updates):.2f}",
+        "packets_per_update": f"{len(packets) / len(updates):.4f}",
+        "requests_per_update": f"{requests / len(updates):.4f}",
+        "empty_requests": len(heads["no news"]),
+        "mean_payload": f"{fmean(len(update.payload) for update in updates):.2f}",
+        "mean_digits": f"{fmean(len(str(update.number)) for update in updates):.2f}",
+        "request_head": _mean(heads["request"]),
+        "news_head": _mean(heads["news"]),
+        "empty_head": _mean(heads["no news"]),
+        "turnaround": f"{_turnaround(lists):.5f}" if cell.way == "longpoll" else "",
+        "acknowledgements": sum(not packet.data for packet in packets),
+    }
+
+
+def _mean(sizes: list[int]) -> str:
+    return f"{fmean(sizes):.2f}" if sizes else ""
+
+
+def _turnaround(lists: list[list[Counted]]) -> float:
+    """Mean seconds from the end of a response to the next request, as the server's host sees them."""
+    gaps = []
+    for packets in lists:
+        answered = None
+        for packet in packets:
+            if packet.head == "request" and answered is not None:
+                gaps.append(packet.time - answered)
+            if packet.data and not packet.to_server:
+                answered = packet.time
+    return fmean(gaps) if gaps else 0.0
+
+
+async def measure(batch: list[Cell], network: Network, tally: Tally) -> list[dict[str, Any]]:
+    """Measure some cells at the same time."""
+    with ExitStack() as servers:
+        all_measured = []
+        for cell in batch:
+            for _ in range(cell.clients):
+                newsroom = Newsroom()
+                server = servers.enter_context(news_server(cell.live_way, newsroom, host=SERVER))
+                all_measured.append(Measured(cell, server.port, newsroom))
+        specs = [
+            (one.cell.live_way, one.port, one.cell.poll_gap, one.cell.keep_alive) for one in all_measured
+        ]
+        process = await asyncio.create_subprocess_exec(
+            *network.client_command(sys.executable, __file__, "--clients", json.dumps(specs)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        if await process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the clients did not start")
+        await asyncio.sleep(SETTLE)
+        await asyncio.gather(*(one.publish(tally) for one in all_measured))
+        output, _ = await process.communicate(b"")  # nothing, and the end of its input: the clients end
+    for one, (cursor, faults) in zip(all_measured, json.loads(output), strict=True):
+        if cursor != one.cell.updates or faults:
+            raise RuntimeError(f"{one.cell}: {cursor} updates of {one.cell.updates}, {faults} faults")
+    return [row(cell, [one for one in all_measured if one.cell is cell], tally) for cell in batch]
+
+
+async def be_clients(specs: list[Any]) -> None:
+    """Receive until the standard input closes, then write what was received to stdout."""
+    clients = [
+        NewsClient(way, port, lambda number, payload: None, poll_gap, keep_alive, address=SERVER)
+        for way, port, poll_gap, keep_alive in specs
+    ]
+    running = [asyncio.ensure_future(client.run(FOREVER)) for client in clients]
+    await asyncio.gather(*(client.ready.wait() for client in clients))
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    print(json.dumps([(one.inbox.cursor, one.inbox.doubled + len(one.inbox.lost)) for one in clients]))
+
+
+def write(rows: list[dict[str, Any]]) -> None:
+    """Write the file, with where and when it was measured in its first line."""
+    programs = ", ".join(f"{name} {version(name)}" for name in ("tornado", "httpx", "websockets"))
+    kernel = os.uname().release.split("-")[0]
+    with FILE.open("w", newline="") as file:
+        file.write(f"# measured {datetime.now(UTC):%Y-%m-%d} by tools/measure_grid.py on Linux {kernel}, ")
+        file.write(f"Python {platform.python_version()}, {programs}\n")
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+async def run(batches: list[list[Cell]]) -> list[dict[str, Any]]:
+    """Measure all batches, one after the other."""
+    rows = []
+    with Network() as network:
+        for number, batch in enumerate(batches, start=1):
+            print(f"batch {number} of {len(batches)}: {len(batch)} cells", flush=True)
+            with Tally(SERVER_INTERFACE, SERVER) as tally:
+                rows += await measure(batch, network, tally)
+    return rows
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Measure what an update costs.")
+    parser.add_argument("--batch", type=int, help="only this one, and write to stdout instead")
+    parser.add_argument("--clients", type=json.loads, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.clients is not None:
+        asyncio.run(be_clients(arguments.clients))
+        return
+    try:
+        if arguments.batch is not None:
+            print(json.dumps(asyncio.run(run([BATCHES[arguments.batch - 1]])), indent=1))
+            return
+        rows = asyncio.run(run(BATCHES))
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        sys.exit(f"measure_grid: {error}")
+    order = list(dict.fromkeys(row["way"] for row in rows))
+    write(sorted(rows, key=lambda row: (order.index(row["way"]), row["rate"], row["payload"])))
+
+
+if __name__ == "__main__":
+    main()
