@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, exp
+from math import ceil, exp, lgamma, log, sqrt
 
 LINK, IP, TCP = 14, 20, 20
 """Bytes of the headers of Ethernet, IPv4 and TCP, without options."""
@@ -100,11 +100,10 @@ def _together(situation: Situation, mean: float) -> list[tuple[int, float]]:
     if situation.fixed:
         whole = int(mean)
         return [(whole, whole + 1 - mean), (whole + 1, mean - whole)]
-    chances, probability, count = [], exp(-mean), 0
-    while count < mean or probability > 1e-12:
-        chances.append((count, probability))
-        count += 1
-        probability *= mean / count
+    around = 8 * sqrt(mean) + 20  # beyond this many more or fewer than the mean nothing is left to count
+    chances = []
+    for count in range(max(0, int(mean - around)), int(mean + around) + 1):
+        chances.append((count, exp(count * log(mean) - mean - lgamma(count + 1))))
     return chances
 
 
