@@ -15,15 +15,30 @@ def main(arguments: list[str] | None = None) -> int:
     dissect.add_argument("file", metavar="FILE", help="pcap or pcapng")
     dissect.add_argument("--json", action="store_true", help="one JSON object a message")
     commands.add_parser("doctor", help="what works here, and what a missing part costs")
+    solved = commands.add_parser("solutions", help="the solutions of the exercises, for teachers")
+    solved.add_argument("notebook", nargs="?", metavar="NN", help="number of a notebook, such as 06")
     options = parser.parse_args(arguments)
     if options.command == "doctor":
         from .doctor import doctor
 
         print(doctor())
         return 0
+    if options.command == "solutions":
+        return _print_solutions(options.notebook)
     from .wire.dissect import main as run_dissect
 
     return run_dissect(options.file, options.json)
+
+
+def _print_solutions(notebook: str | None) -> int:
+    from .practice.solutions import solutions
+
+    try:
+        print(solutions(notebook))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import random
 from typing import Any
 
@@ -57,7 +59,7 @@ def _judge(asked: Exercise, answer: Function | None, cases: list[Arguments]) -> 
     given: list[Any] = []
     for arguments in cases:
         try:
-            given.append(answer(*arguments))
+            given.append(answer(*copy.deepcopy(arguments)))  # so that it may change what it was given
         except NotImplementedError:
             return Verdict(None, "write the function, then run this cell again")
         except Exception as error:
@@ -101,7 +103,9 @@ def _same(one: Any, want: Any) -> bool:
         one = bytes(one)
     if isinstance(want, bool) != isinstance(one, bool):
         return False  # 1 is not True: whoever mixes them up has something to learn
-    return type(one) is type(want) and bool(one == want)
+    if isinstance(want, float):
+        return isinstance(one, int | float) and math.isclose(one, want, rel_tol=1e-6)
+    return isinstance(one, type(want)) and bool(one == want)
 
 
 def _kind(value: Any) -> str:

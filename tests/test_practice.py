@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each exercise knows right from wrong, names what people get wrong, and cannot be passed by doing nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsedu.practice import check, progress
+from wsedu.practice.exercise import EXERCISES, Exercise
+from wsedu.practice.solutions import solutions
+
+ROOT = Path(__file__).parent.parent
+SEEDS = range(40)
+each = pytest.mark.parametrize("asked", EXERCISES.values(), ids=EXERCISES)
+
+
+@pytest.fixture(autouse=True)
+def progress_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nobody's own progress is touched."""
+    path = tmp_path / "progress.json"
+    monkeypatch.setenv("WSEDU_PROGRESS", str(path))
+    return path
+
+
+def test_three_in_every_notebook() -> None:
+    counted = Counter(one.notebook for one in EXERCISES.values())
+    assert set(counted) == {f"{number:02}" for number in range(11)}
+    assert min(counted.values()) >= 3
+
+
+@each
+def test_the_solution_is_right(asked: Exercise) -> None:
+    for seed in SEEDS:
+        assert check(asked.name, asked.solution, chance=random.Random(seed)).right is True
+
+
+@each
+def test_every_mistake_is_caught_and_named(asked: Exercise) -> None:
+    assert len(asked.mistakes) >= 3
+    for mistake, words in asked.mistakes:
+        for seed in SEEDS:
+            verdict = check(asked.name, mistake, chance=random.Random(seed))
+            assert verdict.right is False
+            assert words in verdict.words, (verdict.words, words)
+            assert asked.read in verdict.words
+            assert "expected" in verdict.words
+
+
+@each
+def test_an_untouched_cell_never_passes(asked: Exercise) -> None:
+    def untouched(*arguments: Any) -> Any: ...
+
+    def undone(*arguments: Any) -> Any:
+        raise NotImplementedError
+
+    for answer in (untouched, undone, None):
+        verdict = check(asked.name, answer)
+        assert verdict.right is None
+        assert repr(verdict).startswith("○ not attempted")
+
+
+@each
+def test_no_constant_passes(asked: Exercise) -> None:
+    for constant in (0, 1, "", b"", [], True, False, "WebSocket", "client", 1002, 2.0):
+
+        def answer(*arguments: Any, constant: Any = constant) -> Any:
+            return constant
+
+        assert check(asked.name, answer).right is False
+
+
+@each
+def test_a_wrong_type_is_explained(asked: Exercise) -> None:
+    verdict = check(asked.name, lambda *arguments: object())
+    assert verdict.right is False
+    assert "object" in verdict.words
+
+
+@each
+def test_an_exception_is_explained_with_its_line(asked: Exercise) -> None:
+    def broken(*arguments: Any) -> Any:
+        raise IndexError("nothing\x1b[31m there")
+
+    verdict = check(asked.name, broken)
+    assert verdict.right is False
+    assert (
+        f"in line {broken.__code__.co_firstlineno + 1} of your cell with IndexError: nothing" in verdict.words
+    )
+    assert "\x1b" not in verdict.words
+
+
+@each
+def test_too_few_arguments_are_explained(asked: Exercise) -> None:
+    verdict = check(asked.name, lambda: 1)
+    assert verdict.right is False and "TypeError" in verdict.words
+
+
+@each
+def test_arguments_may_be_changed(asked: Exercise) -> None:
+    """What the reader's function does to a list it was given changes neither its next case nor what is expected."""
+
+    def careless(*arguments: Any) -> Any:
+        result = asked.solution(*arguments)
+        for one in arguments:
+            if isinstance(one, list):
+                one.clear()
+        return result
+
+    assert check(asked.name, careless).right is True
+
+
+def test_no_function_at_all() -> None:
+    assert "should be a function; it is str" in check("unmask", "unmask").words  # type: ignore[arg-type]
+
+
+def test_an_exercise_that_is_none() -> None:
+    with pytest.raises(ValueError, match="no exercise 'unmsk'; there are .*unmask"):
+        check("unmsk", None)
+
+
+def test_input_is_fresh() -> None:
+    seen: list[bytes] = []
+
+    def watch(frame: bytes) -> bytes:
+        seen.append(frame)
+        return b""
+
+    check("unmask", watch)
+    check("unmask", watch)
+    assert len(set(seen)) == len(seen)
+
+
+def test_progress_is_kept(progress_file: Path) -> None:
+    assert progress()["06"] == (0, 3)
+    check("unmask", lambda frame: frame)
+    assert not progress_file.exists()
+    check("unmask", EXERCISES["unmask"].solution)
+    check("unmask", lambda frame: frame)  # what was solved once stays solved
+    assert progress()["06"] == (1, 3)
+    assert "06  ●○○  1 of 3" in repr(progress())
+    assert json.loads(progress_file.read_text()) == ["unmask"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "7", '["gone", 1]'])
+def test_a_spoilt_progress_file_does_no_harm(progress_file: Path, text: str) -> None:
+    progress_file.write_text(text)
+    assert progress()["00"][0] == 0
+    check("unmask", EXERCISES["unmask"].solution)
+    assert progress()["06"] == (1, 3)
+
+
+def test_progress_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("WSEDU_PROGRESS", str(tmp_path / "no" / "such" / "folder"))
+    assert check("unmask", EXERCISES["unmask"].solution).right is True
+
+
+@each
+def test_the_printed_solution_runs_by_itself(asked: Exercise) -> None:
+    text = next(
+        part for part in solutions(asked.notebook).split("\n# notebook ") if f", {asked.name}:" in part
+    )
+    assert "mistake" not in text and "lambda" not in text
+    names: dict[str, Any] = {}
+    exec(text if text.startswith("#") else f"# {text}", names)  # it is our own text
+    assert check(asked.name, names[asked.name]).right is True
+
+
+def test_solutions_on_the_command_line() -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "wsedu", "solutions", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert all(f"def {name}(" in run().stdout for name in EXERCISES)
+    assert "def unmask(" in run("06").stdout and "def polls(" not in run("06").stdout
+    wrong = run("99")
+    assert wrong.returncode == 2 and wrong.stderr.startswith("no notebook '99'")

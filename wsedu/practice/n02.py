@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Notebook 02: what asking costs."""
+
+from __future__ import annotations
+
+import random
+from math import exp
+
+from .exercise import Arguments, exercise
+
+
+def _times(chance: random.Random) -> list[Arguments]:
+    return [(10, 5), (10, 3), (11, 4), (1, 2), (60, 1), (chance.randrange(50, 5000), chance.randrange(2, 40))]
+
+
+@exercise(
+    "02",
+    _times,
+    "the ladder above: the first request goes out at 0 s",
+    (lambda seconds, gap: seconds // gap, "the page asks at once: a request goes out before the first gap"),
+    (lambda seconds, gap: seconds / gap, "there is no such thing as a part of a request"),
+    (lambda seconds, gap: seconds * gap, "a longer gap means fewer requests, not more"),
+    (
+        lambda seconds, gap: round(seconds / gap) + 1,
+        "a gap that is not over has no request at its end: do not round up",
+    ),
+)
+def polls(seconds: int, gap: int) -> int:
+    """How many requests go out in so many seconds."""
+    return seconds // gap + 1
+
+
+def _answers(chance: random.Random) -> list[Arguments]:
+    empty = b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n"
+
+    def news(text: bytes) -> bytes:
+        return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text)
+
+    return [
+        ([empty, news(b"sun rises"), empty],),
+        ([news(b"room 204 is free"), news(b"a")],),
+        ([empty],),
+        ([chance.choice([empty, news(b"204" * chance.randrange(9))]) for _ in range(9)],),
+    ]
+
+
+@exercise(
+    "02",
+    _answers,
+    "RFC 9110, 15.3.5",
+    (
+        lambda answers: sum(one.startswith(b"HTTP/1.1 204") for one in answers),
+        "that is how many answers brought nothing; how many bytes are they?",
+    ),
+    (
+        lambda answers: sum(len(one) for one in answers if b"204" in one),
+        "204 may also stand in the news: look at the status line only",
+    ),
+    (lambda answers: sum(map(len, answers)), "answers with news are not wasted"),
+    (
+        lambda answers: sum(len(one) for one in answers if one.startswith(b"HTTP/1.1 200")),
+        "these are the answers that brought news: the others are asked for",
+    ),
+)
+def wasted(answers: list[bytes]) -> int:
+    """Bytes of the answers that brought no news."""
+    return sum(len(one) for one in answers if one.split(b" ", 2)[1] == b"204")
+
+
+def _rates(chance: random.Random) -> list[Arguments]:
+    return [(1.0, 1.0), (20.0, 0.02), (20.0, 0.2), (chance.uniform(0.1, 3), chance.uniform(0.1, 3))]
+
+
+@exercise(
+    "02",
+    _rates,
+    "the section “How often to ask”",
+    (lambda rate, gap: 1 - exp(-rate * gap), "that is the share of polls that *do* find something"),
+    (
+        lambda rate, gap: exp(-rate / gap),
+        "a longer gap brings fewer empty polls: rate and gap are multiplied",
+    ),
+    (lambda rate, gap: 100 * exp(-rate * gap), "as a share of 1, not of 100"),
+    (
+        lambda rate, gap: rate * gap,
+        "that is how many updates a poll finds in the mean; it may be more than 1",
+    ),
+)
+def empty_share(rate: float, gap: float) -> float:
+    """Which share of the polls finds nothing."""
+    return exp(-rate * gap)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Notebook 06: payload length and masking key."""
+
+from __future__ import annotations
+
+import random
+
+from ..protocol.frames import Frame
+from ..protocol.masking import apply_mask
+from .exercise import Arguments, exercise
+
+
+def _masked(chance: random.Random) -> list[Arguments]:
+    return [
+        (Frame(2, chance.randbytes(length), masking_key=bytes([7, *chance.randbytes(2), 1])).serialize(),)
+        for length in (5, 0, 1, 4, 125)
+    ]
+
+
+@exercise(
+    "06",
+    _masked,
+    "RFC 6455, 5.3",
+    (lambda frame: frame[6:], "that is the payload as it was sent: still masked"),
+    (
+        lambda frame: bytes(byte ^ frame[2] for byte in frame[6:]),
+        "the masking key has four bytes, and each takes its turn",
+    ),
+    (
+        lambda frame: bytes(byte ^ frame[2 + i % 4] for i, byte in enumerate(frame[2:])),
+        "the masking key itself is not part of the payload",
+    ),
+    (
+        lambda frame: bytes(byte ^ frame[2 + i] for i, byte in enumerate(frame[6:10])),
+        "the key begins again after its fourth byte, until the payload ends",
+    ),
+    (
+        lambda frame: bytes(byte ^ frame[2 + i % 4] for i, byte in enumerate(frame))[6:],
+        "the key begins with the payload, not with the frame",
+    ),
+)
+def unmask(frame: bytes) -> bytes:
+    """The payload of a masked frame that is not longer than 125 bytes."""
+    return apply_mask(frame[6:], frame[2:6])
+
+
+def _lengths(chance: random.Random) -> list[Arguments]:
+    lengths = [
+        5,
+        125,
+        126,
+        127,
+        65_535,
+        65_536,
+        chance.randrange(300, 60_000),
+        chance.randrange(2**20, 2**40),
+    ]
+    return [(length,) for length in lengths]
+
+
+def _length(length: int, order: str = "big", short: int = 125, middle: int = 0xFFFF) -> bytes:
+    if length <= short:
+        return bytes([length])
+    size = 2 if length <= middle else 8
+    return bytes([126 if size == 2 else 127]) + length.to_bytes(size, "big" if order == "big" else "little")
+
+
+@exercise(
+    "06",
+    _lengths,
+    "RFC 6455, 5.2",
+    (
+        lambda length: _length(length, short=127),
+        "126 and 127 have another meaning: 125 is the most that one byte says",
+    ),
+    (lambda length: _length(length, "little"), "network byte order: the greatest part comes first"),
+    (
+        lambda length: _length(length, middle=0),
+        "the shortest form must be used: up to 65535 two bytes are enough",
+    ),
+    (lambda length: _length(length, middle=0xFFFE), "65535 still fits into two bytes"),
+    (
+        lambda length: _length(length)[-8:] if length > 125 else _length(length),
+        "the byte that says which form it is comes first",
+    ),
+)
+def length_bytes(length: int) -> bytes:
+    """The payload length of an unmasked frame, from the second byte of the frame on."""
+    return _length(length)
+
+
+def _known(chance: random.Random) -> list[Arguments]:
+    cases: list[Arguments] = []
+    for text in (b'{"id', b'{"id":1}', b"sun rises"):
+        key = chance.randbytes(4)
+        cases.append((apply_mask(text, key), text))
+    return cases
+
+
+@exercise(
+    "06",
+    _known,
+    "RFC 6455, 5.3 and 10.3",
+    (
+        lambda masked, text: bytes(a ^ b for a, b in zip(masked, text, strict=False)),
+        "the key has four bytes; after them it only repeats",
+    ),
+    (lambda masked, text: masked[:4], "that is the payload as it was sent: what turns it into the text?"),
+    (
+        lambda masked, text: bytes((a - b) % 256 for a, b in zip(masked[:4], text, strict=False)),
+        "masking does not add, it is XOR; and XOR undoes itself",
+    ),
+)
+def key_from(masked: bytes, text: bytes) -> bytes:
+    """The masking key, from a masked payload and the text that one knows to be in it."""
+    return bytes(a ^ b for a, b in zip(masked[:4], text, strict=False))

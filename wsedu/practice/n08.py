@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Notebook 08: bytes of packets."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+from .exercise import Arguments, exercise
+
+
+def _first_bytes(chance: random.Random) -> list[Arguments]:
+    letters = [ord(letter) for letter in "GPHDOC"]
+    frames = [0x81, 0x82, 0x88, 0x89, 0x8A, 0x01, 0x02, 0x00, 0x80]
+    return [(0x47,), (0x81,), (0x48,), (0x01,), *((one,) for one in chance.sample([*letters, *frames], 8))]
+
+
+@exercise(
+    "08",
+    _first_bytes,
+    "RFC 9112, 2.1, and RFC 6455, 5.2",
+    (
+        lambda first: "WebSocket" if first & 0x80 else "HTTP",
+        "a fragment begins without FIN, and is no letter either",
+    ),
+    (lambda first: "HTTP" if first in b"GH" else "WebSocket", "there are other methods than GET"),
+    (lambda first: "WebSocket" if first == 0x81 else "HTTP", "not every frame is a Text frame"),
+    (lambda first: "HTTP" if first & 0x80 else "WebSocket", "it is the other way round"),
+)
+def speaks(first: int) -> str:
+    """ "HTTP" or "WebSocket", by the first byte of a message."""
+    return "HTTP" if chr(first).isalpha() and first < 0x80 else "WebSocket"
+
+
+def packet(data: bytes, ip_options: int = 0, tcp_options: int = 12, padding: int = 0) -> bytes:
+    """A packet with its three headers; options in bytes, a multiple of 4."""
+    length = 20 + ip_options + 20 + tcp_options + len(data)
+    ip = struct.pack("!BBHHHBBHII", 0x45 + ip_options // 4, 0, length, 0, 0, 64, 6, 0, 0xC0000201, 0xC0000202)
+    tcp = struct.pack("!HHIIBBHHH", 80, 50_000, 1, 1, (5 + tcp_options // 4) << 4, 0x18, 500, 0, 0)
+    link = bytes(12) + b"\x08\x00"
+    return link + ip + b"\x01" * ip_options + tcp + b"\x01" * tcp_options + data + bytes(padding)
+
+
+def _packets(chance: random.Random) -> list[Arguments]:
+    data = chance.randbytes(chance.randrange(3, 20))
+    return [
+        (packet(b"\x81\x05Hello"),),
+        (packet(data, tcp_options=0, padding=chance.randrange(1, 6)),),
+        (packet(data, ip_options=4),),
+        (packet(data, ip_options=8, tcp_options=20),),
+        (packet(b"", tcp_options=4 * chance.randrange(1, 11)),),
+    ]
+
+
+def _tcp_at(data: bytes) -> int:
+    return 14 + 4 * (data[14] & 15)
+
+
+def _headers(data: bytes) -> int:
+    return _tcp_at(data) + 4 * (data[_tcp_at(data) + 12] >> 4)
+
+
+@exercise(
+    "08",
+    _packets,
+    "RFC 791, 3.1, and RFC 9293, 3.1",
+    (lambda data: 66, "that is usual, and not always so: both headers say how long they are"),
+    (
+        lambda data: 14 + 20 + 4 * (data[46] >> 4),
+        "the header of IP may have options too: its own length is in its first byte",
+    ),
+    (lambda data: _tcp_at(data) + 20, "the header of TCP may have options: its length is the data offset"),
+    (lambda data: _headers(data) - 14, "the header of Ethernet is missing: 14 bytes"),
+    (
+        lambda data: 14 + (data[14] & 15) + (data[14 + (data[14] & 15) * 4 + 12] >> 4),
+        "both lengths are counted in words of four bytes",
+    ),
+)
+def header_bytes(data: bytes) -> int:
+    """How many bytes of Ethernet, IP and TCP stand before the data of a packet."""
+    return _headers(data)
+
+
+@exercise(
+    "08",
+    _packets,
+    "RFC 791, 3.1 (total length), and RFC 9293, 3.1",
+    (
+        lambda data: data[_headers(data) :],
+        "short packets are padded: the total length of IP says where the data ends",
+    ),
+    (lambda data: data[66 : 14 + int.from_bytes(data[16:18], "big")], "66 is usual, and not always so"),
+    (
+        lambda data: data[54 : 14 + int.from_bytes(data[16:18], "big")],
+        "TCP has options, most often 12 bytes of them",
+    ),
+    (
+        lambda data: data[_headers(data) : int.from_bytes(data[16:18], "big")],
+        "the total length of IP counts from the header of IP on, not from that of Ethernet",
+    ),
+)
+def tcp_data(data: bytes) -> bytes:
+    """What TCP carries in a packet."""
+    return data[_headers(data) : 14 + int.from_bytes(data[16:18], "big")]
