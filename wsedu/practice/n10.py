@@ -12,7 +12,8 @@ def _crowds(chance: random.Random) -> list[Arguments]:
     return [
         (100_000, 50_000),
         (100_001, 50_000),
-        (1, 50_000),
+        (130_000, 50_000),
+        (80_000, 50_000),
         (chance.randrange(10**6), chance.randrange(100, 9999)),
     ]
 
