@@ -66,6 +66,9 @@ class FrameBuilder(widgets.VBox):
         super().__init__([first, second, self.unit, self.payload, self.shown, *last])
         self._changed()
 
+    def __repr__(self) -> str:
+        return "(run this cell: a frame to build and to send)"
+
     def _payload(self) -> bytes:
         text: str = self.payload.value
         return bytes.fromhex(text) if self.unit.value == "hex" else text.encode("utf-8", "surrogatepass")

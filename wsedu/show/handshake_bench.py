@@ -47,6 +47,9 @@ class HandshakeBench(widgets.VBox):
         super().__init__([self.lines, self.shown, *([self.button, self.answered] if send else [])])
         self._changed()
 
+    def __repr__(self) -> str:
+        return "(run this cell: an opening handshake to edit and to send)"
+
     def _changed(self, change: object = None) -> None:
         lines = [line.rstrip("\r") for line in self.lines.value.rstrip("\n").split("\n")]
         self.data = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogatepass")

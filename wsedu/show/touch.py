@@ -69,6 +69,9 @@ class ByteTouch(anywidget.AnyWidget):
         super().__init__(looks=_LOOKS)
         self.show(views)
 
+    def __repr__(self) -> str:
+        return "(run this cell: a byte map for pointer and keyboard)"
+
     def show(self, views: Sequence[View]) -> None:
         """Show other bytes in the same place."""
         with self.hold_trait_notifications():
