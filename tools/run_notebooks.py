@@ -31,7 +31,11 @@ def run(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     # The kernel starts in the notebook's own folder, as it does in JupyterLab and under nbval.
     client = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        coalesce_streams=True,  # what was printed in two pieces is shown as one
+        resources={"metadata": {"path": path.parent}},
     )
     client.execute()
     notebook.metadata = nbformat.from_dict(
