@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from anyio.from_thread import start_blocking_portal
 
+from ..wire.bill import Bill
+from ..wire.meter import Meter
 from ..wire.relay import record
 from .heads import HeadStyle
 from .news_client import NewsClient
@@ -59,6 +62,77 @@ class Delivery:
         return quantiles(self.delays, n=100, method="inclusive")[percent - 1]
 
 
+class Watch:
+    """A delivery, seen from outside while it runs: hand a new one to ``deliver``, in a thread of its own.
+
+    All of it may be asked from any one other thread, at any time; ``stop`` from any thread at all.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+        self._seen: tuple[Newsroom, NewsClient, Meter] | None = None
+        self._bill = Bill(modelled=True)
+        self.receipts: dict[int, float] = {}
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stop.is_set()
+
+    @property
+    def published(self) -> int:
+        """How many updates have been published."""
+        return len(self._seen[0].updates) if self._seen else 0
+
+    @property
+    def requests(self) -> int:
+        """How many requests the client has sent."""
+        return self._seen[1].requests if self._seen else 0
+
+    @property
+    def delays(self) -> tuple[float, ...]:
+        """Of each update that has been received, in seconds."""
+        updates = self._seen[0].updates if self._seen else ()
+        return tuple(
+            self.receipts[update.number] - update.time for update in updates if update.number in self.receipts
+        )
+
+    def bill(self) -> Bill:
+        """What was spent so far; TCP/IP in it is modelled by the relay."""
+        if self._seen:
+            self._bill = self._seen[2].bill()
+        return self._bill
+
+    def stop(self) -> None:
+        """End the delivery: nothing further is published, and ``deliver`` returns what was delivered until now."""
+        with self._lock:
+            self._stop.set()
+            if self._running is not None:
+                loop, running = self._running
+                loop.call_soon_threadsafe(running.cancel)
+
+    def begin(self, newsroom: Newsroom, client: NewsClient, meter: Meter) -> None:
+        """For ``deliver``: this is what there is to see."""
+        self._seen = newsroom, client, meter
+
+    async def run(self, running: asyncio.Future[None]) -> None:
+        """For ``deliver``: wait for it, or until ``stop``."""
+        with self._lock:
+            self._running = asyncio.get_running_loop(), running
+            if self.stopped:
+                running.cancel()
+        try:
+            await running
+        except asyncio.CancelledError:
+            if not self.stopped:
+                raise
+        finally:
+            with self._lock:  # from here on the loop may end
+                self._running = None
+
+
 def deliver(
     way: Way,
     gaps: Iterable[float] | None = None,
@@ -67,6 +141,7 @@ def deliver(
     poll_gap: float = 0.1,
     keep_alive: bool = True,
     head: HeadStyle = "browser",
+    watch: Watch | None = None,
 ) -> Delivery:
     """Publish news and let one client receive it; returns when the last update is there.
 
@@ -78,29 +153,43 @@ def deliver(
         poll_gap: seconds between two polls.
         keep_alive: for polling: one connection for all polls, or one for each.
         head: of the requests: a ``"browser"``'s, ``"minimal"``, or that of ``"2009"``.
+        watch: for whoever wants to look on, and to stop it.
 
     Raises:
         ValueError: there is no such way or head, or the payload cannot hold the number of an update.
         TimeoutError: the last update did not come.
     """
-    newsroom, receipts = Newsroom(), dict[int, float]()
+    newsroom, watch = Newsroom(), watch or Watch()
 
     def on_update(number: int, text: str) -> None:
-        receipts[number] = time.monotonic()
+        watch.receipts[number] = time.monotonic()
 
     plan = list(fixed(0.05, 10) if gaps is None else gaps)
     text_of(len(plan), payload)  # says so now if it does not fit
     with news_server(way, newsroom) as server, record(port=server.port) as recording:
         client = NewsClient(way, recording.port, on_update, poll_gap, keep_alive, head)
+        client.fields()  # says so now if there is no such head
+        watch.begin(newsroom, client, Meter(recording))
         # A thread of its own: the kernel's thread has a loop that runs already, and stays interruptible.
         with start_blocking_portal() as portal:
-            portal.call(_run, client, newsroom, plan, payload)
-    updates, inbox = newsroom.updates, client.inbox
-    delays = tuple(receipts[update.number] - update.time for update in updates)
-    return Delivery(way, recording.capture, updates, delays, client.requests, len(inbox.lost), inbox.doubled)
+            portal.call(_run, client, newsroom, plan, payload, watch)
+    inbox = client.inbox
+    return Delivery(
+        way,
+        recording.capture,
+        newsroom.updates,
+        watch.delays,
+        client.requests,
+        len(inbox.lost),
+        inbox.doubled,
+    )
 
 
-async def _run(client: NewsClient, newsroom: Newsroom, plan: list[float], payload: int) -> None:
+async def _run(client: NewsClient, newsroom: Newsroom, plan: list[float], payload: int, watch: Watch) -> None:
+    await watch.run(asyncio.ensure_future(_publish(client, newsroom, plan, payload)))
+
+
+async def _publish(client: NewsClient, newsroom: Newsroom, plan: list[float], payload: int) -> None:
     loop = asyncio.get_running_loop()
     receiving = asyncio.ensure_future(client.run(len(plan)))
     try:

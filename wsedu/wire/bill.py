@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from ..protocol.content import content_framing, content_spans
@@ -31,6 +32,8 @@ PARTS = (
     "acknowledgements",
     "other",
 )
+EXPLAINED = ("content", "payload", "http head", "frame header", "handshake")
+"""The parts that are data of TCP."""
 
 
 @dataclass
@@ -68,51 +71,60 @@ def bills(packets: Iterable[Packet], *, modelled: bool = False) -> tuple[Bill, d
 
     Packets that are no TCP are in the first only, as "other". ``modelled`` goes onto each bill.
     """
-    billing = _Billing()
-    rest = Bill(modelled=modelled)
+    billing = Billing(modelled)
     try:
-        for event in billing.run(billing.noted(packets, rest)):
-            billing.message(event)
+        for packet in packets:
+            billing.add(packet)
+        billing.end()
     except CutShort:
-        pass  # what was there is on the bill
-    billing.leftovers()
-    for bill, data in billing.billed.values():
-        spent = sum(
-            bill.parts[part] for part in ("content", "payload", "http head", "frame header", "handshake")
-        )
-        bill.parts["other"] += data - spent
-        bill.modelled = modelled
-    by_connection = {index: bill for index, (bill, _) in billing.billed.items()}
-    return sum(by_connection.values(), rest), by_connection
+        billing.end(whole=False)  # what was there is on the bill
+    return billing.bills()
 
 
-class _Billing(Follower):
-    """Follows the connections once more, and puts every packet and every message on a bill."""
+class Billing(Follower):
+    """Follows the connections once more, packet by packet, and puts every packet and every message on a bill."""
 
-    def __init__(self) -> None:
+    def __init__(self, modelled: bool = False) -> None:
         super().__init__([])
-        self.billed: dict[
-            int, tuple[Bill, int]
-        ] = {}  # of a connection: its bill, and the bytes of data on it
+        self._modelled = modelled
+        self._rest = Bill(modelled=modelled)  # of packets of no connection
+        # Of a connection: its bill, and the bytes of data on it.
+        self._billed: dict[int, tuple[Bill, int]] = {}
         self._seen: dict[int, Connection] = {}
         self._asked: dict[int, deque[int]] = {}  # sizes of the heads of requests that wait for their response
+        self._packets = 0
         self._captured = 0  # bytes of the packet that is being read
         self._noticed = False
 
-    def noted(self, packets: Iterable[Packet], rest: Bill) -> Iterator[Packet]:
-        """The packets as they are; those of no connection are put on ``rest``."""
-        for packet in packets:
-            self._captured, self._noticed = len(packet.data), False
-            yield packet
-            if not self._noticed:
-                rest.packets += 1
-                rest.parts["other"] += len(packet.data)
+    def add(self, packet: Packet) -> None:
+        """Put the next packet on a bill, and the messages that it completes."""
+        index, self._packets = self._packets, self._packets + 1
+        self._captured, self._noticed = len(packet.data), False
+        self._messages(self.packet(index, packet))
+        if not self._noticed:
+            self._rest.packets += 1
+            self._rest.parts["other"] += self._captured
+
+    def end(self, *, whole: bool = True) -> None:
+        """No packet will follow; ``whole`` unless the file is cut short."""
+        self._messages(self.finish(whole=whole))
+
+    def bills(self) -> tuple[Bill, dict[int, Bill]]:
+        """The bills as they stand, what is there of messages that are not complete counted; more may be added."""
+        kept = self._billed, self._asked
+        self._billed, self._asked = deepcopy(kept)
+        self._leftovers()
+        found, (self._billed, self._asked) = self._billed, kept
+        for bill, data in found.values():
+            bill.parts["other"] += data - sum(bill.parts[part] for part in EXPLAINED)
+        by_connection = {index: bill for index, (bill, _) in found.items()}
+        return sum(by_connection.values(), self._rest), by_connection
 
     def noticed(self, connection: Connection, segment: Segment) -> None:
         """Put the headers of a packet on its connection's bill."""
         self._noticed = True
         self._seen[connection.index] = connection
-        bill, data = self.billed.get(connection.index) or (Bill(connections=1), 0)
+        bill, data = self._billed.get(connection.index) or (Bill(connections=1, modelled=self._modelled), 0)
         ip_at, tcp_at, data_at = segment.places
         size = len(segment.payload)
         bill.packets += 1
@@ -124,15 +136,16 @@ class _Billing(Follower):
             bill.parts["ip"] += tcp_at - ip_at
             bill.parts["tcp"] += data_at - tcp_at
             bill.parts["other"] += self._captured - data_at - size  # padding
-        self.billed[connection.index] = bill, data + size
+        self._billed[connection.index] = bill, data + size
 
-    def message(self, event: Event) -> None:
-        """Put a message on its connection's bill."""
-        if event.found is not None:
-            self._found(event.connection, event.found, event.request_method)
+    def _messages(self, events: Iterable[Event]) -> None:
+        """Put messages on their connections' bills."""
+        for event in events:
+            if event.found is not None:
+                self._found(event.connection, event.found, event.request_method)
 
-    def leftovers(self) -> None:
-        """The same for messages that were not complete when the capture ended."""
+    def _leftovers(self) -> None:
+        """The same for messages that are not complete."""
         for connection in self._seen.values():
             for sender in SENDERS:
                 found = connection.exchange.unfinished(sender)
@@ -141,7 +154,7 @@ class _Billing(Follower):
                     self._found(connection.index, found, method)
 
     def _found(self, connection: int, found: Found, method: str | None) -> None:
-        parts = self.billed[connection][0].parts
+        parts = self._billed[connection][0].parts
         if found.head is None:
             _frame(parts, found.raw)
             return

@@ -14,7 +14,7 @@ import threading
 
 from .passing import Passing
 from .recording import Recording
-from .synth import What, pcap
+from .synth import Event, What, pcap
 
 BACKLOG = 1024  # clients that may knock at once
 
@@ -50,6 +50,17 @@ class RelayRecording(Recording):
         if self._error is not None:
             self._missing.append(f"the recording broke off early: {self._error}")
             raise RuntimeError(self._missing[0]) from self._error
+
+    @property
+    def events(self) -> list[Event]:
+        """What has happened so far; the relay goes on adding to it.
+
+        Raises:
+            RuntimeError: the ``with`` block has not begun.
+        """
+        if self._address is None:
+            raise RuntimeError("the recording has not begun")
+        return self._passing.events
 
     def _contents(self) -> bytes:
         return pcap(self._passing.events)

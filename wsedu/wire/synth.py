@@ -81,23 +81,37 @@ def pcap(events: Iterable[Event]) -> bytes:
 
 def packets(events: Iterable[Event]) -> Iterator[tuple[int, bytes]]:
     """The packets that would have carried these events, as (nanoseconds since 1970, Ethernet frame), in order."""
-    connections: dict[Ends, _Connection] = {}
-    waiting: deque[_Waiting] = (
-        deque()
-    )  # the delay is the same for all, so the first to wait is the first to go
+    model = Model()
     for event in events:
-        while waiting and waiting[0].due <= event.time:
-            yield from waiting.popleft().go()
-        connection = connections.get(event.ends)
+        yield from model.add(event)
+    yield from model.end()
+
+
+class Model:
+    """Makes packets of events that come one after the other; ``packets`` does it for all of them at once."""
+
+    def __init__(self) -> None:
+        self._connections: dict[Ends, _Connection] = {}
+        # The delay is the same for all, so the first to wait is the first to go.
+        self._waiting: deque[_Waiting] = deque()
+
+    def add(self, event: Event) -> Iterator[tuple[int, bytes]]:
+        """The packets until this event, and of it."""
+        while self._waiting and self._waiting[0].due <= event.time:
+            yield from self._waiting.popleft().go()
+        connection = self._connections.get(event.ends)
         if connection is None:
-            connection = connections[event.ends] = _Connection(event.ends, event.time)
+            connection = self._connections[event.ends] = _Connection(event.ends, event.time)
         for packet in connection.segments(event):
             yield event.time, packet
         receiver = connection.server if event.by_client else connection.client
         if receiver.unacknowledged:
-            waiting.append(_Waiting(event.time + ACK_DELAY, receiver, receiver.expected))
-    for acknowledgement in waiting:
-        yield from acknowledgement.go()
+            self._waiting.append(_Waiting(event.time + ACK_DELAY, receiver, receiver.expected))
+
+    def end(self) -> Iterator[tuple[int, bytes]]:
+        """The acknowledgements that are still waiting after the last event."""
+        while self._waiting:
+            yield from self._waiting.popleft().go()
 
 
 @dataclass

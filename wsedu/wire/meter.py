@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The bill of a recording that is still running."""
+
+from __future__ import annotations
+
+from .bill import Bill, Billing
+from .pcapfile import Packet
+from .recording import Recording
+from .relay import RelayRecording
+from .synth import Model
+
+ETHERNET = 1  # LINKTYPE_ number
+
+
+class Meter:
+    """What a relay's recording has cost so far: a look at it costs only what came since the last one.
+
+    Args:
+        recording: as ``record`` gives it, without ``kernel=True``.
+
+    Raises:
+        TypeError: the kernel records, and its packets are not known before the end.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        if not isinstance(recording, RelayRecording):
+            raise TypeError("a meter reads the relay's recording; the kernel's can be read when it has ended")
+        self._recording = recording
+        self._model, self._billing = Model(), Billing(modelled=True)
+        self._seen = 0
+
+    def bill(self) -> Bill:
+        """The bill so far. Its application bytes are real, TCP/IP is modelled; call it from one thread only."""
+        events = self._recording.events
+        # The relay goes on writing at the end of the list: take what is there now.
+        for event in events[self._seen :]:
+            self._seen += 1
+            for time, data in self._model.add(event):
+                self._billing.add(Packet(time, ETHERNET, data, len(data)))
+        return self._billing.bills()[0]
