@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -13,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from wsedu import Frame
 from wsedu.practice import check, progress
 from wsedu.practice.exercise import EXERCISES, Exercise
 from wsedu.practice.solutions import solutions
+from wsedu.practice.words import SHOWN, show
 
 ROOT = Path(__file__).parent.parent
 SEEDS = range(40)
@@ -86,6 +89,64 @@ def test_a_wrong_type_is_explained(asked: Exercise) -> None:
 
 
 @each
+def test_what_it_failed_on_can_be_tried_again(asked: Exercise) -> None:
+    """The call that a reader is shown can be typed into a cell, and the arguments are there as they were."""
+    for seed in SEEDS:
+        verdict = check(asked.name, lambda *arguments: object(), chance=random.Random(seed))
+        call = re.search(r"^ +call +(.*)$", verdict.words, re.M)
+        assert call and verdict.arguments in asked.cases(random.Random(seed))
+        if "…" not in call[1]:
+            typed = eval(call[1], {asked.name: lambda *arguments: arguments, "Frame": Frame})  # our own text
+            assert typed == verdict.arguments
+
+
+@each
+def test_print_is_not_return(asked: Exercise, capsys: pytest.CaptureFixture[str]) -> None:
+    def prints(*arguments: Any) -> None:
+        print("said", asked.solution(*arguments))
+
+    verdict = check(asked.name, prints)
+    assert verdict.right is False and "prints its result; a check sees only what it returns" in verdict.words
+    assert "said" in capsys.readouterr().out  # what a reader prints to find a mistake is seen
+
+    def forgets(*arguments: Any) -> None:
+        asked.solution(*arguments)
+
+    verdict = check(asked.name, forgets)
+    assert verdict.right is False and "is there a return?" in verdict.words
+
+
+def test_only_some_ways_return() -> None:
+    verdict = check("opcode_of", lambda first: first & 15 if first > 0x80 else None)
+    assert verdict.right is False and "nothing: is there a return on every way" in verdict.words
+
+
+@each
+def test_a_generator_is_explained(asked: Exercise) -> None:
+    def yields(*arguments: Any) -> Any:
+        yield asked.solution(*arguments)
+
+    verdict = check(asked.name, yields)
+    assert verdict.right is False
+    assert "a generator, whose values are not there yet" in verdict.words and "0x" not in verdict.words
+
+
+def test_a_loop_without_an_end_can_be_stopped() -> None:
+    def endless(*arguments: Any) -> Any:
+        raise KeyboardInterrupt  # which is what a reader's *Interrupt* comes to
+
+    verdict = check("unmask", endless)
+    assert verdict.right is False and "still at work in line" in verdict.words
+
+
+def test_bytes_that_are_text_stay_text() -> None:
+    assert show([b"GET / HTTP/1.1\r\n", b"\x81\x05"]) == r"[b'GET / HTTP/1.1\r\n', bytes.fromhex('81 05')]"
+    assert show("\x1b[31m\u202e") == r"'\x1b[31m\u202e'"
+    assert show((b"",)) == "(b'',)"
+    assert len(show(bytes(1000))) == SHOWN
+
+
+@each
 def test_an_exception_is_explained_with_its_line(asked: Exercise) -> None:
     def broken(*arguments: Any) -> Any:
         raise IndexError("nothing\x1b[31m there")
@@ -119,7 +180,7 @@ def test_arguments_may_be_changed(asked: Exercise) -> None:
 
 
 def test_no_function_at_all() -> None:
-    assert "should be a function; it is str" in check("unmask", "unmask").words  # type: ignore[arg-type]
+    assert "should be a function; it is a str" in check("unmask", "unmask").words  # type: ignore[arg-type]
 
 
 def test_an_exercise_that_is_none() -> None:

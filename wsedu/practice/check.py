@@ -4,15 +4,21 @@
 from __future__ import annotations
 
 import copy
+import dis
+import io
 import math
 import random
-from typing import Any
+import sys
+from contextlib import redirect_stdout
+from typing import Any, TextIO
 
-from ..show.html import clip, visible
 from .exercise import EXERCISES, Arguments, Exercise, Function
 from .progress import remember
+from .words import kind, safe, show
 
-SHOWN = 120  # characters of a value
+UNTOUCHED = "write the function, then run this cell again"
+IDLE = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
+"""What Python does in a function whose body is ``...``, ``pass`` or a docstring."""
 
 
 class Verdict:
@@ -21,14 +27,15 @@ class Verdict:
     Attributes:
         right: ``True``, ``False``, or ``None`` if nothing was attempted.
         words: what to tell the reader.
+        arguments: those on which the function failed, to try it on; ``None`` if it did not.
     """
 
-    def __init__(self, right: bool | None, words: str) -> None:
-        self.right, self.words = right, words
+    def __init__(self, right: bool | None, words: str, arguments: Arguments | None = None) -> None:
+        self.right, self.words, self.arguments = right, words, arguments
 
     def __repr__(self) -> str:
         mark = {True: "✓ right", False: "✗ not yet", None: "○ not attempted"}[self.right]
-        return f"{mark}: {self.words}" if self.words else mark
+        return f"{mark}: {self.words}"
 
 
 def check(name: str, answer: Function | None, *, chance: random.Random | None = None) -> Verdict:
@@ -53,41 +60,74 @@ def check(name: str, answer: Function | None, *, chance: random.Random | None = 
 
 def _judge(asked: Exercise, answer: Function | None, cases: list[Arguments]) -> Verdict:
     if answer is None:
-        return Verdict(None, "write the function, then run this cell again")
+        return Verdict(None, UNTOUCHED)
     if not callable(answer):
-        return Verdict(False, f"{asked.name} should be a function; it is {_kind(answer)}")
+        return Verdict(False, f"{asked.name} should be a function; it is {kind(answer)}")
+    ear = _Ear(sys.stdout)
     given: list[Any] = []
     for arguments in cases:
         try:
-            given.append(answer(*copy.deepcopy(arguments)))  # so that it may change what it was given
+            with redirect_stdout(ear):
+                given.append(answer(*copy.deepcopy(arguments)))  # so that it may change what it was given
         except NotImplementedError:
-            return Verdict(None, "write the function, then run this cell again")
-        except Exception as error:
-            line = getattr(error.__traceback__ and error.__traceback__.tb_next, "tb_lineno", None)
-            where = f" in line {line} of your cell" if line else ""
-            said = f"{type(error).__name__}: {error}"
-            return Verdict(
-                False, f"for {_call(asked, arguments)} your function stopped{where} with {_show(said)}"
-            )
+            return Verdict(None, UNTOUCHED)
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            return Verdict(False, _stopped(asked, arguments, error), arguments)
     if all(one is None or one is Ellipsis for one in given):
-        return Verdict(None, "write the function, then run this cell again")
+        return _nothing(answer, ear.heard)
     expected = [asked.solution(*arguments) for arguments in cases]
     wrong = [i for i, (one, want) in enumerate(zip(given, expected, strict=True)) if not _same(one, want)]
     if not wrong:
         return Verdict(True, f"{len(cases)} fresh cases of {len(cases)}")
-    return Verdict(False, _explain(asked, cases, given, expected, wrong[0]))
+    first = wrong[0]
+    mistake = next((words for makes, words in asked.mistakes if _makes(makes, cases, given)), "")
+    told = f"{mistake and f'{mistake}; '}{len(cases) - len(wrong)} fresh cases of {len(cases)} are right"
+    told += _lines(asked, cases[first], *_both(expected[first], given[first]))
+    return Verdict(False, told, cases[first])
 
 
-def _explain(
-    asked: Exercise, cases: list[Arguments], given: list[Any], expected: list[Any], first: int
-) -> str:
-    named = [words for mistake, words in asked.mistakes if _makes(mistake, cases, given)]
-    told = f"of {_call(asked, cases[first])} "
-    if type(given[first]) is not type(expected[first]) and not isinstance(given[first], bool | int):
-        told += f"expected {_kind(expected[first])}, got {_kind(given[first])}, {_value(given[first])}"
-    else:
-        told += f"expected {_value(expected[first])}, got {_value(given[first])}"
-    return "; ".join([*named[:1], told, f"read {asked.read}"])
+class _Ear(io.TextIOBase):
+    """Passes on what is printed, and remembers that something was."""
+
+    def __init__(self, out: TextIO) -> None:
+        self.out, self.heard = out, False
+
+    def write(self, text: str) -> int:
+        self.heard = True
+        return self.out.write(text)
+
+
+def _nothing(answer: Function, printed: bool) -> Verdict:
+    """What to say of a function that gave nothing, whatever it was given."""
+    code = getattr(answer, "__code__", None)
+    if code is not None and {one.opname for one in dis.get_instructions(code)} <= IDLE:
+        return Verdict(None, UNTOUCHED)
+    if printed:
+        return Verdict(False, "your function prints its result; a check sees only what it returns")
+    return Verdict(False, "your function returns nothing: is there a return?")
+
+
+def _stopped(asked: Exercise, arguments: Arguments, error: BaseException) -> str:
+    line = getattr(error.__traceback__ and error.__traceback__.tb_next, "tb_lineno", None)
+    where = f" in line {line} of your cell" if line else ""
+    if isinstance(error, KeyboardInterrupt):
+        return f"your function was still at work{where} when you stopped it{_lines(asked, arguments)}"
+    said = safe(f"{type(error).__name__}: {error}")
+    return f"your function stopped{where} with {said}{_lines(asked, arguments)}"
+
+
+def _both(want: Any, one: Any) -> tuple[str, str]:
+    """What was expected and what came; with their types, if these differ."""
+    if isinstance(one, type(want)) and isinstance(one, bool) == isinstance(want, bool):
+        return show(want), show(one)
+    came = kind(one) if ":" in kind(one) else f"{kind(one)}, {show(one)}"
+    return f"{kind(want)}, {show(want)}", came
+
+
+def _lines(asked: Exercise, arguments: Arguments, expected: str = "", got: str = "") -> str:
+    call = f"{asked.name}({', '.join(map(show, arguments))})"
+    lines = {"call": call, "expected": expected, "got": got, "read": asked.read}
+    return "".join(f"\n    {name:<9} {text}" for name, text in lines.items() if text)
 
 
 def _makes(mistake: Function, cases: list[Arguments], given: list[Any]) -> bool:
@@ -106,19 +146,3 @@ def _same(one: Any, want: Any) -> bool:
     if isinstance(want, float):
         return isinstance(one, int | float) and math.isclose(one, want, rel_tol=1e-6)
     return isinstance(one, type(want)) and bool(one == want)
-
-
-def _kind(value: Any) -> str:
-    return "nothing (is there a return?)" if value is None else f"{type(value).__name__}"
-
-
-def _value(value: Any) -> str:
-    return _show(value.hex(" ") if isinstance(value, bytes) and value else repr(value))
-
-
-def _show(text: str) -> str:
-    return clip(visible(text), SHOWN)
-
-
-def _call(asked: Exercise, arguments: Arguments) -> str:
-    return f"{asked.name}({', '.join(_show(repr(one)) for one in arguments)})"

@@ -132,7 +132,7 @@ def _unless(frame: Frame, wrong: bool) -> int:
 @exercise(
     "07",
     _ten,
-    "RFC 6455, 5.1, 5.2, 5.5, 5.6 and 7.4.1",
+    "RFC 6455, 5.1, 5.2, 5.5, 7.4.1 and 8.1",
     (lambda frame: _judged(frame) and 1002, "text that is not UTF-8 has a status code of its own"),
     (
         lambda frame: _unless(frame, frame.masking_key is None),

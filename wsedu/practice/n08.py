@@ -37,7 +37,7 @@ def packet(data: bytes, ip_options: int = 0, tcp_options: int = 12, padding: int
     length = 20 + ip_options + 20 + tcp_options + len(data)
     ip = struct.pack("!BBHHHBBHII", 0x45 + ip_options // 4, 0, length, 0, 0, 64, 6, 0, 0xC0000201, 0xC0000202)
     tcp = struct.pack("!HHIIBBHHH", 80, 50_000, 1, 1, (5 + tcp_options // 4) << 4, 0x18, 500, 0, 0)
-    link = bytes(12) + b"\x08\x00"
+    link = bytes.fromhex("00005e005301 00005e005302 0800")
     return link + ip + b"\x01" * ip_options + tcp + b"\x01" * tcp_options + data + bytes(padding)
 
 
