@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from jupyter_client.manager import start_new_kernel
 
+from wsedu.lab import delivery_race
 from wsedu.live.delivery import Watch, deliver
 from wsedu.live.news_server import WAYS, Way
 from wsedu.live.newsroom import fixed
+from wsedu.show.race import Course, DeliveryRace
 from wsedu.wire.meter import Meter
 from wsedu.wire.relay import record
 
@@ -48,7 +54,7 @@ def test_a_delivery_is_watched_and_stopped(way: Way) -> None:
 def test_what_is_stopped_beforehand_does_not_begin() -> None:
     watch = Watch()
     watch.stop()
-    assert deliver("websocket", watch=watch).updates == watch.delays == ()
+    assert deliver("websocket", watch=watch).updates == () and watch.delays == ()
 
 
 def test_a_way_that_fails_says_so_and_leaves_nothing() -> None:
@@ -61,3 +67,90 @@ def test_a_way_that_fails_says_so_and_leaves_nothing() -> None:
 def test_a_meter_reads_the_relay_only() -> None:
     with pytest.raises(TypeError, match="relay"):
         Meter(record(port=1, kernel=True))
+
+
+@pytest.fixture
+def race() -> Iterator[DeliveryRace]:
+    """A race that must leave nothing behind."""
+    before = set(threading.enumerate())
+    race = delivery_race()
+    race.rate.value, race.poll_gap.value = 100, 0.05
+    yield race
+    race.close()
+    assert set(threading.enumerate()) <= before
+
+
+def test_all_four_get_the_same_news(race: DeliveryRace) -> None:
+    race.updates.value, race.payload.value, race.head.value = 20, 100, "minimal"
+    race.button.click()
+    assert race.button.description == "Stop"
+    race.join()
+    assert race.button.description == "Start" and not race.running
+    shown = race.shown.value
+    assert "Finished" in shown and "20 of 20 updates" in shown and "modelled" in shown
+    for way in WAYS:
+        assert re.search(rf"<th[^>]*>{way}</th><td[^>]*>20</td>", shown), way
+    payload = re.search(r">payload</span></th>(.*?)</tr>", shown)
+    # Twenty times 100 bytes in frames, and the status codes of two Close frames.
+    assert payload is not None and "2,004.0" in payload[1]
+
+
+def test_the_button_stops_and_starts_again(race: DeliveryRace) -> None:
+    race.updates.value = 2_000
+    for _ in range(2):
+        race.button.click()
+        until(lambda: "<b>Running" in race.shown.value)
+        race.button.click()
+        race.join()
+        assert "<b>Stopped" in race.shown.value and race.button.description == "Start"
+
+
+def test_a_second_race_ends_the_first_and_closing_ends_both(race: DeliveryRace) -> None:
+    race.updates.value = 2_000
+    race.start()
+    race.start()  # nothing further
+    second = delivery_race()
+    assert not race.running and race.comm is None
+    second.start()
+    second.close()
+    assert not second.running
+
+
+def test_what_cannot_begin_or_breaks_is_told() -> None:
+    def fails(course: Course) -> dict[str, None]:
+        raise ValueError("no <such> thing")
+
+    race = DeliveryRace(fails, ["minimal"])  # type: ignore[arg-type]
+    race.start()
+    assert "no &lt;such&gt; thing" in race.shown.value and not race.running
+
+
+def test_a_program_that_ends_is_not_held_up() -> None:
+    code = "from wsedu.lab import delivery_race as d; r = d(); r.updates.value = 2000; r.start()"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=LIMIT)
+
+
+def test_an_interrupt_of_the_kernel_stops_it() -> None:
+    manager, client = start_new_kernel(stderr=subprocess.DEVNULL)
+
+    def said(code: str) -> str:
+        texts: list[str] = []
+        client.execute_interactive(
+            code, timeout=60, output_hook=lambda message: texts.append(message["content"].get("text", ""))
+        )
+        return "".join(texts)
+
+    try:
+        said("import threading; from wsedu.lab import delivery_race; before = set(threading.enumerate())")
+        assert said("r = delivery_race(); r.updates.value = 2000; r.start(); print(r.running)") == "True\n"
+
+        def stopped() -> bool:
+            manager.interrupt_kernel()
+            return said("print(r.running)") == "False\n"
+
+        until(stopped)
+        assert said("print(set(threading.enumerate()) <= before)") == "True\n"
+        assert said("print(6 * 7)") == "42\n"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

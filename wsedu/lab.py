@@ -6,9 +6,17 @@ The servers here run as long as the kernel does, since a reader may press a butt
 
 from __future__ import annotations
 
+import asyncio
+import random
+import signal
+import threading
 from functools import cache
 
+from .live.delivery import Watch, deliver
 from .live.dial import dial
+from .live.heads import HEAD_STYLES
+from .live.news_server import WAYS, Way
+from .live.newsroom import poisson
 from .live.server import Server
 from .live.tornado_echo import tornado_echo_server
 from .live.websocket_server import websocket_server
@@ -19,8 +27,10 @@ from .protocol.opcodes import Opcode, opcode_name
 from .protocol.status import parse_close_payload
 from .show.frame_builder import Answers, FrameBuilder
 from .show.handshake_bench import HandshakeBench
+from .show.race import Course, DeliveryRace
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
+INTERRUPT_GAP = 0.2  # seconds after which it is looked again whether the kernel listens to interrupts itself
 
 
 @cache
@@ -79,3 +89,76 @@ def handshake_bench() -> HandshakeBench:
                 return b""
 
     return HandshakeBench(send)
+
+
+class _Runner(Watch):
+    """One way of delivery, under way in a thread of its own."""
+
+    def __init__(self, way: Way, gaps: list[float], course: Course) -> None:
+        super().__init__()
+        self.error = ""
+        self._thread = threading.Thread(target=self._deliver, args=(way, gaps, course), name=f"wsedu {way}")
+        self._thread.daemon = True
+        self._thread.start()
+
+    def _deliver(self, way: Way, gaps: list[float], course: Course) -> None:
+        try:
+            deliver(
+                way,
+                gaps,
+                payload=course.payload,
+                poll_gap=course.poll_gap,
+                head=course.head,  # type: ignore[arg-type]
+                watch=self,
+            )
+        except Exception as error:  # whatever it is, it is told beside the way's name
+            self.error = str(error) or type(error).__name__
+
+    @property
+    def done(self) -> bool:
+        """Whether all that was started for it has ended."""
+        return not self._thread.is_alive()
+
+
+_race: DeliveryRace | None = None  # the latest, so that there is never more than one
+_running: dict[str, _Runner] = {}  # in it
+
+
+def delivery_race() -> DeliveryRace:
+    """The four ways side by side, live, with the same news; a race that is on from an earlier call is stopped."""
+    global _race
+    if _race is not None:
+        _race.close()
+    try:
+        loop = asyncio.get_running_loop()  # the kernel's
+    except RuntimeError:
+        loop = None
+
+    def start(course: Course) -> dict[str, _Runner]:
+        gaps = list(poisson(1 / course.rate, course.updates, random.Random(course.updates)))
+        _running.clear()
+        for way in WAYS:
+            _running[way] = _Runner(way, gaps, course)
+        if loop is not None:
+            loop.call_soon_threadsafe(_hear_interrupts, loop)
+        return dict(_running)
+
+    _race = DeliveryRace(start, HEAD_STYLES)
+    return _race
+
+
+def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
+    """While a race is on, an interrupt stops it: between two cells a kernel would ignore the signal."""
+    on = not all(runner.done for runner in list(_running.values()))
+    heard = signal.getsignal(signal.SIGINT)
+    if on and heard == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupted)
+    elif not on and heard is _interrupted:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if on:
+        loop.call_later(INTERRUPT_GAP, _hear_interrupts, loop)
+
+
+def _interrupted(number: int, frame: object) -> None:
+    for runner in list(_running.values()):
+        runner.stop()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from statistics import quantiles
 from typing import TYPE_CHECKING
 
@@ -153,13 +154,13 @@ def deliver(
         poll_gap: seconds between two polls.
         keep_alive: for polling: one connection for all polls, or one for each.
         head: of the requests: a ``"browser"``'s, ``"minimal"``, or that of ``"2009"``.
-        watch: for whoever wants to look on, and to stop it.
+        watch: for whoever wants to look on, and to stop it; this thread must have no event loop then.
 
     Raises:
         ValueError: there is no such way or head, or the payload cannot hold the number of an update.
         TimeoutError: the last update did not come.
     """
-    newsroom, watch = Newsroom(), watch or Watch()
+    newsroom, watched, watch = Newsroom(), watch is not None, watch or Watch()
 
     def on_update(number: int, text: str) -> None:
         watch.receipts[number] = time.monotonic()
@@ -170,9 +171,13 @@ def deliver(
         client = NewsClient(way, recording.port, on_update, poll_gap, keep_alive, head)
         client.fields()  # says so now if there is no such head
         watch.begin(newsroom, client, Meter(recording))
-        # A thread of its own: the kernel's thread has a loop that runs already, and stays interruptible.
-        with start_blocking_portal() as portal:
-            portal.call(_run, client, newsroom, plan, payload, watch)
+        exchange = partial(_run, client, newsroom, plan, payload, watch)
+        if watched:
+            asyncio.run(exchange())
+        else:
+            # A thread of its own: the kernel's thread has a loop that runs already, and stays interruptible.
+            with start_blocking_portal() as portal:
+                portal.call(exchange)
     inbox = client.inbox
     return Delivery(
         way,

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The delivery race: several ways to deliver the same news, side by side and live."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Protocol
+
+import ipywidgets as widgets
+
+from .bars import BillLike, bars
+from .html import PLAIN, SCROLL, TABLE, Markup, tag, visible
+
+LOOKS_EVERY = 0.2  # seconds between two looks at those who run
+JOIN_LIMIT = 10.0  # seconds; a race that is stopped ends within one
+CELL = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
+KNOB = widgets.Layout(width="250px")
+LABELS = {"description_width": "130px"}
+
+
+@dataclass(frozen=True)
+class Course:
+    """What all who take part are given.
+
+    Attributes:
+        updates: how many.
+        rate: updates a second, in the mean.
+        poll_gap: seconds between two polls.
+        payload: bytes of an update.
+        head: whose request head is sent.
+    """
+
+    updates: int
+    rate: float
+    poll_gap: float
+    payload: int
+    head: str
+
+
+class Runner(Protocol):
+    """One who takes part; all but ``stop`` is asked from one thread only."""
+
+    @property
+    def published(self) -> int: ...
+    @property
+    def requests(self) -> int: ...
+    @property
+    def delays(self) -> Sequence[float]: ...
+    @property
+    def done(self) -> bool: ...
+    @property
+    def error(self) -> str: ...
+    def bill(self) -> BillLike: ...
+    def stop(self) -> None: ...
+
+
+class DeliveryRace(widgets.VBox):
+    """Knobs, a button that starts and stops, and what each way has cost so far.
+
+    Args:
+        start: starts all who take part, by name, and returns at once.
+        heads: whose request heads there are to choose from.
+    """
+
+    def __init__(self, start: Callable[[Course], Mapping[str, Runner]], heads: Sequence[str]) -> None:
+        self._start = start
+        self._runners: Mapping[str, Runner] = {}
+        self._thread: threading.Thread | None = None
+        self.updates = _knob(widgets.BoundedIntText, 40, 2, 2_000, "updates")
+        self.rate = _knob(widgets.BoundedFloatText, 5.0, 0.1, 100.0, "updates a second")
+        self.poll_gap = _knob(widgets.BoundedFloatText, 0.2, 0.01, 10.0, "seconds to next poll")
+        self.payload = _knob(widgets.BoundedIntText, 27, 5, 4_096, "bytes of an update")
+        self.head = widgets.Dropdown(
+            options=list(heads), description="request head", style=LABELS, layout=KNOB
+        )
+        self.button = widgets.Button(description="Start", button_style="primary")
+        self.shown = widgets.HTML(tag("p", HINT))
+        self.button.on_click(self._clicked)
+        knobs = [self.updates, self.rate, self.poll_gap, self.payload, self.head]
+        wrapped = widgets.Layout(flex_flow="row wrap")
+        super().__init__([widgets.HBox(knobs, layout=wrapped), self.button, self.shown])
+
+    def __repr__(self) -> str:
+        return "(run this cell: a race of the ways to deliver news)"
+
+    @property
+    def running(self) -> bool:
+        """Whether a race is on."""
+        return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def course(self) -> Course:
+        """As the knobs stand."""
+        return Course(
+            self.updates.value, self.rate.value, self.poll_gap.value, self.payload.value, self.head.value
+        )
+
+    def start(self) -> None:
+        """Start a race; nothing happens while one is on."""
+        if self.running:
+            return
+        course = self.course
+        try:
+            self._runners = self._start(course)
+        except (OSError, ValueError) as error:
+            self.shown.value = tag("p", f"The race could not begin: {error}")
+            return
+        self.button.description = "Stop"
+        self._thread = threading.Thread(target=self._watch, args=(course,), name="wsedu race", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the race; it ends by itself soon after. May be called when none is on."""
+        for runner in self._runners.values():
+            runner.stop()
+
+    def join(self) -> None:
+        """Wait until the race has ended."""
+        if self._thread is not None:
+            self._thread.join(JOIN_LIMIT)
+
+    def close(self) -> None:
+        """Stop the race, and take the widget off the page."""
+        self.stop()
+        self.join()
+        super().close()
+
+    def _clicked(self, button: object) -> None:
+        # One button, so that whoever has pressed it by keyboard can press it again.
+        if self.running:
+            self.stop()
+        else:
+            self.start()
+
+    def _watch(self, course: Course) -> None:
+        pause = threading.Event()  # never set: a wait that needs no clock
+        try:
+            while not all(runner.done for runner in self._runners.values()):
+                self.shown.value = standing(self._runners, course, over=False)
+                pause.wait(LOOKS_EVERY)
+            self.shown.value = standing(self._runners, course, over=True)
+        finally:
+            self.stop()
+            self.button.description = "Start"
+
+
+HINT = (
+    "Set the knobs and press Start: every way delivers the same news to a client of its own. "
+    "Start turns into Stop while they run."
+)
+
+
+def _knob(
+    kind: Callable[..., widgets.Widget], value: float, low: float, high: float, name: str
+) -> widgets.Widget:
+    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=KNOB)
+
+
+def standing(runners: Mapping[str, Runner], course: Course, *, over: bool) -> Markup:
+    """Who has what so far: a sentence, a table, and the bills as bars; as HTML."""
+    received = {name: len(runner.delays) for name, runner in runners.items()}
+    published = max((runner.published for runner in runners.values()), default=0)
+    state = "Running" if not over else "Finished" if min(received.values()) == course.updates else "Stopped"
+    bar = tag("progress", value=published, max=course.updates, **{"aria-label": "updates published"})
+    progress = tag(
+        "p", tag("b", f"{state}: "), f"{published:,} of {course.updates:,} updates published ", bar
+    )
+    heads = ("", "received", "requests", "bytes", "delay, median", "delay, longest")
+    lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads), style=PLAIN)]
+    bills = {name: runner.bill() for name, runner in runners.items()}
+    for name, runner in runners.items():
+        delays = runner.delays
+        cells = [f"{received[name]:,}", f"{runner.requests:,}", f"{bills[name].total_bytes:,}"]
+        cells += [_milliseconds(median(delays)), _milliseconds(max(delays))] if delays else ["–", "–"]
+        row = [tag("th", name, scope="row", style=CELL), *(tag("td", cell, style=CELL) for cell in cells)]
+        lines.append(tag("tr", *row, style=PLAIN))
+    table = tag("div", tag("table", *lines, style=TABLE), style=f"{SCROLL};margin:8px 0", tabindex=0)
+    errors = [
+        tag("p", tag("b", f"{name}: "), visible(runner.error))
+        for name, runner in runners.items()
+        if runner.error
+    ]
+    return tag("div", progress, table, *errors, Markup(bars(bills)._repr_html_()))
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:,.1f} ms"
