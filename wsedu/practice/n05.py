@@ -62,6 +62,6 @@ def first_byte(opcode: int, fin: bool) -> int:
     ),
     (lambda first: first >> 7 == 1, "that is FIN"),
 )
-def is_control(first: int) -> bool:
+def is_control_frame(first: int) -> bool:
     """Whether a frame that begins with this byte is a control frame."""
     return first & 8 == 8
