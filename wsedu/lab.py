@@ -10,11 +10,13 @@ import asyncio
 import random
 import signal
 import threading
+from collections.abc import Sequence
 from functools import cache
 
 from .live.delivery import Watch, deliver
 from .live.dial import dial
-from .live.heads import HEAD_STYLES
+from .live.heads import HEAD_STYLES, HeadStyle
+from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
 from .live.newsroom import poisson
 from .live.server import Server
@@ -23,11 +25,16 @@ from .live.websocket_server import websocket_server
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
 from .protocol.handshake import request
+from .protocol.http1 import Request
 from .protocol.opcodes import Opcode, opcode_name
 from .protocol.status import parse_close_payload
+from .show.cost_slider import Choice, CostSlider
 from .show.frame_builder import Answers, FrameBuilder
 from .show.handshake_bench import HandshakeBench
 from .show.race import Course, DeliveryRace
+from .wire.cost import WAYS as COST_WAYS
+from .wire.cost import Situation, cost
+from .wire.measured import Row, around, held_against
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
 INTERRUPT_GAP = 0.2  # seconds after which it is looked again whether the kernel listens to interrupts itself
@@ -162,3 +169,55 @@ def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
 def _interrupted(number: int, frame: object) -> None:
     for runner in list(_running.values()):
         runner.stop()
+
+
+def cost_slider() -> CostSlider:
+    """What clients × rate × payload × head cost by each way: the model's curves, and what was measured on them."""
+    return CostSlider(COST_WAYS, _modelled, _measured, HEAD_STYLES)
+
+
+DIGITS = 2  # of the number of an update
+NEWS_HEAD, EMPTY_HEAD = 159, 106  # bytes of a response's head, as our servers send it
+CLOSE = len("Connection: close\r\n")  # in it, where each poll has a connection of its own
+
+
+def _modelled(way: str, choice: Choice) -> float:
+    anew = way == "polling anew"
+    situation = Situation(
+        rate=choice.rate,
+        payload=choice.payload,
+        poll_gap=choice.poll_gap,
+        request_head=_request_head(way, choice.head),
+        news_head=NEWS_HEAD + CLOSE * anew,
+        empty_head=EMPTY_HEAD + CLOSE * anew,
+        around=around(way, choice.payload, DIGITS),
+    )
+    return cost(way, situation).bytes
+
+
+@cache
+def _request_head(way: str, head: HeadStyle) -> int:
+    """Bytes of the head with which our client asks."""
+    name: Way = "longpoll" if way == "longpoll" else "polling"
+    client = NewsClient(name, 8000, lambda number, text: None, keep_alive=way != "polling anew", head=head)
+    fields = (("Host", client.host), *client.fields())
+    return len(Request("GET", f"/news/{name}?after=10", fields=fields).serialize())
+
+
+@cache
+def _rows() -> Sequence[Row]:
+    try:
+        return held_against()
+    except OSError:
+        return ()  # the package is here without its data
+
+
+def _measured(choice: Choice) -> dict[str, list[tuple[float, float]]]:
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in _rows() if choice.head == "browser" else ():
+        situation = row.situation
+        polls = row.way.startswith("polling")
+        if round(situation.payload) == choice.payload and not situation.fixed:
+            if not polls or situation.poll_gap == choice.poll_gap:
+                found.setdefault(row.way, []).append((situation.rate, row.bytes))
+    return found

@@ -29,10 +29,22 @@ STYLES = (
 class Plot:
     """Series of points. In a notebook it shows itself; ``print`` gives its numbers as text."""
 
-    def __init__(self, series: Mapping[str, Points], x: str, y: str, logarithmic: bool) -> None:
+    def __init__(
+        self,
+        series: Mapping[str, Points],
+        x: str,
+        y: str,
+        logarithmic: bool,
+        measured: Mapping[str, Points] | None = None,
+        at: float | None = None,
+    ) -> None:
         self.series = {visible(name): tuple(points) for name, points in series.items()}
-        self.x, self.y, self.logarithmic = visible(x), visible(y), logarithmic
-        everything = [point for points in self.series.values() for point in points]
+        self.measured = (
+            None if measured is None else {visible(name): tuple(p) for name, p in measured.items()}
+        )
+        self.x, self.y, self.logarithmic, self.at = visible(x), visible(y), logarithmic, at
+        drawn = [*self.series.values(), *(self.measured or {}).values()]
+        everything = [point for points in drawn for point in points]
         self._x_range = _range([x for x, _ in everything], logarithmic)
         self._y_range = _range([y for _, y in everything], logarithmic)
 
@@ -40,6 +52,8 @@ class Plot:
         lines = [f"{self.y} by {self.x}"]
         for name, points in self.series.items():
             lines.append(f"  {name}: " + ", ".join(f"{_short(x)}: {_short(y)}" for x, y in points))
+        for name, points in (self.measured or {}).items():
+            lines.append(f"  {name}, measured: " + ", ".join(f"{_short(x)}: {_short(y)}" for x, y in points))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -49,6 +63,8 @@ class Plot:
             for name, points in self.series.items()
             if points
         )
+        if self.measured is not None:
+            alt += f" Marks: measured, {sum(map(len, self.measured.values()))} points."
         data = b64encode(self.svg().encode()).decode()
         image = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=alt, width=WIDTH, height=HEIGHT)
         return tag("div", image, style=SCROLL, tabindex=0)
@@ -82,6 +98,9 @@ class Plot:
             _, at = self._place(self._x_range[0], y)
             pieces.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
             pieces.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_short(y)}</text>')
+        if self.at is not None:
+            at, _ = self._place(self.at, self._y_range[0])
+            pieces.append(f'<path d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#222" stroke-width="1.5"/>')
         middle = (LEFT + WIDTH - RIGHT) / 2
         pieces.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">{escape(self.x)}</text>')
         height = (TOP + HEIGHT - BOTTOM) / 2
@@ -96,20 +115,31 @@ class Plot:
         pieces = [
             f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
         ]
-        pieces += [_mark(mark, x, y, colour) for x, y in placed]
+        marked = points if self.measured is None else self.measured.get(name, ())
+        pieces += [_mark(mark, *self._place(x, y), colour) for x, y in marked]
         top = TOP + 14 + 20 * number
         pieces.append(_mark(mark, WIDTH - RIGHT + 16, top - 4, colour))
         pieces.append(f'<text x="{WIDTH - RIGHT + 28}" y="{top}">{escape(name)}</text>')
         return pieces
 
 
-def plot(series: Mapping[str, Points], *, x: str, y: str, logarithmic: bool = False) -> Plot:
+def plot(
+    series: Mapping[str, Points],
+    *,
+    x: str,
+    y: str,
+    logarithmic: bool = False,
+    measured: Mapping[str, Points] | None = None,
+    at: float | None = None,
+) -> Plot:
     """Draw series of points.
 
     Args:
         series: a name for each, and its points (x, y) in order.
         x, y: what they count, with their unit.
         logarithmic: both axes; every number must be above 0 then.
+        measured: points that belong to series of the same names; they get the marks then, and the series only lines.
+        at: an x to mark by a line from bottom to top.
 
     Returns:
         A picture that a notebook shows by itself, and whose ``str`` gives the same numbers.
@@ -117,12 +147,13 @@ def plot(series: Mapping[str, Points], *, x: str, y: str, logarithmic: bool = Fa
     Raises:
         ValueError: nothing to draw, more than five series, or a number that has no logarithm.
     """
-    numbers = [number for points in series.values() for point in points for number in point]
+    drawn = [*series.values(), *(measured or {}).values()]
+    numbers = [number for points in drawn for point in points for number in point]
     if not numbers or len(series) > len(STYLES):
         raise ValueError(f"plot draws one to {len(STYLES)} series with points: {len(series)} given")
     if logarithmic and min(numbers) <= 0:
         raise ValueError(f"a logarithmic axis has no place for {min(numbers)}")
-    return Plot(series, x, y, logarithmic)
+    return Plot(series, x, y, logarithmic, measured, at)
 
 
 def _range(numbers: list[float], logarithmic: bool) -> tuple[float, float]:

@@ -13,12 +13,11 @@ import ipywidgets as widgets
 
 from .bars import BillLike, bars
 from .html import PLAIN, SCROLL, TABLE, Markup, tag, visible
+from .knobs import choice, fitted, number, row
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 10.0  # seconds; a race that is stopped ends within one
 CELL = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
-KNOB = widgets.Layout(width="250px")
-LABELS = {"description_width": "130px"}
 
 
 @dataclass(frozen=True)
@@ -69,19 +68,16 @@ class DeliveryRace(widgets.VBox):
         self._start = start
         self._runners: Mapping[str, Runner] = {}
         self._thread: threading.Thread | None = None
-        self.updates = _knob(widgets.BoundedIntText, 40, 2, 2_000, "updates")
-        self.rate = _knob(widgets.BoundedFloatText, 5.0, 0.1, 100.0, "updates a second")
-        self.poll_gap = _knob(widgets.BoundedFloatText, 0.2, 0.01, 10.0, "seconds to next poll")
-        self.payload = _knob(widgets.BoundedIntText, 27, 5, 4_096, "bytes of an update")
-        self.head = widgets.Dropdown(
-            options=list(heads), description="request head", style=LABELS, layout=KNOB
-        )
+        self.updates = number(widgets.BoundedIntText, 40, 2, 2_000, "updates")
+        self.rate = number(widgets.BoundedFloatText, 5.0, 0.1, 100.0, "updates a second")
+        self.poll_gap = number(widgets.BoundedFloatText, 0.2, 0.01, 10.0, "seconds to next poll")
+        self.payload = number(widgets.BoundedIntText, 27, 5, 4_096, "bytes of an update")
+        self.head = choice(list(heads), heads[0], "request head")
         self.button = widgets.Button(description="Start", button_style="primary")
-        self.shown = widgets.HTML(tag("p", HINT))
+        self.shown = widgets.HTML(fitted(tag("p", HINT)))
         self.button.on_click(self._clicked)
         knobs = [self.updates, self.rate, self.poll_gap, self.payload, self.head]
-        wrapped = widgets.Layout(flex_flow="row wrap")
-        super().__init__([widgets.HBox(knobs, layout=wrapped), self.button, self.shown])
+        super().__init__([row(*knobs), self.button, self.shown])
 
     def __repr__(self) -> str:
         return "(run this cell: a race of the ways to deliver news)"
@@ -106,7 +102,7 @@ class DeliveryRace(widgets.VBox):
         try:
             self._runners = self._start(course)
         except (OSError, ValueError) as error:
-            self.shown.value = tag("p", f"The race could not begin: {error}")
+            self.shown.value = fitted(tag("p", f"The race could not begin: {error}"))
             return
         self.button.description = "Stop"
         self._thread = threading.Thread(target=self._watch, args=(course,), name="wsedu race", daemon=True)
@@ -153,12 +149,6 @@ HINT = (
 )
 
 
-def _knob(
-    kind: Callable[..., widgets.Widget], value: float, low: float, high: float, name: str
-) -> widgets.Widget:
-    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=KNOB)
-
-
 def standing(runners: Mapping[str, Runner], course: Course, *, over: bool) -> Markup:
     """Who has what so far: a sentence, a table, and the bills as bars; as HTML."""
     received = {name: len(runner.delays) for name, runner in runners.items()}
@@ -183,7 +173,7 @@ def standing(runners: Mapping[str, Runner], course: Course, *, over: bool) -> Ma
         for name, runner in runners.items()
         if runner.error
     ]
-    return tag("div", progress, table, *errors, Markup(bars(bills)._repr_html_()))
+    return fitted(progress, table, *errors, Markup(bars(bills)._repr_html_()))
 
 
 def _milliseconds(seconds: float) -> str:

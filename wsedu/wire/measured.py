@@ -61,7 +61,7 @@ def _row(line: dict[str, str]) -> Row:
         news_head=float(line["news_head"] or 0),
         empty_head=float(line["empty_head"] or 0),
         turnaround=float(line["turnaround"] or 0),
-        around=_around(line["way"], float(line["mean_payload"]), float(line["mean_digits"])),
+        around=around(line["way"], float(line["mean_payload"]), float(line["mean_digits"])),
         fixed=line["updates_are"] == "fixed",
     )
     update = cost(line["way"], situation)
@@ -69,8 +69,8 @@ def _row(line: dict[str, str]) -> Row:
     return Row(line["way"], situation, *measured, update.bytes, update.packets)
 
 
-def _around(way: str, payload: float, digits: float) -> float:
-    """Bytes around an update of our own servers."""
+def around(way: str, payload: float, digits: float) -> float:
+    """Bytes around an update of our own servers; ``digits`` has its number in the mean."""
     if way == "websocket":
         return 2 if payload < 126 else 4 if payload < 65_536 else 10
     if way == "eventsource":

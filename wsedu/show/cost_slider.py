@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The cost slider: what so many clients cost by each way, as a model has it, with what was measured as marks on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import ipywidgets as widgets
+
+from .html import PLAIN, SCROLL, TABLE, Markup, tag
+from .knobs import RangeKnob, choice, fitted, row
+from .plot import Points, plot
+
+CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000)
+RATES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
+GAPS = {"0.1 s": 0.1, "1 s": 1.0, "10 s": 10.0}
+CURVE = tuple(10 ** (step / 8 - 1) for step in range(25))  # updates a second, from the least to the most
+UNITS = (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
+CELL = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the knobs say of each client.
+
+    Attributes:
+        rate: updates a second.
+        payload: bytes of an update.
+        poll_gap: seconds between two polls.
+        head: whose request head is sent.
+    """
+
+    rate: float
+    payload: int
+    poll_gap: float
+    head: str
+
+
+class CostSlider(widgets.VBox):
+    """Clients, rate, payload and head as knobs; a curve for each way, over the rate.
+
+    Args:
+        ways: at most five.
+        cost: bytes on the wire of one update by one of the ways.
+        measured: for each way the points (updates a second, bytes of an update) that were measured with this payload,
+            poll gap and head, at any rate; none if there are none.
+        heads: whose request heads there are to choose from.
+    """
+
+    def __init__(
+        self,
+        ways: Sequence[str],
+        cost: Callable[[str, Choice], float],
+        measured: Callable[[Choice], Mapping[str, Points]],
+        heads: Sequence[str],
+    ) -> None:
+        self._ways, self._cost, self._measured = ways, cost, measured
+        self.clients = RangeKnob("clients", CLIENTS, 1_000)
+        self.rate = RangeKnob("updates a second", RATES, 1)
+        self.payload = RangeKnob("payload", PAYLOADS, 27, "bytes")
+        self.poll_gap = choice(list(GAPS.items()), 1.0, "a poll every")
+        self.head = choice(list(heads), heads[0], "request head")
+        self.shown = widgets.HTML()
+        for knob, trait in (
+            (self.clients, "index"),
+            (self.rate, "index"),
+            (self.payload, "index"),
+            (self.poll_gap, "value"),
+            (self.head, "value"),
+        ):
+            knob.observe(self._changed, names=trait)
+        ranges = row(self.clients, self.rate, self.payload)
+        super().__init__([widgets.HTML(HINT), ranges, row(self.poll_gap, self.head), self.shown])
+        self._changed()
+
+    def __repr__(self) -> str:
+        return "(run this cell: what so many clients cost, with sliders)"
+
+    @property
+    def choice(self) -> Choice:
+        """As the knobs stand."""
+        return Choice(self.rate.value, int(self.payload.value), self.poll_gap.value, self.head.value)
+
+    def _changed(self, change: object = None) -> None:
+        choice, clients = self.choice, int(self.clients.value)
+        bits = {
+            way: [(rate, self._bits(way, replace(choice, rate=rate))) for rate in CURVE] for way in self._ways
+        }
+        unit, size = next(one for one in UNITS if max(y for _, y in bits[self._ways[0]]) >= 100 * one[1])
+        curves = {way: [(x, y / size) for x, y in points] for way, points in bits.items()}
+        measured = {
+            way: [(rate, 8 * clients * rate * cost / size) for rate, cost in points]
+            for way, points in self._measured(choice).items()
+        }
+        picture = plot(
+            curves,
+            x="updates a second",
+            y=f"{unit}, all clients",
+            logarithmic=True,
+            measured=measured,
+            at=choice.rate,
+        )
+        self.shown.value = fitted(self._sentence(), Markup(picture._repr_html_()), self._table(measured))
+
+    def _bits(self, way: str, choice: Choice) -> float:
+        """A second, for all clients."""
+        return 8 * self.clients.value * choice.rate * self._cost(way, choice)
+
+    def _sentence(self) -> Markup:
+        costs = {way: self._cost(way, self.choice) for way in self._ways}
+        most, least = max(costs, key=lambda way: costs[way]), min(costs, key=lambda way: costs[way])
+        said = f"{most} costs {costs[most] / costs[least]:,.1f} times {least}"
+        what = f"{self.rate.shown[self.rate.index]} a second, {self.payload.shown[self.payload.index]} each"
+        return tag(
+            "p", tag("b", f"Clients {self.clients.shown[self.clients.index]}, updates {what}: {said}.")
+        )
+
+    def _table(self, measured: Mapping[str, Points]) -> Markup:
+        heads = ("", "bytes an update", "all clients, a second")
+        lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads), style=PLAIN)]
+        for way in self._ways:
+            cells = (f"{self._cost(way, self.choice):,.0f}", _rate(self._bits(way, self.choice)))
+            one = [tag("th", way, scope="row", style=CELL), *(tag("td", cell, style=CELL) for cell in cells)]
+            lines.append(tag("tr", *one, style=PLAIN))
+        count = sum(len(points) for points in measured.values())
+        note = f"Lines: the model. Marks: {count} measurements, between two network namespaces of Linux."
+        if not count:
+            note = "Lines: the model. Nothing was measured with this payload, poll and head."
+        table = tag("div", tag("table", *lines, style=TABLE), style=f"{SCROLL};margin:8px 0", tabindex=0)
+        return tag("div", tag("p", note), table)
+
+
+HINT = (
+    "<p>Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen.</p>"
+)
+
+
+def _rate(bits: float) -> str:
+    unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
+    return f"{bits / size:,.3g} {unit}"
