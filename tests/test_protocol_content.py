@@ -6,12 +6,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from protocol_cases import assert_every_byte_once, described
+from protocol_cases import assert_every_byte_once
 
-from wsedu.protocol.chunked import MAX_LINE
+from wsedu.protocol.chunked import MAX_LINE, ChunkedDecoder
 from wsedu.protocol.content import (
     Chunked,
-    ChunkedDecoder,
     Framing,
     Length,
     NoContent,
@@ -149,8 +148,8 @@ def test_http_1_0_has_no_transfer_coding() -> None:
 # Chunks
 
 
-def decode(pieces: list[bytes], *, strict: bool = True) -> tuple[bytes, list[Span], ChunkedDecoder]:
-    decoder = ChunkedDecoder(strict=strict)
+def decode(pieces: list[bytes]) -> tuple[bytes, list[Span], ChunkedDecoder]:
+    decoder = ChunkedDecoder()
     spans: list[Span] = []
     for piece in pieces:
         decoder.receive_data(piece)
@@ -158,7 +157,6 @@ def decode(pieces: list[bytes], *, strict: bool = True) -> tuple[bytes, list[Spa
             spans.append(span)
             assert decoder.used == span.end
     content = b"".join(bytes(span.value) for span in spans if span.kind == Kind.CONTENT)  # type: ignore[call-overload]
-    assert decoder.content_length == len(content)
     return content, spans, decoder
 
 
@@ -172,8 +170,7 @@ CODED: list[tuple[bytes, bytes]] = [
     (b'1;a;b=c;d="e;f\\""\r\nx\r\n0;last\r\n\r\n', b"x"),
     (b"1 ; a = b\t;\tc\r\nx\r\n0\r\n\r\n", b"x"),
     (b"1\r\nx\r\n0\r\nDigest: abc\r\nB:\r\n\r\n", b"x"),
-]
-TOLERATED: list[tuple[bytes, bytes]] = [
+    # what real programs send
     (b"5\nHello\n0\n\n", b"Hello"),
     (b"5  \r\nHello\r\n0 \r\n\r\n", b"Hello"),
     (b"5;=;\x00\r\nHello\r\n0\r\nno colon\r\n\r\n", b"Hello"),
@@ -181,34 +178,18 @@ TOLERATED: list[tuple[bytes, bytes]] = [
 
 
 @pytest.mark.parametrize(("raw", "content"), CODED, ids=[str(raw) for raw, _ in CODED])
-@pytest.mark.parametrize("strict", [True, False])
-def test_chunked(raw: bytes, content: bytes, strict: bool) -> None:
-    whole, spans, decoder = decode([raw + b"HTTP/1.1"], strict=strict)
-    assert whole == content and decoder.done and decoder.leftover == b"HTTP/1.1" and decoder.used == len(raw)
+def test_chunked(raw: bytes, content: bytes) -> None:
+    whole, spans, decoder = decode([raw + b"HTTP/1.1"])
+    assert whole == content and decoder.done and decoder.used == len(raw)
     assert_every_byte_once(spans, raw)
     assert content_spans(raw, Chunked()) == spans
     for size in (1, 2, 3, 7):
         pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
-        found, spans, decoder = decode(pieces, strict=strict)
-        assert found == content and decoder.done and decoder.leftover == b""
-        assert_every_byte_once(spans, raw)
-    for size in range(len(raw)):
-        assert not decode([raw[:size]], strict=strict)[2].done
-
-
-@pytest.mark.parametrize(("raw", "content"), TOLERATED, ids=[str(raw) for raw, _ in TOLERATED])
-def test_tolerated(raw: bytes, content: bytes) -> None:
-    for pieces in ([raw], [raw[at : at + 1] for at in range(len(raw))]):
-        found, spans, decoder = decode(pieces, strict=False)
+        found, spans, decoder = decode(pieces)
         assert found == content and decoder.done
         assert_every_byte_once(spans, raw)
-        with pytest.raises(ProtocolError):
-            decode(pieces)
-
-
-def test_trailers() -> None:
-    decoder = decode([b"0\r\nDigest: abc\r\nX:  y \r\n\r\n"])[2]
-    assert decoder.trailers == (("Digest", "abc"), ("X", "y"))
+    for size in range(len(raw)):
+        assert not decode([raw[:size]])[2].done
 
 
 def test_names_of_the_pieces() -> None:
@@ -227,51 +208,35 @@ def test_names_of_the_pieces() -> None:
     assert [span.value for span in spans if span.name == "chunk size"] == [1, 0]
 
 
-# bytes, then offset, field, section; it shows at | and not before
-REFUSED: list[tuple[bytes, int, str, str]] = [
-    (b"\r|\n", 0, "chunk size", "RFC 9112, 7.1"),
-    (b"x|\r\n", 0, "chunk size", "RFC 9112, 7.1"),
-    (b"-|1\r\n", 0, "chunk size", "RFC 9112, 7.1"),
-    (b"0x|5\r\nHello\r\n", 1, "chunk size", "RFC 9110, 5.5"),
-    (b" |5\r\nHello\r\n", 0, "chunk size", "RFC 9112, 7.1"),
-    (b"00000000000000000|\r\n\r\n", 16, "chunk size", "RFC 9112, 7.1"),
-    (b"5\n|Hello\r\n", 1, "chunk size", "RFC 9112, 2.2"),
-    (b"5 \r|\nHello\r\n", 1, "chunk extension", "RFC 9112, 7.1.1"),
-    (b"5;a \r|\nHello\r\n", 3, "chunk extension", "RFC 9112, 7.1.1"),
-    (b"5;\r|\nHello\r\n", 2, "chunk extension", "RFC 9112, 7.1.1"),
-    (b"5;=|a\r\nHello\r\n", 2, "chunk extension", "RFC 9112, 7.1.1"),
-    (b"5;a=\r|\nHello\r\n", 4, "chunk extension", "RFC 9112, 7.1.1"),
-    (b'5;a="\x00|"\r\nHello\r\n', 5, "chunk extension", "RFC 9112, 7.1.1"),
-    (b'5;a="\\\x00|"\r\nHello\r\n', 6, "chunk extension", "RFC 9112, 7.1.1"),
-    (b'5;a="b\r|\nHello\r\n', 6, "chunk extension", "RFC 9112, 7.1.1"),
-    (b"5;a@|\r\nHello\r\n", 3, "chunk extension", "RFC 9110, 5.5"),
-    (b"5;a\n|Hello\r\n", 3, "chunk extension", "RFC 9112, 2.2"),
-    (b"5\r\nHello!|\r\n", 8, "chunk data", "RFC 9110, 5.5"),
-    (b"5\r\nHello\n|0\r\n\r\n", 8, "chunk data", "RFC 9112, 2.2"),
-    (b"5\r\nHello\r0|\r\n\r\n", 8, "chunk data", "RFC 9112, 2.2"),
-    (b"0\r\nA |: b\r\n\r\n", 4, "A", "RFC 9112, 5.1"),
-    (b"0\r\nA: b\r\n |c\r\n\r\n", 9, "field name", "RFC 9110, 5.1"),
-    (b"0\r\n\n|", 3, "empty line", "RFC 9112, 2.2"),
+# bytes, then offset and field; it shows at | and not before
+REFUSED: list[tuple[bytes, int, str]] = [
+    (b"\r|\n", 0, "chunk size"),
+    (b"x|\r\n", 0, "chunk size"),
+    (b"-|1\r\n", 0, "chunk size"),
+    (b" |5\r\nHello\r\n", 0, "chunk size"),
+    (b"00000000000000000|\r\n\r\n", 16, "chunk size"),
+    (b"5\r\nHello!|\r\n", 8, "CRLF after chunk data"),
+    (b"5\r\nHello\r0|\r\n", 8, "CRLF after chunk data"),
+    (b"1\r\nx\r\nH|TTP/1.1 200 OK\r\n", 6, "chunk size"),
 ]
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=[str(case[0]) for case in REFUSED])
-def test_chunked_refused(case: tuple[bytes, int, str, str]) -> None:
-    marked, offset, field, section = case
+def test_chunked_refused(case: tuple[bytes, int, str]) -> None:
+    marked, offset, field = case
     shows_after, raw = marked.index(b"|"), marked.replace(b"|", b"")
     decode([raw[: shows_after - 1]])
     found = set()
     for pieces in ([raw], [raw[:shows_after]], [raw[at : at + 1] for at in range(len(raw))]):
         with pytest.raises(ProtocolError) as info:
             decode(pieces)
-        found.add(described(info.value))
-    assert len(found) == 1
-    error = info.value
-    assert (error.offset, error.field, error.section, error.status_code) == (offset, field, section, 400)
+        error = info.value
+        found.add((error.offset, error.field, error.section, error.status_code))
+    assert found == {(offset, field, "RFC 9112, 7.1", None)}
 
 
 def test_refused_again_and_again_after_what_was_complete() -> None:
-    decoder = ChunkedDecoder(status_code=None)
+    decoder = ChunkedDecoder()
     decoder.receive_data(b"5\r\nHello\r\nx")
     names = []
     with pytest.raises(ProtocolError) as first:
@@ -281,27 +246,25 @@ def test_refused_again_and_again_after_what_was_complete() -> None:
     decoder.receive_data(b"0\r\n\r\n")
     with pytest.raises(ProtocolError) as second:
         decoder.next_span()
-    assert described(first.value) == described(second.value)
-    assert first.value.status_code is None and not decoder.done
+    assert first.value.offset == second.value.offset == 10 and not decoder.done
 
 
-@pytest.mark.parametrize("strict", [True, False])
-def test_a_line_without_end(strict: bool) -> None:
+def test_a_line_without_end() -> None:
     for pieces in ([b"1;" + b"a" * MAX_LINE], [b"1;", *[b"a" * 100] * (MAX_LINE // 100 + 1)]):
         with pytest.raises(ProtocolError, match="a line of more than") as info:
-            decode(pieces, strict=strict)
+            decode(pieces)
         assert info.value.offset == MAX_LINE
     fits = b"1;" + b"a" * (MAX_LINE - 4) + b"\r\nx\r\n0\r\n\r\n"
-    assert decode([fits], strict=strict)[0] == b"x"
+    assert decode([fits])[0] == b"x"
 
 
-@given(st.lists(st.binary(max_size=30)), st.lists(st.integers(0, 200)), st.booleans())
-def test_any_content_in_any_pieces(chunks: list[bytes], cuts: list[int], strict: bool) -> None:
+@given(st.lists(st.binary(max_size=30)), st.lists(st.integers(0, 200)))
+def test_any_content_in_any_pieces(chunks: list[bytes], cuts: list[int]) -> None:
     chunks = [chunk for chunk in chunks if chunk]
     raw = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
     places = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]
     pieces = [raw[start:end] for start, end in zip(places, places[1:], strict=False)]
-    content, spans, decoder = decode(pieces, strict=strict)
+    content, spans, decoder = decode(pieces)
     assert content == b"".join(chunks) and decoder.done
     assert_every_byte_once(spans, raw)
 

@@ -23,10 +23,11 @@ from protocol_cases import (
     refusal,
 )
 
+from wsedu.protocol.arguments import Role
 from wsedu.protocol.errors import NeedMoreData, ProtocolError
 from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.frames import Frame
-from wsedu.protocol.header import Header, LengthForm, Role, parse_header, shortest_form
+from wsedu.protocol.header import Header, LengthForm, parse_header, shortest_form
 from wsedu.protocol.masking import TRANSLATE_FROM, apply_mask
 from wsedu.protocol.opcodes import Opcode, is_control, opcode_name
 from wsedu.protocol.spans import Kind, Span
@@ -120,12 +121,13 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
     ("65535 in 64 bits", "82 7f 000000000000ffff", {}, 2, "payload length", "RFC 6455, 5.2", 8),
     ("top bit of 64", "82 7f 8000000000000000", {}, 2, "payload length", "RFC 6455, 5.2", 3),
     ("all bits of 64", "82 ff ffffffffffffffff 00000000", {}, 2, "payload length", "RFC 6455, 5.2", 3),
-    ("Close payload of 1", "88 01 03", {}, 2, "status code", "RFC 6455, 5.5.1", 3),
-    ("masked Close payload of 1", "88 81 01020304 02", {}, 6, "status code", "RFC 6455, 5.5.1", 7),
+    ("Close payload of 1", "88 01 03", {}, 2, "status code", "RFC 6455, 5.5.1", 2),
+    ("masked Close payload of 1", "88 81 01020304 02", {}, 6, "status code", "RFC 6455, 5.5.1", 2),
     ("status code 1005", "88 02 03 ed", {}, 2, "status code", "RFC 6455, 7.4.1", 4),
     ("masked status code 1006", "88 82 ffffffff fc11", {}, 6, "status code", "RFC 6455, 7.4.1", 8),
     ("status code 999", "88 02 03 e7", {}, 2, "status code", "RFC 6455, 7.4.2", 4),
     ("status code 2999", "88 02 0b b7", {}, 2, "status code", "RFC 6455, 7.4.2", 4),
+    ("status code 1005, and a reason", "88 04 03 ed 68 69", {}, 2, "status code", "RFC 6455, 7.4.1", 4),
     ("status code 5000", "88 02 13 88", {}, 2, "status code", "RFC 6455, 7.4.2", 4),
 ]
 
@@ -147,6 +149,8 @@ def test_reason_that_is_not_utf8_is_1007() -> None:
     assert (error.offset, error.field, error.section) == (6, "reason", "RFC 6455, 8.1")
     assert error.status_code == 1007
     assert refusal(Frame.parse, bytes.fromhex("88 04 03e8 61 e2")).offset == 5
+    surrogate = bytes.fromhex("88 07 03e8 61 eda080 62")
+    assert (refusal(Frame.parse, surrogate).offset, earliest(Frame.parse, surrogate)) == (6, 7)
 
 
 def test_not_strict_only_splits() -> None:
@@ -186,16 +190,36 @@ def test_check_finds_what_only_a_value_shows() -> None:
         ({"opcode": 16}, ValueError, "4 bits"),
         ({"opcode": -1}, ValueError, "4 bits"),
         ({"opcode": "text"}, ValueError, "4 bits"),
-        ({"opcode": 1, "payload": "Hello"}, TypeError, "payload is bytes"),
-        ({"opcode": 1, "payload": 5}, TypeError, "payload is bytes"),
+        ({"opcode": 1, "payload": "Hello"}, TypeError, "payload: expected bytes; found str: 'Hello'"),
+        ({"opcode": 1, "payload": 5}, TypeError, "payload: expected bytes"),
+        ({"opcode": 1, "payload": None}, TypeError, "payload: expected bytes"),
+        ({"opcode": 1, "payload": [1, 2]}, TypeError, "payload: expected bytes"),
+        ({"opcode": 1, "fin": "no"}, ValueError, "FIN is one bit"),
+        ({"opcode": 1, "rsv1": 2}, ValueError, "RSV1 is one bit"),
+        ({"opcode": 1, "rsv2": None}, ValueError, "RSV2 is one bit"),
+        ({"opcode": 1, "rsv3": []}, ValueError, "RSV3 is one bit"),
         ({"opcode": 1, "masking_key": b"abc"}, ValueError, "4 bytes"),
         ({"opcode": 1, "masking_key": b"abcde"}, ValueError, "4 bytes"),
-        ({"opcode": 1, "masking_key": "abcd"}, TypeError, "masking key is bytes"),
+        ({"opcode": 1, "masking_key": "abcd"}, TypeError, "masking key: expected bytes"),
+        ({"opcode": 1, "masking_key": 0x37FA213D}, TypeError, "masking key: expected bytes"),
     ],
 )
 def test_values_that_no_bits_could_carry(arguments: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         Frame(**arguments)
+
+
+@pytest.mark.parametrize("data", ["810548656c6c6f", None, 5, [0x81, 0], 1.5])
+def test_only_bytes_are_parsed(data: Any) -> None:
+    with pytest.raises(TypeError, match=f"data: expected bytes; found {type(data).__name__}"):
+        Frame.parse(data)
+
+
+@pytest.mark.parametrize("role", ["Client", "browser", b"client", 1, ""])
+def test_there_are_two_roles(role: Any) -> None:
+    for call in (lambda: Frame(1).check(role), lambda: Frame.parse(b"\x81\x00", role=role)):
+        with pytest.raises(ValueError, match="role is 'client', 'server' or None"):
+            call()
 
 
 def test_values_are_normal() -> None:

@@ -118,6 +118,58 @@ def test_no_argument_writes_a_line_of_its_own(evil: str) -> None:
             handshake.response(SAMPLE_KEY + evil)
 
 
+loose: Any = handshake  # as in a notebook, where nobody checks types
+FIELDS = 'fields are pairs of name and value, as in [("Origin", "null")]; found '
+WRONG: dict[str, tuple[Callable[[], object], str]] = {
+    "a key of bytes": (
+        lambda: loose.accept_key(b"dGhl"),
+        "key: expected str; found bytes: b'dGhl'",
+    ),
+    "no key": (lambda: loose.response(None), "key: expected str; found NoneType"),
+    "a number for a host": (lambda: loose.request(80), "host: expected str; found int: 80"),
+    "a target of bytes": (lambda: loose.request("a", b"/"), "target: expected str; found bytes"),
+    "a number for a key": (lambda: loose.request("a", key=5), "key: expected str; found int"),
+    "a dict": (lambda: loose.request("a", fields={"A": "b"}), FIELDS + "'A'"),
+    "a line": (lambda: loose.request("a", fields=["A: b"]), FIELDS + "'A: b'"),
+    "one pair": (lambda: loose.response(SAMPLE_KEY, fields=("A", "b")), FIELDS + "'A'"),
+    "no fields": (lambda: loose.request("a", fields=None), FIELDS + "None"),
+    "a value of bytes": (lambda: loose.request("a", fields=[("A", b"b")]), FIELDS + "('A', b'b')"),
+    "three": (lambda: loose.request("a", fields=[("A", "b", "c")]), FIELDS + "('A', 'b', 'c')"),
+    "text for a request": (lambda: loose.check_request("GET"), "data: expected bytes; found str: 'GET'"),
+    "nothing for a response": (
+        lambda: loose.check_response(None, SAMPLE_KEY),
+        "data: expected bytes; found NoneType",
+    ),
+    "one subprotocol": (
+        lambda: loose.check_response(SAMPLE_RESPONSE, SAMPLE_KEY, subprotocols="chat"),
+        "subprotocols: expected a list of str; found str: 'chat'",
+    ),
+    "an extension of bytes": (
+        lambda: loose.check_response(SAMPLE_RESPONSE, SAMPLE_KEY, extensions=[b"a"]),
+        "each of extensions: expected str; found bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_types_are_named(name: str) -> None:
+    call, says = WRONG[name]
+    with pytest.raises(TypeError) as info:
+        call()
+    assert says in str(info.value)
+
+
+def test_a_character_that_cannot_be_written_is_named() -> None:
+    for call in (
+        lambda: handshake.request("a", fields=[("X", "snow \u2603")]),
+        lambda: handshake.response(SAMPLE_KEY, fields=[("X\u2603", "snow")]),
+        lambda: handshake.accept_key("snow \u2603"),
+    ):
+        with pytest.raises(ValueError, match=r"u2603'") as info:
+            call()
+        assert type(info.value) is ValueError and str(info.value).isascii()
+
+
 @pytest.mark.parametrize("target", ["", "/a b", "/\u20ac", "/\xe4", "/\x7f"])
 def test_targets_that_cannot_be_written(target: str) -> None:
     with pytest.raises(ValueError):

@@ -20,8 +20,9 @@ from protocol_cases import (
 )
 
 from wsedu.protocol.errors import NeedMoreData, ProtocolError
-from wsedu.protocol.head_lines import quoted
-from wsedu.protocol.http1 import Head, Request, Response, head_end, head_spans
+from wsedu.protocol.head_lines import head_end, quoted
+from wsedu.protocol.head_spans import head_spans
+from wsedu.protocol.http1 import Head, Request, Response
 from wsedu.protocol.spans import Kind
 
 HEADS: list[tuple[bytes, Request | Response]] = [
@@ -402,6 +403,24 @@ def test_heads_are_values() -> None:
         first.method = "PUT"  # type: ignore[misc]
     with pytest.raises(ValueError):
         Request("GET", "/\u20ac").serialize()
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: Request(b"GET", "/"), "method: expected str; found bytes"),  # type: ignore[arg-type]
+        (lambda: Request("GET", None), "target: expected str; found NoneType"),  # type: ignore[arg-type]
+        (lambda: Request("GET", "/", 1.1), "version: expected str; found float"),  # type: ignore[arg-type]
+        (lambda: Request("GET", "/", fields={"A": "b"}), "pairs of name and value"),  # type: ignore[arg-type]
+        (lambda: Response("200"), "a status code is a number"),  # type: ignore[arg-type]
+        (lambda: Response(200, b"OK"), "reason: expected str; found bytes"),  # type: ignore[arg-type]
+        (lambda: Request.parse("GET / HTTP/1.1"), "data: expected bytes; found str"),  # type: ignore[arg-type]
+        (lambda: Response.parse(None, strict=False), "data: expected bytes; found NoneType"),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_types_are_named(call: Callable[[], object], says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        call()
 
 
 @given(st.one_of(st.text(max_size=80), st.binary(max_size=80)))

@@ -49,6 +49,24 @@ def shows_after(raw: bytes, **arguments: Any) -> int:
     raise AssertionError("never refused")
 
 
+# Arguments
+
+
+def test_wrong_arguments_are_named() -> None:
+    assembler = MessageAssembler()
+    for data in ("\x81\x00", None, 5, [0x81, 0], Frame(TEXT)):
+        with pytest.raises(TypeError, match=f"data: expected bytes; found {type(data).__name__}"):
+            assembler.receive_data(data)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="expected a Frame; found bytes"):
+        assembler.receive_frame(b"\x81\x00")  # type: ignore[arg-type]
+    for role in ("Client", b"client", 1):
+        with pytest.raises(ValueError, match="role is 'client', 'server' or None"):
+            MessageAssembler(role)  # type: ignore[arg-type]
+    for size in (-1, "1", 1.5):
+        with pytest.raises(ValueError, match="number of bytes"):
+            MessageAssembler(max_size=size)  # type: ignore[arg-type]
+
+
 # The RFC's samples
 
 
@@ -187,7 +205,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str, int, int]] = [
     ("8081", {"role": "server"}, 0, "opcode", "RFC 6455, 5.4", 1002, 1),
     # the payload of a Close frame
     ("8801 03", {}, 2, "status code", "RFC 6455, 5.5.1", 1002, 2),
-    ("8881 01020304 00", {}, 6, "status code", "RFC 6455, 5.5.1", 1002, 6),
+    ("8881 01020304 00", {}, 6, "status code", "RFC 6455, 5.5.1", 1002, 2),
     ("8805 03ed 616161", {}, 2, "status code", "RFC 6455, 7.4.1", 1002, 4),
     ("8805 0000 616161", {}, 2, "status code", "RFC 6455, 7.4.2", 1002, 4),
     ("8805 03e8 61ff61", {}, 5, "reason", "RFC 6455, 8.1", 1007, 6),
@@ -200,6 +218,8 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str, int, int]] = [
     ("8102 61c3", {}, 3, "payload", "RFC 6455, 8.1", 1007, 4),
     ("0102 61c3 8001 61", {}, 6, "payload", "RFC 6455, 8.1", 1007, 7),
     ("0102 61c3 8000", {}, 5, "payload", "RFC 6455, 8.1", 1007, 6),
+    ("0101 ed 890190 8002 a080", {}, 8, "payload", "RFC 6455, 8.1", 1007, 9),
+    ("0102 eda0 890190 8001 80", {}, 3, "payload", "RFC 6455, 8.1", 1007, 4),
     ("0101 f4 890190 8001 a0", {}, 8, "payload", "RFC 6455, 8.1", 1007, 9),
     ("8101 61 8101 ff", {}, 5, "payload", "RFC 6455, 8.1", 1007, 6),
     # too large for us
@@ -299,12 +319,13 @@ def first_wrong(data: bytes) -> int | None:
 
 
 def judged(data: bytes) -> int | None:
-    """What our judge says of the same bytes, given one by one."""
+    """What our judge says of the same bytes, given one by one; it may not say it later than at the byte itself."""
     judge = Utf8Judge()
     for at in range(len(data)):
         wrong = judge.judge(data[at : at + 1], final=at == len(data) - 1)
         if wrong is not None:
-            return at + wrong
+            assert wrong == 0
+            return at
     return None
 
 
@@ -321,6 +342,10 @@ INTERESTING = sorted(
 
 def test_utf8_exhaustively() -> None:
     """All one and two bytes, and all of three and four at whose values the table changes."""
+    for a in INTERESTING:
+        for b in INTERESTING:
+            whole = bytes((a, b, 0x80))
+            assert judged(whole) == first_wrong(whole), whole.hex()
     for first in range(256):
         for data in (bytes((first,)), *(bytes((first, second)) for second in range(256))):
             assert Utf8Judge().judge(data, final=True) == first_wrong(data), data.hex()

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from ..protocol.errors import NeedMoreData
+from ..protocol.head_lines import head_end
 from ..protocol.header import parse_header
-from ..protocol.http1 import head_end
 
 TIMEOUT = 5.0  # seconds without a byte
 

@@ -10,23 +10,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from .arguments import Data
 from .chunked import ChunkedDecoder
 from .errors import ProtocolError
 from .head_lines import quoted
 from .http1 import Request, Response
 from .spans import Kind, Span
-
-__all__ = [
-    "Chunked",
-    "ChunkedDecoder",
-    "Framing",
-    "Length",
-    "NoContent",
-    "Switch",
-    "UntilClose",
-    "content_framing",
-    "content_spans",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +120,7 @@ def _offset_of(head: Request | Response, name: str) -> int:
     return sum(len(line) + 2 for line in lines[: names.index(name.lower())])
 
 
-def content_spans(raw: bytes | bytearray | memoryview, framing: Framing) -> list[Span]:
+def content_spans(raw: Data, framing: Framing) -> list[Span]:
     """What each byte of content is, in order: chunk framing belongs to the HTTP head, the rest is content.
 
     Args:
@@ -148,7 +137,7 @@ def content_spans(raw: bytes | bytearray | memoryview, framing: Framing) -> list
 
 
 def _chunked_spans(raw: bytes) -> list[Span]:
-    decoder = ChunkedDecoder(strict=False)
+    decoder = ChunkedDecoder()
     decoder.receive_data(raw)
     spans: list[Span] = []
     try:

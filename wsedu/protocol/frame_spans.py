@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+from .arguments import Data
 from .errors import NeedMoreData, ProtocolError
-from .header import LAYOUT, LENGTH_16, OPCODE, PAYLOAD_LENGTH, Data, Header, parse_header
+from .header import LAYOUT, LENGTH_16, OPCODE, PAYLOAD_LENGTH, Header, parse_header
 from .masking import apply_mask
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
 from .spans import Kind, Span

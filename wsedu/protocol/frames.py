@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .arguments import Data, Role, need_bytes, need_role
 from .errors import NeedMoreData
 from .frame_spans import frame_spans
 from .header import (
@@ -15,9 +16,7 @@ from .header import (
     RSV1,
     RSV2,
     RSV3,
-    Data,
     LengthForm,
-    Role,
     check_header,
     parse_header,
     shortest_form,
@@ -56,9 +55,14 @@ class Frame:
             raise ValueError(f"an opcode has 4 bits, 0 to 15: {self.opcode!r} (RFC 6455, 5.2)")
         if self.opcode in OPCODE_NAMES:
             object.__setattr__(self, "opcode", Opcode(self.opcode))
-        object.__setattr__(self, "payload", _as_bytes("payload", self.payload))
+        need_bytes(self.payload, "payload")
+        object.__setattr__(self, "payload", bytes(self.payload))
+        for name in "fin", "rsv1", "rsv2", "rsv3":
+            if getattr(self, name) not in (False, True):
+                raise ValueError(f"{name.upper()} is one bit, True or False: {getattr(self, name)!r:.60}")
         if self.masking_key is not None:
-            object.__setattr__(self, "masking_key", _as_bytes("masking key", self.masking_key))
+            need_bytes(self.masking_key, "masking key")
+            object.__setattr__(self, "masking_key", bytes(self.masking_key))
             if len(self.masking_key) != 4:
                 raise ValueError(f"a masking key has 4 bytes, not {len(self.masking_key)} (RFC 6455, 5.3)")
 
@@ -80,18 +84,24 @@ class Frame:
         Raises:
             NeedMoreData: nothing is wrong so far, and the frame is not complete.
             ProtocolError: a rule is broken; as early as the bytes show it.
+            TypeError, ValueError: an argument that is none of the above.
         """
+        need_bytes(data)
+        need_role(role)
         if strict:
             check_header(data, role=role, rsv1=rsv1)
         header = parse_header(data)
         end = header.size + header.payload_length
-        if len(data) < end:
+        judged = strict and header.opcode == Opcode.CLOSE  # whose payload has rules of its own
+        if len(data) < end and not judged:
             raise NeedMoreData
         payload = bytes(data[header.size : end])
         if header.masking_key is not None:
             payload = apply_mask(payload, header.masking_key)
-        if strict and header.opcode == Opcode.CLOSE:
-            parse_close_payload(payload, offset=header.size)
+        if judged:
+            parse_close_payload(payload, offset=header.size, length=header.payload_length)
+            if len(data) < end:
+                raise NeedMoreData
         return cls(header.opcode, payload, *header[:4], header.masking_key), end
 
     def serialize(self, *, length_form: LengthForm | None = None) -> bytes:
@@ -126,13 +136,17 @@ class Frame:
     def check(self, role: Role | None = None, rsv1: bool = False) -> None:
         """Hold the frame against every rule that one frame alone can break.
 
+        That text is UTF-8 is a rule of messages, since a fragment may end inside a character: see MessageAssembler.
+
         Args:
             role: the sender's role; turns on the masking rule.
             rsv1: an extension has claimed RSV1.
 
         Raises:
             ProtocolError: offsets count from the start of ``serialize()``.
+            ValueError: a role that there is not.
         """
+        need_role(role)
         header = self._header()
         check_header(header, role=role, rsv1=rsv1)
         if self.opcode == Opcode.CLOSE:
@@ -141,9 +155,3 @@ class Frame:
     def spans(self) -> list[Span]:
         """What each bit and byte of ``serialize()`` is, in order."""
         return frame_spans(self.serialize())
-
-
-def _as_bytes(name: str, value: object) -> bytes:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value)
-    raise TypeError(f"the {name} is bytes, not {type(value).__name__}: {value!r:.60}")

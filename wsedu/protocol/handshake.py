@@ -16,10 +16,11 @@ import re
 import secrets
 from collections.abc import Collection, Iterable
 
+from .arguments import Data, need_text, need_texts
 from .errors import ProtocolError
 from .handshake_rules import Rules
 from .head_lines import quoted
-from .http1 import Request, Response
+from .http1 import Request, Response, as_fields
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 VERSION = "13"
@@ -39,8 +40,12 @@ def accept_key(key: str) -> str:
         key: the value of the field as it came, in Base64; it is not decoded.
 
     Raises:
+        TypeError: bytes, or something else that is not text.
         ValueError: a character that is not ASCII.
     """
+    need_text(key, "key")
+    if not key.isascii():
+        raise ValueError(f"a key is in Base64, which is ASCII; found {quoted(key)}")
     # SHA-1 is broken as a proof of authorship; here it only proves that a protocol was read (RFC 6455, 10.8).
     digest = hashlib.sha1((key + GUID).encode("ascii"), usedforsecurity=False).digest()
     return base64.b64encode(digest).decode("ascii")
@@ -58,10 +63,13 @@ def request(
         fields: pairs of name and value to send after those that are required.
 
     Raises:
+        TypeError: bytes, or something else that is not text, where text belongs; fields that are no pairs.
         ValueError: an argument that would not read back as it is, such as one with a line end in it.
     """
     if key is None:
         key = base64.b64encode(secrets.token_bytes(16)).decode("ascii")
+    need_text(host, "host")
+    need_text(key, "key")
     required = (
         ("Host", host),
         ("Upgrade", "websocket"),
@@ -69,7 +77,7 @@ def request(
         ("Sec-WebSocket-Key", key),
         ("Sec-WebSocket-Version", VERSION),
     )
-    return _written(Request("GET", target, fields=(*required, *fields)))
+    return _written(Request("GET", target, fields=required + as_fields(fields)))
 
 
 def response(key: str, *, fields: Iterable[tuple[str, str]] = ()) -> bytes:
@@ -80,16 +88,18 @@ def response(key: str, *, fields: Iterable[tuple[str, str]] = ()) -> bytes:
         fields: pairs of name and value to send after those that are required.
 
     Raises:
+        TypeError: bytes, or something else that is not text, where text belongs; fields that are no pairs.
         ValueError: an argument that would not read back as it is, such as one with a line end in it.
     """
+    accept = accept_key(key)
     if "\r" in key or "\n" in key:
         raise ValueError(f"a key has no line end in it: {quoted(key)}")
     required = (
         ("Upgrade", "websocket"),
         ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Accept", accept_key(key)),
+        ("Sec-WebSocket-Accept", accept),
     )
-    return _written(Response(101, "Switching Protocols", fields=(*required, *fields)))
+    return _written(Response(101, "Switching Protocols", fields=required + as_fields(fields)))
 
 
 def _written(head: Request | Response) -> bytes:
@@ -102,13 +112,13 @@ def _written(head: Request | Response) -> bytes:
     try:
         if type(head).parse(data) == (head, len(data)):
             return data
-        problem = "it would read back as another head"
+        problem = "it would read back as another head, as text does with a line end in it or spaces around it"
     except ProtocolError as error:
         problem = str(error)
     raise ValueError(f"this cannot be sent: {problem}")
 
 
-def check_request(data: bytes | bytearray | memoryview) -> tuple[Request, int]:
+def check_request(data: Data) -> tuple[Request, int]:
     """Read a client's opening handshake as a server must (RFC 6455, 4.2.1).
 
     Args:
@@ -121,6 +131,7 @@ def check_request(data: bytes | bytearray | memoryview) -> tuple[Request, int]:
         NeedMoreData: nothing is wrong so far, and the head is not complete.
         ProtocolError: the handshake is to be refused with the HTTP ``status_code``. The offset is that of the field
             line, and of the empty line at the end of the head if the field is not there.
+        TypeError: the data is not bytes.
     """
     head, used = Request.parse(data)
     rules = Rules(head, data, used, status_code=400)
@@ -182,7 +193,7 @@ def _check_version(rules: Rules) -> None:
 
 
 def check_response(
-    data: bytes | bytearray | memoryview,
+    data: Data,
     key: str,
     *,
     extensions: Collection[str] = (),
@@ -203,7 +214,10 @@ def check_response(
         NeedMoreData: nothing is wrong so far, and the head is not complete.
         ProtocolError: the client must drop the connection; ``status_code`` is ``None``, since nothing is sent. The
             offset is as for ``check_request``.
+        TypeError: an argument that is none of the above.
     """
+    need_texts(extensions, "extensions")
+    need_texts(subprotocols, "subprotocols")
     head, used = Response.parse(data)
     rules = Rules(head, data, used, status_code=None)
     section = "RFC 6455, 4.1"

@@ -7,8 +7,9 @@ import re
 from collections.abc import Collection
 from typing import NoReturn
 
+from .arguments import Data
 from .errors import ProtocolError
-from .head_lines import quoted
+from .head_lines import TCHAR, quoted
 from .http1 import Request, Response
 
 # Fields that RFC 6455, 11.3 allows once where other fields might be repeated.
@@ -20,7 +21,7 @@ ONCE = {
     "Sec-WebSocket-Version": "RFC 6455, 11.3.5",
 }
 
-TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+TOKEN = TCHAR + "++"
 # A subprotocol is a token in all but name (RFC 6455, 4.1): U+0021 to U+007E without separator characters.
 SUBPROTOCOL = re.compile(TOKEN)
 # RFC 6455, 9.1; a quoted value must be a token once the quotes are off.
@@ -40,7 +41,7 @@ class Rules:
     def __init__(
         self,
         head: Request | Response,
-        data: bytes | bytearray | memoryview,
+        data: Data,
         used: int,
         status_code: int | None,
     ) -> None:

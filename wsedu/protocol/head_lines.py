@@ -11,7 +11,8 @@ import re
 
 from .errors import ProtocolError
 
-TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*")  # RFC 9110, 5.6.2: token = 1*tchar; here perhaps none yet
+TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # RFC 9110, 5.6.2
+TOKEN = re.compile(TCHAR.encode() + b"*")  # token = 1*tchar; here perhaps none yet
 EMPTY_LINE = b"\r\n"
 WHITESPACE = " \t\r"  # a CR here is that of the line end
 

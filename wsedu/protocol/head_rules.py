@@ -17,7 +17,6 @@ from .head_lines import TOKEN, quoted
 TARGET = re.compile(rb"[\x21-\x7e]*")
 # RFC 9110, 5.5: VCHAR, obs-text, and SP and HTAB between them; never NUL, CR, LF or another control character.
 TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
-WHITESPACE = re.compile(rb"[ \t]*")
 
 DIGITS = b"0123456789"
 VERSION = (b"H", b"T", b"T", b"P", b"/", DIGITS, b".", DIGITS)
@@ -83,10 +82,6 @@ class Walk:
         if self.at >= len(self.data):
             raise NeedMoreData
         return self.data[self.at]
-
-    def taken(self) -> bytes:
-        """All bytes before this place."""
-        return bytes(self.data[: self.at])
 
     def one(self, allowed: bytes, field: str, section: str, expected: str) -> None:
         """Take one byte that is in ``allowed``."""

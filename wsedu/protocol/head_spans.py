@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from .arguments import Data
 from .head_lines import empty_lines_before, head_end
 from .known_fields import field_meaning, method_meaning, status_meaning
 from .spans import Kind, Span
@@ -17,7 +18,7 @@ REQUEST_LINE = "RFC 9112, 3"
 STATUS_LINE = "RFC 9112, 4"
 
 
-def head_spans(data: bytes | bytearray | memoryview) -> list[Span]:
+def head_spans(data: Data) -> list[Span]:
     """What each byte of one request or response head is, in order; of as much of the head as is there.
 
     Args:

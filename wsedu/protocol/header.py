@@ -21,8 +21,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from .arguments import Data, Role
 from .errors import NeedMoreData, ProtocolError
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
+from .status import parse_close_payload
 
 # first byte
 FIN = 0b1000_0000
@@ -38,9 +40,7 @@ LENGTH_16 = 126  # in the 7 bits: the payload length is in the next 2 bytes
 LENGTH_64 = 127  # in the 7 bits: the payload length is in the next 8 bytes
 MAX_CONTROL_PAYLOAD = 125  # RFC 6455, 5.5
 
-Role = Literal["client", "server"]
 LengthForm = Literal[7, 16, 64]
-Data = bytes | bytearray | memoryview
 
 LAYOUT = "RFC 6455, 5.2"
 
@@ -160,6 +160,9 @@ def _check_second_byte(opcode: int, second: int, role: Role | None) -> None:
             field="payload length",
             section="RFC 6455, 5.5",
         )
+    if opcode == Opcode.CLOSE:
+        payload_at = 6 if second & MASK else 2
+        parse_close_payload(b"", offset=payload_at, length=second & PAYLOAD_LENGTH)
 
 
 def _check_minimal(data: Data) -> None:

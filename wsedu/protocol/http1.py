@@ -20,12 +20,14 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from .arguments import Data, need_bytes, need_text
 from .errors import NeedMoreData
 from .head_lines import (
     begins_request,
     begins_response,
     empty_lines_before,
     head_end,
+    quoted,
     split_fields,
     split_request_line,
     split_status_line,
@@ -33,8 +35,6 @@ from .head_lines import (
 from .head_rules import check_request_head, check_response_head
 from .head_spans import head_spans
 from .spans import Span
-
-__all__ = ["Head", "Request", "Response", "head_end", "head_spans"]
 
 Fields = tuple[tuple[str, str], ...]
 Words = tuple[bytes, bytes, bytes]
@@ -74,7 +74,12 @@ class Head:
 
     def _serialize(self, start_line: str) -> bytes:
         lines = "".join(f"{name}: {value}\r\n" for name, value in self.fields)
-        return f"{start_line}\r\n{lines}\r\n".encode("latin-1")
+        try:
+            return f"{start_line}\r\n{lines}\r\n".encode("latin-1")
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"a head is written in Latin-1, which has no {quoted(error.object[error.start])} (RFC 9110, 5.5)"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,9 @@ class Request(Head):
         target: the request target, as in ``"/chat?room=1"``.
         version: as in ``"HTTP/1.1"``.
         fields: pairs of name and value.
+
+    Raises:
+        TypeError: a value that is none of these.
     """
 
     method: str
@@ -94,10 +102,12 @@ class Request(Head):
     fields: Fields = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fields", _as_fields(self.fields))
+        for name in "method", "target", "version":
+            need_text(getattr(self, name), name)
+        object.__setattr__(self, "fields", as_fields(self.fields))
 
     @classmethod
-    def parse(cls, data: bytes | bytearray | memoryview, *, strict: bool = True) -> tuple[Request, int]:
+    def parse(cls, data: Data, *, strict: bool = True) -> tuple[Request, int]:
         """Read one request head from the start of ``data``.
 
         Args:
@@ -112,6 +122,7 @@ class Request(Head):
             ProtocolError: status code 400; a rule of RFC 9112 is broken, or without ``strict`` the first line is
                 no request line.
         """
+        need_bytes(data)
         if isinstance(data, memoryview):
             data = bytes(data)
         if strict:
@@ -143,6 +154,9 @@ class Response(Head):
         reason: the reason phrase, which may be empty.
         version: as in ``"HTTP/1.1"``.
         fields: pairs of name and value.
+
+    Raises:
+        TypeError: a value that is none of these.
     """
 
     status: int
@@ -151,16 +165,21 @@ class Response(Head):
     fields: Fields = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "fields", _as_fields(self.fields))
+        if not isinstance(self.status, int):
+            raise TypeError(f"a status code is a number, as in 200: {self.status!r:.60}")
+        need_text(self.reason, "reason")
+        need_text(self.version, "version")
+        object.__setattr__(self, "fields", as_fields(self.fields))
 
     @classmethod
-    def parse(cls, data: bytes | bytearray | memoryview, *, strict: bool = True) -> tuple[Response, int]:
+    def parse(cls, data: Data, *, strict: bool = True) -> tuple[Response, int]:
         """Read one response head from the start of ``data``; arguments and result as for ``Request.parse``.
 
         Raises:
             NeedMoreData: nothing is wrong so far, and the empty line is not there.
             ProtocolError: without a status code, since a client does not answer a response.
         """
+        need_bytes(data)
         if isinstance(data, memoryview):
             data = bytes(data)
         if strict:
@@ -199,5 +218,12 @@ def _split(
     return words, split_fields(text.split("\n")) if text else (), end
 
 
-def _as_fields(fields: Iterable[tuple[str, str]]) -> Fields:
-    return fields if isinstance(fields, tuple) else tuple((name, value) for name, value in fields)
+def as_fields(fields: Iterable[tuple[str, str]]) -> Fields:
+    """Pairs of name and value as a tuple of tuples; TypeError for what is none."""
+    pairs = tuple(fields) if isinstance(fields, Iterable) else (fields,)
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(x, str) for x in pair):
+            raise TypeError(
+                f'fields are pairs of name and value, as in [("Origin", "null")]; found {pair!r:.60}'
+            )
+    return tuple((name, value) for name, value in pairs)

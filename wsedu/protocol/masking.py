@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from .arguments import Data
+
 # Below this length one XOR of two big integers wins; above it, four passes of bytes.translate do, because the cost of
 # turning bytes into one integer and back grows faster than the cost of looking bytes up. Measured on CPython 3.11.
 TRANSLATE_FROM = 512
@@ -15,7 +17,7 @@ def _xor_table(key_byte: int) -> bytes:
     return bytes(byte ^ key_byte for byte in range(256))
 
 
-def apply_mask(data: bytes | bytearray | memoryview, key: bytes, offset: int = 0) -> bytes:
+def apply_mask(data: Data, key: bytes, offset: int = 0) -> bytes:
     """Mask or unmask: XOR is its own inverse, so one function does both.
 
     Args:

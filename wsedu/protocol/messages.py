@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .arguments import Data, Role, need_bytes, need_role
 from .errors import NeedMoreData, ProtocolError
 from .frames import Frame
-from .header import OPCODE, Data, Header, Role, check_header, parse_header
+from .header import OPCODE, Header, check_header, parse_header
 from .masking import apply_mask
 from .opcodes import Opcode, is_control, opcode_name
 from .status import StatusCode, parse_close_payload
@@ -55,9 +56,15 @@ class MessageAssembler:
         role: the sender's role; turns on the masking rule.
         rsv1: permessage-deflate is in use: RSV1 marks a message that is compressed.
         max_size: the largest message to take, in bytes on the wire; ``None`` for any (RFC 6455, 10.4).
+
+    Raises:
+        ValueError: a role that there is not, a size that is no number of bytes.
     """
 
     def __init__(self, role: Role | None = None, *, rsv1: bool = False, max_size: int | None = None) -> None:
+        need_role(role)
+        if max_size is not None and not (isinstance(max_size, int) and max_size >= 0):
+            raise ValueError(f"the largest message is a number of bytes, or None for any: {max_size!r:.60}")
         self._role: Role | None = role
         self._rsv1 = rsv1
         self._max_size = max_size
@@ -78,10 +85,13 @@ class MessageAssembler:
 
     def receive_data(self, data: Data) -> None:
         """Take bytes from the wire, as many or few as came. It only keeps them: ``next_event`` judges."""
+        need_bytes(data)
         self._buffer += data
 
     def receive_frame(self, frame: Frame) -> Message | Frame | None:
         """Take a frame as a value; the result and the errors are those of ``next_event``."""
+        if not isinstance(frame, Frame):
+            raise TypeError(f"expected a Frame; found {type(frame).__name__} (bytes: receive_data)")
         # Through its bytes, so that every rule is held to in one place. Offsets count as if it had come that way.
         self.receive_data(frame.serialize())
         return self.next_event()
@@ -130,8 +140,6 @@ class MessageAssembler:
         self._header, self._taken = header, 0
         self._skip(header.size)
         self._payload_offset = self._offset
-        if header.opcode == Opcode.CLOSE and header.payload_length == 1:
-            parse_close_payload(b"?", offset=self._offset)  # refused whatever the byte will be
         if not is_control(header.opcode):
             self._fragments += 1
             self._first = self._first or header
@@ -185,7 +193,8 @@ class MessageAssembler:
         if is_control(header.opcode):
             self._control += data
             if header.opcode == Opcode.CLOSE:
-                parse_close_payload(bytes(self._control), offset=self._payload_offset, complete=complete)
+                length = header.payload_length
+                parse_close_payload(bytes(self._control), offset=self._payload_offset, length=length)
         else:
             self._judge_text(data, complete and header.fin)
             self._data += data

@@ -76,13 +76,16 @@ def may_be_sent(code: int) -> bool:
     return code in STATUS_NAMES and code not in NEVER_SENT
 
 
-def parse_close_payload(payload: bytes, *, offset: int = 0, complete: bool = True) -> tuple[int | None, str]:
+def parse_close_payload(
+    payload: bytes, *, offset: int = 0, length: int | None = None
+) -> tuple[int | None, str]:
     """Read the payload of a Close frame.
 
     Args:
         payload: the payload, unmasked.
         offset: where it starts in the data that errors shall speak of, in bytes.
-        complete: ``False`` if only its first bytes are there; they are judged as far as they go.
+        length: bytes that the whole payload has, where only its first ones may be there; they are judged as far as
+            they go.
 
     Returns:
         The status code and the reason; ``(None, "")`` for the empty payload, which is legal.
@@ -91,15 +94,16 @@ def parse_close_payload(payload: bytes, *, offset: int = 0, complete: bool = Tru
         ProtocolError: one byte alone, a status code that must not be sent (both 1002), a reason that is not UTF-8
             (1007).
     """
-    if not payload or (len(payload) == 1 and not complete):
-        return None, ""
-    if len(payload) == 1:
+    length = len(payload) if length is None else length
+    if length == 1:
         raise ProtocolError(
             "a Close payload of 1 byte: it is empty, or begins with a status code of 2 bytes",
             offset=offset,
             field="status code",
             section="RFC 6455, 5.5.1",
         )
+    if len(payload) < 2:
+        return None, ""
     code = int.from_bytes(payload[:2], "big")
     if not may_be_sent(code):
         raise ProtocolError(
@@ -108,7 +112,7 @@ def parse_close_payload(payload: bytes, *, offset: int = 0, complete: bool = Tru
             field="status code",
             section="RFC 6455, 7.4.1" if code in STATUS_NAMES else "RFC 6455, 7.4.2",
         )
-    at = Utf8Judge().judge(payload[2:], final=complete)
+    at = Utf8Judge().judge(payload[2:], final=len(payload) == length)
     if at is not None:
         raise ProtocolError(
             "the reason is not UTF-8",
@@ -119,20 +123,3 @@ def parse_close_payload(payload: bytes, *, offset: int = 0, complete: bool = Tru
         )
     # Only a reason that is not complete can end inside a character.
     return code, payload[2:].decode("utf-8", "ignore")
-
-
-def close_payload(status_code: int | None = None, reason: str = "") -> bytes:
-    """The payload of a Close frame: empty without a status code, else 2 bytes and the reason in UTF-8.
-
-    Like ``Frame.serialize`` it does not judge: a status code that must not be sent can be built.
-
-    Raises:
-        ValueError: a reason without a status code, or a status code that does not fit in 16 bits.
-    """
-    if status_code is None:
-        if reason:
-            raise ValueError("a reason needs a status code before it (RFC 6455, 5.5.1)")
-        return b""
-    if not 0 <= status_code <= 0xFFFF:
-        raise ValueError(f"status code {status_code} does not fit in 16 bits")
-    return status_code.to_bytes(2, "big") + reason.encode()

@@ -5,6 +5,10 @@ from __future__ import annotations
 
 import codecs
 
+# How the halves of a surrogate pair would begin, which no UTF-8 holds (RFC 3629, 3). Python does not yet refuse these
+# two bytes, since one of its error handlers ("surrogatepass") would make something of the third.
+SURROGATES = {bytes((0xED, second)) for second in range(0xA0, 0xC0)}
+
 
 class Utf8Judge:
     """Judges text that comes in pieces, each of which may end inside a character (RFC 6455, 5.6)."""
@@ -24,11 +28,13 @@ class Utf8Judge:
         try:
             self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
-            return invalid_at(error) - pending
+            return _certain_at(error) - pending
+        if self._decoder.getstate()[0][:2] in SURROGATES:
+            return len(data) - 1
         return None
 
 
-def invalid_at(error: UnicodeDecodeError) -> int:
+def _certain_at(error: UnicodeDecodeError) -> int:
     """Index of the first byte at which it was certain; Python says where the character that it broke began.
 
     In ``e2 28`` the byte e2 may begin a character, and 28 shows that it does not; in ``ff`` the one byte shows both;

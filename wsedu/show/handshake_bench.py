@@ -12,7 +12,8 @@ import ipywidgets as widgets
 
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.handshake import GUID, check_request, check_response
-from ..protocol.http1 import Request, head_spans
+from ..protocol.head_spans import head_spans
+from ..protocol.http1 import Request
 from .bytemap import byte_map
 from .html import Markup, join, tag, visible
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 from ..protocol.content import content_framing, content_spans
 from ..protocol.errors import NeedMoreData, ProtocolError
+from ..protocol.head_lines import head_end
 from ..protocol.header import parse_header
-from ..protocol.http1 import Request, Response, head_end
+from ..protocol.http1 import Request, Response
 from ..protocol.spans import Kind
 from .connections import Connection, Event, Follower
 from .exchange import Found, Sender

@@ -11,7 +11,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from ..protocol.content import Chunked, ChunkedDecoder, Length, NoContent, Switch, UntilClose, content_framing
+from ..protocol.chunked import ChunkedDecoder
+from ..protocol.content import Chunked, Length, NoContent, Switch, UntilClose, content_framing
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.header import parse_header
 from ..protocol.http1 import Request, Response
@@ -182,7 +183,7 @@ class Exchange:
     @staticmethod
     def _chunked_size(side: _Direction) -> int:
         if side.chunks is None:
-            side.chunks = ChunkedDecoder(strict=False)
+            side.chunks = ChunkedDecoder()
         decoder, at = side.chunks, side.head_size
         decoder.receive_data(bytes(side.buffer[at + side.fed :]))
         side.fed = len(side.buffer) - at

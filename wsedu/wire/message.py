@@ -9,8 +9,9 @@ from ..protocol.content import content_framing, content_spans
 from ..protocol.errors import ProtocolError
 from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import Frame
+from ..protocol.head_spans import head_spans
 from ..protocol.header import MASK
-from ..protocol.http1 import Request, Response, head_spans
+from ..protocol.http1 import Request, Response
 from ..protocol.masking import apply_mask
 from ..protocol.spans import Span
 from .connections import Event
