@@ -21,6 +21,27 @@ TERMINAL = "\x1b]0;pwned\x07\x1b[2J"
 """What renames the window of a terminal and clears it; it is in a message, a field, a reason phrase and a
 Close reason."""
 
+HOSTILE_CELLS = {
+    "setup": """
+import wsedu
+from IPython.display import display
+capture = wsedu.read("../data/hostile.pcap")
+messages = [message for conversation in capture.conversations for message in conversation.messages]""",
+    "byte_map": "for message in messages: display(wsedu.byte_map(message))",
+    "compare": "display(wsedu.compare(*messages), wsedu.compare(messages[0], messages[-1]))",
+    "touch": """
+for message in messages: display(wsedu.touch(message))
+display(wsedu.touch(messages[0], messages[-1]))""",
+    "ladder": "for conversation in capture.conversations: display(wsedu.ladder(conversation))",
+    "repr": "display(capture, capture.packets, capture.warnings, *capture.conversations, *messages)",
+    "values": "display(*[message.head or message.frame for message in messages])",
+    "print": """
+for message in messages: print(wsedu.byte_map(message))
+for conversation in capture.conversations: print(wsedu.ladder(conversation))
+print(wsedu.compare(*messages))""",
+}
+"""A notebook that shows the capture in every way there is. Each cell is one view."""
+
 SYN, ACK, FIN_ACK = 0x02, 0x10, 0x11
 
 

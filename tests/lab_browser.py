@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""JupyterLab in a headless Chromium, as a reader has it, for tests that look at notebooks.
+"""JupyterLab, or Notebook 7, in a headless Chromium, as a reader has it, for tests that look at notebooks.
 
     with lab_browser(root) as browser, browser.open("notebooks/00-start-here.ipynb") as notebook:
         stored = notebook.outputs()                    # as a reader sees them who has only opened it
+        notebook.trust()                               # and as one sees them who trusts the notebook
         assert notebook.run_all() == []                # runs to the end
         assert not notebook.console_errors and not notebook.foreign_requests
         notebook.page.keyboard.press("ArrowRight")     # .page is playwright's Page: drive what is on it
@@ -15,33 +16,27 @@ fresh clone. Other hosts cannot be reached; whatever a page asks of another orig
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import shutil
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
-import pytest
-from lab_server import lab_server
+from chromium import ACTIVE, CUT, DRAWN, MUTE, Watch, axe_core, chromium, screenshots
+from lab_server import Application, lab_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+__all__ = ["LabBrowser", "NotebookPage", "Output", "axe_core", "lab_browser", "screenshots", "write_notebook"]
+
 Theme = Literal["light", "dark"]
 
 OPEN_TIMEOUT = 60.0  # seconds until a notebook is on the page and its kernel is idle
+HEIGHT = 1400  # CSS pixels of a window
 RUN_TIMEOUT = 120.0  # seconds for all cells of a notebook
-BLOCK = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"  # no other host can be reached
-AXE_CORE = "axe-core@4.14.1"
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 IDLE = f"""() => {PANEL}?.sessionContext?.session?.kernel?.status === 'idle' && {PANEL}.context.isReady"""
@@ -59,26 +54,27 @@ NOT_RUN = f"""() => [...{PANEL}.content.model.cells].flatMap((cell, number) =>
     cell.type === 'code' && cell.sharedModel.source.trim() && cell.executionState !== 'idle'
         ? [`cell ${{number}}: not run to its end`] : [])"""
 
-# Lab attaches and draws what is near the view. A cell is ready when it is attached, in view, and two frames have
-# been drawn since, so that what its outputs do on being drawn is done.
+# Lab attaches and draws what is near the view. A cell is ready when it is attached, in view, and drawn.
 SHOW_CELL = f"""async number => {{
     const notebook = {PANEL}.content, cell = notebook.widgets[number];
     await notebook.scrollToItem(number, 'start');
     await cell.ready;
     cell.node.scrollIntoView();
-    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+    await ({DRAWN})(cell.node);
 }}"""
 
 OUTPUTS = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAll('.jp-OutputArea-output')]
     .map(node => {{
-    // Lab scrolls an output as a whole, which takes its captions along: what is wide should scroll in a box of its own.
-    const hides = element => ['hidden', 'clip'].includes(getComputedStyle(element).overflowX);
-    const cut = Math.max(...[node, ...[...node.querySelectorAll('*')].filter(hides)]
-        .map(element => element.scrollWidth - element.clientWidth));
     const box = node.getBoundingClientRect();
     return {{cell: number, mime: node.dataset.mimeType || '', visible: node.innerText, text: node.textContent,
-             html: node.innerHTML, width: box.width, height: box.height, cut}}
+             html: node.innerHTML, width: box.width, height: box.height,
+             cut: ({CUT})(node), active: ({ACTIVE})(node), mute: ({MUTE})(node)}}
 }})"""
+
+PROSE = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAll('.jp-MarkdownOutput')]
+    .map(node => ({{cut: ({CUT})(node), mute: ({MUTE})(node)}}))"""
+
+THEME = "theme => document.body.dataset.jpThemeLight === String(theme === 'light')"
 
 # Lab's own frame and the colours that it gives to stderr and tracebacks are not ours to judge. Lab's <body> is 0 pixels
 # high, and axe-core takes all in it for invisible and judges no contrast, unless it is given a height.
@@ -106,7 +102,21 @@ class Output:
     width: float
     height: float
     cut: float
-    """CSS pixels that are out of sight to the right, where no box of the output's own scrolls."""
+    """CSS pixels that are out of sight, where no box of the output's own scrolls."""
+    active: list[str]
+    """Elements that do something, such as scripts, or that have handlers."""
+    mute: list[str]
+    """Pictures that are not there, or have no alternative text."""
+
+    @property
+    def faults(self) -> list[str]:
+        """What keeps somebody from reading it, a line each."""
+        return _faults(self.cell, self.cut, self.mute)
+
+
+def _faults(cell: int, cut: float, mute: list[str]) -> list[str]:
+    lines = [f"cell {cell}: {cut:.0f} pixels cut off"] if cut > 1 else []
+    return lines + [f"cell {cell}: a picture without a word: {image}" for image in mute]
 
 
 class NotebookPage:
@@ -115,25 +125,18 @@ class NotebookPage:
     def __init__(self, page: Page, name: str, origin: str) -> None:
         self.page = page
         self.name = name
-        self.console_errors: list[str] = []
-        self.foreign_requests: list[str] = []
-        self._origin = urlsplit(origin).netloc
-        page.on(
-            "console", lambda said: self.console_errors.append(said.text) if said.type == "error" else None
-        )
-        page.on("pageerror", lambda error: self.console_errors.append(f"uncaught: {error}"))
-        page.on(
-            "websocket",
-            lambda socket: None if self._own(socket.url) else self.foreign_requests.append(socket.url),
-        )
-        page.on(
-            "request",
-            lambda request: None if self._own(request.url) else self.foreign_requests.append(request.url),
-        )
+        self._origin = origin
+        self._watch = Watch(page, origin)
 
-    def _own(self, url: str) -> bool:
-        parts = urlsplit(url)
-        return parts.scheme in ("data", "blob", "about") or parts.netloc == self._origin
+    @property
+    def console_errors(self) -> list[str]:
+        """What the page has complained of so far."""
+        return self._watch.console_errors
+
+    @property
+    def foreign_requests(self) -> list[str]:
+        """What the page has asked of other hosts so far."""
+        return self._watch.foreign_requests
 
     @property
     def cells(self) -> list[dict[str, Any]]:
@@ -157,6 +160,15 @@ class NotebookPage:
             return [*self.page.evaluate(ERRORS), *self.page.evaluate(NOT_RUN)]
         return list(self.page.evaluate(ERRORS))
 
+    def trust(self) -> None:
+        """Trust the notebook as it is stored, and read it anew, as one who opens it next time."""
+        headers = {
+            "X-XSRFToken": next(c["value"] for c in self.page.context.cookies() if c["name"] == "_xsrf")
+        }
+        url = f"{self._origin}/api/contents/{quote(self.name)}/trust"
+        assert self.page.request.post(url, headers=headers).ok
+        self.page.evaluate(f"() => {PANEL}.context.revert()")
+
     def show_cell(self, number: int) -> None:
         """Scroll until the cell stands at the top of the view, and is drawn."""
         self.page.evaluate(SHOW_CELL, number)
@@ -169,6 +181,22 @@ class NotebookPage:
             self.show_cell(number)
             found += [Output(**output) for output in self.page.evaluate(OUTPUTS, number)]
         return found
+
+    def prose_faults(self) -> list[str]:
+        """Go to each prose cell, and read it. Returns what keeps somebody from reading it, a line each."""
+        found = []
+        for number, cell in enumerate(self.cells):
+            if cell["cell_type"] == "markdown":
+                self.show_cell(number)
+                for node in self.page.evaluate(PROSE, number):
+                    found += _faults(number, node["cut"], node["mute"])
+        return found
+
+    def look(self, theme: Theme, width: int) -> None:
+        """Change to another theme, and to a window that is `width` CSS pixels wide."""
+        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.emulate_media(color_scheme=theme)
+        self.page.wait_for_function(THEME, arg=theme)
 
     def screens(self) -> Iterator[int]:
         """Scroll from the top to the end; each time a screenful stands there, its number is given."""
@@ -207,8 +235,9 @@ class NotebookPage:
 class LabBrowser:
     """One Lab and one Chromium, for as many notebooks as a test module opens."""
 
-    def __init__(self, chromium: Browser, origin: str, token: str) -> None:
-        self._context = chromium.new_context()  # one for all, so that Lab's own scripts are fetched once
+    def __init__(self, browser: Browser, application: Application, origin: str, token: str) -> None:
+        self._context = browser.new_context()  # one for all, so that Lab's own scripts are fetched once
+        self._application = application
         self._origin = origin
         self._token = token
 
@@ -221,16 +250,14 @@ class LabBrowser:
             width: of the window, in CSS pixels.
         """
         page = self._context.new_page()
-        page.set_viewport_size({"width": width, "height": 1400})
+        page.set_viewport_size({"width": width, "height": HEIGHT})
         page.emulate_media(color_scheme=theme)
         try:
             notebook = NotebookPage(page, path, self._origin)
             # A workspace of its own, so that Lab does not bring back what another page had open.
-            workspace = secrets.token_hex(4)
-            page.goto(
-                f"{self._origin}/lab/workspaces/{workspace}/tree/{quote(path)}?token={self._token}",
-                wait_until="commit",
-            )
+            lab = f"lab/workspaces/{secrets.token_hex(4)}/tree"
+            place = lab if self._application == "jupyterlab" else "notebooks"
+            page.goto(f"{self._origin}/{place}/{quote(path)}?token={self._token}", wait_until="commit")
             page.locator(".jp-NotebookPanel:visible").wait_for(timeout=OPEN_TIMEOUT * 1000)
             page.wait_for_function(IDLE, timeout=OPEN_TIMEOUT * 1000)
             page.evaluate("() => jupyterapp.shell.collapseLeft()")
@@ -240,82 +267,22 @@ class LabBrowser:
             page.close()
 
 
-def chromium_path() -> str:
-    """Where Chromium is: $CHROMIUM, else the first on the path.
-
-    Without Chromium or playwright the test that called is skipped with one line, except where ``CI`` is ``true``:
-    there it fails, because pages that nobody has looked at prove nothing.
-    """
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if found is None:
-        _lacking("Chromium is not installed", "no notebook is opened in a browser")
-    try:
-        import playwright.sync_api  # noqa: F401
-    except ImportError:
-        _lacking("Python's playwright is not installed", "no notebook is opened in a browser")
-    return found
-
-
-@cache
-def axe_core() -> str:
-    """axe-core as a script: the file $AXE, else what npm gives. Without either: see `chromium_path`."""
-    if "AXE" in os.environ:
-        return Path(os.environ["AXE"]).read_text()
-    npm = shutil.which("npm")
-    if npm is None:
-        _lacking("npm is not installed and $AXE is not set", "axe-core looks at no output")
-    with tempfile.TemporaryDirectory(prefix="axe-") as folder:
-        subprocess.run([npm, "pack", "--silent", AXE_CORE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        (packed,) = Path(folder).glob("*.tgz")
-        with tarfile.open(packed) as archive:
-            script = archive.extractfile("package/axe.min.js")
-            assert script is not None
-            return script.read().decode()
-
-
-def _lacking(what: str, so: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}, and CI=true promises that it is there", pytrace=False)
-    pytest.skip(f"{what}: {so}")
-
-
-def screenshots(default: Path) -> Path:
-    """The folder for pictures: $WSEDU_SCREENSHOTS if set, else `default`. It is made if it is not there."""
-    folder = Path(os.environ.get("WSEDU_SCREENSHOTS") or default)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def write_notebook(path: Path, sources: Iterable[str]) -> None:
-    """A notebook of code cells that nobody has run."""
+def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()) -> None:
+    """A notebook of code cells that nobody has run, and after them cells of prose."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "id": f"c{n}",
-            "source": source.strip(),
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for n, source in enumerate(sources)
+        {"cell_type": "code", "source": source.strip(), "outputs": [], "execution_count": None}
+        for source in sources
     ]
+    cells += [{"cell_type": "markdown", "source": text} for text in prose]
+    for number, cell in enumerate(cells):
+        cell |= {"id": f"c{number}", "metadata": {}}
     notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 @contextmanager
-def lab_browser(root: Path) -> Iterator[LabBrowser]:
-    """Start JupyterLab in `root` and a Chromium beside it. Without Chromium: see `chromium_path`."""
-    executable = chromium_path()
-    from playwright.sync_api import sync_playwright
-
-    # Chromium's own sandbox does not work for root, which is what a container usually gives.
-    sandbox = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
-    arguments = ["--disable-background-networking", "--disable-dev-shm-usage", BLOCK, *sandbox]
-    with lab_server(root) as (origin, token), sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=arguments)
-        try:
-            yield LabBrowser(chromium, origin, token)
-        finally:
-            chromium.close()
+def lab_browser(root: Path, application: Application = "jupyterlab") -> Iterator[LabBrowser]:
+    """Start JupyterLab or Notebook 7 in `root`, and a Chromium beside it. Without Chromium: see `chromium_path`."""
+    with chromium() as browser, lab_server(root, application) as (origin, token):
+        yield LabBrowser(browser, application, origin, token)

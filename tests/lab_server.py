@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A JupyterLab of one's own for the length of a ``with`` block: a free port, a random token, private settings."""
+"""A JupyterLab, or Notebook 7, of one's own for a ``with`` block: a free port, a random token, private settings."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
+
+Application = Literal["jupyterlab", "notebook"]
+"""The name of what shows notebooks, as in ``python -m jupyterlab``."""
+
+# How each calls its own settings.
+CLASSES = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}
 
 START_TIMEOUT = 60.0  # seconds until Lab answers
 
@@ -26,8 +33,8 @@ SETTINGS: dict[str, dict[str, object]] = {
 
 
 @contextmanager
-def lab_server(root: Path) -> Iterator[tuple[str, str]]:
-    """Start JupyterLab on a free port, showing the folder `root`.
+def lab_server(root: Path, application: Application = "jupyterlab") -> Iterator[tuple[str, str]]:
+    """Start JupyterLab, or Notebook 7, on a free port, showing the folder `root`.
 
     Yields:
         Where it answers, as in "http://127.0.0.1:8888", and its token.
@@ -50,14 +57,14 @@ def lab_server(root: Path) -> Iterator[tuple[str, str]]:
         options += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"]
         # The tests talk to Lab's own objects; nothing is fetched from elsewhere.
         options += [
-            "--LabApp.expose_app_in_browser=True",
+            f"--{CLASSES[application]}.expose_app_in_browser=True",
             "--LabApp.extension_manager=readonly",
             "--LabApp.news_url=",
         ]
         options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
         with open(private / "log", "w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "jupyterlab", *options],
+                [sys.executable, "-m", application, *options],
                 env=environment,
                 cwd=root,
                 stdout=log,

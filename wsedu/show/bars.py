@@ -126,9 +126,8 @@ class Bars:
         ]
         kinds = order(kind for bill in self.bills.values() for kind in self._kinds(bill))
         legend = tag("div", *(Markup(f"{chip(kind)} ") for kind in kinds), style="margin:6px 0 12px 0")
-        head = tag(
-            "tr", *(tag("th", name, scope="col", style=CELL) for name in ("", *self.bills)), style=PLAIN
-        )
+        names = (tag("th", name, scope="col", style=CELL) for name in self.bills)
+        head = tag("tr", tag("td"), *names, style=PLAIN)  # the corner heads nothing
         rows = [
             tag(
                 "tr",
