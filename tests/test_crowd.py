@@ -25,6 +25,7 @@ def test_every_listener_is_reached() -> None:
 def test_a_polling_crowd_asks_at_its_rate() -> None:
     measured = poll_crowd(20, gap=0.1, rounds=10)
     assert 100 < measured.requests < 220
+    assert 0 < measured.memory < 200_000
 
 
 def test_a_crowd_without_a_server_says_so() -> None:

@@ -4,9 +4,9 @@
     python -m wsedu.live.crowd --port 8765 --listeners 1000 [--poll SECONDS]
 
 Each listener has a real connection. It does no more than it must, so that it is the server that is measured: it shakes
-hands and counts frames, or, with ``--poll``, asks once every so many seconds. Lines on stdin are obeyed and answered
-with a line of JSON on stdout, as in ``desk``: ``receipts`` waits until the next update has reached every listener,
-``polls`` says how many responses came. At the end of stdin it ends.
+hands and counts frames, or, with ``--poll``, asks so many seconds after each answer. Lines on stdin are obeyed and
+answered with a line of JSON on stdout, as in ``desk``: ``receipts`` waits until the next update has reached every
+listener, ``polls`` says how many responses came. At the end of stdin it ends.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from collections.abc import Callable
 
 from ..protocol.errors import NeedMoreData
 from ..protocol.handshake import request
+from ..protocol.head_lines import head_end
 from ..protocol.header import parse_header
-from ..protocol.http1 import Response, head_end
+from ..protocol.http1 import Response
 from .limits import raise_file_limit
 
 PER_ADDRESS = 20_000
@@ -72,9 +73,10 @@ class Poller(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
-        self._ask()
+        self._open.set_result(None)
 
-    def _ask(self) -> None:
+    def ask(self) -> None:
+        """Ask, and again and again after each answer."""
         if not self._transport.is_closing():
             self._transport.write(b"GET /news/polling?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 
@@ -88,14 +90,8 @@ class Poller(asyncio.Protocol):
         if len(self._buffer) < size:
             return
         del self._buffer[:size]
-        if not self._open.done():
-            self._open.set_result(None)
         self._on_answer()
-        asyncio.get_running_loop().call_later(self._gap, self._ask)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if not self._open.done():
-            self._open.set_exception(error or ConnectionError("closed before the first response"))
+        asyncio.get_running_loop().call_later(self._gap, self.ask)
 
 
 class Crowd:
@@ -105,6 +101,7 @@ class Crowd:
         self._port, self._listeners, self._poll = port, listeners, poll
         self._received = 0
         self._waited_for = 0
+        self._pollers: list[Poller] = []
         self._all = asyncio.Event()
         self._last = 0.0  # when the last receipt came, in seconds of time.monotonic
 
@@ -144,7 +141,16 @@ class Crowd:
     def _endpoint(self, open_: asyncio.Future[None]) -> asyncio.Protocol:
         if self._poll is None:
             return Listener(open_, self._count)
-        return Poller(open_, self._count, self._poll)
+        poller = Poller(open_, self._count, self._poll)
+        self._pollers.append(poller)
+        return poller
+
+    def begin_polls(self) -> None:
+        """Let the pollers ask, one after the other within the first gap, as people come one after the other."""
+        loop = asyncio.get_running_loop()
+        for number, poller in enumerate(self._pollers):
+            assert self._poll is not None
+            loop.call_later(self._poll * number / len(self._pollers), poller.ask)
 
     async def next_update(self) -> float:
         """Wait until one more update has reached every listener; gives when the last one had it."""
@@ -168,6 +174,7 @@ async def main(port: int, listeners: int, poll: float | None) -> None:
     crowd = Crowd(port, listeners, poll)
     seconds = await crowd.connect(lambda done: _say(connected=done))
     _say(connected=listeners, seconds=seconds)
+    crowd.begin_polls()
     while line := await stdin.readline():
         if line == b"receipts\n":
             _say(last=await crowd.next_update())

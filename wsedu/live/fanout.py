@@ -45,11 +45,13 @@ class Polled(NamedTuple):
     Attributes:
         listeners: how many.
         requests: a second, answered.
+        memory: bytes that the server holds for each connection, which its client keeps from one poll to the next.
         cpu: seconds of the server's processor in each second.
     """
 
     listeners: int
     requests: float
+    memory: float
     cpu: float
 
 
@@ -168,11 +170,14 @@ def poll_crowd(
     """
     with _Process(*DESK) as desk:
         ports = desk.answer()
+        empty = desk.ask("usage")
         with _start(int(ports["polling"]), listeners, "--poll", str(gap)) as crowd:
             _connected(crowd, progress)
+            time.sleep(gap)  # in which each of them has asked for the first time
             begin, used = crowd.ask("polls"), desk.ask("usage")
             time.sleep(rounds * gap)  # the time that is measured
             end = crowd.ask("polls")
             spent = desk.ask("usage")["cpu"] - used["cpu"]
     seconds = end["time"] - begin["time"]
-    return Polled(listeners, (end["responses"] - begin["responses"]) / seconds, spent / seconds)
+    memory = (used["resident"] - empty["resident"]) / listeners
+    return Polled(listeners, (end["responses"] - begin["responses"]) / seconds, memory, spent / seconds)
