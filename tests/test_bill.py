@@ -16,7 +16,7 @@ from wsedu.live.delivery import deliver
 from wsedu.live.news_server import WAYS, Way
 from wsedu.show.bars import KIND_OF, bars
 from wsedu.wire.bill import PARTS, Bill
-from wsedu.wire.pcapfile import Packet, write_pcap
+from wsedu.wire.pcapfile import Packet, write_capture
 
 DATA = Path(__file__).parent.parent / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
@@ -81,7 +81,7 @@ def test_padding_retransmissions_and_strangers_are_other() -> None:
     arp = b"\xff" * 12 + struct.pack("!H", 0x0806) + bytes(46)
     padded = Packet(again.time, 1, packets[0].data + bytes(6), len(packets[0].data) + 6)
     more = [padded, *packets[1:], again, Packet(again.time, 1, arp, len(arp))]
-    bill = wsedu.read(io.BytesIO(write_pcap(more))).bill()
+    bill = wsedu.read(io.BytesIO(write_capture(more))).bill()
     assert bill.parts["other"] - before.parts["other"] == 6 + len(frame.raw) + len(arp)
     assert bill.parts["payload"] == before.parts["payload"]
     assert bill.packets == before.packets + 2

@@ -17,10 +17,10 @@ import wsedu
 from wsedu.protocol import handshake
 from wsedu.protocol.frames import Frame
 from wsedu.wire import fast, pcapfile
-from wsedu.wire.connections import Follower, follow
-from wsedu.wire.message import Message, message_of
+from wsedu.wire.connections import Follower
+from wsedu.wire.message import Message
 from wsedu.wire.packets import ACK, FIN, RST, SYN
-from wsedu.wire.pcapfile import CutShort, Packet, read_packets, write_pcap
+from wsedu.wire.pcapfile import CutShort, Packet, read_packets, write_capture
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 DATA = sorted((Path(__file__).parent.parent / "data").glob("*.pcap*"))
@@ -134,7 +134,7 @@ def capture(seed: int) -> bytes:
                     ip_at = len(LINKS[link_type][0])
                     beside = bytes(byte ^ 0x20 for byte in packets[at][ip_at + 6 : ip_at + 7])
                     packets[at] = packets[at][: ip_at + 6] + beside + packets[at][ip_at + 7 :]
-    file = write_pcap(
+    file = write_capture(
         Packet(10**18 + 1000 * at, link_type, data, len(data)) for at, data in enumerate(packets)
     )
     return file[: chance.randrange(24, len(file))] if chance.random() < 0.1 else file
@@ -143,7 +143,7 @@ def capture(seed: int) -> bytes:
 def facts(message: Message) -> tuple[object, ...]:
     names = (
         "kind", "conversation", "sender", "time", "packets", "raw", "payload", "head", "content", "missing",
-        "_request_method",
+        "request_method",
     )  # fmt: skip
     return tuple(getattr(message, name) for name in names)
 
@@ -159,8 +159,7 @@ def both(file: bytes) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]
                 for batch in fast.FastReader(warnings).batches(io.BytesIO(file)):
                     found.extend(map(facts, batch))
             else:
-                for event in follow(read_packets(io.BytesIO(file)), warnings):
-                    found.append(facts(message_of(event)))
+                found.extend(map(facts, Follower(warnings).run(read_packets(io.BytesIO(file)))))
         except CutShort as error:
             warnings.append(str(error))
         result.append([*found, tuple(warnings)])
@@ -211,7 +210,7 @@ def test_a_gap_that_the_end_shows_has_the_time_of_the_last_packet() -> None:
     talk.packet(False, ACK, b"lost")
     packets.append(talk.packet(False, ACK, frame))
     packets += [talk.packet(True, ACK, frame) for _ in range(3)]
-    quick, careful = both(write_pcap(Packet(at, 101, data, len(data)) for at, data in enumerate(packets)))
+    quick, careful = both(write_capture(Packet(at, 101, data, len(data)) for at, data in enumerate(packets)))
     assert quick == careful
     *_, gap, _warnings = quick
     assert gap[0] == "gap" and gap[3] == (len(packets) - 1) / 1e9

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -14,12 +13,11 @@ from ..protocol.head_lines import head_end
 from ..protocol.header import parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.spans import Kind
-from .connections import Connection, Event, Follower
-from .exchange import Found, Sender
-from .packets import ACK, FIN, RST, SYN, Segment
+from .connections import Connection, Follower
+from .exchange import OTHER
+from .message import Message
+from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
-
-SENDERS: tuple[Sender, ...] = ("client", "server")
 
 PARTS = (
     "content",
@@ -92,7 +90,7 @@ class Billing(Follower):
         # Of a connection: its bill, and the bytes of data on it.
         self._billed: dict[int, tuple[Bill, int]] = {}
         self._seen: dict[int, Connection] = {}
-        self._asked: dict[int, deque[int]] = {}  # sizes of the heads of requests that wait for their response
+        self._asking: dict[int, int] = {}  # bytes of the head that asked to switch, until it is answered
         self._packets = 0
         self._captured = 0  # bytes of the packet that is being read
         self._noticed = False
@@ -112,25 +110,29 @@ class Billing(Follower):
 
     def bills(self) -> tuple[Bill, dict[int, Bill]]:
         """The bills as they stand, what is there of messages that are not complete counted; more may be added."""
-        kept = self._billed, self._asked
-        self._billed, self._asked = deepcopy(kept)
-        self._leftovers()
-        found, (self._billed, self._asked) = self._billed, kept
-        for bill, data in found.values():
+        found = {}
+        for index, (so_far, data) in self._billed.items():
+            bill = found[index] = deepcopy(so_far)
+            exchange = self._seen[index].exchange
+            for sender in OTHER:
+                part = exchange.unfinished(sender)
+                if part is not None and part.head is None:
+                    _frame(bill.parts, part.raw)
+                elif part is not None and part.head is not None:
+                    _http(bill.parts, part.head, part.raw, part.request_method)
             bill.parts["other"] += data - sum(bill.parts[part] for part in EXPLAINED)
-        by_connection = {index: bill for index, (bill, _) in found.items()}
-        return sum(by_connection.values(), self._rest), by_connection
+        return sum(found.values(), self._rest), found
 
     def noticed(self, connection: Connection, segment: Segment) -> None:
         """Put the headers of a packet on its connection's bill."""
         self._noticed = True
         self._seen[connection.index] = connection
         bill, data = self._billed.get(connection.index) or (Bill(connections=1, modelled=self._modelled), 0)
+        # The snap length may have cut inside the TCP header, behind what tells sequence number and flags.
         ip_at, tcp_at, data_at = segment.places
-        size = len(segment.payload)
+        data_at, size = min(data_at, self._captured), len(segment.payload)
         bill.packets += 1
-        flags = segment.flags & (SYN | FIN | RST | ACK)
-        if flags == ACK and not size and not segment.cut:
+        if segment.flags == ACK and not size and not segment.cut:
             bill.parts["acknowledgements"] += self._captured
         else:
             bill.parts["link"] += ip_at
@@ -139,37 +141,32 @@ class Billing(Follower):
             bill.parts["other"] += self._captured - data_at - size  # padding
         self._billed[connection.index] = bill, data + size
 
-    def _messages(self, events: Iterable[Event]) -> None:
+    def _messages(self, messages: Iterable[Message]) -> None:
         """Put messages on their connections' bills."""
-        for event in events:
-            if event.found is not None:
-                self._found(event.connection, event.found, event.request_method)
+        for message in messages:
+            parts = self._billed[message.conversation][0].parts
+            if message.header is not None:
+                parts["frame header"] += message.header.size
+                parts["payload"] += len(message.payload)
+            elif message.head is not None:
+                size = _http(parts, message.head, message.raw, message.request_method)
+                self._handshake(parts, message, size)
 
-    def _leftovers(self) -> None:
-        """The same for messages that are not complete."""
-        for connection in self._seen.values():
-            for sender in SENDERS:
-                found = connection.exchange.unfinished(sender)
-                if found is not None:
-                    method = connection.methods[0] if connection.methods else None
-                    self._found(connection.index, found, method)
-
-    def _found(self, connection: int, found: Found, method: str | None) -> None:
-        parts = self._billed[connection][0].parts
-        if found.head is None:
-            _frame(parts, found.raw)
-            return
-        size = head_end(found.raw)
-        parts["http head"] += size
-        asked = self._asked.setdefault(connection, deque())
-        if isinstance(found.head, Request):
-            asked.append(size)
-        elif found.head.status >= 200 or found.head.status == 101:
-            request = asked.popleft() if asked else 0
-            if found.head.status == 101 and "websocket" in found.head.field_tokens("Upgrade"):
-                parts["http head"] -= request + size
-                parts["handshake"] += request + size
-        _content(parts, found.head, found.raw[size:], method)
+    def _handshake(self, parts: dict[str, int], message: Message, size: int) -> None:
+        """The two heads of an opening handshake have a part of their own, once it is known that they are."""
+        head, index = message.head, message.conversation
+        switched = self._seen[index].exchange.switched
+        if isinstance(head, Request):
+            asks = "websocket" in head.field_tokens("Upgrade")
+            # The last request before a 101 is the one it answers: the client waits for it.
+            self._asking[index] = size if asks and not switched else 0
+            size = size if asks and switched else 0  # captured behind its 101
+        elif isinstance(head, Response) and head.status == 101 and switched:
+            size += self._asking.pop(index, 0)
+        else:
+            size = 0
+        parts["http head"] -= size
+        parts["handshake"] += size
 
 
 def _frame(parts: dict[str, int], raw: bytes) -> None:
@@ -183,10 +180,14 @@ def _frame(parts: dict[str, int], raw: bytes) -> None:
     parts["payload"] += len(raw) - size
 
 
-def _content(parts: dict[str, int], head: Request | Response, raw: bytes, method: str | None) -> None:
+def _http(parts: dict[str, int], head: Request | Response, raw: bytes, method: str | None) -> int:
+    """Put a request or a response on a bill, or what is there of it; gives the length of its head."""
+    size = head_end(raw)
+    parts["http head"] += size
     try:
-        spans = content_spans(raw, content_framing(head, method))
+        spans = content_spans(raw[size:], content_framing(head, method))
     except ProtocolError:
-        return
+        return size  # where the content ends cannot be read: "other"
     for span in spans:
         parts["content" if span.kind == Kind.CONTENT else "http head"] += span.end - span.start
+    return size

@@ -13,7 +13,8 @@ from typing import BinaryIO
 from .bill import Bill, bills
 from .fast import FastReader
 from .message import Message
-from .pcapfile import CutShort, Packet, read_packets, write_pcap
+from .packet_view import PacketView, PacketViews
+from .pcapfile import CutShort, Packet, read_packets, write_capture
 
 Source = str | Path | BinaryIO
 
@@ -25,17 +26,18 @@ class Conversation:
         client, server: ``"ip:port"``.
         messages: in the order in which each became complete.
         index: its number in the capture, from 0, in the order of first packets.
+        capture: that it is of.
     """
 
     def __init__(
         self, index: int, client: str, server: str, messages: list[Message], capture: Capture
     ) -> None:
         self.index, self.client, self.server, self.messages = index, client, server, messages
-        self._capture = capture
+        self.capture = capture
 
     def bill(self) -> Bill:
         """What every byte of this connection was spent on."""
-        return self._capture._bills()[1][self.index]
+        return self.capture._bills()[1][self.index]
 
     def __repr__(self) -> str:
         count = len(self.messages)
@@ -55,6 +57,7 @@ class Capture:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._packets: list[Packet] | None = None
+        self._views: PacketViews | None = None
         self._billed: tuple[Bill, dict[int, Bill]] | None = None
         self.conversations: list[Conversation] = []
         self.warnings: list[str] = []
@@ -74,6 +77,17 @@ class Capture:
                     pass  # is among the warnings already
         return self._packets
 
+    def packet(self, index: int) -> PacketView:
+        """A packet with its layers, down to the messages in it: for ``byte_map`` and ``touch``.
+
+        Raises:
+            IndexError: there is no such packet.
+        """
+        if self._views is None:
+            said = (message for conversation in self.conversations for message in conversation.messages)
+            self._views = PacketViews(self.packets, said)
+        return self._views[index]
+
     def bill(self) -> Bill:
         """What every byte of the capture was spent on."""
         return self._bills()[0]
@@ -85,13 +99,12 @@ class Capture:
         return self._billed
 
     def save(self, path: str | Path) -> None:
-        """Write the packets as a pcap file.
+        """Write the packets as a pcap file; as pcapng if they have several link types, or times that pcap has not.
 
         Raises:
             OSError: the file cannot be written.
-            ValueError: packets of several link types, which pcap cannot hold.
         """
-        Path(path).write_bytes(write_pcap(self.packets))
+        Path(path).write_bytes(write_capture(self.packets))
 
     def __repr__(self) -> str:
         messages = sum(len(conversation.messages) for conversation in self.conversations)
@@ -129,15 +142,22 @@ def read(source: Source) -> Capture:
     return capture
 
 
-def messages(source: Source) -> Iterator[Message]:
+def messages(source: Source, warnings: list[str] | None = None) -> Iterator[Message]:
     """The messages of a capture one by one, in flat memory: nothing is kept of those that were given.
 
-    Args, Raises:
-        As ``read``, but CutShort is raised, after the last message before the cut.
+    Args:
+        source: as for ``read``.
+        warnings: takes what ``read`` has in ``.warnings``, at the latest with the last message.
+
+    Raises:
+        OSError, NotACapture: as ``read``.
+        CutShort: after the last message before the cut.
     """
+    reader = FastReader([] if warnings is None else warnings)
     with _opened(source) as file:
-        for batch in FastReader([]).batches(file):
+        for batch in reader.batches(file):
             yield from batch
+            reader.names.clear()
 
 
 @contextmanager

@@ -5,31 +5,24 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.http1 import Request, Response
-from .exchange import OTHER, Exchange, Found, Sender
-from .exchange import Unreadable as UnreadableStream
-from .packets import ACK, FIN, RST, SYN, Address, Segment, endpoint, segment_of
-from .packets import Unreadable as UnreadablePacket
+from ..protocol.errors import ProtocolError
+from ..protocol.head_lines import (
+    begins_request,
+    begins_response,
+    quoted,
+    split_request_line,
+    split_status_line,
+)
+from .exchange import LONGEST_HEAD, OTHER, Exchange, Found, Lost, Sender
+from .message import Message
+from .packets import ACK, FIN, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
-from .streams import Gap, Piece, Stream
+from .streams import SPACE, Gap, Piece, Stream
 
-
-class Event(NamedTuple):
-    """A message that became complete, or a gap that became certain."""
-
-    connection: int
-    client: str
-    server: str
-    sender: Sender
-    time: int  # nanoseconds since 1970, of the packet that completed it
-    origin: int  # the same of the file's first packet
-    found: Found | None  # None for a gap
-    missing: int
-    packets: tuple[int, ...]
-    request_method: str | None
+# Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
+# a new connection. No more than these, so that memory does not grow with a capture.
+MOST_CLOSED = 1000
 
 
 class Side:
@@ -38,65 +31,98 @@ class Side:
     def __init__(self, address: Address) -> None:
         self.address = address
         self.stream = Stream()
-        self.length = 0  # bytes that came in order
         self.carriers: deque[tuple[int, int]] = deque()  # end in the stream, packet
-        self.early: list[tuple[bytes, int]] = []  # pieces that came before it was known who the client is
+        self.early = bytearray()  # what came before it was known who the client is
+        self.gap: Gap | None = None  # likewise
+        self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
+        self.fin = False
 
 
 class Connection:
     """One TCP connection: its two sides, and what is said on it."""
 
-    def __init__(self, index: int, first: Address, second: Address, origin: int) -> None:
-        self.index, self.origin = index, origin
-        self.sides = {first: Side(first), second: Side(second)}
-        self.client: Address | None = None
-        self.initial: int | None = None  # sequence number of the client's SYN
+    def __init__(self, index: int, first: Address, second: Address) -> None:
+        self.index = index
+        self.first = Side(first)
+        self.second = Side(second)
+        self.client: Side | None = None
         self.exchange = Exchange()
         self.readable = True
-        self.said = False
-        self.methods: deque[str] = deque()
+        self.reset = False
 
+    @property
     def over(self) -> bool:
-        return all(side.stream.ended for side in self.sides.values())
+        """Whether both have said that they will send no more, or one has given up."""
+        return self.reset or (self.first.fin and self.second.fin)
+
+    def at(self, address: Address) -> Side:
+        """The side with this address."""
+        return self.first if address == self.first.address else self.second
+
+    def other(self, side: Side) -> Side:
+        """The side that receives what this one sends."""
+        return self.second if side is self.first else self.first
 
     def sender(self, side: Side) -> Sender:
-        return "client" if side.address == self.client else "server"
+        """The role of a side, once the client is known."""
+        return "client" if side is self.client else "server"
 
     def side(self, sender: Sender) -> Side:
-        return next(side for side in self.sides.values() if self.sender(side) == sender)
+        """The side that has a role; before the client is known, the first to send counts as the client."""
+        client = self.client or self.first
+        return client if sender == "client" else self.other(client)
+
+    def ends(self) -> tuple[str, str]:
+        """Client and server, each as ``"ip:port"``."""
+        return endpoint(self.side("client").address), endpoint(self.side("server").address)
 
     def name(self) -> str:
-        first, second = self.sides
-        client = self.client or first
-        return f"conversation {self.index} ({endpoint(client)} to {endpoint(second if client == first else first)})"
+        """For people, on one line."""
+        client, server = self.ends()
+        return f"conversation {self.index} ({client} to {server})"
 
-
-def follow(packets: Iterable[Packet], warnings: list[str]) -> Iterator[Event]:
-    """The messages in a capture, in the order in which each became complete.
-
-    Args:
-        packets: as ``read_packets`` gives them.
-        warnings: takes a line for each thing that could not be read.
-
-    Raises:
-        CutShort: from ``packets``, after everything before the cut was given.
-    """
-    return Follower(warnings).run(packets)
+    def is_another(self, segment: Segment) -> bool:
+        """Whether a SYN, or SYN/ACK, opens a further connection between the same addresses, or is an old one again."""
+        side = self.at(segment.source)
+        if side.syn is not None:
+            return side.syn != segment.sequence or (self.over and not segment.flags & ACK)
+        if side.stream.first is not None:
+            return side.stream.first != (segment.sequence + 1) % SPACE
+        # Nothing from there yet. Its peer may have been captured first, but then it has sent a SYN as well.
+        return self.other(side).syn is None
 
 
 class Follower:
-    """Follows every connection of a capture; ``follow`` is the way in."""
+    """Follows every connection of a capture, packet by packet.
+
+    Args:
+        warnings: takes a line for each thing that could not be read.
+
+    Attributes:
+        names: client and server of each conversation that has messages.
+    """
 
     def __init__(self, warnings: list[str]) -> None:
         self.warnings = warnings
-        self.connections: dict[tuple[Address, Address], Connection] = {}
+        self.names: dict[int, tuple[str, str]] = {}
+        self.connections: dict[
+            tuple[Address, Address], Connection
+        ] = {}  # each twice, by source and destination
         self.count = 0
         self.origin = 0
         self.now = 0
-        self.skipped: dict[str, int] = {}
+        self._closed: deque[Connection] = deque()
+        self._skipped: dict[str, int] = {}
 
-    def run(self, packets: Iterable[Packet]) -> Iterator[Event]:
-        """All packets, one after the other; see ``follow``."""
+    def run(self, packets: Iterable[Packet]) -> Iterator[Message]:
+        """The messages in a capture, in the order in which each became complete.
+
+        Args:
+            packets: as ``read_packets`` gives them.
+
+        Raises:
+            CutShort: from ``packets``, after everything before the cut was given.
+        """
         cut: CutShort | None = None
         try:
             for index, packet in enumerate(packets):
@@ -107,81 +133,87 @@ class Follower:
         if cut is not None:
             raise cut
 
-    def packet(self, index: int, packet: Packet) -> Iterator[Event]:
+    def packet(self, index: int, packet: Packet) -> Iterator[Message]:
         """What the next packet completes."""
         if not index:
             self.origin = packet.time
         self.now = packet.time
         try:
-            segment = segment_of(packet.link_type, packet.data)
-        except UnreadablePacket as error:
-            self.skipped[str(error)] = self.skipped.get(str(error), 0) + 1
+            segment = segment_of(packet.link_type, packet.data, packet.original_length)
+        except Unreadable as error:
+            self._skipped[str(error)] = self._skipped.get(str(error), 0) + 1
             return
         if segment is not None:
             yield from self.segment(segment, index)
 
-    def finish(self, *, whole: bool) -> Iterator[Event]:
+    def finish(self, *, whole: bool) -> Iterator[Message]:
         """What the end of the file shows; ``whole`` unless it is cut short."""
         if whole:
             # Of a file cut short one cannot say that a late segment would not have come.
-            for connection in list(self.connections.values()):
+            for connection in sorted(set(self.connections.values()), key=lambda each: each.index):
                 yield from self._finish(connection)
-        for reason, times in self.skipped.items():
+        for reason, times in self._skipped.items():
             self.warnings.append(f"{reason} ({times:,} packet{'s' * (times != 1)})")
 
-    def segment(self, segment: Segment, index: int) -> Iterator[Event]:
+    def segment(self, segment: Segment, index: int) -> Iterator[Message]:
         """What the segment in a packet completes."""
         key = (segment.source, segment.destination)
         connection = self.connections.get(key)
-        opens = segment.flags & (SYN | ACK) == SYN
-        if connection is not None and opens and self._is_new(connection, segment):
+        if connection is not None and segment.flags & SYN and connection.is_another(segment):
             yield from self._finish(connection)
             connection = None
         if connection is None:
-            connection = Connection(self.count, *key, self.origin)
+            connection = Connection(self.count, *key)
             self.count += 1
             self.connections[key] = self.connections[key[::-1]] = connection
         self.noticed(connection, segment)
-        if segment.flags & SYN and connection.client is None:
-            connection.client = segment.source if opens else segment.destination
-            yield from self._identified(connection)
-        if opens:
-            connection.initial = segment.sequence
-        yield from self._bytes(connection, segment, index)
+        side = connection.at(segment.source)
+        if segment.flags & SYN:
+            side.syn = segment.sequence
+            if connection.client is None:
+                connection.client = connection.other(side) if segment.flags & ACK else side
+                yield from self._identified(connection)
+        if (
+            connection.readable and not segment.flags & RST
+        ):  # what comes with RST is for people (RFC 9293, 3.5.3)
+            yield from self._bytes(connection, side, segment, index)
+        if segment.flags & (FIN | RST):
+            yield from self._closing(connection, side, segment)
 
     def noticed(self, connection: Connection, segment: Segment) -> None:
         """Called for each segment before its bytes are read; for whoever counts packets."""
 
-    @staticmethod
-    def _is_new(connection: Connection, segment: Segment) -> bool:
-        """Whether a SYN opens a further connection between the same addresses, or is the same one again."""
-        if connection.initial is None or connection.client != segment.source:
-            return connection.sides[segment.source].stream.next is not None
-        return connection.initial != segment.sequence
-
-    def _bytes(self, connection: Connection, segment: Segment, index: int) -> Iterator[Event]:
-        side = connection.sides[segment.source]
-        sequence = segment.sequence + 1 if segment.flags & SYN else segment.sequence
-        if not connection.readable:
-            return
+    def _bytes(self, connection: Connection, side: Side, segment: Segment, index: int) -> Iterator[Message]:
+        sequence = segment.sequence + bool(segment.flags & SYN)
         fin = bool(segment.flags & FIN)
         for item in side.stream.receive(sequence, segment.payload, segment.cut, fin, index):
-            if isinstance(item, Piece):
-                yield from self._piece(connection, side, item)
-            else:
+            if isinstance(item, Gap):
                 yield from self._gap(connection, side, item)
-        if segment.flags & RST:
-            # Its sender has given up, and takes nothing any more either.
-            for each in connection.sides.values():
-                each.stream.reset()
-        if side.stream.ended or segment.flags & RST:
+            else:
+                yield from self._piece(connection, side, item)
+        if side.stream.ended:
             yield from self._ended(connection, side)
 
-    def _piece(self, connection: Connection, side: Side, piece: Piece) -> Iterator[Event]:
-        side.length += len(piece.data)
-        side.carriers.append((side.length, piece.packet))
+    def _closing(self, connection: Connection, side: Side, segment: Segment) -> Iterator[Message]:
+        """Note FIN and RST. Bytes may still be late or under way, so a connection that is over is kept for a while."""
+        was_over = connection.over
+        side.fin = side.fin or bool(segment.flags & FIN)
+        connection.reset = connection.reset or bool(segment.flags & RST)
+        if connection.over and not was_over:
+            self._closed.append(connection)
+            if len(self._closed) > MOST_CLOSED:
+                yield from self._forget(self._closed.popleft())
+
+    def _forget(self, connection: Connection) -> Iterator[Message]:
+        ends = connection.first.address, connection.second.address
+        if self.connections.get(ends) is connection:
+            yield from self._finish(connection)
+            del self.connections[ends], self.connections[ends[::-1]]
+
+    def _piece(self, connection: Connection, side: Side, piece: Piece) -> Iterator[Message]:
+        side.carriers.append((side.stream.length, piece.packet))
         if connection.client is None:
-            side.early.append((piece.data, piece.packet))
+            side.early += piece.data
             self._recognize(connection, side)
             yield from self._identified(connection)
         else:
@@ -189,63 +221,61 @@ class Follower:
 
     def _recognize(self, connection: Connection, side: Side) -> None:
         """Without a SYN the client is the one who sends the first request, whatever the ports."""
-        data = b"".join(piece for piece, _ in side.early)
-        other = next(address for address in connection.sides if address != side.address)
-        for parse, client in (Request.parse, side.address), (Response.parse, other):
+        line, newline, _ = bytes(side.early).lstrip(b"\r\n").partition(b"\n")
+        if (
+            not newline
+            and len(side.early) <= LONGEST_HEAD
+            and (begins_request(line) or begins_response(line))
+        ):
+            return
+        for split, client in (split_request_line, side), (split_status_line, connection.other(side)):
             try:
-                parse(data, strict=False)
-            except NeedMoreData:
-                if b"\n" not in data:
-                    return
+                split(line)
             except ProtocolError:
                 continue
             connection.client = client
             return
-        self._unreadable(connection, "neither HTTP nor WebSocket, or begins inside a message")
+        self._unreadable(connection, f"it begins with {quoted(line)}")
 
-    def _identified(self, connection: Connection) -> Iterator[Event]:
+    def _identified(self, connection: Connection) -> Iterator[Message]:
         """Read what came before it was known who the client is."""
         if connection.client is None:
             return
-        for sender in ("client", "server"):
-            side = connection.side(sender)
-            early, side.early = side.early, []
-            for data, _ in early:
-                yield from self.read(connection, connection.sender(side), data)
+        for side in connection.side("client"), connection.side("server"):
+            early, side.early = bytes(side.early), bytearray()
+            if early:
+                yield from self.read(connection, connection.sender(side), early)
+            if side.gap is not None:
+                yield from self._gap(connection, side, side.gap)
+                yield from self._ended(connection, side)
 
-    def read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[Event]:
+    def read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[Message]:
         """What the next bytes from a sender complete."""
-        if not connection.readable:
-            return
-        try:
-            for found in connection.exchange.receive(sender, data):
-                yield self._event(connection, found)
-        except UnreadableStream as error:
-            if connection.exchange.begun(sender) or connection.said:
-                self.warnings.append(f"{connection.name()}: the {sender} is not read any further: {error}")
-            else:
-                self._unreadable(
-                    connection, f"neither HTTP nor WebSocket, or begins inside a message: {error}"
+        yield from self._found(connection, connection.exchange.receive(sender, data))
+
+    def _found(self, connection: Connection, items: Iterator[Found | Lost]) -> Iterator[Message]:
+        for item in items:
+            if isinstance(item, Found):
+                side = connection.side(item.sender)
+                yield self._message(connection, side, self._carried(side, item), item)
+            elif connection.exchange.begun():
+                self.warnings.append(
+                    f"{connection.name()}: the {item.sender} is not read any further: {item.why}"
                 )
+            else:
+                self._unreadable(connection, item.why)
+        for sender in OTHER:
+            if connection.exchange.lost(sender):
+                connection.side(sender).stream.end()
 
     def _unreadable(self, connection: Connection, why: str) -> None:
         connection.readable = False
-        for side in connection.sides.values():
-            side.stream.reset()
+        for side in connection.first, connection.second:
+            side.stream.end()
             side.early.clear()
-        self.warnings.append(f"{connection.name()}: {why}")
-
-    def _event(self, connection: Connection, found: Found) -> Event:
-        connection.said = True
-        side = connection.side(found.sender)
-        method = None
-        if found.kind == "request" and isinstance(found.head, Request):
-            connection.methods.append(found.head.method)
-        elif isinstance(found.head, Response):
-            final = found.head.status >= 200 or found.head.status == 101
-            if connection.methods:
-                method = connection.methods.popleft() if final else connection.methods[0]
-        return self._made(connection, side, found, 0, self._carried(side, found), method)
+        self.warnings.append(
+            f"{connection.name()}: neither HTTP nor WebSocket, or begins inside a message: {why}"
+        )
 
     @staticmethod
     def _carried(side: Side, found: Found) -> tuple[int, ...]:
@@ -260,50 +290,54 @@ class Follower:
                 break
         return tuple(packets)
 
-    def _made(
+    def _message(
         self,
         connection: Connection,
         side: Side,
-        found: Found | None,
-        missing: int,
         packets: tuple[int, ...],
-        method: str | None = None,
-    ) -> Event:
-        sender = connection.sender(side)
-        client, server = connection.side("client").address, connection.side("server").address
-        return Event(
-            connection.index,
-            endpoint(client),
-            endpoint(server),
-            sender,
-            self.now,
-            self.origin,
-            found,
-            missing,
-            packets,
-            method,
+        found: Found | None,
+        missing: int = 0,
+    ) -> Message:
+        """A message that became complete, or a gap that became certain."""
+        if connection.index not in self.names:
+            self.names[connection.index] = connection.ends()
+        place = connection.index, connection.sender(side), (self.now - self.origin) / 1e9, packets
+        if found is None:
+            return Message("gap", *place, b"", missing=missing)
+        if found.kind == "frame":
+            return Message("frame", *place, found.raw[: len(found.raw) - len(found.content)], found.content)
+        return Message(
+            found.kind,
+            *place,
+            found.raw,
+            head=found.head,
+            content=found.content,
+            request_method=found.request_method,
         )
 
-    def _gap(self, connection: Connection, side: Side, gap: Gap) -> Iterator[Event]:
+    def _gap(self, connection: Connection, side: Side, gap: Gap) -> Iterator[Message]:
+        if connection.client is None:
+            side.gap = gap
+        elif connection.readable:
+            yield self._message(connection, side, (gap.packet,), None, gap.missing)
+
+    def _ended(self, connection: Connection, side: Side) -> Iterator[Message]:
+        """No byte will follow from this side."""
         if connection.client is not None and connection.readable:
-            yield self._made(connection, side, None, gap.missing, (gap.packet,))
+            ended = connection.exchange.end(connection.sender(side), whole=side.stream.closed)
+            yield from self._found(connection, ended)
 
-    def _ended(self, connection: Connection, side: Side) -> Iterator[Event]:
-        if connection.client is None or not connection.readable:
-            return
-        sender = connection.sender(side)
-        for each in (sender, OTHER[sender]):
-            stream = connection.side(each).stream
-            if stream.ended:
-                try:
-                    for found in connection.exchange.end(each, whole=stream.closed):
-                        yield self._event(connection, found)
-                except UnreadableStream as error:
-                    self.warnings.append(f"{connection.name()}: the {each} is not read any further: {error}")
-
-    def _finish(self, connection: Connection) -> Iterator[Event]:
+    def _finish(self, connection: Connection) -> Iterator[Message]:
         """No packet of this connection will follow."""
-        for side in connection.sides.values():
+        if (
+            connection.readable
+            and connection.client is None
+            and (connection.first.early or connection.second.early)
+        ):
+            line = bytes(connection.first.early or connection.second.early)
+            self._unreadable(connection, f"it begins with {quoted(line)}")
+        for side in connection.first, connection.second:
             for gap in side.stream.give_up():
                 yield from self._gap(connection, side, gap)
-                yield from self._ended(connection, side)
+        for sender in "server", "client":  # the client may have to wait for the server's end
+            yield from self._ended(connection, connection.side(sender))

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
-from ..protocol.header import parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.opcodes import opcode_name
-from .connections import Event, follow
-from .message import Message, message_of
-from .pcapfile import CutShort, NotACapture, read_packets
+from .fast import FastReader
+from .message import Message
+from .pcapfile import CutShort, NotACapture
 
 PREVIEW = 60  # characters of a payload or target that a line shows
 
@@ -25,22 +27,55 @@ def main(path: str, as_json: bool = False) -> int:
         as_json: one JSON object a line.
 
     Returns:
-        The exit status: 0; 1 if the file is cut short or cannot be opened; 2 if it is no capture.
+        The exit status: 0; 1 if the file is cut short, or cannot be read to its end; 2 if it is no capture, or cannot
+        be opened. It is 0 as well if whoever reads the lines has read enough.
     """
     warnings: list[str] = []
     status = 0
     try:
-        with open(path, "rb") as file:
-            for event in follow(read_packets(file), warnings):
-                message = message_of(event)
-                print(json.dumps(as_object(message, event)) if as_json else as_line(message))
-    except NotACapture as error:
-        status = _complain(f"{path}: {error}", 2)
-    except (CutShort, OSError) as error:
-        status = _complain(f"{path}: {error.strerror if isinstance(error, OSError) else error}", 1)
+        file = open(path, "rb")
+    except OSError as error:
+        return _complain(f"{path}: {error.strerror}", 2)
+    with file:
+        try:
+            for line in _lines(file, as_json, warnings):
+                _say(line)
+            print(end="", flush=True)
+        except NotACapture as error:
+            status = _complain(f"{path}: {error}", 2)
+        except CutShort as error:
+            status = _complain(f"{path}: {error}", 1)
+        except OSError as error:
+            _drop_stdout()
+            return 0 if isinstance(error, BrokenPipeError) else _complain(f"stdout: {error.strerror}", 1)
     for warning in warnings:
         _complain(warning, status)
     return status
+
+
+def _lines(file: BinaryIO, as_json: bool, warnings: list[str]) -> Iterator[str]:
+    reader = FastReader(warnings)
+    try:
+        for batch in reader.batches(file):
+            for message in batch:
+                if as_json:
+                    yield json.dumps(as_object(message, *reader.names[message.conversation]))
+                else:
+                    yield as_line(message)
+    except OSError as error:
+        raise CutShort(f"it cannot be read any further: {error.strerror}") from error
+
+
+def _say(line: str) -> None:
+    """Print; what the terminal has no character for is written as an escape."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(line.encode(encoding, "backslashreplace").decode(encoding))
+
+
+def _drop_stdout() -> None:
+    """So that Python, when it ends, does not try once more to write what nobody takes."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str, status: int) -> int:
@@ -48,16 +83,16 @@ def _complain(text: str, status: int) -> int:
     return status
 
 
-def as_object(message: Message, event: Event) -> dict[str, Any]:
+def as_object(message: Message, client: str, server: str) -> dict[str, Any]:
     """A message as ``--json`` prints it."""
     row: dict[str, Any] = {
         "conversation": message.conversation,
-        "client": event.client,
-        "server": event.server,
+        "client": client,
+        "server": server,
         "sender": message.sender,
         "time": message.time,
         "kind": message.kind,
-        "wire_length": len(message.raw),
+        "wire_length": message.wire_length,
     }
     if isinstance(message.head, Request):
         row |= {"method": message.head.method, "target": message.head.target}
@@ -65,8 +100,8 @@ def as_object(message: Message, event: Event) -> dict[str, Any]:
         row["status"] = message.head.status
     if message.head is not None:
         row["content_bytes"] = len(message.content)
-    if message.kind == "frame":
-        header = parse_header(message.raw)
+    if message.header is not None:
+        header = message.header
         row |= {name: getattr(header, name) for name in ("fin", "rsv1", "rsv2", "rsv3", "opcode")}
         row["masked"] = header.masking_key is not None
         row["payload_length"] = header.payload_length
@@ -80,7 +115,7 @@ def as_line(message: Message) -> str:
     """A message on one line; what came from outside is made printable."""
     arrow = "->" if message.sender == "client" else "<-"
     start = f"{message.conversation:>3} {message.time:>11.6f} {arrow} {message.kind:<8}"
-    return f"{start} {len(message.raw):>7}  {printable(_what(message))}"
+    return f"{start} {message.wire_length:>7}  {printable(_what(message))}"
 
 
 def _what(message: Message) -> str:
@@ -91,7 +126,8 @@ def _what(message: Message) -> str:
         return f"{head.status} {_short(head.reason)}{_content(message)}"
     if message.kind == "gap":
         return f"{message.missing:,} bytes are missing; this sender is not read any further"
-    header = parse_header(message.raw)
+    header = message.header
+    assert header is not None
     flags = "".join(f" RSV{n}" for n in (1, 2, 3) if header[n]) + ("" if header.fin else " FIN=0")
     text = _short(message.payload[: PREVIEW + 1].decode("utf-8", "replace"))
     return f"{opcode_name(header.opcode)}{flags} {header.payload_length:,} {text}"

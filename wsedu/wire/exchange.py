@@ -12,14 +12,19 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from ..protocol.chunked import ChunkedDecoder
-from ..protocol.content import Chunked, Length, NoContent, Switch, UntilClose, content_framing
+from ..protocol.content import Chunked, Framing, Length, NoContent, Switch, UntilClose, content_framing
 from ..protocol.errors import NeedMoreData, ProtocolError
+from ..protocol.head_lines import begins_request
 from ..protocol.header import parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.masking import apply_mask
+from .codings import remove_transfer_codings
 
 Sender = Literal["client", "server"]
 OTHER: dict[Sender, Sender] = {"client": "server", "server": "client"}
+
+LONGEST_HEAD = 1 << 18  # bytes; what Chromium takes. A head that goes on for longer never ends.
+_SHORT_HEAD = 1 << 10  # bytes of a head that is looked at again at each byte, to see early what is no HTTP
 
 
 class Found(NamedTuple):
@@ -30,33 +35,42 @@ class Found(NamedTuple):
     start: int  # place of its first byte in the stream
     raw: bytes
     head: Request | Response | None
-    content: bytes  # without transfer coding; of a frame the unmasked payload
+    content: bytes  # without transfer codings; of a frame the unmasked payload
+    request_method: str | None = None  # of a response, that of the request it answers
 
 
-class Unreadable(Exception):
-    """A direction whose message boundaries cannot be read; the message says why."""
+class Lost(NamedTuple):
+    """Message boundaries of a direction cannot be read from here on; the other direction goes on."""
+
+    sender: Sender
+    why: str
 
 
 class _Direction:
     def __init__(self) -> None:
         self.buffer = bytearray()
         self.start = 0  # place of buffer[0] in the stream
+        self.looked = 0  # bytes of the buffer in which the end of a head is not
         self.head: Request | Response | None = None
         self.head_size = 0
-        self.framing: NoContent | Length | Chunked | UntilClose | Switch | None = None
+        self.request_method: str | None = None  # of a response, of which the head is there
+        self.framing: Framing | None = None
         self.chunks: ChunkedDecoder | None = None
         self.fed = 0  # bytes after the head that the decoder of chunks has
         self.content: list[bytes] = []
         self.frames = False
         self.waiting = False  # a client that asked to switch: what follows depends on the response
-        self.ended = False
+        self.unsure = False  # frames or a request follow, and only the bytes themselves can say which
+        self.ended = False  # no further byte will come
+        self.lost = False  # message boundaries cannot be read any more
 
     def take(self, size: int) -> bytes:
         raw = bytes(self.buffer[:size])
         del self.buffer[:size]
         self.start += size
-        self.head = self.framing = self.chunks = None
-        self.fed, self.content = 0, []
+        self.head = self.framing = self.chunks = self.request_method = None
+        self.looked = self.fed = 0
+        self.content = []
         return raw
 
 
@@ -66,47 +80,56 @@ class Exchange:
     def __init__(self) -> None:
         self._sides: dict[Sender, _Direction] = {"client": _Direction(), "server": _Direction()}
         self._asked: deque[Request] = deque()  # requests whose final response has not come
+        self.switched = False  # a 101 to WebSocket has come
 
-    def receive(self, sender: Sender, data: bytes) -> Iterator[Found]:
+    def receive(self, sender: Sender, data: bytes) -> Iterator[Found | Lost]:
         """Take the next bytes of a direction.
 
         Yields:
             The messages that they complete, in both directions: a 101 sets free what the client sent after it.
-
-        Raises:
-            Unreadable: the boundaries of this direction cannot be read from here on; the other goes on.
         """
         side = self._sides[sender]
-        if not side.ended:
+        if not side.ended and not side.lost:
             side.buffer += data
             yield from self._read(sender)
 
-    def end(self, sender: Sender, *, whole: bool) -> Iterator[Found]:
-        """The direction has ended; ``whole`` if by FIN, so that content until the close is complete.
-
-        Yields, Raises:
-            As ``receive``.
-        """
+    def end(self, sender: Sender, *, whole: bool) -> Iterator[Found | Lost]:
+        """The direction has ended; ``whole`` if by FIN, so that content until the close is complete. As ``receive``."""
         side = self._sides[sender]
-        if whole and isinstance(side.framing, UntilClose) and not side.ended:
+        if side.ended or side.lost:
+            return
+        side.ended = True
+        if whole and isinstance(side.framing, UntilClose):
             side.content = [bytes(side.buffer[side.head_size :])]
             yield from self._message(sender, len(side.buffer))
-        side.ended = True
         if sender == "server" and self._sides["client"].waiting:
-            # The response to the request to switch is not there. Frames of a client begin with a set bit in practice,
-            # and a method never does.
-            client = self._sides["client"]
-            client.waiting, client.frames = False, bool(client.buffer and client.buffer[0] & 0x80)
+            # The response to the request to switch is not there.
+            self._sides["client"].waiting, self._sides["client"].unsure = False, True
             yield from self._read("client")
+        if side.head is None and side.looked > _SHORT_HEAD:
+            try:
+                self._split_head(sender, side)
+            except NeedMoreData:
+                pass
+            except ProtocolError as error:
+                yield self._lose(sender, str(error))
 
-    def begun(self, sender: Sender) -> bool:
-        """Whether a first message of this direction was read."""
-        return self._sides[sender].start > 0
+    def _lose(self, sender: Sender, why: str) -> Lost:
+        self._sides[sender].lost = True
+        return Lost(sender, why)
+
+    def lost(self, sender: Sender) -> bool:
+        """Whether a direction is not read any further."""
+        return self._sides[sender].lost
+
+    def begun(self) -> bool:
+        """Whether a head was read, of either direction."""
+        return any(side.start or side.head is not None for side in self._sides.values())
 
     def lend_frames(self, sender: Sender) -> bytearray | None:
         """For a reader of its own: what is there of the frame that is due; ``None`` if none can be due."""
         side = self._sides[sender]
-        if not side.frames or side.waiting or side.ended:
+        if not side.frames or side.ended or side.lost:
             return None
         held, side.buffer = side.buffer, bytearray()
         return held
@@ -124,18 +147,23 @@ class Exchange:
         kind: Literal["request", "response", "frame"] = "frame" if side.frames else "response"
         if isinstance(side.head, Request):
             kind = "request"
-        return Found(kind, sender, side.start, bytes(side.buffer), side.head, b"")
+        return Found(kind, sender, side.start, bytes(side.buffer), side.head, b"", side.request_method)
 
-    def _read(self, sender: Sender) -> Iterator[Found]:
+    def _read(self, sender: Sender) -> Iterator[Found | Lost]:
         side = self._sides[sender]
-        while side.buffer and not side.waiting and not side.ended:
+        while side.buffer and not side.waiting and not side.lost:
+            if side.unsure and side.head is None:
+                # In a method neither of the first two bytes is more than a letter; in a masked frame the second one is.
+                if len(side.buffer) < 2:
+                    return
+                side.frames, side.unsure = not begins_request(bytes(side.buffer[:2])), False
             try:
                 size = self._frame_size(side) if side.frames else self._message_size(sender, side)
             except NeedMoreData:
                 return
             except ProtocolError as error:
-                side.ended = True
-                raise Unreadable(str(error)) from None
+                yield self._lose(sender, str(error))
+                return
             if side.frames:
                 yield self._frame(sender, side, size)
             else:
@@ -160,13 +188,7 @@ class Exchange:
     def _message_size(self, sender: Sender, side: _Direction) -> int:
         """Bytes of the HTTP message at the start of the buffer; raises NeedMoreData while it is not complete."""
         if side.head is None:
-            if sender == "client":
-                side.head, side.head_size = Request.parse(side.buffer, strict=False)
-                side.framing = content_framing(side.head)
-            else:
-                side.head, side.head_size = Response.parse(side.buffer, strict=False)
-                method = self._asked[0].method if self._asked else None
-                side.framing = content_framing(side.head, method)
+            self._take_head(sender, side)
         framing, have = side.framing, len(side.buffer) - side.head_size
         if isinstance(framing, NoContent | Switch):
             return side.head_size
@@ -177,8 +199,37 @@ class Exchange:
             side.content = [bytes(side.buffer[side.head_size : size])]
             return size
         if isinstance(framing, Chunked):
-            return side.head_size + self._chunked_size(side)
+            return self._chunked_size(side)
         raise NeedMoreData  # content until the close
+
+    def _take_head(self, sender: Sender, side: _Direction) -> None:
+        """Have the head in ``side``. It may come in many pieces: a long one is split only where it may end."""
+        since, side.looked = max(0, side.looked - 2), len(side.buffer)
+        if since > _SHORT_HEAD and all(side.buffer.find(end, since) < 0 for end in (b"\n\r\n", b"\n\n")):
+            if side.looked <= LONGEST_HEAD:
+                raise NeedMoreData
+        elif since > _SHORT_HEAD and not side.buffer[:_SHORT_HEAD].strip(b"\r\n"):
+            raise _refusal("nothing but empty lines", "start line", "RFC 9112, 2.2")
+        try:
+            self._split_head(sender, side)
+        except NeedMoreData:
+            if side.looked > LONGEST_HEAD:
+                message = f"a head of more than {LONGEST_HEAD:,} bytes"
+                raise _refusal(message, "head", "RFC 9112, 2.1") from None
+            raise
+
+    def _split_head(self, sender: Sender, side: _Direction) -> None:
+        if sender == "client":
+            request, side.head_size = Request.parse(side.buffer, strict=False)
+            if (request.method, request.version) == ("PRI", "HTTP/2.0"):
+                raise _refusal("HTTP/2 begins here", "request line", "RFC 9113, 3.4")
+            side.head = request
+            self._asked.append(request)  # now: its final response may come before its content is complete
+            side.framing = content_framing(request)
+        else:
+            side.head, side.head_size = Response.parse(side.buffer, strict=False)
+            side.request_method = self._asked[0].method if self._asked else None
+            side.framing = content_framing(side.head, side.request_method)
 
     @staticmethod
     def _chunked_size(side: _Direction) -> int:
@@ -194,29 +245,47 @@ class Exchange:
             raise NeedMoreData
         return at + decoder.used
 
-    def _message(self, sender: Sender, size: int) -> Iterator[Found]:
+    def _message(self, sender: Sender, size: int) -> Iterator[Found | Lost]:
         side = self._sides[sender]
-        head, framing, content, start = side.head, side.framing, b"".join(side.content), side.start
+        head, framing, start, method = side.head, side.framing, side.start, side.request_method
+        assert head is not None
+        content = remove_transfer_codings(head, b"".join(side.content))
         raw = side.take(size)
         if isinstance(head, Request):
-            self._asked.append(head)
-            # Only the response says whether frames follow.
-            side.waiting = "websocket" in head.field_tokens("Upgrade")
+            if "websocket" in head.field_tokens("Upgrade"):
+                # Only the response says whether frames follow. It may be here already, or never come.
+                server = self._sides["server"]
+                side.frames = self.switched
+                side.unsure = (server.ended or server.lost) and not self.switched
+                side.waiting = not side.frames and not side.unsure
             yield Found("request", sender, start, raw, head, content)
-        elif isinstance(head, Response):
-            yield Found("response", sender, start, raw, head, content)
-            if head.status >= 200 or head.status == 101:
-                yield from self._answered(head, isinstance(framing, Switch))
+            return
+        lost = None
+        if head.status >= 200 or head.status == 101:
+            lost = self._answered(head, isinstance(framing, Switch))
+        yield Found("response", sender, start, raw, head, content, method)
+        if lost is not None:
+            yield lost
+        yield from self._read("client")
 
-    def _answered(self, response: Response, switched: bool) -> Iterator[Found]:
+    def _answered(self, response: Response, switched: bool) -> Lost | None:
+        """What follows on both sides after a final response, or a 101."""
         request = self._asked.popleft() if self._asked else None
         client, server = self._sides["client"], self._sides["server"]
-        if switched:
-            websocket = response.status == 101 and "websocket" in response.field_tokens("Upgrade")
-            client.frames = server.frames = websocket
-            if not websocket:
-                client.ended = server.ended = True
-                raise Unreadable("the connection switched to a protocol that is not WebSocket")
-        if request is not None and client.waiting and not self._asked:
-            client.waiting = False
-            yield from self._read("client")
+        if not switched:
+            client.waiting = client.waiting and bool(self._asked)
+            return None
+        # A 101 that does not say to what has switched to what was asked for.
+        says = response if request is None or response.get("Upgrade") is not None else request
+        if response.status != 101 or "websocket" not in says.field_tokens("Upgrade"):
+            client.lost = True
+            return self._lose("server", "the connection switched to a protocol that is not WebSocket")
+        server.frames = self.switched = True
+        client.frames = client.waiting
+        client.unsure = not client.waiting  # the request was not there, or not yet
+        client.waiting = False
+        return None
+
+
+def _refusal(message: str, field: str, section: str) -> ProtocolError:
+    return ProtocolError(message, offset=0, field=field, section=section)

@@ -21,9 +21,9 @@ from typing import Any, BinaryIO, NamedTuple
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.header import LENGTH_16, MASK, parse_header
 from ..protocol.masking import apply_mask
-from .connections import Connection, Event, Follower, Side
+from .connections import Connection, Follower, Side
 from .exchange import Sender
-from .message import Message, message_of
+from .message import Message
 from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
 from .streams import SPACE
@@ -31,6 +31,8 @@ from .streams import SPACE
 _LAST = SYN | FIN | RST  # flags that take the careful way
 _MASKED_16 = MASK | LENGTH_16
 _LONGEST_HEADER = 14  # bytes, of a frame
+# Bytes of a TCP header by its data offset; one that is too small takes the careful way, being past every end.
+_TCP_HEADER = (1 << 60,) * 5 + tuple(range(20, 64, 4))
 
 
 class _Shape(NamedTuple):
@@ -75,33 +77,29 @@ class _Lane:
     def borrow(self) -> bool:
         """Take over from the careful way; ``False`` if that is not possible now."""
         stream, side = self.side.stream, self.side
-        held = self.connection.exchange.lend_frames(self.sender) if stream.in_order() else None
-        if held is None or stream.next is None:
+        if self.connection.over or not stream.in_order():
+            return False
+        held = self.connection.exchange.lend_frames(self.sender)
+        if held is None:
             return False
         self.next, self.held, self.need = stream.next, held, 0
-        self.start = side.length - len(held)
+        self.start = stream.length - len(held)
         self.packets = [packet for end, packet in side.carriers if end > self.start]
         return True
 
     def hand_back(self) -> None:
         """Give back to the careful way."""
-        side = self.side
-        side.stream.next, side.length = self.next, self.start + len(self.held)
+        length = self.side.stream.length = self.start + len(self.held)
         # All of them carried the frame under way; how far each of them reached matters no more.
-        side.carriers = deque((side.length, packet) for packet in self.packets if self.held)
+        self.side.carriers = deque((length, packet) for packet in self.packets if self.held)
         self.connection.exchange.take_back(self.sender, self.start, self.held)
 
 
 class FastReader(Follower):
-    """Reads one capture.
-
-    Attributes:
-        names: of each conversation that has messages, client and server.
-    """
+    """Reads one capture."""
 
     def __init__(self, warnings: list[str]) -> None:
         super().__init__(warnings)
-        self.names: dict[int, tuple[str, str]] = {}
         self._lanes: dict[bytes, _Lane] = {}  # by addresses and ports as they stand in a packet
         self._shapes: dict[tuple[int, int, int], _Shape] = {}
         self._shape = _shape(-1, 0, 4)  # of the last packet on the careful way; at first that of none
@@ -114,10 +112,10 @@ class FastReader(Follower):
             NotACapture, CutShort: as ``place_packets`` does.
         """
         # This is the hot loop: about 2 microseconds a message. So it is one function, and names are local. All that
-        # it decides is whether a packet is dull; ``tests/test_fast.py`` holds its messages to those of ``follow``.
+        # it decides is whether a packet is dull; ``tests/test_fast.py`` holds its messages to those of ``run``.
         cut: CutShort | None = None
         batch: list[Message] = []
-        index, now, buffer, lanes, shape = -1, 0, b"", self._lanes, self._shape
+        index, now, buffer, lanes, shape, header_size = -1, 0, b"", self._lanes, self._shape, _TCP_HEADER
         link, size, unpack, ip_end, tcp_at = shape
         try:
             for now, link_type, original, data, at, end in place_packets(file):
@@ -132,7 +130,7 @@ class FastReader(Follower):
                     before, length, beside, key, sequence, flags = unpack(data, at)
                     lane = lanes.get(key)
                 if lane is not None:
-                    start, stop = at + tcp_at + (flags >> 12) * 4, at + ip_end + length
+                    start, stop = at + tcp_at + header_size[flags >> 12], at + ip_end + length
                     if (
                         sequence != lane.next
                         or before != lane.before
@@ -143,7 +141,7 @@ class FastReader(Follower):
                         lane = None
                 if lane is None:
                     self._packet = packet = Packet(now, link_type, data[at:end], original)
-                    batch.extend(map(self._message, self.packet(index, packet)))
+                    batch.extend(self.packet(index, packet))
                     if shape is not self._shape:
                         link, size, unpack, ip_end, tcp_at = shape = self._shape
                     continue
@@ -210,13 +208,13 @@ class FastReader(Follower):
         except CutShort as error:
             cut = error
         self.now = now  # a gap that only the end of the file makes certain has the time of the last packet
-        batch.extend(map(self._message, self.finish(whole=cut is None)))
+        batch.extend(self.finish(whole=cut is None))
         if batch:
             yield batch
         if cut is not None:
             raise cut
 
-    def segment(self, segment: Segment, index: int) -> Iterator[Event]:
+    def segment(self, segment: Segment, index: int) -> Iterator[Message]:
         """A segment on the careful way; look then whether those that follow it may take the fast one."""
         ends = segment.source, segment.destination
         key, answers = _key(*ends), _key(*ends[::-1])
@@ -225,10 +223,12 @@ class FastReader(Follower):
             if lane is not None:
                 lane.hand_back()
         yield from super().segment(segment, index)
-        connection = self.connections[ends]
+        connection = self.connections.get(ends)
+        if connection is None:
+            return
         if other is not None and other.connection is connection and other.borrow():
             self._lanes[answers] = other
-        mine = _Lane(connection, connection.sides[segment.source])
+        mine = _Lane(connection, connection.at(segment.source))
         if self._note_shape(segment, mine) and mine.borrow():
             self._lanes[key] = mine
 
@@ -251,11 +251,6 @@ class FastReader(Follower):
         lane.hand_back()
         for _ in self.read(lane.connection, lane.sender, b""):
             raise AssertionError("a frame without boundaries was read")
-
-    def _message(self, event: Event) -> Message:
-        if event.connection not in self.names:
-            self.names[event.connection] = event.client, event.server
-        return message_of(event)
 
 
 def _key(source: Address, destination: Address) -> bytes:

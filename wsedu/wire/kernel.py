@@ -19,7 +19,7 @@ import time
 
 from .loopback import BUFFER, LARGEST, PATIENCE, buffer_size, dropped_packets, own_socket, packet_socket
 from .packets import ACK, FIN, RST, Segment, Unreadable, segment_of
-from .pcapfile import Packet, write_pcap
+from .pcapfile import Packet, write_capture
 from .recording import Recording
 
 GRACE = 1.0  # seconds for the second side of a connection to close after the first, as with the relay
@@ -51,7 +51,7 @@ class KernelRecording(Recording):
             self._tap.end()
 
     def _contents(self) -> bytes:
-        return write_pcap(self._tap.packets)
+        return write_capture(self._tap.packets)
 
     def _summary(self) -> str:
         packets = self._tap.packets

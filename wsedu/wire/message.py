@@ -10,11 +10,10 @@ from ..protocol.errors import ProtocolError
 from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import Frame
 from ..protocol.head_spans import head_spans
-from ..protocol.header import MASK
+from ..protocol.header import MASK, Header, parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.masking import apply_mask
 from ..protocol.spans import Span
-from .connections import Event
 from .exchange import Sender
 
 MessageKind = Literal["request", "response", "frame", "gap"]
@@ -30,14 +29,15 @@ class Message:
         packets: indices of the packets that carried it.
         conversation: the number of its conversation.
         head: a ``Request`` or ``Response``; ``None`` otherwise.
-        content: of a request or response, without the transfer coding and with the content coding.
+        content: of a request or response, without transfer codings and with the content coding.
+        request_method: of a response, that of the request it answers; ``None`` if the capture does not have it.
         payload: of a frame, unmasked and not inflated.
         missing: of a gap, how many bytes the capture lacks.
     """
 
     __slots__ = (
-        "content", "conversation", "head", "kind", "missing", "packets", "payload", "sender", "time",
-        "_bytes", "_request_method",
+        "content", "conversation", "head", "kind", "missing", "packets", "payload", "request_method", "sender",
+        "time", "_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -66,7 +66,7 @@ class Message:
         self.head = head
         self.content = content
         self.missing = missing
-        self._request_method = request_method
+        self.request_method = request_method
 
     @property
     def raw(self) -> bytes:
@@ -76,6 +76,16 @@ class Message:
         # Put together when asked for, so that a large payload is in memory once: masking is its own inverse.
         header, payload = self._bytes, self.payload
         return header + (apply_mask(payload, header[-4:]) if header[1] & MASK else payload)
+
+    @property
+    def wire_length(self) -> int:
+        """How many bytes ``raw`` has."""
+        return len(self._bytes) + (len(self.payload) if self.kind == "frame" else 0)
+
+    @property
+    def header(self) -> Header | None:
+        """What stands before the payload of a frame; ``None`` for other kinds."""
+        return parse_header(self._bytes) if self.kind == "frame" else None
 
     @property
     def frame(self) -> Frame | None:
@@ -91,28 +101,10 @@ class Message:
         _, size = type(self.head).parse(self.raw, strict=False)
         spans = head_spans(self.raw[:size])
         try:
-            framing = content_framing(self.head, self._request_method)
+            framing = content_framing(self.head, self.request_method)
         except ProtocolError:
             return spans
         return spans + [span.shift(size) for span in content_spans(self.raw[size:], framing)]
 
     def __repr__(self) -> str:
-        return f"<{self.kind} of the {self.sender}, {len(self.raw):,} bytes, at {self.time:.6f} s>"
-
-
-def message_of(event: Event) -> Message:
-    """The message that became complete, or the gap that became certain."""
-    found, time = event.found, (event.time - event.origin) / 1e9
-    place = event.connection, event.sender, time, event.packets
-    if found is None:
-        return Message("gap", *place, b"", missing=event.missing)
-    if found.kind == "frame":
-        return Message("frame", *place, found.raw[: len(found.raw) - len(found.content)], found.content)
-    return Message(
-        found.kind,
-        *place,
-        found.raw,
-        head=found.head,
-        content=found.content,
-        request_method=event.request_method,
-    )
+        return f"<{self.kind} of the {self.sender}, {self.wire_length:,} bytes, at {self.time:.6f} s>"

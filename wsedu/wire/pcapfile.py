@@ -41,6 +41,8 @@ _PCAP = {
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
 _SECTION_MAGIC = _SECTION.to_bytes(4, "big")  # reads the same in either byte order
 _IF_TSRESOL, _IF_TSOFFSET = 9, 14
+_SECOND = 1_000_000_000  # nanoseconds
+_SNAP_LENGTH = 262144  # bytes; what tcpdump takes for all of a packet
 
 
 # A packet where it lies: its time, link type and original length as in ``Packet``, and a buffer that holds it from one
@@ -66,6 +68,8 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
         return _pcap(file, *_PCAP[magic])
     if magic == _SECTION_MAGIC:
         return _pcapng(file)
+    if magic and any(known.startswith(magic) for known in (*_PCAP, _SECTION_MAGIC)):
+        raise CutShort(f"the file ends at byte {len(magic)}, inside its magic number")
     raise NotACapture(
         "an empty file" if not magic else f"neither pcap nor pcapng: it begins with {magic.hex(' ')}"
     )
@@ -110,7 +114,7 @@ def _pcap(file: BinaryIO, order: str, tick: int) -> Iterator[Placed]:
                     raise CutShort(f"damaged at byte {window.start + at}: a packet of {captured:,} bytes")
                 want += captured
                 break
-            yield seconds * 1_000_000_000 + ticks * tick, link_type, original, data, start, end
+            yield seconds * _SECOND + ticks * tick, link_type, original, data, start, end
             at = end
     if window.data:
         inside = "a packet" if len(window.data) >= 16 else "the header of a packet"
@@ -126,7 +130,7 @@ class _Interface(NamedTuple):
 
 def _pcapng(file: BinaryIO) -> Iterator[Placed]:
     interfaces: list[_Interface] = []
-    order, window, at, want = "", _Window(file, 0, _SECTION_MAGIC), 0, 12
+    order, window, at, want, time = "", _Window(file, 0, _SECTION_MAGIC), 0, 12, 0
     while window.move(at, want):
         data, at, want, size = window.data, 0, 12, len(window.data)
         while at + 12 <= size:
@@ -139,7 +143,9 @@ def _pcapng(file: BinaryIO) -> Iterator[Placed]:
                 want = length
                 break
             if block_type in (_ENHANCED_PACKET, _OLD_PACKET, _SIMPLE_PACKET):
-                yield _packet(order, block_type, data, at, length, interfaces, window.start)
+                packet = _packet(order, block_type, data, at, length, interfaces, window.start, time)
+                time = packet[0]
+                yield packet
             elif block_type == _INTERFACE:
                 interfaces.append(_interface(order, data[at + 8 : at + length - 4], window.start + at))
             at += length
@@ -178,14 +184,24 @@ def _interface(order: str, body: bytes, at: int) -> _Interface:
 
 
 def _packet(
-    order: str, block_type: int, data: bytes, at: int, length: int, interfaces: list[_Interface], base: int
+    order: str,
+    block_type: int,
+    data: bytes,
+    at: int,
+    length: int,
+    interfaces: list[_Interface],
+    base: int,
+    before: int,
 ) -> Placed:
-    """The packet in the block that starts at a place of ``data``, which itself starts at ``base`` in the file."""
+    """The packet in the block at a place of ``data``, which itself starts at ``base`` in the file.
+
+    ``before`` is the time of the packet before: a simple packet block has none of its own.
+    """
     try:
         if block_type == _SIMPLE_PACKET:
             start, room = at + 12, length - 16
             (original,) = struct.unpack_from(order + "I", data, at + 8)
-            interface, ticks = interfaces[0], 0
+            interface, ticks = interfaces[0], None
             captured = min(original, interface.snap_length or original, room)
         else:
             start, room = at + 28, length - 32
@@ -198,23 +214,55 @@ def _packet(
         raise CutShort(f"damaged at byte {base + at}: a packet block without its interface or its fields")
     if captured > room:
         raise CutShort(f"damaged at byte {base + at}: a packet longer than its block")
-    time = ticks * 1_000_000_000 // interface.ticks + interface.offset * 1_000_000_000
+    time = before
+    if ticks is not None:
+        time = ticks * _SECOND // interface.ticks + interface.offset * _SECOND
     return time, interface.link_type, original, data, start, start + captured
 
 
-def write_pcap(packets: Iterable[Packet]) -> bytes:
-    """The packets as a pcap file with times in nanoseconds.
+def write_capture(packets: Iterable[Packet]) -> bytes:
+    """The packets as a pcap file with times in nanoseconds, or as pcapng if pcap cannot hold them.
+
+    One pcap file has one link type, and its times are between 1970 and 2106.
 
     Raises:
-        ValueError: packets of several link types, which pcap cannot hold in one file.
+        ValueError: a time that is too far away for pcapng too.
     """
     packets = list(packets)
     link_types = {packet.link_type for packet in packets} or {1}
-    if len(link_types) > 1:
-        raise ValueError(f"one pcap file has one link type; these packets have {sorted(link_types)}")
-    parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, link_types.pop())]
+    if len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
+        return _write_pcapng(packets)
+    parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _SNAP_LENGTH, link_types.pop())]
     for packet in packets:
-        seconds, rest = divmod(packet.time, 1_000_000_000)
+        seconds, rest = divmod(packet.time, _SECOND)
         parts.append(struct.pack("<IIII", seconds, rest, len(packet.data), packet.original_length))
         parts.append(packet.data)
     return b"".join(parts)
+
+
+def _write_pcapng(packets: list[Packet]) -> bytes:
+    """With an interface for each link type and each 2^32 seconds, from which its times count in nanoseconds."""
+    parts = [_block(_SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
+    interfaces: dict[tuple[int, int], int] = {}
+    for packet in packets:
+        start = packet.time // _SECOND >> 32 << 32
+        if not -1 << 63 <= start < 1 << 63:
+            raise ValueError(
+                f"a packet at {packet.time // _SECOND:,} seconds, which no capture file can hold"
+            )
+        if (packet.link_type, start) not in interfaces:
+            interfaces[packet.link_type, start] = len(interfaces)
+            body = struct.pack("<HHI", packet.link_type, 0, 0)
+            body += struct.pack("<HHB3xHHq", _IF_TSRESOL, 1, 9, _IF_TSOFFSET, 8, start) + bytes(4)
+            parts.append(_block(_INTERFACE, body))
+        high, low = divmod(packet.time - start * _SECOND, 1 << 32)
+        number = interfaces[packet.link_type, start]
+        head = struct.pack("<IIIII", number, high, low, len(packet.data), packet.original_length)
+        parts.append(_block(_ENHANCED_PACKET, head + packet.data))
+    return b"".join(parts)
+
+
+def _block(kind: int, body: bytes) -> bytes:
+    """A block of pcapng: its length stands before and behind, and is a multiple of 4."""
+    padding, length = bytes(-len(body) % 4), struct.pack("<I", 12 + len(body) + -len(body) % 4)
+    return struct.pack("<I", kind) + length + body + padding + length

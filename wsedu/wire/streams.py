@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -27,39 +28,56 @@ class Gap(NamedTuple):
     packet: int  # the packet behind the hole, which shows it; or the one that was cut
 
 
+class _Waiting(NamedTuple):
+    place: int  # in the stream, of its first byte
+    end: int
+    data: bytes
+    packet: int
+
+
 class Stream:
     """Segments in, in any order; pieces in the stream's order out. After a ``Gap`` or the end nothing comes any more.
 
     The first bytes to arrive for a place in the stream stay, whatever a later segment says about the same place.
+
+    Attributes:
+        first: sequence number of the first byte, as a SYN or the first packet seen tells it; ``None`` until then.
+        length: bytes that were passed on, so the place of the next one.
+        ended: by FIN, by a gap, or because nobody reads on.
+        closed: by FIN, and all that was sent is there.
     """
 
     def __init__(self) -> None:
-        self.next: int | None = None  # sequence number of the next byte that is due; None until one is known
-        self.ended = False  # by FIN, RST or a gap
-        self.closed = False  # by FIN: all that was sent is there
-        self._fin: int | None = None
-        self._waiting: dict[int, tuple[bytes, int, int]] = {}  # sequence -> bytes, bytes cut, packet
+        self.first: int | None = None
+        self.length = 0
+        self.ended = False
+        self.closed = False
+        self._fin: int | None = None  # place of the end, as a FIN tells it
+        self._shown = 0, 0  # the furthest place that a packet showed, and that packet
+        self._cuts: dict[int, tuple[int, int]] = {}  # place -> bytes that the snap length took there, packet
+        self._waiting: list[_Waiting] = []  # in order, and no two overlap
         self._waiting_bytes = 0
 
+    @property
+    def next(self) -> int:
+        """Sequence number of the next byte that is due; only once the first is known."""
+        assert self.first is not None
+        return (self.first + self.length) % SPACE
+
     def start(self, sequence: int) -> None:
-        """The sequence number of the first byte, as a SYN or the first packet seen tells it."""
-        if self.next is None:
-            self.next = sequence % SPACE
+        """The sequence number of the first byte."""
+        if self.first is None:
+            self.first = sequence % SPACE
 
     def in_order(self) -> bool:
         """Whether all that came was passed on, and no end is in sight."""
-        return self.next is not None and not (self.ended or self._waiting or self._fin is not None)
-
-    def distance(self, sequence: int) -> int:
-        """How far a sequence number is ahead of the next byte that is due; negative for one that was there."""
-        assert self.next is not None
-        return (sequence - self.next + HALF) % SPACE - HALF
+        return self.first is not None and not (self.ended or self._waiting or self._fin is not None)
 
     def receive(self, sequence: int, data: bytes, cut: int, fin: bool, packet: int) -> Iterator[Piece | Gap]:
         """Take a segment.
 
         Args:
-            sequence: of its first byte.
+            sequence: of its first byte, or of the next one if it has none.
             data: the bytes that were captured of it.
             cut: bytes at its end that the snap length took away.
             fin: whether FIN is set.
@@ -69,50 +87,86 @@ class Stream:
             What the segment lets the stream go on with, none or several.
         """
         self.start(sequence)
-        if fin:
-            self._fin = (sequence + len(data) + cut) % SPACE
+        # Half of the sequence numbers are ahead of the one that is due, the others behind it.
+        place = self.length + (sequence - self.next + HALF) % SPACE - HALF
+        end = place + len(data) + cut
         if self.ended:
             return
-        if data or cut:
-            known = self._waiting.get(sequence)
-            if known is None or len(known[0]) < len(data):
-                self._waiting_bytes += len(data) - (len(known[0]) if known else 0)
-                self._waiting[sequence] = data, cut, packet
-        yield from self._go_on(packet)
-        if not self.ended and self._waiting_bytes > MOST_WAITING:
+        if fin:
+            self._fin = end
+        if end > max(self.length, self._shown[0]):
+            self._shown = end, packet
+        if cut:
+            self._cuts.setdefault(end - cut, (cut, packet))
+        if place < self.length:
+            data, place = data[self.length - place :], self.length
+        self._keep(place, data, packet)
+        yield from self._go_on()
+        if self._waiting_bytes > MOST_WAITING:
             yield from self.give_up()
 
-    def _go_on(self, packet: int) -> Iterator[Piece | Gap]:
-        while self._waiting and not self.ended:
-            sequence = min(self._waiting, key=self.distance)
-            ahead = self.distance(sequence)
-            if ahead > 0:
-                break
-            data, cut, carrier = self._waiting.pop(sequence)
-            self._waiting_bytes -= len(data)
-            if len(data) + ahead > 0:
-                self.next = (sequence + len(data)) % SPACE
-                yield Piece(data[-ahead:] if ahead else data, carrier)
-            if cut and self.distance(sequence + len(data)) == 0:
-                self._end()
-                yield Gap(cut, carrier)
-        if self._fin is not None and not self.ended and self.distance(self._fin) <= 0:
+    def _keep(self, place: int, data: bytes, packet: int) -> None:
+        """Put bytes where they belong, except those for places that have theirs."""
+        waiting, start, end = self._waiting, place, place + len(data)
+        at = bisect_right(waiting, place, key=lambda one: one.place)
+        if at and waiting[at - 1].end > place:
+            place = waiting[at - 1].end
+        while place < end:
+            until = min(end, waiting[at].place) if at < len(waiting) else end
+            if until > place:
+                waiting.insert(at, _Waiting(place, until, data[place - start : until - start], packet))
+                self._waiting_bytes += until - place
+                at += 1
+            if at == len(waiting):
+                return
+            place, at = max(until, waiting[at].end), at + 1
+
+    def _go_on(self) -> Iterator[Piece | Gap]:
+        """Pass on what has become due."""
+        count, due = 0, self.length
+        while count < len(self._waiting) and self._waiting[count].place == due:
+            due = self._waiting[count].end
+            count += 1
+        ready, self._waiting[:count] = self._waiting[:count], []
+        for one in ready:
+            if self.ended:
+                return  # whoever takes the pieces has seen enough
+            self._waiting_bytes -= len(one.data)
+            self.length = one.end
+            yield Piece(one.data, one.packet)
+        if self.ended:
+            return
+        if self._cuts:
+            known, self._cuts = self._cuts, {at: cut for at, cut in self._cuts.items() if at > self.length}
+            if self.length in known:
+                missing, packet = known[self.length]
+                if self._waiting:
+                    missing = min(missing, self._waiting[0].place - self.length)
+                self.end()
+                yield Gap(missing, packet)
+        if self._fin is not None and not self.ended and self._fin <= self.length:
             self.closed = True
-            self._end()
+            self.end()
 
     def give_up(self) -> Iterator[Gap]:
         """No segment will fill the hole any more: say how large it is, if there is one."""
-        if self._waiting and not self.ended:
-            sequence = min(self._waiting, key=self.distance)
-            gap = Gap(self.distance(sequence), self._waiting[sequence][2])
-            self._end()
-            yield gap
+        if self.ended:
+            return
+        place, packet = self._shown
+        if self._waiting:
+            place, packet = self._waiting[0].place, self._waiting[0].packet
+        elif self._fin is not None:
+            place = self._fin
+        elif place - self.length == 1:
+            return  # what is missing is most likely a FIN, which takes a sequence number too, and no byte
+        if place > self.length:
+            missing = place - self.length
+            self.end()
+            yield Gap(missing, packet)
 
-    def reset(self) -> None:
-        """RST: nothing more comes."""
-        self._end()
-
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Pass nothing on any more."""
         self.ended = True
         self._waiting.clear()
+        self._cuts.clear()
         self._waiting_bytes = 0

@@ -1,0 +1,523 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where HTTP messages end and frames begin, on made captures: one rule of RFC 9112 or of the design a test."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+
+import pytest
+from capture_maker import CLIENT, FIN, HANDSHAKE, RST, SERVER, SWITCHING, Said, Talk, dissected, frame, pcap
+
+import wsedu
+
+GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+HELLO = frame(b"Hello")
+REQUEST, RESPONSE = ("client", "request", "GET", "/", 0), ("server", "response", 200, 2)
+FRAME = ("server", "frame", 1, b"Hello".hex())
+
+
+def talked(*turns: tuple[bool, bytes], size: int = 1400, opened: bool = True, closed: bool = False) -> Said:
+    """What is read of a connection on which this is said."""
+    talk = Talk()
+    packets = talk.open() if opened else []
+    for sender, data in turns:
+        packets += talk.say(sender, data, size)
+    said = dissected(pcap(packets + (talk.close() if closed else [])))
+    assert said.status == 0
+    return said
+
+
+@pytest.mark.parametrize("size", [1, 1400])
+@pytest.mark.parametrize("interim", [(100,), (103,), (100, 103, 103), (102, 199)])
+def test_interim_responses_are_responses_and_answer_nothing(interim: tuple[int, ...], size: int) -> None:
+    early = b"".join(b"HTTP/1.1 %d x\r\nLink: </a>\r\n\r\n" % status for status in interim)
+    head = b"HEAD / HTTP/1.1\r\n\r\n"
+    said = talked((CLIENT, head), (SERVER, early + OK[:-2]), (CLIENT, GET), (SERVER, early + OK), size=size)
+    between = [("server", "response", status, 0) for status in interim]
+    assert said.brief() == [
+        ("client", "request", "HEAD", "/", 0),
+        *between,
+        ("server", "response", 200, 0),
+        REQUEST,
+        *between,
+        RESPONSE,
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 1400])
+@pytest.mark.parametrize(
+    ("method", "response"),
+    [
+        (b"HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"),
+        (b"HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (b"GET", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+        (b"PUT", b"HTTP/1.1 200\r\ncontent-length:0\r\n\r\n"),
+    ],
+)
+def test_responses_without_content(method: bytes, response: bytes, size: int) -> None:
+    asked = GET.replace(b"GET", method)
+    said = talked((CLIENT, asked + GET), (SERVER, response + OK), size=size)
+    status = int(response[9:12])
+    assert said.brief() == [
+        ("client", "request", method.decode(), "/", 0),
+        REQUEST,
+        ("server", "response", status, 0),
+        RESPONSE,
+    ]
+    assert said.rows[2]["wire_length"] == len(response)
+
+
+def test_content_until_the_close() -> None:
+    response = b"HTTP/1.0 200 OK\r\n\r\n" + b"until the end " * 300
+    turns = (CLIENT, b"GET / HTTP/1.0\r\n\r\n"), (SERVER, response)
+    said = talked(*turns, closed=True)
+    assert said.brief() == [REQUEST, ("server", "response", 200, len(response) - 19)]
+    assert said.rows[1]["time"] == 0.008  # that of FIN
+    assert talked(*turns).brief() == [REQUEST]  # not complete: the capture ends before the connection
+
+
+@pytest.mark.parametrize("flags", [RST, RST | 16])
+def test_content_until_the_close_is_not_complete_after_a_reset(flags: int) -> None:
+    talk = Talk()
+    packets = talk.open() + talk.say(CLIENT, GET) + talk.say(SERVER, b"HTTP/1.1 200 OK\r\n\r\nxyz")
+    assert dissected(pcap([*packets, talk.packet(SERVER, flags=flags)])).brief() == [REQUEST]
+
+
+def test_content_until_the_close_with_a_hole_is_not_complete() -> None:
+    talk = Talk()
+    packets = talk.open() + talk.say(CLIENT, GET) + talk.say(SERVER, b"HTTP/1.1 200 OK\r\n\r\nxyz")
+    lost = talk.say(SERVER, b"lost")
+    assert len(lost) == 1
+    packets += talk.say(SERVER, b"there") + [talk.packet(SERVER, flags=FIN | 16)]
+    assert dissected(pcap(packets)).brief() == [REQUEST, ("server", "gap", 4)]
+
+
+CHUNKS = (
+    b'3;first\r\nabc\r\n A;name="a;b"\r\n'.replace(b" A", b"A")
+    + b"\r\n0\r\n\r\nxyz\r\n0000;last\r\nDigest: x\r\nExpires: never\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1400])
+def test_chunks_with_extensions_and_trailers(size: int) -> None:
+    """The second chunk holds what looks like the end."""
+    request = b"POST /u HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n" + CHUNKS
+    response = b"HTTP/1.1 200 OK\r\ntransfer-encoding:chunked\r\nContent-Length: 3\r\n\r\n" + CHUNKS
+    said = talked((CLIENT, request + GET), (SERVER, response + OK), size=size)
+    assert said.brief() == [
+        ("client", "request", "POST", "/u", 13),
+        REQUEST,
+        ("server", "response", 200, 13),
+        RESPONSE,
+    ]
+    assert [said.rows[0]["wire_length"], said.rows[2]["wire_length"]] == [len(request), len(response)]
+    talk = Talk()
+    capture = wsedu.read(io.BytesIO(pcap(talk.open() + talk.say(CLIENT, request, size))))
+    assert capture.conversations[0].messages[0].content == b"abc\r\n0\r\n\r\nxyz"
+
+
+TEXT = b"the same line again\n" * 50
+
+
+def in_chunks(data: bytes) -> bytes:
+    return b"".join(
+        b"%x\r\n%b\r\n" % (len(data[at : at + 9]), data[at : at + 9]) for at in range(0, len(data), 9)
+    )
+
+
+@pytest.mark.parametrize(
+    ("codings", "coded"),
+    [
+        ("gzip, chunked", gzip.compress(TEXT)),
+        ("x-gzip,chunked", gzip.compress(TEXT)),
+        ("deflate , chunked", zlib.compress(TEXT)),
+        ("deflate, gzip, chunked", gzip.compress(zlib.compress(TEXT))),
+    ],
+)
+def test_content_bytes_are_those_after_all_transfer_codings(codings: str, coded: bytes) -> None:
+    """RFC 9112, 7: what a connection does to a message, and not the message itself."""
+    head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {codings}\r\nContent-Encoding: gzip\r\n\r\n".encode()
+    said = talked((CLIENT, GET), (SERVER, head + in_chunks(coded) + b"0\r\n\r\n" + OK))
+    assert said.brief() == [REQUEST, ("server", "response", 200, len(TEXT)), RESPONSE]
+
+
+def test_a_transfer_coding_that_ends_with_the_connection() -> None:
+    response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n" + gzip.compress(TEXT)
+    assert talked((CLIENT, GET), (SERVER, response), closed=True).brief()[1] == (
+        "server",
+        "response",
+        200,
+        1000,
+    )
+
+
+@pytest.mark.parametrize("coding", ["gzip", "compress", "what"])
+def test_a_transfer_coding_that_cannot_be_removed_stays(coding: str) -> None:
+    response = (
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}, chunked\r\n\r\n5\r\nplain\r\n0\r\n\r\n".encode()
+    )
+    assert talked((CLIENT, GET), (SERVER, response)).brief()[1] == ("server", "response", 200, 5)
+
+
+def test_content_coding_stays() -> None:
+    coded = gzip.compress(TEXT)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(coded)}\r\n\r\n".encode()
+    assert talked((CLIENT, GET), (SERVER, head + coded)).rows[1]["content_bytes"] == len(coded)
+
+
+@pytest.mark.parametrize("size", [1, 5, 1400])
+def test_pipelining(size: int) -> None:
+    head = b"HEAD /1 HTTP/1.1\r\n\r\n"
+    post = b"POST /2 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
+    said = talked((CLIENT, head + GET + post), (SERVER, OK[:-2] + OK + OK), size=size)
+    assert said.brief() == [
+        ("client", "request", "HEAD", "/1", 0),
+        REQUEST,
+        ("client", "request", "POST", "/2", 3),
+        ("server", "response", 200, 0),
+        RESPONSE,
+        RESPONSE,
+    ]
+
+
+def test_a_408_that_nobody_asked_for() -> None:
+    timeout = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
+    assert talked((SERVER, timeout), closed=True).brief() == [("server", "response", 408, 0)]
+    # It answers no later request either: the response to HEAD is still the one to HEAD.
+    said = talked((SERVER, timeout), (CLIENT, b"HEAD / HTTP/1.1\r\n\r\n"), (SERVER, OK[:-2] + OK))
+    assert said.brief()[2:] == [("server", "response", 200, 0), RESPONSE]
+    alone = talked((SERVER, timeout), opened=False)
+    assert alone.brief() == [("server", "response", 408, 0)]
+    assert alone.rows[0]["client"] == "192.0.2.1:40000"
+
+
+def test_a_final_response_before_the_request_is_complete() -> None:
+    """413 to content that still comes; what is asked next has the next response."""
+    post = b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nabc"
+    said = talked(
+        (CLIENT, post),
+        (SERVER, b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"),
+        (CLIENT, b"def" + b"HEAD / HTTP/1.1\r\n\r\n"),
+        (SERVER, OK[:-2] + OK),
+    )
+    assert [row["kind"] for row in said.rows] == ["response", "request", "request", "response", "response"]
+    assert said.brief()[3:] == [("server", "response", 200, 0), RESPONSE]
+
+
+@pytest.mark.parametrize("size", [1, 1400])
+def test_a_refused_handshake_and_more_http(size: int) -> None:
+    refusal = b"HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nContent-Length: 4\r\n\r\nno!\n"
+    said = talked(
+        (CLIENT, HANDSHAKE),
+        (SERVER, refusal),
+        (CLIENT, GET),
+        (SERVER, OK),
+        (CLIENT, HANDSHAKE),
+        (SERVER, SWITCHING + HELLO),
+        size=size,
+    )
+    asked = ("client", "request", "GET", "/chat", 0)
+    assert said.brief() == [
+        asked,
+        ("server", "response", 426, 4),
+        REQUEST,
+        RESPONSE,
+        asked,
+        ("server", "response", 101, 0),
+        FRAME,
+    ]
+
+
+def test_frames_begin_only_after_the_response_to_the_request_to_switch() -> None:
+    """Pipelined behind another request, and with an interim response between."""
+    hi = frame(b"Hi", key=b"wxyz")
+    early = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    said = talked((CLIENT, GET + HANDSHAKE + hi), (SERVER, OK), (SERVER, early), (SERVER, SWITCHING + HELLO))
+    assert said.brief()[-3:] in (
+        [("server", "response", 101, 0), FRAME, ("client", "frame", 1, b"Hi".hex())],
+        [("server", "response", 101, 0), ("client", "frame", 1, b"Hi".hex()), FRAME],
+    )
+
+
+@pytest.mark.parametrize(
+    "field", [b"Upgrade: WebSocket", b"upgrade:websocket", b"Upgrade: foo/2,  websocket"]
+)
+def test_upgrade_is_a_list_and_case_does_not_matter(field: bytes) -> None:
+    said = talked(
+        (CLIENT, HANDSHAKE.replace(b"Upgrade: websocket", field)),
+        (SERVER, SWITCHING.replace(b"Upgrade: websocket", field) + HELLO),
+    )
+    assert said.brief()[2:] == [FRAME]
+
+
+def test_a_101_that_does_not_say_to_what_it_switches() -> None:
+    """The request had said it. A client must fail such a connection (RFC 6455, 4.1), but a reader does not judge."""
+    bare = b"HTTP/1.1 101\r\n\r\n"
+    assert talked((CLIENT, HANDSHAKE), (SERVER, bare + HELLO)).brief()[1:] == [
+        ("server", "response", 101, 0),
+        FRAME,
+    ]
+
+
+@pytest.mark.parametrize("tail", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), b"\x81\x05Hello"])
+def test_upgrade_to_something_else(tail: bytes) -> None:
+    request = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    response = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    said = talked((CLIENT, request), (SERVER, response + tail), (CLIENT, tail), (SERVER, OK))
+    assert said.brief() == [REQUEST, ("server", "response", 101, 0)]
+    assert len(said.complaints) == 1 and "not WebSocket" in said.complaints[0]
+
+
+def test_connect() -> None:
+    """What goes through a tunnel is not HTTP of this connection (RFC 9110, 9.3.6)."""
+    connect = b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n"
+    asked = ("client", "request", "CONNECT", "example.com:443", 0)
+    refused = talked((CLIENT, connect), (SERVER, OK.replace(b"200", b"407")), (CLIENT, GET), (SERVER, OK))
+    assert refused.brief() == [asked, ("server", "response", 407, 2), REQUEST, RESPONSE]
+    assert refused.complaints == []
+    taken = talked(
+        (CLIENT, connect), (SERVER, OK[:-2]), (CLIENT, b"\x16\x03\x01\x02"), (SERVER, b"\x16\x03\x03")
+    )
+    assert taken.brief() == [asked, ("server", "response", 200, 0)]
+    assert len(taken.complaints) == 1
+
+
+# A capture that begins in the middle of a connection.
+
+
+def test_the_sender_of_the_first_request_is_the_client_whatever_the_ports() -> None:
+    for ports in ((80, 40000), (40000, 80)):
+        talk = Talk(("10.0.0.1", ports[0]), ("10.0.0.2", ports[1]))
+        rows = dissected(pcap(talk.say(CLIENT, GET, 1) + talk.say(SERVER, OK, 1))).rows
+        assert [(row["sender"], row["client"]) for row in rows] == [
+            ("client", f"10.0.0.1:{ports[0]}"),
+            ("server", f"10.0.0.1:{ports[0]}"),
+        ]
+
+
+def test_the_sender_of_the_syn_is_the_client_whatever_it_says() -> None:
+    said = talked((SERVER, GET))
+    assert said.rows == [] and len(said.complaints) == 1
+
+
+def test_a_syn_ack_says_who_the_client_is() -> None:
+    talk = Talk()
+    packets = talk.open()[1:] + talk.say(SERVER, b"HTTP/1.1 408 Request Timeout\r\n\r\n") + talk.close()
+    (row,) = dissected(pcap(packets)).rows
+    assert (row["sender"], row["client"]) == ("server", "192.0.2.1:40000")
+
+
+def test_it_may_begin_with_a_response() -> None:
+    """To a request before the capture."""
+    said = talked((SERVER, OK), (CLIENT, GET), (SERVER, OK), opened=False)
+    assert said.brief() == [RESPONSE, REQUEST, RESPONSE]
+
+
+def test_it_may_begin_with_the_101() -> None:
+    hi = frame(b"Hi", key=b"wxyz")
+    for first in (0x81, 0x41):
+        answer = bytes([first]) + hi[1:]
+        said = talked((SERVER, SWITCHING + HELLO), (CLIENT, answer), opened=False)
+        assert said.brief()[1:] == [FRAME, ("client", "frame", 1, b"Hi".hex())]
+
+
+TLS = bytes.fromhex("16030100c8010000c40303") + bytes(189)
+FOREIGN = {
+    "inside a WebSocket, server": [(SERVER, HELLO), (CLIENT, frame(b"Hi", key=b"wxyz"))],
+    "inside a WebSocket, client": [(CLIENT, frame(b"Hi", key=b"wxyz")), (SERVER, HELLO)],
+    "inside a payload of text": [(SERVER, b"Hello"), (SERVER, HELLO)],
+    "inside a payload of text, to the end": [(SERVER, b"Hello")],
+    "inside TLS": [(CLIENT, b"\x17\x03\x03\0\x20" + bytes(32)), (SERVER, b"\x17\x03\x03\0\x20" + bytes(32))],
+    "inside TLS, inside a record": [(SERVER, bytes(range(200, 240))), (CLIENT, bytes(range(100)))],
+    "inside content": [(SERVER, b"the rest of a page\r\n</html>\r\n" + OK)],
+    "inside a head": [(CLIENT, b"cept: text/html\r\n\r\n"), (SERVER, OK[9:])],
+}
+WHOLE = {
+    "TLS": [(CLIENT, TLS), (SERVER, b"\x16\x03\x03\0\x7a" + bytes(122))],
+    "SSH": [(SERVER, b"SSH-2.0-OpenSSH_9.2p1\r\n"), (CLIENT, b"SSH-2.0-Go\r\n")],
+    "mail": [(SERVER, b"220 mail.example ESMTP\r\n"), (CLIENT, b"EHLO x\r\n")],
+    "Redis": [(CLIENT, b"*1\r\n$4\r\nPING\r\n"), (SERVER, b"+PONG\r\n")],
+    "HTTP/2": [(CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9)), (SERVER, bytes(9))],
+    "HTTP/0.9": [(CLIENT, b"GET /\r\n"), (SERVER, b"<html>")],
+    "zeros": [(CLIENT, bytes(3000)), (SERVER, bytes(3000))],
+    "one long line": [(CLIENT, b"a" * 300_000)],
+}
+
+
+@pytest.mark.parametrize("size", [1, 3, 1400])
+@pytest.mark.parametrize("what", [*FOREIGN, *WHOLE])
+def test_what_is_no_http_is_one_line_on_stderr_and_nothing_else(what: str, size: int) -> None:
+    if what == "one long line" and size == 1:
+        size = 100
+    opened = what in WHOLE
+    for closed in False, True:
+        said = talked(*(WHOLE if opened else FOREIGN)[what], size=size, opened=opened, closed=closed)
+        assert said.rows == []
+        assert len(said.complaints) == 1
+        assert "conversation 0 (192.0.2." in said.complaints[0]
+
+
+def test_foreign_connections_leave_others_alone() -> None:
+    foreign, talk = Talk(client=("192.0.2.9", 5)), Talk()
+    packets = foreign.open() + foreign.say(CLIENT, TLS)
+    packets += talk.open() + talk.say(CLIENT, GET) + foreign.say(SERVER, TLS) + talk.say(SERVER, OK)
+    said = dissected(pcap(packets))
+    assert said.brief() == [REQUEST, RESPONSE]
+    assert [row["conversation"] for row in said.rows] == [1, 1]
+    assert len(said.complaints) == 1
+
+
+def test_a_connection_that_says_nothing_is_passed_over_in_silence() -> None:
+    assert talked(closed=True) == Said(0, [], [])
+    assert talked(opened=False, closed=True) == Said(0, [], [])
+
+
+# What breaks rules.
+
+
+@pytest.mark.parametrize("first", range(256))
+def test_frames_are_given_as_they_are(first: int) -> None:
+    """Reserved bits and opcodes, fragmented control frames, continuations of nothing: all printed, none judged."""
+    payload = bytes(range(7))
+    said = talked(
+        (CLIENT, HANDSHAKE),
+        (SERVER, SWITCHING + frame(payload, first=first)),
+        (CLIENT, frame(payload, first=first, key=b"\x01\0\xff\x80") + frame(payload, first=first)),
+    )
+    for row, masked in zip(said.rows[2:], (False, True, False), strict=True):
+        assert [row[name] for name in ("fin", "rsv1", "rsv2", "rsv3")] == [
+            bool(first & bit) for bit in (128, 64, 32, 16)
+        ]
+        assert (row["opcode"], row["masked"]) == (first & 15, masked)
+        assert (row["payload_length"], row["payload"]) == (7, payload.hex())
+        assert row["wire_length"] == 9 + 4 * masked
+
+
+@pytest.mark.parametrize("size", [1, 1400])
+@pytest.mark.parametrize("key", [None, b"wxyz"])
+def test_lengths_that_are_not_minimal_are_read(key: bytes | None, size: int) -> None:
+    mask = 128 if key else 0
+    plain = frame(b"Hello", key=key)[2:]
+    data = bytes([0x81, mask | 126, 0, 5]) + plain + bytes([0x81, mask | 127, *bytes(7), 5]) + plain
+    data += bytes([0x88, mask | 126, 0, 0]) + (key or b"") + frame(bytes(126), 9, key=key)
+    said = talked((CLIENT, HANDSHAKE), (SERVER, SWITCHING), (CLIENT, data), size=size)
+    assert [row["payload_length"] for row in said.rows[2:]] == [5, 5, 0, 126]
+    assert [row["payload"] for row in said.rows[2:]] == ["48656c6c6f"] * 2 + ["", "00" * 126]
+    assert sum(row["wire_length"] for row in said.rows[2:]) == len(data)
+
+
+@pytest.mark.parametrize("size", [1, 1400])
+@pytest.mark.parametrize("sender", [CLIENT, SERVER])
+def test_a_set_top_bit_in_a_64_bit_length_ends_that_sender(sender: bool, size: int) -> None:
+    bad = b"\x82\x7f\x80" + bytes(6) + b"\x05Hello"
+    said = talked(
+        (CLIENT, HANDSHAKE),
+        (SERVER, SWITCHING),
+        (sender, HELLO + bad + HELLO),
+        (not sender, HELLO),
+        (sender, HELLO),
+        size=size,
+    )
+    names = ["server", "client"]
+    assert [(row["sender"], row["kind"]) for row in said.rows[2:]] == [
+        (names[sender], "frame"),
+        (names[not sender], "frame"),
+    ]
+    assert len(said.complaints) == 1 and f"the {names[sender]} is not read any further" in said.complaints[0]
+    assert "64-bit" in said.complaints[0] and "RFC 6455, 5.2" in said.complaints[0]
+
+
+def test_after_that_a_hole_of_the_same_sender_is_not_told() -> None:
+    talk = Talk()
+    packets = talk.shake() + talk.say(SERVER, b"\x82\x7f\x80" + bytes(7))
+    talk.say(SERVER, HELLO)  # lost
+    said = dissected(pcap(packets + talk.say(SERVER, HELLO)))
+    assert [row["kind"] for row in said.rows] == ["request", "response"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nhi\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"0" * 17 + b"2\r\nhi\r\n",
+    ],
+)
+def test_content_without_boundaries_ends_that_sender(head: bytes) -> None:
+    said = talked((CLIENT, GET), (SERVER, head + OK), (CLIENT, GET))
+    assert said.brief() == [REQUEST, REQUEST]
+    assert len(said.complaints) == 1 and "the server is not read any further" in said.complaints[0]
+
+
+def test_garbage_of_one_sender_while_the_other_is_in_the_middle_of_a_message() -> None:
+    post = b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nabc"
+    said = talked((CLIENT, post), (SERVER, bytes(20)), (CLIENT, b"def"))
+    assert said.brief() == [("client", "request", "POST", "/", 6)]
+    assert len(said.complaints) == 1 and "the server is not read any further" in said.complaints[0]
+
+
+def test_heads_are_latin_1_and_forgiving() -> None:
+    request = b"\r\nG\xc9T".replace(b"\xc9", b"E") + b" /caf\xe9?\xff\x80 HTTP/1.1\nX:\xe9\n\n"
+    said = talked((CLIENT, request), (SERVER, b"HTTP/1.1 200 \xe9\n\n"), closed=True)
+    assert said.rows[0]["target"] == "/caf\xe9?\xff\x80"
+    assert said.rows[0]["wire_length"] == len(request)
+    assert said.rows[1]["status"] == 200
+
+
+@pytest.mark.parametrize("size", [1, 1400])
+def test_unfinished_messages_are_not_printed(size: int) -> None:
+    long = frame(bytes(300), key=b"wxyz")
+    assert talked((CLIENT, GET + b"GET /unfinished HTTP/1.1\r\nHost:"), size=size).brief() == [REQUEST]
+    assert talked((CLIENT, GET), (SERVER, OK[:-1]), size=size).brief() == [REQUEST]
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
+    assert talked((CLIENT, GET), (SERVER, chunked), closed=True, size=size).brief() == [REQUEST]
+    said = talked((CLIENT, HANDSHAKE), (SERVER, SWITCHING + HELLO[:-1]), (CLIENT, long[:-1]), size=size)
+    assert [row["kind"] for row in said.rows] == ["request", "response"]
+    assert said.complaints == []
+
+
+def test_a_head_that_never_ends() -> None:
+    """As much as Chromium takes, and no more; in time that grows with its length."""
+    endless = b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 200_000
+    said = talked((CLIENT, endless), (SERVER, OK))
+    assert said.rows == [] or said.brief() == [RESPONSE]
+    assert len(said.complaints) == 1
+    long = b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 40_000 + b"\r\n"
+    assert talked((CLIENT, long), size=100).brief() == [REQUEST]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nA: b\r\n" + b" x\r\n" * 60_000 + b"\r\n", id="folded lines"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 50_000 + b"0\r\n\r\n",
+            id="tiny chunks",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a:b\r\n" * 300_000 + b"\r\n",
+            id="trailers",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: " + b"chunked, " * 25_000 + b"\r\n\r\n0\r\n\r\n",
+            id="codings",
+        ),
+        pytest.param(b"POST / HTTP/1.1\r\nContent-Length: " + b"0, " * 80_000 + b"0\r\n\r\n", id="lengths"),
+        pytest.param(b"GET / HTTP/1.1\r\nUpgrade: " + b'"' * 200_000 + b"\r\n\r\n", id="quotes"),
+        pytest.param(b"\r\n" * 100_000 + GET, id="empty lines"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n" * 20_000, id="requests"),
+    ],
+)
+def test_nothing_takes_forever(data: bytes) -> None:
+    said = talked((CLIENT, data))
+    assert len(said.rows) + len(said.complaints) >= 1

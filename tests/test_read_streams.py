@@ -1,0 +1,413 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What TCP does to segments, and what a capture lacks (RFC 9293, 3.4): the messages are the same, or a gap says why."""
+
+from __future__ import annotations
+
+import io
+from itertools import permutations, product
+
+import pytest
+from capture_maker import (
+    ACK,
+    CLIENT,
+    FIN,
+    HANDSHAKE,
+    RST,
+    SERVER,
+    SWITCHING,
+    SYN,
+    Talk,
+    dissected,
+    frame,
+    pcap,
+)
+
+import wsedu
+
+ONE, TWO, SIX = frame(b"one"), frame(b"two"), frame(b"three", key=b"abcd")
+TEXTS = [("server", "frame", 1, text.hex()) for text in (b"one", b"two")]
+THREE = ("client", "frame", 1, b"three".hex())
+
+
+def after_the_handshake(packets: list[bytes]) -> list[tuple[object, ...]]:
+    """What is said after request and response; nothing on stderr."""
+    said = dissected(pcap(packets))
+    assert (said.status, said.complaints) == (0, [])
+    assert [row["kind"] for row in said.rows[:2]] == ["request", "response"]
+    return said.brief()[2:]
+
+
+def test_every_segment_twice_and_all_of_them_again() -> None:
+    talk = Talk()
+    packets = talk.shake() + talk.say(SERVER, ONE) + talk.say(CLIENT, SIX) + talk.say(SERVER, TWO, 2)
+    twice = [packet for packet in packets for _ in range(2)]
+    assert after_the_handshake(twice + packets[2:]) == [TEXTS[0], THREE, TEXTS[1]]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_reordered(order: tuple[int, ...]) -> None:
+    talk = Talk()
+    packets, parts = talk.shake(), talk.say(SERVER, ONE + TWO, 4) + [talk.packet(SERVER, flags=FIN | ACK)]
+    assert after_the_handshake(packets + [parts[index] for index in order]) == TEXTS
+    packets += talk.say(CLIENT, SIX)
+    assert after_the_handshake(packets + [parts[index] for index in order]) == [THREE, *TEXTS]
+
+
+def test_a_message_is_complete_when_its_last_byte_is_there() -> None:
+    talk = Talk()
+    packets = talk.shake()
+    first, second, third = talk.say(SERVER, ONE + TWO, 4)
+    said = dissected(pcap([*packets, third, first, *talk.say(CLIENT, SIX), second]))
+    assert said.brief()[2:] == [THREE, *TEXTS]
+    assert [row["time"] for row in said.rows[2:]] == [0.007, 0.008, 0.008]
+    (conversation,) = wsedu.read(io.BytesIO(pcap([*packets, third, first, second]))).conversations
+    assert [message.packets for message in conversation.messages[2:]] == [(6, 7), (7, 5)]
+
+
+@pytest.mark.parametrize("shift", [1, 3, 5])
+def test_overlapping_with_the_same_data(shift: int) -> None:
+    talk = Talk()
+    packets, data, at = talk.shake(), ONE + TWO, talk.sent[SERVER]
+    for start in range(0, len(data), 2):
+        low = max(0, start - shift)
+        packets.append(talk.packet(SERVER, data[low : start + 4], at=at + low))
+    assert after_the_handshake(packets) == TEXTS
+
+
+def test_of_overlapping_segments_with_different_data_the_first_to_arrive_counts() -> None:
+    talk = Talk()
+    shaken, at = talk.shake(), len(SWITCHING)
+    lie = b"\xff" * 5
+    in_order = [talk.packet(SERVER, ONE, at=at), talk.packet(SERVER, lie + TWO, at=at)]
+    assert after_the_handshake(shaken + in_order) == TEXTS
+    # Behind a hole too: whether the later one is longer, begins earlier or goes on for longer.
+    true = talk.packet(SERVER, ONE[2:], at=at + 2)
+    for later in (
+        talk.packet(SERVER, lie[2:] + TWO, at=at + 2),
+        talk.packet(SERVER, ONE[:2] + lie[2:] + TWO, at=at),
+        talk.packet(SERVER, ONE[1:2] + lie[2:4], at=at + 1),
+    ):
+        packets = [
+            *shaken,
+            true,
+            later,
+            talk.packet(SERVER, ONE[:2], at=at),
+            talk.packet(SERVER, TWO, at=at + 5),
+        ]
+        assert after_the_handshake(packets) == TEXTS
+
+
+def test_bytes_before_the_first_are_old() -> None:
+    talk = Talk()
+    packets = talk.shake()
+    packets += [
+        talk.packet(SERVER, b"\0", at=-1),
+        talk.packet(SERVER, SWITCHING[-1:] + ONE, at=len(SWITCHING) - 1),
+    ]
+    assert after_the_handshake(packets) == TEXTS[:1]
+
+
+@pytest.mark.parametrize("back", [0, 1, 2, 3, 50, len(SWITCHING), len(SWITCHING) + 2, len(SWITCHING) + 5])
+def test_sequence_numbers_that_wrap(back: int) -> None:
+    talk = Talk(first=(2**32 - 1 - back, 2**32 - 1 - back))
+    packets = talk.shake()
+    first, second, third = talk.say(SERVER, ONE + TWO, 4)
+    packets += [third, first, *talk.say(CLIENT, SIX, 3), second, first, *talk.close()]
+    assert after_the_handshake(packets) == [THREE, *TEXTS]
+
+
+def test_a_stream_longer_than_all_sequence_numbers_would_wrap_again() -> None:
+    """Places in the stream are not sequence numbers: half of their space on, the next ones are still ahead."""
+    talk, far = Talk(), 3 << 30
+    packets = talk.shake() + talk.say(SERVER, ONE)
+    capture = dissected(pcap([*packets, talk.packet(SERVER, TWO, at=talk.sent[SERVER] + far)]))
+    assert capture.brief()[2:] == TEXTS[:1]  # that is behind, not ahead: old
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_a_lost_segment_is_one_gap_and_that_senders_last_message(lost: int) -> None:
+    talk = Talk()
+    packets = talk.shake()
+    sizes = [len(ONE) + 1, 3, len(TWO) + len(ONE)]
+    data, segments = ONE + TWO + TWO + ONE, []
+    for size in sizes:
+        segments += talk.say(SERVER, data[:size])
+        data = data[size:]
+    segments += talk.say(SERVER, data + frame(b"never")) + talk.say(SERVER, frame(b"nor this"))
+    del segments[lost]
+    said = after_the_handshake(packets + segments + talk.say(CLIENT, SIX))
+    before = [[], TEXTS[:1], TEXTS[:1]][lost]
+    assert said == [*before, THREE, ("server", "gap", sizes[lost])]
+
+
+def test_two_holes_are_one_gap() -> None:
+    talk = Talk()
+    packets = talk.shake()
+    parts = talk.say(SERVER, frame(bytes(30)), 4)
+    assert after_the_handshake(packets + parts[:2] + parts[4:5] + parts[6:]) == [("server", "gap", 8)]
+
+
+@pytest.mark.parametrize("ending", ["FIN", "RST", "ACK", "data and RST", "nothing"])
+def test_a_hole_at_the_end_is_seen_by_what_comes_behind_it(ending: str) -> None:
+    talk = Talk()
+    packets = talk.shake()
+    talk.say(SERVER, TWO)  # lost
+    packets += {
+        "FIN": [talk.packet(SERVER, flags=FIN | ACK), talk.packet(SERVER, at=talk.sent[SERVER] + 1)],
+        "RST": [talk.packet(SERVER), talk.packet(CLIENT, flags=RST)],
+        "ACK": [talk.packet(SERVER)],
+        "data and RST": [*talk.say(SERVER, ONE), talk.packet(SERVER, flags=RST | ACK)],
+        "nothing": [],
+    }[ending]
+    expected = [] if ending == "nothing" else [("server", "gap", len(TWO))]
+    assert after_the_handshake(packets) == expected
+
+
+def test_a_lost_fin_is_no_gap() -> None:
+    talk = Talk()
+    packets = talk.shake() + talk.say(SERVER, ONE) + talk.close()
+    del packets[-3]  # the server's FIN; its last acknowledgement shows a sequence number behind it
+    assert after_the_handshake(packets) == TEXTS[:1]
+
+
+def test_keep_alive_probes_are_no_data() -> None:
+    talk = Talk()
+    packets = talk.shake()
+    probe = talk.packet(SERVER, b"\0", at=talk.sent[SERVER] - 1)
+    bare = talk.packet(SERVER, at=talk.sent[SERVER] - 1)
+    packets += [probe, bare, *talk.say(SERVER, ONE), probe, *talk.say(CLIENT, SIX)]
+    assert after_the_handshake(packets) == [TEXTS[0], THREE]
+
+
+def test_the_gap_of_one_sender_leaves_the_other_alone() -> None:
+    """Whoever loses what: also the request that the 101 answers."""
+    talk = Talk()
+    packets = talk.shake()
+    packets += talk.say(SERVER, ONE)
+    del packets[3]
+    packets += talk.say(CLIENT, SIX) + talk.say(SERVER, TWO)
+    said = dissected(pcap(packets))
+    assert said.complaints == []
+    assert said.brief() == [
+        ("server", "response", 101, 0),
+        *TEXTS,
+        ("client", "gap", len(HANDSHAKE)),
+    ]
+
+
+def test_a_101_that_is_lost_leaves_frames_of_the_client_readable() -> None:
+    for first in (0x81, 0x01, 0x41):  # the last is the letter A, and no method
+        talk = Talk()
+        packets = talk.open() + talk.say(CLIENT, HANDSHAKE)
+        talk.say(SERVER, SWITCHING)  # lost
+        packets += talk.say(CLIENT, frame(b"three", key=b"\xabbcd", first=first), 1) + talk.say(SERVER, ONE)
+        said = dissected(pcap(packets))
+        assert said.brief()[1:] == [
+            ("server", "gap", len(SWITCHING)),
+            ("client", "frame", first & 15, b"three".hex()),
+        ]
+
+
+def test_a_101_captured_before_the_request() -> None:
+    talk = Talk()
+    packets = talk.open() + talk.say(CLIENT, HANDSHAKE) + talk.say(SERVER, SWITCHING + ONE)
+    packets[3:] = packets[:2:-1]
+    packets += talk.say(CLIENT, SIX)
+    said = dissected(pcap(packets))
+    assert [row["kind"] for row in said.rows] == ["response", "frame", "request", "frame"]
+    assert said.brief()[1] == TEXTS[0] and said.brief()[3] == THREE
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5, 6])
+def test_a_segment_cut_by_the_snap_length_is_one_gap(cut: int) -> None:
+    talk = Talk()
+    packets = talk.shake() + talk.say(SERVER, ONE)
+    long = frame(b"x" * 120)
+    packets += talk.say(SERVER, TWO + long)
+    snap = len(packets[-1]) - cut
+    packets += talk.say(SERVER, ONE) + talk.say(CLIENT, SIX)
+    handshake_fits = max(map(len, packets[:5])) <= snap
+    assert not handshake_fits  # so that one has to be cut by hand
+    file = bytearray(pcap(packets))
+    at = file.index(TWO + long)
+    whole = len(packets[6])
+    file[at - 54 - 8 : at - 54 - 4] = (whole - cut).to_bytes(4, "little")
+    del file[at + len(TWO + long) - cut : at + len(TWO + long)]
+    said = dissected(bytes(file))
+    assert (said.status, said.complaints) == (0, [])
+    assert said.brief()[2:] == [*TEXTS, ("server", "gap", cut), THREE]
+    assert said.rows[4]["time"] == 0.006
+
+
+def test_a_snap_length_that_leaves_headers_only() -> None:
+    talk = Talk()
+    packets = talk.shake() + talk.say(SERVER, ONE) + talk.close()
+    said = dissected(pcap(packets, snap=54))
+    assert (said.status, said.complaints) == (0, [])
+    assert said.brief() == [("client", "gap", len(HANDSHAKE)), ("server", "gap", len(SWITCHING))]
+
+
+def test_the_snap_length_cuts_options_of_tcp() -> None:
+    """Sequence number and flags are there, so it is known what is missing."""
+    talk = Talk(tcp_options=bytes([1] * 12))
+    said = dissected(pcap(talk.shake(), snap=60))
+    assert said.brief() == [("client", "gap", len(HANDSHAKE)), ("server", "gap", len(SWITCHING))]
+
+
+def test_bytes_that_were_cut_and_then_came_whole() -> None:
+    """What fills a hole before anything stands still is no gap."""
+    talk = Talk()
+    packets, at = talk.shake(), len(SWITCHING)
+    late, early = talk.packet(SERVER, ONE[2:] + TWO, at=at + 2), talk.packet(SERVER, ONE[:2], at=at)
+    file = bytearray(pcap([*packets, late]))
+    file[-len(late) - 8 : -len(late) - 4] = (len(late) - 3).to_bytes(4, "little")
+    del file[-3:]
+    rest = pcap([talk.packet(SERVER, TWO[2:], at=at + 7), early])[24:]
+    assert dissected(bytes(file) + rest).brief()[2:] == TEXTS
+
+
+def test_several_frames_in_a_segment_and_one_over_many() -> None:
+    talk = Talk()
+    packets = talk.shake() + talk.say(SERVER, ONE + TWO + ONE)
+    packets += talk.say(CLIENT, frame(bytes(range(256)) * 300, key=b"\0\xff\0\x55"), 1000)
+    packets += talk.say(SERVER, TWO, 1)
+    said = after_the_handshake(packets)
+    assert said == [*TEXTS, TEXTS[0], ("client", "frame", 1, (bytes(range(256)) * 300).hex()), TEXTS[1]]
+
+
+def test_a_whole_connection_in_segments_of_one_byte() -> None:
+    talk = Talk()
+    packets = talk.open() + talk.say(CLIENT, HANDSHAKE, 1) + talk.say(SERVER, SWITCHING + ONE, 1)
+    assert after_the_handshake(packets + talk.say(CLIENT, SIX, 1)) == [TEXTS[0], THREE]
+
+
+def test_request_and_101_each_with_frames_in_the_same_segment() -> None:
+    talk = Talk()
+    packets = talk.open() + talk.say(CLIENT, HANDSHAKE + SIX) + talk.say(SERVER, SWITCHING + ONE + TWO)
+    said = dissected(pcap(packets))
+    assert said.brief()[2:] in ([*TEXTS, THREE], [THREE, *TEXTS])
+    assert {row["time"] for row in said.rows[1:]} == {0.004}
+
+
+@pytest.mark.parametrize(
+    ("first", "ended"),
+    [
+        ((5000, 1000), "FIN"),  # by chance, or by a poor choice, the same sequence numbers
+        ((5000, 1000), "RST"),
+        *product([(7_000_000, 9_000_000), (3, 4_294_967_295)], ["FIN", "RST", "not at all"]),
+    ],
+)
+def test_a_4_tuple_used_again(ended: str, first: tuple[int, int]) -> None:
+    old, new = Talk(), Talk(first=first)
+    packets = old.shake() + old.say(SERVER, ONE)
+    packets += {"FIN": old.close(), "RST": [old.packet(CLIENT, flags=RST)], "not at all": []}[ended]
+    request = b"GET /again HTTP/1.1\r\n\r\n"
+    packets += new.open() + new.say(CLIENT, request) + new.say(SERVER, b"HTTP/1.1 204 No\r\n\r\n")
+    said = dissected(pcap(packets))
+    assert (said.status, said.complaints) == (0, [])
+    assert said.brief()[3:] == [("client", "request", "GET", "/again", 0), ("server", "response", 204, 0)]
+    assert [row["conversation"] for row in said.rows] == [0, 0, 0, 1, 1]
+
+
+def test_a_4_tuple_used_again_with_a_hole_open_and_roles_turned() -> None:
+    old = Talk()
+    packets = old.shake()
+    old.say(SERVER, TWO)  # lost
+    packets += old.say(SERVER, ONE)
+    new = Talk(client=old.server, server=old.client, first=(77, 99))
+    said = dissected(pcap(packets + new.open() + new.say(CLIENT, b"GET /x HTTP/1.1\r\n\r\n")))
+    assert said.brief()[2:] == [("server", "gap", len(TWO)), ("client", "request", "GET", "/x", 0)]
+    assert said.rows[-1]["client"] == "192.0.2.2:80" and said.rows[-1]["conversation"] == 1
+
+
+def test_a_4_tuple_used_again_after_the_tail_of_another_connection() -> None:
+    """The capture begins with the last packet of the connection before, of the server alone."""
+    old, new = Talk(first=(123_456_789, 1)), Talk()
+    said = dissected(pcap([old.packet(SERVER, flags=FIN | ACK), *new.shake(), *new.say(SERVER, ONE)]))
+    assert said.brief()[2:] == TEXTS[:1]
+    assert said.rows[0]["conversation"] == 1
+
+
+def test_a_refused_connection_and_another_try_from_the_same_port() -> None:
+    talk = Talk()
+    refusal = talk.packet(SERVER, flags=RST | ACK)
+    assert after_the_handshake([talk.packet(CLIENT, flags=SYN), refusal, *talk.shake()]) == []
+
+
+def test_syn_packets_that_come_again_or_late() -> None:
+    talk = Talk()
+    packets = talk.shake()
+    syn, syn_ack, ack, request, response = packets
+    frames = talk.say(SERVER, ONE)
+    for order in (
+        [syn, syn, syn_ack, syn_ack, ack, request, syn_ack, response, syn],
+        [syn_ack, syn, ack, request, response],
+        [syn, request, syn_ack, response, ack],
+        [syn, ack, request, response, syn_ack],
+    ):
+        said = dissected(pcap(order + frames))
+        assert [row["kind"] for row in said.rows] == ["request", "response", "frame"]
+        assert {(row["conversation"], row["client"]) for row in said.rows} == {(0, "192.0.2.1:40000")}
+
+
+def test_data_in_a_syn() -> None:
+    """TCP Fast Open (RFC 7413)."""
+    talk = Talk()
+    packets = [talk.packet(CLIENT, HANDSHAKE, SYN), talk.packet(SERVER, flags=SYN | ACK), talk.packet(CLIENT)]
+    assert after_the_handshake(packets + talk.say(SERVER, SWITCHING + ONE)) == TEXTS[:1]
+
+
+@pytest.mark.parametrize("sender", [CLIENT, SERVER])
+def test_what_was_under_way_when_a_reset_came_is_read(sender: bool) -> None:
+    talk = Talk()
+    packets = talk.shake() + [talk.packet(sender, flags=RST | ACK)] + talk.say(SERVER, ONE)
+    assert after_the_handshake(packets) == TEXTS[:1]
+
+
+def test_a_reset_may_carry_text_for_people() -> None:
+    """RFC 9293, 3.5.3; it is no data."""
+    talk = Talk()
+    packets = talk.shake() + talk.say(SERVER, ONE)
+    assert after_the_handshake([*packets, talk.packet(SERVER, TWO, RST | ACK)]) == TEXTS[:1]
+
+
+def test_conversations_count_every_connection_in_the_order_of_first_packets() -> None:
+    """One that says nothing has a number as well: nobody can know yet, when its first packet comes."""
+    silent, late, early = (Talk(client=("192.0.2.1", port)) for port in (1, 2, 3))
+    opened = silent.open() + late.open() + early.open()
+    said = early.say(CLIENT, b"GET /3 HTTP/1.1\r\n\r\n") + late.say(CLIENT, b"GET /2 HTTP/1.1\r\n\r\n")
+    rows = dissected(pcap(opened + said)).rows
+    assert [(row["conversation"], row["target"]) for row in rows] == [(2, "/3"), (1, "/2")]
+
+
+def test_gaps_stand_in_the_order_of_conversations() -> None:
+    talks = [Talk(client=("192.0.2.1", port)) for port in (9, 2, 5)]
+    packets = [packet for talk in talks for packet in talk.shake()]
+    for talk in reversed(talks):
+        talk.say(SERVER, TWO)  # lost
+        packets += talk.say(SERVER, ONE)
+    gaps = dissected(pcap(packets)).rows[-3:]
+    assert [(row["conversation"], row["kind"]) for row in gaps] == [(0, "gap"), (1, "gap"), (2, "gap")]
+    assert all(row["missing"] == 5 and row["wire_length"] == 0 for row in gaps)
+
+
+@pytest.mark.parametrize("size", [64, 1400])
+def test_a_hole_at_the_beginning_of_a_long_stream(size: int) -> None:
+    """Forty thousand segments wait, and none of them is looked at more often than it needs."""
+    talk = Talk()
+    packets = talk.shake()
+    talk.say(SERVER, TWO)  # lost
+    packets += talk.say(SERVER, frame(bytes(60)) * 40_000, size)
+    assert dissected(pcap(packets)).brief()[2:] == [("server", "gap", 5)]
+
+
+def test_a_hole_is_given_up_when_no_sender_has_that_much_under_way() -> None:
+    """So that one lost segment does not keep all that follows in memory."""
+    talk = Talk()
+    packets = talk.shake()
+    talk.say(SERVER, TWO)  # lost
+    packets += talk.say(SERVER, frame(bytes(1 << 20)) * 17, 60_000)
+    packets += talk.say(CLIENT, SIX)
+    said = dissected(pcap(packets))
+    assert said.brief()[2:] == [("server", "gap", 5), THREE]
+    assert said.rows[2]["time"] < said.rows[3]["time"]
