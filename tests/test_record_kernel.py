@@ -127,8 +127,14 @@ def test_each_packet_once_from_first_to_last(tmp_path: Path) -> None:
     assert flags[:3] == [SYN, SYN | ACK, ACK]
     assert sum(bool(flag & FIN) for flag in flags) == 2 and flags[-1] == ACK
     assert max(len(packet.data) for packet in packets) > 1514, "loopback: nothing is cut to 1,500 bytes"
-    sent = sum(len(one.payload) for one in segments(rec))
-    assert sent == sum(len(message.raw) for message in rec.capture.conversations[0].messages)
+    # A machine that is busy sends a segment twice now and then: bytes count by their place in the stream.
+    opened = {one.source: one.sequence for one in segments(rec) if one.flags & SYN}
+    sent = dict.fromkeys(opened, 0)
+    for one in segments(rec):
+        if one.payload:
+            end = (one.sequence + len(one.payload) - opened[one.source] - 1) % (1 << 32)
+            sent[one.source] = max(sent[one.source], end)
+    assert sum(sent.values()) == sum(len(message.raw) for message in rec.capture.conversations[0].messages)
 
     path = tmp_path / "kernel.pcap"
     rec.save(path)
