@@ -117,6 +117,8 @@ def test_bars_say_the_numbers() -> None:
     assert "costs" in text and "H http head" in text
     page = shown._repr_html_()
     assert all(f"{bill.total_bytes / 6:,.1f}" in page for bill in ways.values())
+    whole = str(bars(ways))
+    assert f"{ways['polling'].total_bytes:,} " in whole and ".0" not in whole  # counts, not shares
     assert "<script>" not in bars({"<script>": ways["polling"]})._repr_html_()
     with pytest.raises(ValueError, match="0 bills"):
         bars({})

@@ -83,16 +83,17 @@ class Bars:
     def _most(self) -> float:
         return max(bill.total_bytes for bill in self.bills.values()) / self.updates or 1
 
+    def _share(self, count: int, digits: int = 1) -> str:
+        """An update's share of a count; a count itself is whole."""
+        return f"{count / self.updates:,.{digits if self.updates != 1 else 0}f}"
+
     def _rows(self) -> list[tuple[str, list[str]]]:
         """The table: name of the row, a number for each bill."""
         rows = [
-            (part, [f"{bill.parts[part] / self.updates:,.1f}" for bill in self.bills.values()])
-            for part in self._parts()
+            (part, [self._share(bill.parts[part]) for bill in self.bills.values()]) for part in self._parts()
         ]
-        rows.append(
-            ("bytes in all", [f"{bill.total_bytes / self.updates:,.1f}" for bill in self.bills.values()])
-        )
-        rows.append(("packets", [f"{bill.packets / self.updates:,.2f}" for bill in self.bills.values()]))
+        rows.append(("bytes in all", [self._share(bill.total_bytes) for bill in self.bills.values()]))
+        rows.append(("packets", [self._share(bill.packets, 2) for bill in self.bills.values()]))
         rows.append(("connections", [f"{bill.connections:,}" for bill in self.bills.values()]))
         return rows
 
