@@ -67,7 +67,7 @@ class ByteMap:
 
     def _repr_html_(self) -> str:
         pieces = [title_html(self.view), dump_html(self.view, fold=self.fold)]
-        flags = [part for part in self.view.parts if part.bits][:2]
+        flags = [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]
         if flags:
             pieces.append(_bits_html(self.view.data, flags))
         rows = self.rows()
@@ -80,7 +80,7 @@ def byte_map(x: object, spans: Iterable[Span] | None = None, *, fold: bool = Tru
     """Bytes with their meaning: which byte is what, and what it says.
 
     Args:
-        x: a frame, a request, a response, a message of a capture, or bytes; a list of these is drawn as one.
+        x: a frame, a request, a response, a message or packet of a capture, or bytes; a list of these is drawn as one.
         spans: what the bytes mean, where ``x`` is bytes. Without them bytes are shown, and not explained.
         fold: leave out the middle of long content and payloads.
 

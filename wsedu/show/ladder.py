@@ -127,30 +127,49 @@ def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> La
     messages = getattr(conversation, "messages", conversation)
     if not isinstance(messages, Iterable):
         raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
-    ends = [getattr(conversation, end, "") for end in ("client", "server")]
-    client, server = (
-        f"{end} {address}".strip() for end, address in zip(("client", "server"), ends, strict=True)
-    )
+    client, server = ends_of(conversation)
     return Ladder(client, server, list(messages), times=times, fold=fold)
+
+
+def ends_of(conversation: object) -> tuple[str, str]:
+    """What to write above the two lines."""
+    client, server = (f"{end} {getattr(conversation, end, '')}".strip() for end in ("client", "server"))
+    return client, server
 
 
 def _rungs(messages: Sequence[Any], fold: bool) -> Iterator[tuple[Rung, int]]:
     """The rungs, each with the number of messages that it stands for."""
     start = messages[0].time if messages else 0.0
-    alike = [_likeness(message) for message in messages]
-    at = 0
-    while at < len(messages):
-        period, repeats = _repeats(alike, at) if fold else (1, 0)
-        for message in messages[at : at + period]:
-            yield _rung(message, start), 1
+    for at, shown, folded, text in stretches(messages, fold):
+        for message in messages[at : at + shown]:
+            yield rung_of(message, start), 1
+        if folded:
+            same = messages[at + shown : at + shown + folded]
+            size = sum(len(message.raw) for message in same)
+            yield Rung("", same[0].time - start, text, size), folded
+
+
+def stretches(messages: Sequence[Any], fold: bool = True) -> Iterator[tuple[int, int, int, str]]:
+    """What is shown and what is folded of messages, in order.
+
+    Yields:
+        The index of the first message, how many from there on are shown, how many after them are folded, and what is
+        to be said of those.
+    """
+    start = messages[0].time if messages else 0.0
+    alike = [_likeness(message) for message in messages] if fold else []
+    first = at = 0
+    while at < len(alike):
+        period, repeats = _repeats(alike, at)
         at += period
         if repeats:
-            same = messages[at : at + period * repeats]
-            at += len(same)
+            folded = period * repeats
             what = "like this" if period == 1 else "pairs like these"
-            text = f"… {repeats:,} more {what}, until {same[-1].time - start:.3f} s …"
-            size = sum(len(message.raw) for message in same)
-            yield Rung("", same[0].time - start, text, size), len(same)
+            until = messages[at + folded - 1].time - start
+            yield first, at - first, folded, f"… {repeats:,} more {what}, until {until:.3f} s …"
+            first = at = at + folded
+    if first < len(messages):
+        yield first, len(messages) - first, 0, ""
 
 
 def _repeats(alike: Sequence[object], at: int) -> tuple[int, int]:
@@ -175,7 +194,8 @@ def _likeness(message: Any) -> object:
     return message.sender, message.kind, getattr(head, "status", id(message))
 
 
-def _rung(message: Any, start: float) -> Rung:
+def rung_of(message: Any, start: float) -> Rung:
+    """A message as a rung; ``start`` is the time of the first message."""
     size = len(message.raw)
     if message.kind == "gap":
         text = f"gap: {getattr(message, 'missing', 0):,} bytes are missing here"

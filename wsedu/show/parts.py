@@ -51,11 +51,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Bytes with a name, and the parts that cover every one of them, in order."""
+    """Bytes with a name, and the parts that cover every one of them, in order.
+
+    ``layers`` are runs of parts that belong together: name, start and end of each, in order; none where there is one.
+    """
 
     name: str
     data: bytes
     parts: tuple[Part, ...]
+    layers: tuple[tuple[str, int, int], ...] = ()
 
     def sizes(self) -> dict[Kind | None, int]:
         """How many bytes of each kind."""
@@ -78,7 +82,8 @@ def view(x: object, spans: Iterable[Span] | None = None) -> View:
 
     Args:
         x: a message of a capture (``.raw`` and ``.spans()``); a frame, request or response (``.serialize()``
-            and ``.spans()``); bytes; or several of these in a list, which are drawn one after the other.
+            and ``.spans()``); a packet of a capture (``.layers()`` as well: names and spans); bytes; or several of
+            these in a list, which are drawn one after the other.
         spans: what the bytes mean, where ``x`` is bytes.
 
     Raises:
@@ -96,10 +101,12 @@ def view(x: object, spans: Iterable[Span] | None = None) -> View:
     own_spans = getattr(x, "spans", None)
     if raw is None or not callable(own_spans):
         raise TypeError(
-            "byte_map and compare draw bytes, a frame, a request, a response, a message of a capture, "
+            "byte_map and compare draw bytes, a frame, a request, a response, a message or packet of a capture, "
             f"or a list of these, not {type(x).__name__}"
         )
-    return View(name_of(x), bytes(raw), tuple(_parts(len(raw), own_spans())))
+    layers: Sequence[tuple[str, list[Span]]] = getattr(x, "layers", list)()
+    named = tuple((visible(name), spans[0].start, spans[-1].end) for name, spans in layers)
+    return View(name_of(x), bytes(raw), tuple(_parts(len(raw), own_spans())), named)
 
 
 def name_of(x: object) -> str:
@@ -116,11 +123,14 @@ def name_of(x: object) -> str:
 
 def _several(views: Sequence[View]) -> View:
     parts: list[Part] = []
+    layers = []
     at = 0
     for one in views:
         parts += (_moved(part, at) for part in one.parts)
+        layers.append((one.name, at, at + len(one.data)))
         at += len(one.data)
-    return View(" + ".join(one.name for one in views), b"".join(one.data for one in views), tuple(parts))
+    name, data = " + ".join(one.name for one in views), b"".join(one.data for one in views)
+    return View(name, data, tuple(parts), tuple(layers) if len(layers) > 1 else ())
 
 
 def _moved(part: Part, by: int) -> Part:

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The ladder to touch: messages as arrows between client and server. The kernel is asked for what is seen and for what
+// is opened, and for nothing else. It stands behind pane.js.
+
+const RUNG = 30; // pixels
+const CHUNK = 100; // messages that are asked for at once
+const REST = 60; // milliseconds that the rows must rest before they are asked for
+const SAY = {
+  hint: "Point and click, or Tab to the messages: the arrow keys, Home and End move, Enter opens a message or unfolds " +
+    "what repeats itself, Escape closes.",
+  none: "The packets that carried it are not known.",
+};
+
+// Messages and folds as rows, from the stretches that the kernel sends: first, shown, folded, text.
+function rowsOf(stretches) {
+  const rows = [];
+  for (const [first, shown, folded, text] of stretches) {
+    for (let i = first; i < first + shown; i++) rows.push({ message: i, level: 1 });
+    if (folded) rows.push({ from: first + shown, count: folded, text, level: 1, open: false });
+  }
+  return rows;
+}
+
+class LadderView {
+  constructor(model) {
+    this.model = model;
+    this.id = crypto.getRandomValues(new Uint32Array(2)).join("-"); // of this view: several may show one model
+    this.looks = model.get("looks");
+    this.rungs = new Map(model.get("first").map((rung, i) => [i, rung]));
+    this.asked = new Set([0]);
+    this.roots = rowsOf(model.get("stretches"));
+    this.open = [];
+    this.hear = (said, buffers) => said.view === this.id && this.answer(said, buffers);
+    model.on("msg:custom", this.hear);
+    this.build();
+  }
+
+  build() {
+    const [client, server] = this.model.get("ends");
+    this.rows = new Rows({
+      label: `messages between ${client} and ${server}`,
+      height: RUNG,
+      most: 14,
+      fill: (row) => this.fill(row),
+      choose: (row) => this.choose(row),
+      key: (key, row) => this.key(key, row),
+    });
+    this.rows.box.classList.add("wsedu-rungs");
+    this.rows.box.addEventListener("scroll", () => this.fetch());
+    this.rows.box.addEventListener("click", (event) => {
+      const row = event.target.closest("[role=treeitem]")?.item;
+      if (!row) return;
+      this.choose(row);
+      this.act(row, false);
+    });
+    this.opened = make("div", { class: "wsedu-opened" });
+    this.opened.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape") return;
+      this.close();
+      event.preventDefault();
+      event.stopPropagation();
+    });
+    const ends = make("div", { class: "wsedu-ends" });
+    for (const text of ["seconds", client, server, "bytes"]) ends.append(make("span", { text }));
+    const legend = make("div", { class: "wsedu-hint" });
+    for (const [kind, look] of Object.entries(this.looks))
+      if (kind) legend.append(make("span", { class: "wsedu-chip", style: look.style, text: look.label }), " ");
+    const hint = make("div", { class: "wsedu-hint", text: SAY.hint });
+    this.root = make("div", { class: "wsedu-touch" }, hint, legend, ends, this.rows.box, this.opened);
+    this.show(this.roots[0]);
+  }
+
+  // What is open unfolds beneath its row.
+  show(current) {
+    const items = [];
+    for (const row of this.roots) {
+      items.push(row);
+      if (row.open) {
+        row.inside ??= Array.from({ length: row.count }, (_, i) => ({ message: row.from + i, level: 2, fold: row }));
+        for (const one of row.inside) items.push(one);
+      }
+    }
+    this.rows.show(items, current);
+    this.rows.reveal();
+    this.fetch();
+  }
+
+  fill(row) {
+    if (row.message === undefined) {
+      const text = `${row.open ? "▾" : "▸"} ${row.text}`;
+      return [make("span", { class: "wsedu-time" }), this.lane(make("span", { class: "wsedu-fold", text })), make("span", { class: "wsedu-size" })];
+    }
+    const rung = this.rungs.get(row.message);
+    if (!rung) return [make("span", { class: "wsedu-fold", text: `message ${(row.message + 1).toLocaleString("en")} …` })];
+    const [sender, time, text, size, kinds] = rung;
+    const shaft = make("div", { class: "wsedu-shaft", "aria-hidden": "true" });
+    for (const [kind, count] of kinds) {
+      const look = this.looks[kind];
+      shaft.append(make("div", { style: `${look.style};width:${(100 * count) / (size || 1)}%`, title: `${look.label} ${count}` }));
+    }
+    const said = make("samp", { text, dir: "auto" });
+    const head = (mark) => make("span", { "aria-hidden": "true", text: mark });
+    const way = sender === "client" ? [said, shaft, head("►")] : [head("◄"), shaft, said];
+    const lane = this.lane(...way);
+    lane.title = `${sender}: ${text}`;
+    return [
+      make("span", { class: "wsedu-time", text: time.toFixed(3) }),
+      make("span", { class: "wsedu-hidden", text: `from the ${sender} ` }),
+      lane,
+      make("span", { class: "wsedu-size", text: size.toLocaleString("en") }),
+    ];
+  }
+
+  lane(...inside) {
+    return make("span", { class: "wsedu-lane" }, ...inside);
+  }
+
+  choose(row) {
+    this.rows.mark(row);
+    this.rows.reveal();
+    this.fetch();
+  }
+
+  key(key, row) {
+    if (key === "Enter" || key === " ") this.act(row, true);
+    else if (key === "Escape") this.close();
+    else if (key === "ArrowRight" && row.open === false) this.fold(row);
+    else if (key === "ArrowLeft" && (row.open || row.fold)) this.fold(row.fold ?? row);
+    else return key.startsWith("Arrow");
+    return true;
+  }
+
+  act(row, focus) {
+    if (row.message === undefined) this.fold(row);
+    else this.ask({ ask: "message", index: row.message, focus });
+  }
+
+  fold(row) {
+    row.open = !row.open;
+    this.show(row);
+  }
+
+  // Ask for the messages that are seen and not known yet, once the rows have come to rest.
+  fetch() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      const [first, end] = this.rows.seen;
+      for (const row of this.rows.items.slice(first, end)) {
+        const chunk = Math.floor((row.message ?? row.from) / CHUNK);
+        if (row.message === undefined || this.asked.has(chunk)) continue;
+        this.asked.add(chunk);
+        this.ask({ ask: "rungs", index: chunk * CHUNK });
+      }
+    }, REST);
+  }
+
+  ask(what) {
+    this.model.send({ ...what, view: this.id });
+  }
+
+  answer(said, buffers) {
+    if (said.rungs) {
+      said.rungs.forEach((rung, i) => this.rungs.set(said.index + i, rung));
+      this.rows.draw();
+    } else if (said.packets) this.openMessage(said, buffers[0]);
+    else this.openPacket(said, buffers[0]);
+  }
+
+  openMessage(said, data) {
+    this.open = [[said.side, data]];
+    const packets = make("div", { class: "wsedu-packets" });
+    packets.append(make("span", { text: said.packets.length ? `${said.carried}:` : SAY.none }));
+    for (const [index, time, size] of said.packets) {
+      const text = `packet ${index}, ${time.toFixed(3)} s, ${size.toLocaleString("en")} bytes`;
+      const button = make("button", { type: "button", "aria-pressed": "false", text });
+      button.addEventListener("click", () => {
+        const pressed = button.getAttribute("aria-pressed") === "true";
+        for (const each of packets.querySelectorAll("button")) each.setAttribute("aria-pressed", "false");
+        button.setAttribute("aria-pressed", String(!pressed));
+        this.open.length = 1;
+        if (pressed) this.drawOpen();
+        else this.ask({ ask: "packet", index });
+      });
+      packets.append(button);
+    }
+    this.maps = make("div", { class: "wsedu-panes" });
+    const shut = make("button", { type: "button", text: "Close" });
+    shut.addEventListener("click", () => this.close());
+    const title = make("div", { class: "wsedu-title" }, make("b", { text: said.title }), " ", shut);
+    this.opened.replaceChildren(title, packets, this.maps);
+    this.drawOpen();
+    if (said.focus) this.opened.querySelector(".wsedu-bytes").focus();
+  }
+
+  openPacket(said, data) {
+    this.open = [this.open[0], [said.side, data]];
+    this.drawOpen();
+  }
+
+  drawOpen() {
+    const [sides, data] = [this.open.map((one) => one[0]), this.open.map((one) => one[1])];
+    this.maps.replaceChildren(...panes(sides, this.looks, data).map((pane) => pane.root));
+  }
+
+  close() {
+    const inside = this.opened.contains(document.activeElement);
+    this.opened.replaceChildren();
+    if (inside) this.rows.box.focus();
+  }
+
+  remove() {
+    clearTimeout(this.timer);
+    this.model.off("msg:custom", this.hear);
+  }
+}
+
+function render({ model, el }) {
+  const view = new LadderView(model);
+  el.replaceChildren(view.root);
+  return () => view.remove();
+}
+
+export default { render };

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A packet of a capture as a thing to look at: its layers, and in them the messages that it carries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..protocol.opcodes import opcode_name
+from ..protocol.spans import Kind, Span
+from .message import Message
+from .packet_spans import Layer, packet_layers, part_of
+from .packets import SYN, Segment, Unreadable, segment_of
+from .pcapfile import Packet
+
+
+class PacketView:
+    """A packet with its layers; ``byte_map`` and ``touch`` take it.
+
+    Attributes:
+        index: its number in the capture, from 0.
+        time: in seconds since the first packet of the capture.
+        raw: its bytes, as far as they were captured.
+    """
+
+    def __init__(self, index: int, time: float, raw: bytes, layers: list[Layer]) -> None:
+        self.index, self.time, self.raw, self._layers = index, time, raw, layers
+
+    @property
+    def kind(self) -> str:
+        """What to call it."""
+        return f"packet {self.index}"
+
+    def layers(self) -> list[Layer]:
+        """From the link layer to the messages: each has a name and the spans of its bytes; together they cover all."""
+        return self._layers
+
+    def spans(self) -> list[Span]:
+        """What each byte is, in order."""
+        return [span for _, spans in self._layers for span in spans]
+
+    def __repr__(self) -> str:
+        return f"<{self.kind}: {len(self.raw):,} bytes, {', '.join(name for name, _ in self._layers)}>"
+
+
+class PacketViews:
+    """Views of the packets of a capture.
+
+    Args:
+        packets: all of them.
+        messages: all that were read from them, those of one sender in one conversation in the order of its stream.
+    """
+
+    def __init__(self, packets: Sequence[Packet], messages: Iterable[Message]) -> None:
+        self._packets = packets
+        # Of each packet: the messages in it, each with its place in the stream and the first message of the stream.
+        self._carried: defaultdict[int, list[tuple[Message, int, Message]]] = defaultdict(list)
+        streams: dict[tuple[int, str], tuple[Message, int]] = {}
+        for message in messages:
+            key = message.conversation, message.sender
+            first, at = streams.get(key, (message, 0))
+            streams[key] = first, at + message.wire_length
+            for index in message.packets:
+                self._carried[index].append((message, at, first))
+
+    def __getitem__(self, index: int) -> PacketView:
+        """The view of a packet, by its number in the capture.
+
+        Raises:
+            IndexError: there is no such packet.
+        """
+        if not 0 <= index < len(self._packets):
+            raise IndexError(f"the capture has packets 0 to {len(self._packets) - 1}, and none {index}")
+        packet = self._packets[index]
+        time = (packet.time - self._packets[0].time) / 1e9
+        return PacketView(index, time, packet.data, self._layers(index, packet))
+
+    def _layers(self, index: int, packet: Packet) -> list[Layer]:
+        try:
+            segment = segment_of(packet.link_type, packet.data)
+        except Unreadable:
+            segment = None
+        if segment is None:
+            return [
+                ("no TCP", [Span(0, len(packet.data), "packet", packet.data, "holds no TCP", Kind.TCP_IP)])
+            ]
+        start = min(segment.places[2], len(packet.data))
+        carried = self._messages(index, segment, start)
+        end = start + len(segment.payload)
+        return packet_layers(packet.link_type, packet.data, segment.places, end, carried)
+
+    def _messages(self, index: int, segment: Segment, start: int) -> Iterator[Layer]:
+        """The messages in a packet whose payload begins at ``start``, in order."""
+        payload = segment.payload
+        for message, place, first in self._carried.get(index, ()):
+            raw = message.raw
+            # Where the message begins in this payload; before it, if a packet before this one has its beginning.
+            begin = place - (_sequence(segment) - self._origin(first)) % (1 << 32)
+            if begin < -(1 << 31):
+                begin += 1 << 32
+            at, end = max(begin, 0), min(begin + len(raw), len(payload))
+            # Only what is byte for byte the same is explained.
+            if at < end and payload[at:end] == raw[at - begin : end - begin]:
+                spans = part_of(message.spans(), at - begin, end - begin, start + at)
+                yield _name(message, at - begin, end - begin), spans
+
+    def _origin(self, first: Message) -> int:
+        """The sequence number of the first byte of a stream: the least that its first message was carried under."""
+        numbers = []
+        for index in first.packets:
+            packet = self._packets[index]
+            segment = segment_of(packet.link_type, packet.data)
+            assert segment is not None
+            numbers.append(_sequence(segment))
+        return min(numbers, key=lambda number: (number - numbers[0] + (1 << 31)) % (1 << 32))
+
+
+def _sequence(segment: Segment) -> int:
+    """Of the first byte of data."""
+    return segment.sequence + bool(segment.flags & SYN)
+
+
+def _name(message: Message, start: int, end: int) -> str:
+    size = message.wire_length
+    name = f"{opcode_name(message.raw[0] & 0x0F)} frame" if message.kind == "frame" else message.kind
+    return name if end - start == size else f"{name}, bytes {start:,} to {end - 1:,} of {size:,}"
