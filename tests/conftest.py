@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# Assertions that tests share say as much as those in the tests.
+pytest.register_assert_rewrite("reading")

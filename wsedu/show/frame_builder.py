@@ -21,7 +21,7 @@ Answers = Mapping[str, tuple[str, bytes]]
 
 FORMS: dict[str, Literal[7, 16, 64] | None] = {"shortest": None, "7 bits": 7, "16 bits": 16, "64 bits": 64}
 KEY = "37 fa 21 3d"
-NARROW = widgets.Layout(width="auto")
+NARROW = widgets.Layout(width="auto", margin="2px 14px 2px 2px")
 
 
 class FrameBuilder(widgets.VBox):
@@ -47,11 +47,11 @@ class FrameBuilder(widgets.VBox):
         options = [(f"{code:X} {names.get(code, 'reserved')}", code) for code in range(16)]
         self.opcode = widgets.Dropdown(options=options, value=1, description="opcode")
         self.masked = widgets.Checkbox(True, description="MASK", indent=False, layout=NARROW)
-        self.key = widgets.Text(KEY, description="masking key")
+        self.key = widgets.Text(KEY, description="masking key", style={"description_width": "initial"})
         self.form = widgets.Dropdown(options=list(FORMS), value="shortest", description="length in")
         self.unit = widgets.ToggleButtons(options=["text", "hex"], description="payload as")
         self.payload = widgets.Textarea(
-            "Hello", description="payload", rows=2, layout=widgets.Layout(width="520px")
+            "Hello", description="payload", rows=2, layout=widgets.Layout(width="520px", max_width="98%")
         )
         self.shown, self.answered = widgets.HTML(), widgets.HTML()
         self.button = widgets.Button(description="Send it", button_style="primary")

@@ -38,7 +38,7 @@ class HandshakeBench(widgets.VBox):
 
     def __init__(self, send: Callable[[bytes], bytes] | None = None) -> None:
         self._send = send
-        wide = widgets.Layout(width="560px", height="150px")
+        wide = widgets.Layout(width="560px", max_width="98%", height="150px")
         self.lines = widgets.Textarea(REQUEST, description="request", layout=wide)
         self.shown, self.answered = widgets.HTML(), widgets.HTML()
         self.button = widgets.Button(description="Send it", button_style="primary")
