@@ -55,15 +55,12 @@ def main(path: str, as_json: bool = False) -> int:
 
 def _lines(file: BinaryIO, as_json: bool, warnings: list[str]) -> Iterator[str]:
     reader = FastReader(warnings)
-    try:
-        for batch in reader.batches(file):
-            for message in batch:
-                if as_json:
-                    yield json.dumps(as_object(message, *reader.names[message.conversation]))
-                else:
-                    yield as_line(message)
-    except OSError as error:
-        raise CutShort(f"it cannot be read any further: {error.strerror}") from error
+    for batch in reader.batches(file):
+        for message in batch:
+            if as_json:
+                yield json.dumps(as_object(message, *reader.names[message.conversation]))
+            else:
+                yield as_line(message)
 
 
 def _say(line: str) -> None:

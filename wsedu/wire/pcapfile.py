@@ -19,7 +19,7 @@ class NotACapture(ValueError):
 
 
 class CutShort(ValueError):
-    """The file ends inside a packet, or goes on with what can be no packet; all before that was given."""
+    """The file ends inside a packet, or goes on with what is no packet or cannot be read; all before that was given."""
 
 
 class Packet(NamedTuple):
@@ -63,11 +63,13 @@ def read_packets(file: BinaryIO) -> Iterator[Packet]:
 
 def place_packets(file: BinaryIO) -> Iterator[Placed]:
     """The same, without taking the packets out of the buffer that the file was read into."""
-    magic = file.read(4)
+    window = _Window(file)
+    window.move(0, 4)
+    magic = window.data[:4]
     if magic in _PCAP:
-        return _pcap(file, *_PCAP[magic])
+        return _pcap(window, *_PCAP[magic])
     if magic == _SECTION_MAGIC:
-        return _pcapng(file)
+        return _pcapng(window)
     if magic and any(known.startswith(magic) for known in (*_PCAP, _SECTION_MAGIC)):
         raise CutShort(f"the file ends at byte {len(magic)}, inside its magic number")
     raise NotACapture(
@@ -78,14 +80,21 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
 class _Window:
     """The part of a file that is in memory; it moves along the file."""
 
-    def __init__(self, file: BinaryIO, start: int, data: bytes = b"") -> None:
-        self.file, self.start, self.data = file, start, data
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.start, self.data = file, 0, b""
 
     def move(self, by: int, want: int) -> bool:
-        """Leave ``by`` bytes behind and have ``want`` bytes or more; ``False`` if the file does not have as many."""
+        """Leave ``by`` bytes behind and have ``want`` bytes or more; ``False`` if the file does not have as many.
+
+        Raises:
+            CutShort: the file cannot be read any further.
+        """
         self.start, self.data = self.start + by, self.data[by:]
         while len(self.data) < want:
-            more = self.file.read(max(AT_ONCE, want - len(self.data)))
+            try:
+                more = self.file.read(max(AT_ONCE, want - len(self.data)))
+            except OSError as error:
+                raise CutShort(f"behind byte {self.end} the file cannot be read: {error.strerror}") from error
             if not more:
                 return False
             self.data += more
@@ -97,13 +106,12 @@ class _Window:
         return self.start + len(self.data)
 
 
-def _pcap(file: BinaryIO, order: str, tick: int) -> Iterator[Placed]:
-    header = file.read(20)
-    if len(header) < 20:
-        raise CutShort(f"the file ends at byte {4 + len(header)}, inside the pcap header")
+def _pcap(window: _Window, order: str, tick: int) -> Iterator[Placed]:
+    if not window.move(0, 24):
+        raise CutShort(f"the file ends at byte {window.end}, inside the pcap header")
     # The upper bits of the link type tell of frame check sequences and are not part of the number.
-    link_type = struct.unpack_from(order + "I", header, 16)[0] & 0xFFFF
-    unpack, window, at, want = struct.Struct(order + "IIII").unpack_from, _Window(file, 24), 0, 16
+    link_type = struct.unpack_from(order + "I", window.data, 20)[0] & 0xFFFF
+    unpack, at, want = struct.Struct(order + "IIII").unpack_from, 24, 16
     while window.move(at, want):
         data, at, want, size = window.data, 0, 16, len(window.data)
         while at + 16 <= size:
@@ -128,9 +136,9 @@ class _Interface(NamedTuple):
     offset: int  # seconds
 
 
-def _pcapng(file: BinaryIO) -> Iterator[Placed]:
+def _pcapng(window: _Window) -> Iterator[Placed]:
     interfaces: list[_Interface] = []
-    order, window, at, want, time = "", _Window(file, 0, _SECTION_MAGIC), 0, 12, 0
+    order, at, want, time = "", 0, 12, 0
     while window.move(at, want):
         data, at, want, size = window.data, 0, 12, len(window.data)
         while at + 12 <= size:
