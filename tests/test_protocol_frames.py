@@ -176,7 +176,7 @@ def test_top_bit_hides_the_end_so_it_is_refused_in_any_case(strict: bool) -> Non
 
 
 def test_check_finds_what_only_a_value_shows() -> None:
-    with pytest.raises(ProtocolError, match="more than 125") as info:
+    with pytest.raises(ProtocolError, match="a Ping frame has at most 125 bytes of payload; found 126") as info:
         Frame(Opcode.PING, bytes(126)).check()
     assert info.value.offset == 1
     with pytest.raises(ProtocolError) as info:

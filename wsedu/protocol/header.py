@@ -155,7 +155,8 @@ def _check_second_byte(opcode: int, second: int, role: Role | None) -> None:
         raise ProtocolError("a server must not mask a frame", offset=1, field="MASK", section="RFC 6455, 5.1")
     if is_control(opcode) and second & PAYLOAD_LENGTH > MAX_CONTROL_PAYLOAD:
         raise ProtocolError(
-            f"a {opcode_name(opcode)} frame with more than {MAX_CONTROL_PAYLOAD} bytes of payload",
+            f"a {opcode_name(opcode)} frame has at most {MAX_CONTROL_PAYLOAD} bytes of payload; "
+            f"found {second & PAYLOAD_LENGTH} in the 7 bits of the payload length",
             offset=1,
             field="payload length",
             section="RFC 6455, 5.5",

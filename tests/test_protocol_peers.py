@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Frames, messages and opening handshakes beside two other implementations, ``websockets`` and ``wsproto``.
+
+Where they differ from us, a test names the difference, and the rule of the RFC by which we differ.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Generator
+from typing import Any, cast
+
+import websockets.exceptions
+import websockets.frames
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from protocol_cases import KEY, SAMPLE_KEY, legal_frames, legal_stream
+from websockets.server import ServerProtocol
+from websockets.streams import StreamReader
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import Request as RequestEvent
+from wsproto.frame_protocol import FrameProtocol, ParseFailed
+from wsproto.utilities import RemoteProtocolError
+
+from wsedu.protocol import handshake
+from wsedu.protocol.arguments import Role
+from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu.protocol.frames import Frame
+from wsedu.protocol.messages import Message, MessageAssembler
+from wsedu.protocol.opcodes import Opcode
+
+Events = list[tuple[int, bytes]]
+
+# What is there, right or nearly right
+
+
+@st.composite
+def payloads_nearly(draw: st.DrawFn) -> bytes:
+    code = draw(st.sampled_from([0, 999, 1000, 1004, 1005, 1006, 1013, 1015, 1016, 2999, 3000, 4999, 5000]))
+    return draw(
+        st.one_of(
+            st.binary(max_size=6),
+            st.text(max_size=4).map(str.encode),
+            st.sampled_from([b"\xe2", b"\x82\xac", b"\xed\xa0\x80", b"\xf4\x90"]),
+            st.sampled_from([b"", b"bye", b"\xc3"]).map(code.to_bytes(2, "big").__add__),
+            st.sampled_from([125, 126]).map(lambda size: b"x" * size),
+        )
+    )
+
+
+@st.composite
+def frames_nearly(draw: st.DrawFn, role: Role) -> bytes:
+    """The bytes of a frame that breaks a rule now and then."""
+
+    def seldom() -> bool:
+        return draw(st.integers(0, 30)) == 0
+
+    opcode = draw(st.integers(0, 15)) if seldom() else draw(st.sampled_from(Opcode))
+    fin = draw(st.booleans()) if opcode < 8 else not seldom()
+    key = KEY if (role == "client") != seldom() else None
+    frame = Frame(opcode, draw(payloads_nearly()), fin, seldom(), seldom(), seldom(), masking_key=key)
+    return frame.serialize(length_form=64 if seldom() else None)
+
+
+@st.composite
+def streams_nearly(draw: st.DrawFn) -> tuple[Role, list[bytes]]:
+    role: Role = draw(st.sampled_from(["client", "server"]))
+    return role, draw(st.lists(frames_nearly(role), max_size=5))
+
+
+# Frames beside websockets
+
+
+def websockets_parse(raw: bytes, mask: bool) -> tuple[websockets.frames.Frame | None, int]:
+    """The frame at the start of ``raw``, ``None`` if it is refused, and how many bytes it took."""
+    reader = StreamReader()
+    reader.feed_data(raw)
+    parser: Generator[None, None, websockets.frames.Frame] = websockets.frames.Frame.parse(
+        reader.read_exact, mask=mask
+    )
+    try:
+        next(parser)
+    except StopIteration as done:
+        return done.value, len(raw) - len(reader.buffer)
+    except websockets.exceptions.ProtocolError:
+        return None, 0
+    raise AssertionError("a whole frame, and websockets wants more")
+
+
+def as_websockets(frame: Frame) -> websockets.frames.Frame:
+    return websockets.frames.Frame(
+        websockets.frames.Opcode(frame.opcode), frame.payload, frame.fin, frame.rsv1, frame.rsv2, frame.rsv3
+    )
+
+
+@given(legal_frames(masked=False))
+def test_websockets_writes_the_same_bytes(frame: Frame) -> None:
+    assert as_websockets(frame).serialize(mask=False) == frame.serialize()
+
+
+@given(legal_frames(), st.binary(max_size=5))
+def test_websockets_reads_what_we_write_and_we_what_it_writes(frame: Frame, spare: bytes) -> None:
+    mask = frame.masking_key is not None
+    raw = frame.serialize()
+    assert websockets_parse(raw + spare, mask) == (as_websockets(frame), len(raw))
+    theirs = as_websockets(frame).serialize(mask=mask)  # with a masking key of its own
+    parsed, used = Frame.parse(theirs + spare, role="client" if mask else "server")
+    assert used == len(theirs) and as_websockets(parsed) == as_websockets(frame)
+
+
+# websockets leaves to others what a Close frame says, and takes lengths that are not minimal (5.2).
+
+
+@settings(max_examples=400)
+@given(st.data(), st.sampled_from(["client", "server"]))
+def test_websockets_refuses_the_same_frames(data: st.DataObject, role: Role) -> None:
+    raw = data.draw(frames_nearly(role))
+    theirs, used = websockets_parse(raw, role == "client")
+    try:
+        ours = Frame.parse(raw, role=role)
+    except ProtocolError as error:
+        alone = error.field in ("status code", "reason") or raw[1] & 0x7F == 127
+        assert theirs is None or alone, (str(error), theirs)
+    else:
+        assert (as_websockets(ours[0]), ours[1]) == (theirs, used)
+
+
+# Messages beside wsproto
+
+
+def our_events(raw: bytes, role: Role) -> tuple[Events, int | None]:
+    """What comes out, and the status code with which it ends."""
+    assembler, events = MessageAssembler(role), []
+    assembler.receive_data(raw)
+    try:
+        while (event := assembler.next_event()) is not None:
+            if isinstance(event, Message):
+                data = event.data.encode() if isinstance(event.data, str) else event.data
+                events.append((int(event.opcode), data))
+            else:
+                events.append((int(event.opcode), event.payload))
+    except ProtocolError as error:
+        return events, error.status_code
+    return events, None
+
+
+def wsproto_events(raw: bytes, role: Role) -> tuple[Events, int | None]:
+    protocol = FrameProtocol(client=role == "server", extensions=[])
+    protocol.receive_bytes(raw)
+    events: Events = []
+    parts: list[tuple[int, bytes]] = []
+    try:
+        for frame in protocol.received_frames():
+            opcode, data = int(frame.opcode), cast(Any, frame.payload)
+            if opcode == Opcode.CLOSE:
+                code, reason = data
+                told = b"" if code == 1005 else int(code).to_bytes(2, "big") + (reason or "").encode()
+                return [*events, (opcode, told)], None
+            if opcode > Opcode.CLOSE:
+                events.append((opcode, bytes(data)))
+                continue
+            parts.append((opcode, data.encode() if isinstance(data, str) else bytes(data)))
+            if frame.message_finished:
+                events.append((parts[0][0], b"".join(part for _, part in parts)))
+                parts = []
+    except ParseFailed as error:
+        return events, int(error.code)
+    return events, None
+
+
+@st.composite
+def legal_streams(draw: st.DrawFn) -> tuple[Role, list[Frame]]:
+    role: Role = draw(st.sampled_from(["client", "server"]))
+    return role, legal_stream(draw, masked=role == "client")
+
+
+@given(legal_streams())
+def test_wsproto_reads_the_same_messages(stream: tuple[Role, list[Frame]]) -> None:
+    role, frames = stream
+    raw = b"".join(frame.serialize() for frame in frames)
+    assert our_events(raw, role) == wsproto_events(raw, role)
+
+
+@settings(max_examples=600)
+@given(streams_nearly())
+def test_wsproto_refuses_the_same_streams_with_the_same_status_code(stream: tuple[Role, list[bytes]]) -> None:
+    role, frames = stream
+    raw = b"".join(frames)
+    events, status_code = our_events(raw, role)
+    if status_code == 1007 and wsproto_events(raw, role)[1] == 1002:
+        # It refuses a reason that is not UTF-8 with 1002. Section 8.1 makes no difference between text and a reason.
+        status_code = 1002
+    assert (events, status_code) == wsproto_events(raw, role)
+
+
+def test_wsproto_does_not_know_1014() -> None:
+    """It was registered in 2014 (IANA, RFC 6455, 11.7), as 1012 and 1013 were, which it does know."""
+    raw = {code: Frame(Opcode.CLOSE, code.to_bytes(2, "big")).serialize() for code in (1012, 1013, 1014)}
+    assert [our_events(raw[code], "server")[1] for code in raw] == [None, None, None]
+    assert [wsproto_events(raw[code], "server")[1] for code in raw] == [None, None, 1002]
+
+
+# Opening handshakes beside both
+
+FIELDS = {
+    "Host": ["", "a b", "a:1", "[::1]", "u@a", None],
+    "Upgrade": ["WebSocket", "h2c", "h2c, websocket", "websocket/13", "", None],
+    "Connection": ["keep-alive, upgrade", ",Upgrade", "close", "Upgrades", "", None],
+    "Sec-WebSocket-Key": [
+        *(base64.b64encode(bytes(size)).decode() for size in (0, 15, 16, 17)),
+        "dGhlIHNhbXBsZSBub25jZQ",
+        "dGhl IHNhbXBsZSBub25jZQ==",
+        "__________________________==",
+        None,
+    ],
+    "Sec-WebSocket-Version": ["8", "13, 8", "013", " 13\t", "", None],
+    "Sec-WebSocket-Protocol": ["a", "a, b", "a, a", "a b", ",", "", None],
+    "Sec-WebSocket-Extensions": ["x; a=b", 'x; a="b"', 'x; a="b c"', "x;", "x y", "", None],
+    "X": ["", "\xe9", "a\x00", "a\rb", "a\nb", "a\r\n b", None],
+}
+USUAL = {
+    "Host": "a",
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Key": SAMPLE_KEY,
+    "Sec-WebSocket-Version": "13",
+}
+LINES = [
+    *("POST / HTTP/1.1", "get / HTTP/1.1", "GET / HTTP/1.0", "GET / HTTP/1.2", "GET / HTTP/2.0", "GET /"),
+    *(
+        "GET /a#b HTTP/1.1",
+        "GET * HTTP/1.1",
+        "GET /\xe9 HTTP/1.1",
+        "GET  / HTTP/1.1",
+        "GET http://a/ HTTP/1.1",
+    ),
+]
+
+
+@st.composite
+def heads_nearly(draw: st.DrawFn) -> bytes:
+    """A request to switch, with a thing or two about it that is unusual or wrong."""
+    unusual = draw(st.lists(st.sampled_from(["line", "twice", "name", *FIELDS]), max_size=2))
+    lines = [draw(st.sampled_from(LINES)) if "line" in unusual else "GET /chat HTTP/1.1"]
+    for name, values in FIELDS.items():
+        value = draw(st.sampled_from(values)) if name in unusual else USUAL.get(name)
+        if value is not None:
+            lines.append(f"{name}: {value}")
+    at = draw(st.integers(1, len(lines) - 1))
+    if "twice" in unusual:
+        lines.insert(at, lines[at])
+    if "name" in unusual:
+        name, colon, value = lines[at].partition(":")
+        lines[at] = (
+            draw(st.sampled_from([name.lower(), name.upper(), name + " ", " " + name])) + colon + value
+        )
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
+
+
+def websockets_status(raw: bytes) -> int:
+    protocol = ServerProtocol()
+    protocol.receive_data(raw)
+    events = protocol.events_received()
+    return protocol.accept(events[0]).status_code if events else 400  # type: ignore[arg-type]
+
+
+def wsproto_status(raw: bytes) -> int:
+    connection = WSConnection(ConnectionType.SERVER)
+    try:
+        connection.receive_data(raw)
+        events = list(connection.events())
+    except (RemoteProtocolError, UnicodeDecodeError):
+        return 400
+    return 101 if any(isinstance(event, RequestEvent) for event in events) else 400
+
+
+def our_verdict(raw: bytes) -> tuple[int | None, str]:
+    try:
+        handshake.check_request(raw)
+    except ProtocolError as error:
+        return error.status_code, error.field
+    except NeedMoreData:
+        return 400, "it never ends"
+    return 101, ""
+
+
+# Fields and parts of the head about whose rules a peer does not ask, or asks less.
+NOT_ASKED_BY_WEBSOCKETS = {
+    "Host", "request target", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions",
+}  # fmt: skip
+NOT_ASKED_BY_WSPROTO = {
+    *NOT_ASKED_BY_WEBSOCKETS, "HTTP version", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
+}  # fmt: skip
+
+
+@settings(max_examples=600)
+@given(heads_nearly())
+def test_peers_refuse_the_same_handshakes(raw: bytes) -> None:
+    status, field = our_verdict(raw)
+    upgrades = [line for line in raw.split(b"\r\n") if line.lower().startswith(b"upgrade:")]
+    for theirs, not_asked in (
+        (websockets_status(raw), NOT_ASKED_BY_WEBSOCKETS),
+        (wsproto_status(raw), NOT_ASKED_BY_WSPROTO),
+    ):
+        if status == 101:
+            # RFC 6455, 4.2.1 asks for "HTTP/1.1 or higher", and for a field that contains "websocket". websockets wants
+            # 1.1, and both want the field to say that and no more.
+            more = len(upgrades) > 1 or b"," in upgrades[0] or b"HTTP/1.2" in raw
+            assert theirs == 101 or more, raw
+        else:
+            folded = b"\r\n " in raw and not_asked is NOT_ASKED_BY_WSPROTO  # h11 still reads obs-fold
+            assert theirs != 101 or field in not_asked or folded, (raw, field)
+
+
+@given(st.from_regex(handshake.HOST, fullmatch=True), st.sampled_from(["/", "/chat?room=1"]))
+def test_peers_accept_what_we_write(host: str, target: str) -> None:
+    raw = handshake.request(host, target, fields=[("Origin", "null"), ("Sec-WebSocket-Protocol", "chat")])
+    assert our_verdict(raw)[0] == websockets_status(raw) == wsproto_status(raw) == 101
+
+
+def test_we_accept_what_websockets_answers() -> None:
+    protocol: Any = ServerProtocol()
+    protocol.receive_data(handshake.request("a", key=SAMPLE_KEY))
+    protocol.send_response(protocol.accept(protocol.events_received()[0]))
+    raw = b"".join(protocol.data_to_send())
+    assert handshake.check_response(raw, SAMPLE_KEY)[1] == len(raw)
