@@ -176,7 +176,9 @@ def test_top_bit_hides_the_end_so_it_is_refused_in_any_case(strict: bool) -> Non
 
 
 def test_check_finds_what_only_a_value_shows() -> None:
-    with pytest.raises(ProtocolError, match="a Ping frame has at most 125 bytes of payload; found 126") as info:
+    with pytest.raises(
+        ProtocolError, match="a Ping frame has at most 125 bytes of payload; found 126"
+    ) as info:
         Frame(Opcode.PING, bytes(126)).check()
     assert info.value.offset == 1
     with pytest.raises(ProtocolError) as info:
@@ -194,10 +196,10 @@ def test_check_finds_what_only_a_value_shows() -> None:
         ({"opcode": 1, "payload": 5}, TypeError, "payload: expected bytes"),
         ({"opcode": 1, "payload": None}, TypeError, "payload: expected bytes"),
         ({"opcode": 1, "payload": [1, 2]}, TypeError, "payload: expected bytes"),
-        ({"opcode": 1, "fin": "no"}, ValueError, "FIN is one bit"),
-        ({"opcode": 1, "rsv1": 2}, ValueError, "RSV1 is one bit"),
-        ({"opcode": 1, "rsv2": None}, ValueError, "RSV2 is one bit"),
-        ({"opcode": 1, "rsv3": []}, ValueError, "RSV3 is one bit"),
+        ({"opcode": 1, "fin": "no"}, ValueError, "True or False; found 'no', False"),
+        ({"opcode": 1, "rsv1": 2}, ValueError, "found True, 2"),
+        ({"opcode": 1, "rsv2": None}, ValueError, "found True, False, None"),
+        ({"opcode": 1, "rsv3": []}, ValueError, r"False, False, \[\]"),
         ({"opcode": 1, "masking_key": b"abc"}, ValueError, "4 bytes"),
         ({"opcode": 1, "masking_key": b"abcde"}, ValueError, "4 bytes"),
         ({"opcode": 1, "masking_key": "abcd"}, TypeError, "masking key: expected bytes"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -141,9 +142,10 @@ def test_the_front_door() -> None:
         "Frame", "NeedMoreData", "ProtocolError", "MessageAssembler", "accept_key", "handshake",
         "record", "read", "messages", "byte_map", "compare", "ladder",
     }  # fmt: skip
-    assert names <= set(dir(wsedu))
-    for name in dir(wsedu):
-        assert getattr(wsedu, name) is not None or name.startswith("__")
+    assert names <= set(wsedu.__all__) <= set(dir(wsedu))
+    assert all(name.startswith("__") for name in set(dir(wsedu)) - set(wsedu.__all__))
+    modules = {name for name in wsedu.__all__ if isinstance(getattr(wsedu, name), ModuleType)}
+    assert modules == {"handshake"}
     assert not {"Connection", "serve"} & set(dir(wsedu))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = wsedu.nothing

@@ -63,12 +63,10 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'wsedu' has no attribute {name!r}")
     module = import_module(_WHERE[name], __name__)
-    value = (
-        module if _WHERE[name].endswith(f".{name}") and not hasattr(module, name) else getattr(module, name)
-    )
+    value = getattr(module, name, module)
     globals()[name] = value  # so that the next look-up does not come here
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_WHERE})
+    return sorted({*_WHERE, *(name for name in globals() if name.startswith("__"))})

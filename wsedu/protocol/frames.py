@@ -26,6 +26,8 @@ from .opcodes import OPCODE_NAMES, Opcode
 from .spans import Span
 from .status import parse_close_payload
 
+BIT = (False, True)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -57,9 +59,9 @@ class Frame:
             object.__setattr__(self, "opcode", Opcode(self.opcode))
         need_bytes(self.payload, "payload")
         object.__setattr__(self, "payload", bytes(self.payload))
-        for name in "fin", "rsv1", "rsv2", "rsv3":
-            if getattr(self, name) not in (False, True):
-                raise ValueError(f"{name.upper()} is one bit, True or False: {getattr(self, name)!r:.60}")
+        if not (self.fin in BIT and self.rsv1 in BIT and self.rsv2 in BIT and self.rsv3 in BIT):
+            found = f"{self.fin!r:.30}, {self.rsv1!r:.30}, {self.rsv2!r:.30}, {self.rsv3!r:.30}"
+            raise ValueError(f"FIN, RSV1, RSV2 and RSV3 are True or False; found {found}")
         if self.masking_key is not None:
             need_bytes(self.masking_key, "masking key")
             object.__setattr__(self, "masking_key", bytes(self.masking_key))

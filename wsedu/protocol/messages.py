@@ -75,7 +75,6 @@ class MessageAssembler:
         # The frame under way: its header, and its payload as far as it is there, if it is a control frame.
         self._header: Header | None = None
         self._taken = 0  # bytes of its payload
-        self._payload_offset = 0
         self._control = bytearray()
         # The message under way, as far as it is there.
         self._first: Header | None = None  # of its first fragment
@@ -139,7 +138,6 @@ class MessageAssembler:
             raise error.moved(self._offset) from None
         self._header, self._taken = header, 0
         self._skip(header.size)
-        self._payload_offset = self._offset
         if not is_control(header.opcode):
             self._fragments += 1
             self._first = self._first or header
@@ -193,8 +191,8 @@ class MessageAssembler:
         if is_control(header.opcode):
             self._control += data
             if header.opcode == Opcode.CLOSE:
-                length = header.payload_length
-                parse_close_payload(bytes(self._control), offset=self._payload_offset, length=length)
+                begin = self._offset + len(data) - self._taken
+                parse_close_payload(bytes(self._control), offset=begin, length=header.payload_length)
         else:
             self._judge_text(data, complete and header.fin)
             self._data += data
