@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsedu.protocol.errors import ProtocolError
+from wsedu.protocol.errors import NeedMoreData, ProtocolError
 from wsedu.protocol.status import StatusCode, may_be_sent, parse_close_payload, status_name
 
 
@@ -25,6 +25,10 @@ def test_error_says_what_where_and_why() -> None:
     assert error.offset == 3
     refused = ProtocolError("no", offset=0, field="method", section="RFC 9110, 9.1", status_code=400)
     assert refused.moved(1).status_code == 400
+
+
+def test_needing_more_data_says_so() -> None:
+    assert "stop too early" in str(NeedMoreData())
 
 
 # RFC 6455, 7.4.1 and the IANA registry; 7.4.2 leaves 3000 to 4999 to libraries, frameworks and applications.

@@ -7,6 +7,9 @@ from __future__ import annotations
 class NeedMoreData(Exception):
     """The bytes so far are legal, and they stop too early: read more and try again."""
 
+    def __str__(self) -> str:
+        return "nothing is wrong with these bytes so far, and they stop too early"
+
 
 class ProtocolError(Exception):
     """The peer broke a rule, and no further byte can mend it.

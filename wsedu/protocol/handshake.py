@@ -54,7 +54,7 @@ def accept_key(key: str) -> str:
 def request(
     host: str, target: str = "/", *, key: str | None = None, fields: Iterable[tuple[str, str]] = ()
 ) -> bytes:
-    """The client's opening handshake.
+    """The client's opening handshake. Whether a server may take it is for ``check_request`` to say.
 
     Args:
         host: host, and port if it is not the default one: the value of Host.
