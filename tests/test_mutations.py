@@ -16,8 +16,11 @@ FRAME, COMPARED = "05-anatomy-of-a-frame", "08-http-and-websocket-byte-under-byt
 
 
 def _nbval(copy: Path, notebook: str) -> tuple[int, str]:
-    """Run a notebook of the copy, with the copy's own package; gives the exit status and what was said."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", copy, "--nbval"]
+    """Run a notebook of the copy up to its first red cell, with the copy's own package.
+
+    Returns the exit status and what was said.
+    """
+    command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--rootdir", copy, "--nbval"]
     command += ["--nbval-current-env", "--nbval-sanitize-with", copy / "tests/nbval-sanitize.cfg"]
     done = subprocess.run(
         [*map(str, command), f"notebooks/{notebook}.ipynb"],
