@@ -72,7 +72,7 @@ class ByteMap:
             pieces.append(_bits_html(self.view.data, flags))
         rows = self.rows()
         if rows:
-            pieces.append(_table_html(self.view.name, rows, self._more()))
+            pieces.append(table_html(rows, self._more()))
         return tag("div", *pieces, style="max-width:100%")
 
 
@@ -158,7 +158,8 @@ def _bits_html(data: bytes, flags: list[Part]) -> Markup:
     return tag("div", table, style=f"{SCROLL};margin:12px 0", tabindex=0)
 
 
-def _table_html(name: str, rows: list[Row], more: int) -> Markup:
+def table_html(rows: list[Row], more: int = 0) -> Markup:
+    """The rows as a table; ``more`` of them are counted only."""
     heads = ("field", "offset", "bytes", "value", "meaning", "defined in")
     lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
     for row in rows:

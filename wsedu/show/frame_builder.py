@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal
 
 import ipywidgets as widgets
@@ -12,9 +12,14 @@ import ipywidgets as widgets
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import Frame
+from ..protocol.messages import MessageAssembler
 from ..protocol.opcodes import Opcode, opcode_name
-from .bytemap import byte_map
-from .html import Markup, tag
+from .bytemap import byte_map, table_html, title_html
+from .diagram import frame_diagram
+from .dump import dump_html
+from .html import Markup, join, tag
+from .knobs import LABELS, Sender, choice, fitted, row
+from .parts import view
 
 Answers = Mapping[str, tuple[str, bytes]]
 """For each server what it did, in words, and the bytes of the frame that it sent, if any."""
@@ -22,6 +27,8 @@ Answers = Mapping[str, tuple[str, bytes]]
 FORMS: dict[str, Literal[7, 16, 64] | None] = {"shortest": None, "7 bits": 7, "16 bits": 16, "64 bits": 64}
 KEY = "37 fa 21 3d"
 NARROW = widgets.Layout(width="auto", margin="2px 14px 2px 2px")
+KEY_LAYOUT = widgets.Layout(width="270px")
+WIDE = widgets.Layout(width="560px", max_width="98%")
 
 
 class FrameBuilder(widgets.VBox):
@@ -34,36 +41,34 @@ class FrameBuilder(widgets.VBox):
 
     Attributes:
         data: the bytes of the frame as it stands.
+        sender: the button, and what was answered; ``None`` without ``send``.
     """
 
     def __init__(self, send: Callable[[bytes], Answers] | None = None) -> None:
-        self._send = send
         self.fin = widgets.Checkbox(True, description="FIN", indent=False, layout=NARROW)
         self.rsv = [
             widgets.Checkbox(False, description=f"RSV{number}", indent=False, layout=NARROW)
             for number in (1, 2, 3)
         ]
         names = {int(opcode): opcode_name(opcode) for opcode in Opcode}
-        options = [(f"{code:X} {names.get(code, 'reserved')}", code) for code in range(16)]
-        self.opcode = widgets.Dropdown(options=options, value=1, description="opcode")
+        opcodes = [(f"{code:X} {names.get(code, 'reserved')}", code) for code in range(16)]
+        self.opcode = choice(opcodes, int(Opcode.TEXT), "opcode")
         self.masked = widgets.Checkbox(True, description="MASK", indent=False, layout=NARROW)
-        self.key = widgets.Text(KEY, description="masking key", style={"description_width": "initial"})
-        self.form = widgets.Dropdown(options=list(FORMS), value="shortest", description="length in")
-        self.unit = widgets.ToggleButtons(options=["text", "hex"], description="payload as")
-        self.payload = widgets.Textarea(
-            "Hello", description="payload", rows=2, layout=widgets.Layout(width="520px", max_width="98%")
-        )
-        self.shown, self.answered = widgets.HTML(), widgets.HTML()
-        self.button = widgets.Button(description="Send it", button_style="primary")
+        self.form = choice(list(FORMS), "shortest", "payload length in")
+        self.key = widgets.Text(KEY, description="masking key", style=LABELS, layout=KEY_LAYOUT)
+        self.unit = choice(["text", "hex"], "text", "payload as")
+        self.payload = widgets.Textarea("Hello", description="payload", rows=2, style=LABELS, layout=WIDE)
+        self.shown, self.fields = widgets.HTML(), widgets.HTML()
         self.data = b""
-        knobs = [self.fin, *self.rsv, self.opcode, self.masked, self.key, self.form, self.unit, self.payload]
+        self.sender = Sender(lambda: partial(_answers, send, self.data)) if send else None
+        knobs = [self.fin, *self.rsv, self.opcode, self.masked, self.form, self.key, self.unit, self.payload]
         for knob in knobs:
             knob.observe(self._changed, names="value")
-        self.button.on_click(self._clicked)
-        first = widgets.HBox([self.fin, *self.rsv, self.masked], layout=widgets.Layout(flex_flow="row wrap"))
-        second = widgets.HBox([self.opcode, self.form, self.key], layout=widgets.Layout(flex_flow="row wrap"))
-        last = [self.button, self.answered] if send else []
-        super().__init__([first, second, self.unit, self.payload, self.shown, *last])
+        bits = row(self.fin, *self.rsv, self.masked)
+        others = row(self.opcode, self.form, self.key, self.unit)
+        hint = widgets.HTML(fitted(tag("p", HINT)))
+        sender = [self.sender] if self.sender else []
+        super().__init__([hint, bits, others, self.payload, self.shown, *sender, self.fields])
         self._changed()
 
     def __repr__(self) -> str:
@@ -92,40 +97,53 @@ class FrameBuilder(widgets.VBox):
         try:
             self.data = self._build()
         except ValueError as error:
-            self.shown.value = tag("p", tag("b", "Not a frame yet: "), str(error))
-            self.button.disabled = True
-            return
-        self.button.disabled = False
-        picture = byte_map(self.data, frame_spans(self.data))._repr_html_()
-        self.shown.value = verdict(self.data) + picture
+            self.shown.value = fitted(tag("p", tag("b", "Not a frame yet: "), str(error)))
+            self.fields.value = ""
+        else:
+            spans = frame_spans(self.data)
+            drawn = byte_map(self.data, spans)
+            picture = title_html(drawn.view), dump_html(drawn.view), frame_diagram(self.data, spans)
+            self.shown.value = fitted(verdict(self.data), *picture)
+            self.fields.value = fitted(table_html(drawn.rows()))
+        if self.sender:
+            self.sender.button.disabled = not self.fields.value
 
-    def _clicked(self, button: object) -> None:
-        assert self._send is not None
-        # In a thread of its own: the kernel stays free while the servers think.
-        self.button.disabled = True
-        threading.Thread(target=self._ask, args=(self.data, self._send), daemon=True).start()
 
-    def _ask(self, data: bytes, send: Callable[[bytes], Answers]) -> None:
-        try:
-            answers = send(data)
-            self.answered.value = "".join(_answer(name, *answer) for name, answer in answers.items())
-        except OSError as error:
-            self.answered.value = tag("p", f"The servers could not be asked: {error}")
-        finally:
-            self.button.disabled = False
+HINT = (
+    "Change any bit: the bytes and the diagram change as you type. What breaks a rule can be sent as well, and two "
+    "real servers say what they think of it."
+)
 
 
 def verdict(data: bytes) -> Markup:
-    """Whether a client may send these bytes as a frame and, if not, which rule says so; as HTML."""
+    """Whether a client may send these bytes as its first frame and, if not, which rule says so; as HTML."""
+    assembler = MessageAssembler("client")
+    assembler.receive_data(data)
     try:
-        Frame.parse(data, role="client")
+        event = assembler.next_event()
+        frame, _ = Frame.parse(data, strict=False)
     except ProtocolError as error:
         return tag("p", tag("b", "✗ Must be refused: "), f"{error}; status code {error.status_code}")
     except NeedMoreData:
         return tag("p", tag("b", "… Not whole: "), "the payload length announces more than there is")
-    return tag("p", tag("b", "✓ Legal"), " for a client, where the message before it is whole.")
+    if event is None and not frame.fin:
+        return tag(
+            "p",
+            tag("b", "✓ Legal"),
+            " as a client's first frame: a fragment, after which others must follow.",
+        )
+    return tag("p", tag("b", "✓ Legal"), " as a client's first frame.")
+
+
+def _answers(send: Callable[[bytes], Answers], data: bytes) -> Markup:
+    """What each server did, side by side."""
+    sides = [
+        tag("div", _answer(name, *answer), style="flex:1 1 380px;min-width:0")
+        for name, answer in send(data).items()
+    ]
+    return tag("div", *sides, style="display:flex;flex-wrap:wrap;gap:8px 24px")
 
 
 def _answer(name: str, what: str, data: bytes) -> Markup:
     title = tag("p", tag("b", f"{name}: "), what)
-    return Markup(title + byte_map(data, frame_spans(data))._repr_html_()) if data else title
+    return join(title, dump_html(view(data, frame_spans(data)))) if data else title

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import threading
 from collections.abc import Callable
+from functools import partial
 
 import ipywidgets as widgets
 
@@ -15,7 +15,8 @@ from ..protocol.handshake import GUID, check_request, check_response
 from ..protocol.head_spans import head_spans
 from ..protocol.http1 import Request
 from .bytemap import byte_map
-from .html import Markup, join, tag, visible
+from .html import PLAIN, SCROLL, TABLE, Markup, join, tag, visible
+from .knobs import LABELS, Sender, choice, fitted
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 REQUEST = f"""GET / HTTP/1.1
@@ -26,6 +27,24 @@ Sec-WebSocket-Key: {KEY}
 Sec-WebSocket-Version: 13"""
 
 
+def _without(name: str) -> str:
+    return "\n".join(line for line in REQUEST.split("\n") if not line.startswith(name))
+
+
+SPOILED = {
+    "nothing": REQUEST,
+    "no Host": _without("Host"),
+    "no Upgrade": _without("Upgrade"),
+    "Connection: keep-alive": REQUEST.replace("Connection: Upgrade", "Connection: keep-alive"),
+    "no Sec-WebSocket-Key": _without("Sec-WebSocket-Key"),
+    "a key of 15 bytes": REQUEST.replace(KEY, base64.b64encode(bytes(15)).decode()),
+    "version 8": REQUEST.replace("Version: 13", "Version: 8"),
+    "HTTP/1.0": REQUEST.replace("HTTP/1.1", "HTTP/1.0"),
+    "POST": REQUEST.replace("GET", "POST"),
+}
+HINT = "Choose what to break, or edit the request: change a field, take its line out, add one. Then send it."
+
+
 class HandshakeBench(widgets.VBox):
     """A request head to edit, line by line, and to send.
 
@@ -34,27 +53,32 @@ class HandshakeBench(widgets.VBox):
 
     Attributes:
         data: the request as it stands: its lines, each with CRLF, and the empty line.
+        sender: the button, and what was answered; ``None`` without ``send``.
     """
 
     def __init__(self, send: Callable[[bytes], bytes] | None = None) -> None:
-        self._send = send
-        wide = widgets.Layout(width="560px", max_width="98%", height="150px")
-        self.lines = widgets.Textarea(REQUEST, description="request", layout=wide)
-        self.shown, self.answered = widgets.HTML(), widgets.HTML()
-        self.button = widgets.Button(description="Send it", button_style="primary")
+        wide = widgets.Layout(width="640px", max_width="98%", height="150px")
+        self.broken = choice(list(SPOILED), "nothing", "break")
+        self.lines = widgets.Textarea(REQUEST, description="request", style=LABELS, layout=wide)
+        self.shown = widgets.HTML()
         self.data = b""
+        self.broken.observe(self._spoil, names="value")
         self.lines.observe(self._changed, names="value")
-        self.button.on_click(self._clicked)
-        super().__init__([self.lines, self.shown, *([self.button, self.answered] if send else [])])
+        self.sender = Sender(lambda: partial(_answered, send, self.data)) if send else None
+        hint = widgets.HTML(fitted(tag("p", HINT)))
+        super().__init__([hint, self.broken, self.lines, self.shown, *([self.sender] if self.sender else [])])
         self._changed()
 
     def __repr__(self) -> str:
         return "(run this cell: an opening handshake to edit and to send)"
 
+    def _spoil(self, change: object) -> None:
+        self.lines.value = SPOILED[self.broken.value]
+
     def _changed(self, change: object = None) -> None:
         lines = [line.rstrip("\r") for line in self.lines.value.rstrip("\n").split("\n")]
         self.data = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogatepass")
-        self.shown.value = self._verdict() + self._accept()
+        self.shown.value = fitted(self._verdict(), self._accept())
 
     def _verdict(self) -> Markup:
         try:
@@ -76,28 +100,27 @@ class HandshakeBench(widgets.VBox):
         digest = hashlib.sha1((key + GUID).encode("utf-8", "surrogatepass")).digest()
         steps = [
             ("key", visible(key)),
-            ("key and GUID", visible(key + GUID)),
+            ("GUID, the same for all", GUID),
+            ("key and GUID, joined", visible(key + GUID)),
             ("SHA-1, 20 bytes", digest.hex(" ")),
             ("base64: the accept value", base64.b64encode(digest).decode()),
         ]
+        cell = "text-align:left;padding:3px 16px 3px 0;white-space:nowrap"
         rows = [
-            tag("tr", tag("th", name, scope="row", style="text-align:left"), tag("td", tag("samp", value)))
+            tag(
+                "tr",
+                tag("th", name, scope="row", style=cell),
+                tag("td", tag("samp", value), style=cell),
+                style=PLAIN,
+            )
             for name, value in steps
         ]
-        return tag("table", tag("caption", "From key to accept value"), *rows)
+        caption = tag("caption", "From key to accept value (RFC 6455, 4.2.2)", style="text-align:left")
+        return tag("div", tag("table", caption, *rows, style=TABLE), style=SCROLL, tabindex=0)
 
-    def _clicked(self, button: object) -> None:
-        assert self._send is not None
-        self.button.disabled = True
-        threading.Thread(target=self._ask, args=(self.data, self._send), daemon=True).start()
 
-    def _ask(self, data: bytes, send: Callable[[bytes], bytes]) -> None:
-        try:
-            self.answered.value = answer_html(data, send(data))
-        except OSError as error:
-            self.answered.value = tag("p", f"The server could not be asked: {error}")
-        finally:
-            self.button.disabled = False
+def _answered(send: Callable[[bytes], bytes], request: bytes) -> Markup:
+    return answer_html(request, send(request))
 
 
 def answer_html(request: bytes, response: bytes) -> Markup:
@@ -116,4 +139,8 @@ def _client(request: bytes, response: bytes) -> Markup:
         return tag("p", tag("b", "✗ No WebSocket: "), str(error))
     except NeedMoreData:
         return tag("p", tag("b", "… Not whole: "), "the head of the response has no end")
-    return tag("p", tag("b", "✓ A WebSocket from here on"), " (RFC 6455, 4.1).")
+    return tag(
+        "p",
+        tag("b", "✓ A WebSocket from here on"),
+        ": the accept value is the one computed here (RFC 6455, 4.1).",
+    )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,3 +74,36 @@ def row(*knobs: widgets.Widget) -> widgets.HBox:
 def fitted(*content: str) -> Markup:
     """What an HTML widget shows, never wider than the page: without this the widget grows with its content."""
     return tag("div", *content, style="contain:inline-size")
+
+
+class Sender(widgets.VBox):
+    """A button that asks somebody, and what was answered.
+
+    Args:
+        prepare: called when the button is pressed; gives what asks, and gives the answer as HTML. That runs in a thread
+            of its own: the kernel stays free while others think. An ``OSError`` in it is told.
+    """
+
+    def __init__(self, prepare: Callable[[], Callable[[], str]]) -> None:
+        self._prepare = prepare
+        self.button = widgets.Button(description=SEND, button_style="primary")
+        self.answered = widgets.HTML()
+        self.button.on_click(self._clicked)
+        super().__init__([self.button, self.answered])
+
+    def _clicked(self, button: object) -> None:
+        # Not disabled meanwhile: whoever has pressed it by keyboard would lose the place.
+        if self.button.description == SEND:
+            self.button.description = "Sending …"
+            threading.Thread(target=self._ask, args=(self._prepare(),), daemon=True).start()
+
+    def _ask(self, ask: Callable[[], str]) -> None:
+        try:
+            self.answered.value = fitted(ask())
+        except OSError as error:
+            self.answered.value = fitted(tag("p", f"The server could not be asked: {error}"))
+        finally:
+            self.button.description = SEND
+
+
+SEND = "Send it"

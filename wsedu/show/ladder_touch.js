@@ -66,7 +66,8 @@ class LadderView {
     for (const [kind, look] of Object.entries(this.looks))
       if (kind) legend.append(make("span", { class: "wsedu-chip", style: look.style, text: look.label }), " ");
     const hint = make("div", { class: "wsedu-hint", text: SAY.hint });
-    this.root = make("div", { class: "wsedu-touch" }, hint, legend, ends, this.rows.box, this.opened);
+    const wide = make("div", { class: "wsedu-wide" }, make("div", {}, ends, this.rows.box));
+    this.root = make("div", { class: "wsedu-touch" }, hint, legend, wide, this.opened);
     this.show(this.roots[0]);
   }
 
@@ -126,7 +127,7 @@ class LadderView {
     else if (key === "Escape") this.close();
     else if (key === "ArrowRight" && row.open === false) this.fold(row);
     else if (key === "ArrowLeft" && (row.open || row.fold)) this.fold(row.fold ?? row);
-    else return key.startsWith("Arrow");
+    else return false;
     return true;
   }
 

@@ -9,7 +9,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from .html import bytes_of
+from .html import bytes_of, clip
 from .ladder import ends_of, rung_of, stretches
 from .parts import view
 from .touch import LOOKS_BY_NAME, STYLE, script, side_of
@@ -56,7 +56,7 @@ class LadderTouch(anywidget.AnyWidget):
             [
                 rung.sender,
                 rung.time,
-                rung.text,
+                clip(rung.text, 56),
                 rung.size,
                 [[kind or "", count] for kind, count in rung.kinds],
             ]

@@ -49,7 +49,10 @@ class Rows {
       }[event.key];
       if (to !== undefined) {
         if (0 <= to && to <= last) choose(this.items[to]);
-      } else if (!key(event.key, this.items[this.current])) return;
+      } else if (!key(event.key, this.items[this.current])) {
+        if (event.key.startsWith("Arrow")) event.stopPropagation(); // it scrolls what is wide
+        return;
+      }
       event.preventDefault();
       event.stopPropagation(); // JupyterLab has commands on the same keys
     });
@@ -343,7 +346,7 @@ class Pane {
     else if (key === "Enter" || key === " ") {
       if (node.children.length) this.fold(node, !node.open);
       else this.grid.focus();
-    } else return key.startsWith("Arrow");
+    } else return false;
     return true;
   }
 
