@@ -73,26 +73,36 @@ async def cutting(port: int, cuts: Iterator[int | None]) -> AsyncIterator[int]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+Burst = tuple[
+    int, bool
+]  # so many updates at once, and whether all have to arrive before the next ones are published
+
+
 async def deliver(
-    way: Way, port: int, newsroom: Newsroom, sizes: list[int], cuts: list[int], slow: int
+    way: Way, port: int, newsroom: Newsroom, schedule: list[Burst], cuts: list[int], slow: int
 ) -> list[str]:
-    """Publish bursts of these sizes while a client receives; gives what it received."""
+    """Publish bursts while a client receives; gives what it received."""
     received: list[str] = []
-    last = sum(sizes)
+    came = asyncio.Event()
 
     async def on_update(number: int, payload: str) -> None:
         received.append(payload)
+        came.set()
         for _ in range(slow):
             await asyncio.sleep(0)  # a slow reader: others run in between
 
     async with cutting(port, itertools.chain(cuts, itertools.repeat(None))) as cut_port:
         client = NewsClient(way, cut_port, on_update, poll_gap=0, keep_alive=bool(slow % 2))
-        running = asyncio.create_task(client.run(last))
-        for size in sizes:
-            for _ in range(size):
-                newsroom.publish("news")
-            await asyncio.sleep(0)
-        await asyncio.wait_for(running, LIMIT)
+        running = asyncio.create_task(client.run(sum(size for size, _ in schedule)))
+        async with asyncio.timeout(LIMIT):
+            for size, wait in schedule:
+                for _ in range(size):
+                    newsroom.publish("news")
+                await asyncio.sleep(0)
+                while wait and client.inbox.cursor < len(newsroom.updates):
+                    came.clear()
+                    await came.wait()
+            await running
     assert client.inbox.lost == []
     assert client.inbox.doubled == 0
     return received
@@ -102,12 +112,14 @@ async def deliver(
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_update_is_lost_or_doubled(way: Way, data: st.DataObject) -> None:
-    sizes = data.draw(st.lists(st.integers(0, 7), min_size=1, max_size=6).filter(any), label="bursts")
+    """250 schedules for each of the four ways: a thousand."""
+    burst = st.tuples(st.integers(0, 7), st.booleans())
+    schedule = data.draw(st.lists(burst, min_size=1, max_size=6), label="bursts")
     cuts = data.draw(st.lists(st.integers(0, 400), max_size=4), label="bytes until a connection breaks")
     slow = data.draw(st.integers(0, 3), label="slowness")
     newsroom = Newsroom()
     with news_server(way, newsroom) as server:
-        received = asyncio.run(deliver(way, server.port, newsroom, sizes, cuts, slow))
+        received = asyncio.run(deliver(way, server.port, newsroom, schedule, cuts, slow))
     assert received == [update.payload for update in newsroom.updates]
 
 
@@ -117,10 +129,10 @@ def test_a_slow_reader_gets_all_of_a_flood(way: Way) -> None:
     for _ in range(50):
         newsroom.publish("x" * 65_536)  # more than the buffers of the kernel hold
     with news_server(way, newsroom) as server:
-        received = asyncio.run(deliver(way, server.port, newsroom, [1, 1], [100_000], 3))
+        received = asyncio.run(deliver(way, server.port, newsroom, [(1, False), (1, False)], [100_000], 3))
         # the client was asked for 2 updates only: those that it lacks are still there for the next one
         assert len(received) >= 2
-        rest = asyncio.run(deliver(way, server.port, newsroom, [52], [300_000, 70_000], 1))
+        rest = asyncio.run(deliver(way, server.port, newsroom, [(52, False)], [300_000, 70_000], 1))
     assert [line.partition(" ")[0] for line in rest][:52] == [str(n) for n in range(1, 53)]
 
 
