@@ -9,16 +9,18 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from wsedu import Frame
+from wsedu import Frame, MessageAssembler, ProtocolError, accept_key
 from wsedu.practice import check, progress
 from wsedu.practice.exercise import EXERCISES, Exercise
 from wsedu.practice.solutions import solutions
 from wsedu.practice.words import SHOWN, show
+from wsedu.protocol.header import check_header, parse_header
 
 ROOT = Path(__file__).parent.parent
 SEEDS = range(40)
@@ -233,6 +235,49 @@ def test_the_printed_solution_runs_by_itself(asked: Exercise) -> None:
     names: dict[str, Any] = {}
     exec(text if text.startswith("#") else f"# {text}", names)  # it is our own text
     assert check(asked.name, names[asked.name]).right is True
+
+
+def _judged(frame: Frame) -> int:
+    try:
+        MessageAssembler(role="client").receive_frame(frame)
+    except ProtocolError as error:
+        return int(error.status_code or 0)
+    return 0
+
+
+@pytest.mark.parametrize(
+    ("name", "judge"),
+    [
+        ("unmask", lambda frame: Frame.parse(frame)[0].payload),
+        ("text_of", lambda frame: Frame.parse(frame)[0].payload.decode()),
+        ("opcode_of", lambda first: Frame.parse(bytes([first, 0]), strict=False)[0].opcode),
+        ("accept", accept_key),
+        ("refuse", _judged),
+    ],
+)
+def test_the_package_is_of_the_same_opinion(name: str, judge: Callable[..., object]) -> None:
+    """Solutions are written out for readers, and must not go their own ways."""
+    for seed in SEEDS:
+        for arguments in EXERCISES[name].cases(random.Random(seed)):
+            assert EXERCISES[name].solution(*arguments) == judge(*arguments)
+
+
+def test_a_length_is_read_as_it_was_said() -> None:
+    for seed in SEEDS:
+        for (length,) in EXERCISES["length_bytes"].cases(random.Random(seed)):
+            header = b"\x82" + EXERCISES["length_bytes"].solution(length)
+            check_header(header)  # which refuses what is not minimal
+            assert parse_header(header).payload_length == length
+
+
+def test_solutions_can_be_cut_off() -> None:
+    """A pager that is left before the end, or ``head``, makes no traceback."""
+    command = [sys.executable, "-m", "wsedu", "solutions"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 def test_solutions_on_the_command_line() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 
@@ -35,9 +36,14 @@ def _print_solutions(notebook: str | None) -> int:
 
     try:
         print(solutions(notebook))
+        sys.stdout.flush()
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:  # of a pager that was left, or of head
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # so that nothing is said at the end either
     return 0
 
 

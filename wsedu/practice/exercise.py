@@ -6,10 +6,11 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 Arguments = tuple[Any, ...]
 Function = Callable[..., Any]
+_Solution = TypeVar("_Solution", bound=Function)
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ def exercise(
     cases: Callable[[random.Random], list[Arguments]],
     read: str,
     *mistakes: tuple[Function, str],
-) -> Callable[[Function], Function]:
+) -> Callable[[_Solution], _Solution]:
     """Make a function the solution of an exercise of its name; the other arguments are ``Exercise``'s."""
 
-    def register(solution: Function) -> Function:
+    def register(solution: _Solution) -> _Solution:
         name = solution.__name__
         EXERCISES[name] = Exercise(name, notebook, solution, cases, read, mistakes)
         return solution

@@ -29,11 +29,12 @@ def _split_at_empty_lines(data: bytes) -> list[bytes]:
     return [part.partition(b"HTTP/1.1")[0] for part in data.split(b"\r\n\r\n")[1:]]
 
 
-def _take(data: bytes, pattern: str = r"(?i)content-length: *(\d+)") -> list[bytes]:
+def _only_as_usual(data: bytes) -> list[bytes]:
+    """The contents, if names of fields were always written in one way."""
     found = []
     while data:
         head, _, data = data.partition(b"\r\n\r\n")
-        length = re.search(pattern.encode(), head)
+        length = re.search(rb"Content-Length: *(\d+)", head)
         size = int(length[1]) if length else 0
         found.append(data[:size])
         data = data[size:]
@@ -48,19 +49,23 @@ def _take(data: bytes, pattern: str = r"(?i)content-length: *(\d+)") -> list[byt
         _split_at_empty_lines,
         "an empty line may stand in the content as well: only the length says where it ends",
     ),
+    (_only_as_usual, "the name of a field may be written in any case (RFC 9110, 5.1)"),
+    (lambda data: contents(data)[:1], "that is the first response only: begin again behind its content"),
     (
-        lambda data: _take(data, r"Content-Length: *(\d+)"),
-        "the name of a field may be written in any case (RFC 9110, 5.1)",
-    ),
-    (lambda data: _take(data)[:1], "that is the first response only: begin again behind its content"),
-    (
-        lambda data: [part.decode() for part in _take(data)],
+        lambda data: [part.decode() for part in contents(data)],
         "contents are bytes; nothing says that they are text",
     ),
 )
 def contents(data: bytes) -> list[bytes]:
     """The contents of responses that arrived in one piece."""
-    return _take(data)
+    found = []
+    while data:
+        head, _, data = data.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
+        size = int(length[1]) if length else 0
+        found.append(data[:size])
+        data = data[size:]  # the next response begins right behind it
+    return found
 
 
 def _heads(chance: random.Random) -> list[Arguments]:

@@ -41,7 +41,8 @@ def _masked(chance: random.Random) -> list[Arguments]:
 )
 def unmask(frame: bytes) -> bytes:
     """The payload of a masked frame that is not longer than 125 bytes."""
-    return apply_mask(frame[6:], frame[2:6])
+    key, payload = frame[2:6], frame[6:]
+    return bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
 
 
 def _lengths(chance: random.Random) -> list[Arguments]:
@@ -59,6 +60,7 @@ def _lengths(chance: random.Random) -> list[Arguments]:
 
 
 def _length(length: int, order: str = "big", short: int = 125, middle: int = 0xFFFF) -> bytes:
+    """With one of the mistakes that people make."""
     if length <= short:
         return bytes([length])
     size = 2 if length <= middle else 8
@@ -80,13 +82,17 @@ def _length(length: int, order: str = "big", short: int = 125, middle: int = 0xF
     ),
     (lambda length: _length(length, middle=0xFFFE), "65535 still fits into two bytes"),
     (
-        lambda length: _length(length)[-8:] if length > 125 else _length(length),
+        lambda length: length_bytes(length)[-8:] if length > 125 else length_bytes(length),
         "the byte that says which form it is comes first",
     ),
 )
 def length_bytes(length: int) -> bytes:
     """The payload length of an unmasked frame, from the second byte of the frame on."""
-    return _length(length)
+    if length <= 125:
+        return bytes([length])
+    if length <= 0xFFFF:
+        return bytes([126]) + length.to_bytes(2, "big")
+    return bytes([127]) + length.to_bytes(8, "big")
 
 
 def _known(chance: random.Random) -> list[Arguments]:

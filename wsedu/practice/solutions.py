@@ -24,11 +24,11 @@ def solutions(notebook: str | None = None) -> str:
 
 
 def _solution(asked: Exercise) -> str:
-    module = sys.modules[asked.solution.__module__]
-    tree = ast.parse(inspect.getsource(module))
+    source = inspect.getsource(sys.modules[asked.solution.__module__])
+    tree = ast.parse(source)
     found: dict[str, ast.stmt] = {}
     _collect(asked.name, _defined(tree), found)
-    parts = [ast.unparse(_absolute(node)) for node in tree.body if node in found.values()]
+    parts = [_text(node, source) for node in tree.body if node in found.values()]
     return f"# notebook {asked.notebook}, {asked.name}: read {asked.read}\n" + "\n\n".join(parts) + "\n"
 
 
@@ -38,7 +38,7 @@ def _defined(tree: ast.Module) -> dict[str, ast.stmt]:
     for node in tree.body:
         match node:
             case ast.FunctionDef(name=name):
-                node.decorator_list = []  # these hold the mistakes
+                node.decorator_list = []  # these hold the mistakes, and what only they need
                 named[name] = node
             case ast.Assign(targets=[ast.Name(id=name)]):
                 named[name] = node
@@ -56,7 +56,8 @@ def _collect(name: str, defined: dict[str, ast.stmt], found: dict[str, ast.stmt]
                 _collect(node.id, defined, found)
 
 
-def _absolute(node: ast.stmt) -> ast.stmt:
+def _text(node: ast.stmt, source: str) -> str:
+    """A statement as it was written, comments and all; what is ours is imported from its place in the package."""
     if isinstance(node, ast.ImportFrom) and node.level == 2:
-        return ast.ImportFrom(module=f"wsedu.{node.module}", names=node.names, level=0)
-    return node
+        return ast.unparse(ast.ImportFrom(module=f"wsedu.{node.module}", names=node.names, level=0))
+    return ast.get_source_segment(source, node) or ast.unparse(node)
