@@ -6,11 +6,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 Arguments = tuple[Any, ...]
 Function = Callable[..., Any]
-_Solution = TypeVar("_Solution", bound=Function)
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,10 @@ def exercise(
     cases: Callable[[random.Random], list[Arguments]],
     read: str,
     *mistakes: tuple[Function, str],
-) -> Callable[[_Solution], _Solution]:
+) -> Callable[[Function], Function]:
     """Make a function the solution of an exercise of its name; the other arguments are ``Exercise``'s."""
 
-    def register(solution: _Solution) -> _Solution:
+    def register(solution: Function) -> Function:
         name = solution.__name__
         EXERCISES[name] = Exercise(name, notebook, solution, cases, read, mistakes)
         return solution

@@ -25,7 +25,8 @@ def _cut(chance: random.Random) -> list[Arguments]:
 
 
 def _as_if_data(frames: list[Frame]) -> list[bytes]:
-    return together([replace(frame, opcode=frame.opcode % 8) for frame in frames])
+    whole: list[bytes] = together([replace(frame, opcode=frame.opcode % 8) for frame in frames])
+    return whole
 
 
 @exercise(
