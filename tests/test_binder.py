@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -152,6 +152,14 @@ def test_the_pinned_versions_are_the_installed_ones() -> None:
     here = {name: str(value) for name, value in default_environment().items()}
     needed = _needed([*DEPENDENCIES, *TEST_PACKAGES], here)
     assert {name: version(name) for name in needed} == {name: PINS[name] for name in needed}
+
+
+def test_the_pinned_versions_take_the_oldest_python() -> None:
+    """3.11 means its first release too: Debian 12 has 3.11.2, and pip would say "ResolutionImpossible"."""
+    installed = {canonicalize_name(one.name): one.metadata["Requires-Python"] for one in distributions()}
+    asked = {name: installed[name] for name in PINS if installed.get(name)}
+    assert len(asked) > 50
+    assert {name: needs for name, needs in asked.items() if "3.11.0" not in SpecifierSet(needs)} == {}
 
 
 @pytest.mark.parametrize("name", ["constraints.txt", "environment.yml", "pyproject.toml", "Makefile"])
