@@ -24,20 +24,28 @@ from scapy.fields import (
     BitField,
     ConditionalField,
     Field,
+    MayEnd,
     StrLenField,
     XStrFixedLenField,
 )
 from scapy.layers.inet import TCP
 from scapy.packet import Packet, bind_top_down
 
-from ..protocol.header import LENGTH_16, LENGTH_64, MASK
+from ..protocol.errors import NeedMoreData, ProtocolError
+from ..protocol.header import LENGTH_16, LENGTH_64, MASK, parse_header, shortest_form
 from ..protocol.masking import apply_mask
-from ..protocol.opcodes import OPCODE_NAMES, Opcode
+from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.status import status_name
 
-OPCODES = {
-    code: OPCODE_NAMES[Opcode(code)] if code in OPCODE_NAMES else f"reserved {code:X}" for code in range(16)
-}
+OPCODES = {code: opcode_name(code) for code in range(16)}
+
+
+class ExtendedLengthField(Field[int, int]):
+    """The payload length in 2 or 8 bytes; ``None`` where a frame stops inside it."""
+
+    def getfield(self, pkt: Packet, s: bytes) -> tuple[bytes, Any]:
+        """Take the length off."""
+        return Field.getfield(self, pkt, s) if len(s) >= self.sz else (b"", None)
 
 
 class PayloadField(StrLenField):
@@ -69,7 +77,7 @@ def payload_length(pkt: Packet) -> int:
 
 def unmasked(pkt: Packet, data: bytes) -> bytes:
     """The data without, or with, its mask: one undoes the other (RFC 6455, 5.3)."""
-    return apply_mask(data, pkt.masking_key) if pkt.mask and pkt.masking_key else bytes(data)
+    return apply_mask(data, pkt.masking_key) if pkt.mask and data else bytes(data)
 
 
 class WebSocket(Packet):
@@ -81,11 +89,11 @@ class WebSocket(Packet):
         BitField("rsv1", 0, 1),
         BitField("rsv2", 0, 1),
         BitField("rsv3", 0, 1),
-        BitEnumField("opcode", int(Opcode.TEXT), 4, OPCODES),
+        MayEnd(BitEnumField("opcode", int(Opcode.TEXT), 4, OPCODES)),
         BitField("mask", 0, 1),
         BitField("length", None, 7),
-        ConditionalField(Field[int, int]("length16", None, "!H"), lambda pkt: pkt.length == LENGTH_16),
-        ConditionalField(Field[int, int]("length64", None, "!Q"), lambda pkt: pkt.length == LENGTH_64),
+        ConditionalField(ExtendedLengthField("length16", None, "!H"), lambda pkt: pkt.length == LENGTH_16),
+        ConditionalField(ExtendedLengthField("length64", None, "!Q"), lambda pkt: pkt.length == LENGTH_64),
         ConditionalField(XStrFixedLenField("masking_key", bytes(4), 4), lambda pkt: pkt.mask),
         PayloadField("data", b"", length_from=payload_length),
     ]
@@ -95,9 +103,10 @@ class WebSocket(Packet):
         size = len(self.data or b"")
         mask = pkt[1] & MASK
         if self.length is None:
-            if size < LENGTH_16:
+            form = shortest_form(size)
+            if form == 7:
                 length = struct.pack("!B", mask | size)
-            elif size < 1 << 16:
+            elif form == 16:
                 length = struct.pack("!BH", mask | LENGTH_16, size)
             else:
                 length = struct.pack("!BQ", mask | LENGTH_64, size)
@@ -111,6 +120,16 @@ class WebSocket(Packet):
     def extract_padding(self, s: bytes) -> tuple[bytes, bytes]:
         """What follows a frame is no part of it."""
         return b"", s
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is there that the header announces; ``False`` if the frame was cut short."""
+        raw = bytes(self)
+        try:
+            header = parse_header(raw)
+        except (NeedMoreData, ProtocolError):
+            return False
+        return header.size + header.payload_length <= len(raw)
 
     @property
     def status_code(self) -> int | None:
@@ -127,8 +146,8 @@ class WebSocket(Packet):
 
     def mysummary(self) -> Any:
         """One line: what kind of frame, and how long."""
-        more = "" if self.fin else ", not the last fragment"
-        return f"WebSocket {OPCODES[self.opcode]} {len(self.data or b'')} bytes{more}"
+        more = ("" if self.fin else ", not the last fragment") + ("" if self.complete else ", cut short")
+        return f"WebSocket {self.sprintf('%opcode%')} {len(self.data or b'')} bytes{more}"
 
 
 # Only for building, as in IP()/TCP()/WebSocket(): what Scapy dissects stays as it was.
