@@ -326,6 +326,8 @@ def test_a_port_that_is_no_number(port: Any) -> None:
 def test_a_host_without_an_ipv4_address() -> None:
     with pytest.raises(ValueError, match="host '::1' has no IPv4 address"):
         record(8765, "::1")
+    with pytest.raises(TypeError, match="host: expected str; found int: 80"):
+        record(8765, 80)  # type: ignore[arg-type]
 
 
 def test_things_done_too_early_or_twice(listener: socket.socket, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from ..protocol.arguments import need_text
+
 if TYPE_CHECKING:
     from .capture import Capture
 
@@ -27,6 +29,7 @@ class Recording:
             )
         if not 1 <= port <= 65535:
             raise ValueError(f"port must be from 1 to 65535, got {port}")
+        need_text(host, "host")
         self._server = (_ipv4_address(host), port)
         self._address: tuple[str, int] | None = (
             None  # where clients connect, from the beginning of the block on

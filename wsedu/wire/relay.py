@@ -105,7 +105,7 @@ def record(port: int, host: str = "127.0.0.1", *, kernel: bool = False) -> Recor
         field) and TCP/IP around them is modelled: ``capture.modelled`` says so, but a saved file cannot.
 
     Raises:
-        TypeError: the port is no number.
+        TypeError: the port is no number, or the host no text.
         ValueError: no server can have this port, or the host has no IPv4 address.
         PermissionError: when the block begins with ``kernel=True``, and this process may not see packets; it says what
             can be done about that.
