@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a reader can touch: by mouse, by keyboard, in a real Chromium, with real servers behind the buttons."""
+"""What a reader can touch: by mouse, by keyboard, in a real Chromium, with real servers behind the buttons.
+
+All of it in a light page, and in ``make test-all`` in a dark one and in a narrow one as well.
+"""
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile import HOSTILE, write_capture
 from lab_browser import LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
-
-import wsedu
-from wsedu.lab import frame_builder, handshake_bench
-from wsedu.show.touch import touch
 
 ROOT = Path(__file__).resolve().parent.parent
 WAIT = 15_000  # milliseconds for what takes less than one
@@ -25,12 +26,43 @@ wsedu.touch(wsedu.Frame(1, b"Hello", masking_key=bytes.fromhex("37 fa 21 3d")))"
     "pair": """
 wsedu.touch(wsedu.Frame(1, b"Hello", masking_key=bytes.fromhex("37 fa 21 3d")), wsedu.Frame(1, b"Hello"))""",
     "large": "wsedu.touch(wsedu.Frame(2, bytes(65_536)))",
+    "packet": """
+capture = wsedu.read("data/websockets-session.pcap")
+wsedu.touch(capture.packet(capture.conversations[0].messages[2].packets[0]))""",
     "hostile": 'wsedu.touch(wsedu.Frame(1, b"<script>window.pwned = 1</script><img src=x onerror=pwned=1>"))',
+    "hostile ladder": 'wsedu.touch(wsedu.read("data/hostile.pcap").conversations[0])',
     "builder": """
-from wsedu.lab import frame_builder, handshake_bench
+from wsedu.lab import cost_slider, delivery_race, frame_builder, handshake_bench
 frame_builder()""",
     "bench": "handshake_bench()",
+    "ladder": "wsedu.touch(capture.conversations[0])",
+    "folded": """
+from wsedu.live import deliver, fixed
+wsedu.touch(deliver("polling", fixed(0.5, 2), poll_gap=0.02).capture.conversations[0])""",
+    "long": """
+from types import SimpleNamespace
+said = capture.conversations[0].messages * 250
+ladder = wsedu.touch(SimpleNamespace(messages=said, client="c", server="s", capture=capture))
+ladder""",
+    "race": "delivery_race()",
+    "left": """
+import threading
+print([t.name for t in threading.enumerate() if any(w in t.name for w in ("relay", "race", "news", "wsedu poll"))])""",
+    "slider": "cost_slider()",
 }
+
+# What the page asks the kernel of widgets, counted from here on.
+COUNT = """() => {
+    const send = WebSocket.prototype.send;
+    window.asked = [];
+    WebSocket.prototype.send = function (data) {
+        const text = typeof data === 'string' ? data : new TextDecoder('latin1').decode(data);
+        if (text.includes('"comm_msg"')) window.asked.push(text);
+        return send.call(this, data);
+    };
+}"""
+RUN_CELL = """number => { const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.activeCellIndex = number; return jupyterapp.commands.execute('notebook:run-cell') }"""
 
 
 @pytest.fixture(scope="module")
@@ -38,15 +70,21 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBrowser]:
     root = tmp_path_factory.mktemp("widgets")
     write_notebook(root / "widgets.ipynb", CELLS.values())
     shutil.copytree(ROOT / "data", root / "data")
+    write_capture(root / "data/hostile.pcap")
     with lab_browser(root) as browser:
         yield browser
 
 
-@pytest.fixture(scope="module")
-def ran(lab: LabBrowser) -> Iterator[NotebookPage]:
-    """The notebook with every widget in it, run once."""
-    with lab.open("widgets.ipynb") as notebook:
+LOOKS = [("light", 1280), pytest.param(("dark", 600), marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
+def ran(lab: LabBrowser, request: pytest.FixtureRequest) -> Iterator[NotebookPage]:
+    """The notebook with every widget in it, run once in each look."""
+    theme, width = request.param
+    with lab.open("widgets.ipynb", theme=theme, width=width) as notebook:
         assert notebook.run_all() == []
+        notebook.page.evaluate(COUNT)
         yield notebook
         assert notebook.console_errors == []
         assert notebook.foreign_requests == []
@@ -59,42 +97,70 @@ def _output(notebook: NotebookPage, cell: str) -> Any:
     return notebook.page.locator(f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output").first
 
 
+def _asked(notebook: NotebookPage) -> int:
+    return int(notebook.page.evaluate("() => window.asked.length"))
+
+
+def _press(notebook: NotebookPage, *keys: str) -> None:
+    for key in keys:
+        notebook.page.keyboard.press(key)
+
+
 def test_arrows_home_end_and_enter_go_through_the_bytes(ran: NotebookPage) -> None:
     output = _output(ran, "map")
     said, grid = output.locator(".wsedu-said"), output.locator(".wsedu-bytes")
+    before = _asked(ran)
     grid.focus()
-    ran.page.keyboard.press("Home")
+    _press(ran, "Home")
     assert "FIN, RSV1, RSV2, RSV3, opcode" in said.inner_text() and "1000 0001" in said.inner_text()
-    for _ in range(2):
-        ran.page.keyboard.press("ArrowRight")
+    _press(ran, "ArrowRight", "ArrowRight")
     assert "masking key" in said.inner_text() and "RFC 6455, 5.3" in said.inner_text()
-    ran.page.keyboard.press("End")
+    _press(ran, "End")
     assert said.inner_text().startswith("payload = Hello") and "byte 10: 58" in said.inner_text()
     assert output.locator(".wsedu-hex .wsedu-lit").count() == 5
-    ran.page.keyboard.press("Enter")
-    assert ran.page.evaluate("() => document.activeElement.getAttribute('role')") == "treeitem"
+    _press(ran, "Enter")
+    assert ran.page.evaluate("() => document.activeElement.getAttribute('role')") == "tree"
+    assert _asked(ran) == before, "moving within a map asks the kernel nothing"
+
+
+def test_focus_is_seen(ran: NotebookPage) -> None:
+    output = _output(ran, "map")
+    output.locator(".wsedu-bytes").focus()
+    for role in ("group", None, "tree"):  # by Tab from the bytes to the link to the RFC, and to the fields
+        assert ran.page.evaluate("() => document.activeElement.getAttribute('role')") == role
+        assert ran.page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") != "none"
+        _press(ran, "Tab")
 
 
 def test_fields_open_to_their_bits_and_light_up_their_bytes(ran: NotebookPage) -> None:
     output = _output(ran, "map")
-    output.locator("[role=treeitem][tabindex='0']").focus()
-    ran.page.keyboard.press("Home")
-    ran.page.keyboard.press("ArrowRight")
+    tree = output.get_by_role("tree")
+    tree.focus()
+    _press(ran, "Home")
+    if output.get_by_role("treeitem").first.get_attribute("aria-expanded") == "false":
+        _press(ran, "ArrowRight")
+    _press(ran, "ArrowRight")
     said = output.locator(".wsedu-said").inner_text()
     assert "opcode › FIN = 1" in said and "1··· ····" in said
-    ran.page.keyboard.press("ArrowLeft")
-    ran.page.keyboard.press("ArrowLeft")
-    assert output.locator("[role=treeitem]").first.get_attribute("aria-expanded") == "false"
-    ran.page.keyboard.press("Enter")
-    assert output.locator("[role=treeitem]").first.get_attribute("aria-expanded") == "true"
+    _press(ran, "ArrowLeft", "ArrowLeft")
+    assert output.get_by_role("treeitem").first.get_attribute("aria-expanded") == "false"
+    _press(ran, "Enter")
+    assert output.get_by_role("treeitem").first.get_attribute("aria-expanded") == "true"
+    # Those who listen are told which row is the current one.
+    row = tree.get_attribute("aria-activedescendant")
+    assert output.locator(f"[id='{row}']").get_attribute("aria-selected") == "true"
 
 
 def test_the_pointer_does_the_same(ran: NotebookPage) -> None:
     output = _output(ran, "map")
+    before = _asked(ran)
     output.locator(".wsedu-hex [data-at='3']").hover()
     assert output.locator(".wsedu-said").inner_text().startswith("masking key")
-    output.locator("[role=treeitem]", has_text="payload").last.hover()
+    output.get_by_role("treeitem").filter(has_text="payload").last.hover()
     assert output.locator(".wsedu-hex .wsedu-lit").count() == 5
+    output.get_by_role("treeitem").first.click()
+    assert output.get_by_role("treeitem").first.get_attribute("aria-expanded") == "false"
+    assert _asked(ran) == before, "hovering asks the kernel nothing"
 
 
 def test_two_maps_follow_each_other(ran: NotebookPage) -> None:
@@ -102,9 +168,11 @@ def test_two_maps_follow_each_other(ran: NotebookPage) -> None:
     panes = output.locator(".wsedu-pane")
     assert panes.count() == 2
     panes.nth(0).locator(".wsedu-bytes").focus()
-    ran.page.keyboard.press("End")
+    _press(ran, "End")
     assert panes.nth(1).locator(".wsedu-said").inner_text().startswith("payload = Hello")
     assert panes.nth(1).locator(".wsedu-hex .wsedu-lit").count() == 5
+    panes.nth(1).locator(".wsedu-hex [data-at='0']").hover()
+    assert "opcode" in panes.nth(0).locator(".wsedu-said").inner_text()
 
 
 def test_only_what_is_seen_is_drawn(ran: NotebookPage) -> None:
@@ -112,40 +180,233 @@ def test_only_what_is_seen_is_drawn(ran: NotebookPage) -> None:
     grid = output.locator(".wsedu-bytes")
     assert output.locator(".wsedu-row").count() < 30
     grid.focus()
-    ran.page.keyboard.press("End")
+    _press(ran, "End")
     assert "byte 65,545" in output.locator(".wsedu-said").inner_text()
     assert output.locator(".wsedu-row").count() < 30
     assert output.locator(".wsedu-here").first.is_visible()
+    grid.evaluate("node => node.scrollTo(0, 40_000)")
+    output.locator(".wsedu-hex [data-at='26656']").wait_for(timeout=WAIT)
+
+
+def test_a_packet_opens_from_ethernet_down_to_a_header_bit(ran: NotebookPage) -> None:
+    output = _output(ran, "packet")
+    items = output.get_by_role("treeitem")
+    layers = [
+        item.inner_text().split("\n")[-1] for item in items.all() if item.get_attribute("aria-level") == "1"
+    ]
+    assert [re.sub(r"^[▸▾]\s*| \d+ bytes$", "", layer) for layer in layers] == [
+        "Ethernet",
+        "IPv4",
+        "TCP",
+        "Text frame",
+    ]
+    output.get_by_role("tree").focus()
+    _press(ran, "Home", "ArrowRight", "ArrowRight")  # Ethernet opens, and its first field is there
+    assert output.locator(".wsedu-said").inner_text().startswith("Ethernet › destination address = ")
+    items.filter(has_text="TCP").first.click()
+    items.filter(has_text="CWR, ECE, URG").first.click()
+    items.filter(has_text=re.compile(r"^\s*PSH")).hover()
+    said = output.locator(".wsedu-said")
+    assert said.inner_text().startswith("TCP › CWR, ECE, URG, ACK, PSH, RST, SYN, FIN › PSH = 1")
+    output.get_by_role("tree").focus()
+    _press(ran, "End")
+    while "FIN, RSV1" not in said.inner_text():
+        _press(ran, "ArrowUp")
+    _press(ran, "ArrowRight", "ArrowRight")
+    assert said.inner_text().startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode › FIN = 1")
+    assert "RFC 6455, 5.2" in said.inner_text() and "1··· ····" in said.inner_text()
 
 
 def test_bytes_from_outside_are_text(ran: NotebookPage) -> None:
     output = _output(ran, "hostile")
     assert "<script>window.pwned" in output.inner_text()
     assert output.locator("script, img").count() == 0
+    output = _output(ran, "hostile ladder")
+    output.get_by_role("treeitem").first.click()
+    output.locator(".wsedu-opened .wsedu-bytes").wait_for(timeout=WAIT)
+    assert any(text[:20] in output.inner_text() for text in HOSTILE)
+    assert output.locator("script, img").count() == 0
 
 
 def test_a_frame_is_built_and_really_sent(ran: NotebookPage) -> None:
     output = _output(ran, "builder")
     assert "Legal" in output.inner_text() and "81 85" in output.inner_text()
+    before = _asked(ran)
     output.get_by_label("MASK", exact=True).uncheck()
     output.get_by_text("a client must mask").wait_for(timeout=WAIT)
     assert "RFC 6455, 5.1" in output.inner_text()
-    send = output.get_by_role("button", name="Send it")
-    send.focus()
-    ran.page.keyboard.press("Enter")
-    output.get_by_text("status code 1002").first.wait_for(timeout=WAIT)
+    assert _asked(ran) > before  # the counter counts
+    output.get_by_role("button", name="Send it").focus()
+    _press(ran, "Enter")
+    # They differ in strictness: one refuses, the other answers.
+    output.get_by_text("closed: status code 1002").wait_for(timeout=WAIT)
     output.get_by_text("answered with a Text frame").wait_for(timeout=WAIT)
+    assert ran.page.evaluate("() => document.activeElement.textContent") == "Send it", "the focus stays"
+
+
+def test_the_diagram_changes_as_one_types(ran: NotebookPage) -> None:
+    output = _output(ran, "builder")
+    output.get_by_label("MASK", exact=True).check()
+    output.get_by_label("payload", exact=True).fill("")
+    output.get_by_label("payload", exact=True).press_sequentially("Hi")
+    diagram = output.get_by_role("table").filter(has_text="32 bits a row")
+    diagram.get_by_text("0000010").wait_for(timeout=WAIT)  # the payload length
+    output.get_by_label("RSV3").focus()
+    _press(ran, "Space")
+    output.get_by_text("RSV3 is 1").first.wait_for(timeout=WAIT)
+    output.get_by_label("RSV3").uncheck()
+    output.get_by_label("payload length in").select_option("64 bits")
+    output.get_by_text("extended payload length").first.wait_for(timeout=WAIT)
+    assert "Must be refused" in output.inner_text()
+    output.get_by_label("payload as").select_option("hex")
+    output.get_by_text("the payload is not hex").wait_for(timeout=WAIT)
+    output.get_by_label("payload", exact=True).fill("c3 a9")
+    output.get_by_label("payload length in").select_option("shortest")
+    output.get_by_text("Legal").wait_for(timeout=WAIT)
+    output.get_by_role("button", name="Send it").click()
+    output.locator("text=websockets: >> xpath=.. >> text=answered").wait_for(timeout=WAIT)
+    output.locator("text=Tornado: >> xpath=.. >> text=answered").wait_for(timeout=WAIT)
 
 
 def test_a_handshake_is_spoiled_and_really_sent(ran: NotebookPage) -> None:
     output = _output(ran, "bench")
-    assert "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in output.inner_text()
+    for step in ("258EAFA5-E914-47DA-95CA-C5AB0DC85B11", "b3 7a 4f 2c", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="):
+        assert step in output.inner_text()
+    output.get_by_role("button", name="Send it").click()
+    output.get_by_text("A WebSocket from here on").wait_for(timeout=WAIT)
     lines = output.locator("textarea")
     lines.fill(lines.input_value().replace("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"))
     output.get_by_text("Must be refused").wait_for(timeout=WAIT)
-    output.get_by_role("button", name="Send it").click()
+    output.get_by_role("button", name="Send it").focus()
+    _press(ran, "Enter")
     output.get_by_text("No WebSocket").wait_for(timeout=WAIT)
-    assert "400" in output.inner_text()
+    assert "426" in output.inner_text() or "400" in output.inner_text()
+    output.get_by_label("break").select_option("no Sec-WebSocket-Key")
+    output.get_by_text("there is no accept value").wait_for(timeout=WAIT)
+    assert "Sec-WebSocket-Key" not in lines.input_value() and "RFC 6455" in output.inner_text()
+
+
+def test_a_message_of_the_ladder_opens_with_its_packets(ran: NotebookPage) -> None:
+    output = _output(ran, "ladder")
+    rungs = output.get_by_role("tree").first
+    rungs.focus()
+    _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
+    opened = output.locator(".wsedu-opened")
+    opened.get_by_text("message 3 of 40, from the client").wait_for(timeout=WAIT)
+    assert ran.page.evaluate("() => document.activeElement.className") == "wsedu-bytes"
+    assert opened.locator(".wsedu-pane").count() == 1
+    packet = opened.get_by_role("button", name=re.compile(r"^packet \d+, 0\.\d{3} s, 77 bytes$"))
+    packet.focus()
+    _press(ran, "Enter")
+    opened.locator(".wsedu-pane").nth(1).wait_for(timeout=WAIT)
+    # The message and its packet follow each other, and FIN is that of the frame, not that of TCP.
+    first, second = opened.locator(".wsedu-pane").nth(0), opened.locator(".wsedu-pane").nth(1)
+    first.locator(".wsedu-bytes").focus()
+    before = _asked(ran)
+    _press(ran, "End")
+    assert second.locator(".wsedu-said").inner_text().startswith("Text frame › payload = Hello")
+    first.get_by_role("treeitem").filter(has_text="FIN, RSV1").hover()
+    first.get_by_role("treeitem").filter(has_text=re.compile(r"^\s*FIN 1")).hover()
+    assert second.locator(".wsedu-said").inner_text().startswith("Text frame › FIN")
+    assert _asked(ran) == before, "hovering asks the kernel nothing"
+    _press(ran, "Escape")
+    assert opened.inner_text() == ""
+    assert ran.page.evaluate("() => document.activeElement.getAttribute('role')") == "tree"
+
+
+def test_the_ladder_by_pointer(ran: NotebookPage) -> None:
+    output = _output(ran, "ladder")
+    before = _asked(ran)
+    output.get_by_role("treeitem").nth(4).hover()
+    assert _asked(ran) == before
+    output.get_by_role("treeitem").nth(4).click()
+    output.get_by_text("message 5 of 40, from the client").wait_for(timeout=WAIT)
+    output.get_by_role("button", name="Close").click()
+    assert output.locator(".wsedu-opened").inner_text() == ""
+
+
+def test_what_repeats_itself_is_folded_and_unfolds(ran: NotebookPage) -> None:
+    output = _output(ran, "folded")
+    rungs = output.get_by_role("tree").first
+    fold = output.get_by_role("treeitem").filter(has_text="more pairs like these").first
+    assert fold.get_attribute("aria-expanded") == "false"
+    rungs.focus()
+    _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
+    assert fold.get_attribute("aria-expanded") == "true"
+    _press(ran, "ArrowDown", "Enter")
+    output.get_by_text("message 3 of").wait_for(timeout=WAIT)
+    assert "modelled by the relay" in output.locator(".wsedu-opened").inner_text()
+    _press(ran, "Escape", "ArrowLeft")
+    assert fold.get_attribute("aria-expanded") == "false"
+    fold.click()
+    assert fold.get_attribute("aria-expanded") == "true"
+
+
+def test_of_ten_thousand_messages_only_what_is_seen_is_drawn_and_sent(ran: NotebookPage) -> None:
+    output = _output(ran, "long")
+    rungs = output.get_by_role("tree").first
+    asked = "() => window.asked.filter(text => text.includes('rungs')).length"
+    before = ran.page.evaluate(asked)
+    assert output.get_by_role("treeitem").count() < 30
+    rungs.focus()
+    _press(ran, "End")
+    last = output.get_by_role("treeitem").last
+    last.get_by_text("Close").wait_for(timeout=WAIT)
+    assert last.get_attribute("aria-posinset") == last.get_attribute("aria-setsize") == "10000"
+    assert output.get_by_role("treeitem").count() < 30
+    assert 1 <= ran.page.evaluate(asked) - before <= 2
+    _press(ran, "Enter")
+    output.get_by_text("message 10,000 of 10,000").wait_for(timeout=WAIT)
+
+
+def test_the_race_runs_stops_and_ends_with_its_cell(ran: NotebookPage) -> None:
+    output = _output(ran, "race")
+    output.get_by_label("updates", exact=True).fill("2000")
+    output.get_by_label("updates a second").fill("50")
+    _press(ran, "Tab")  # a field counts when it is left
+    button = output.get_by_role("button", name=re.compile("Start|Stop"))
+    button.focus()
+    _press(ran, "Enter")
+    output.get_by_text("Running").wait_for(timeout=WAIT)
+    received = output.get_by_role("row").filter(has_text="websocket").first
+    early = received.inner_text()
+    ran.page.wait_for_function(
+        "([row, early]) => row.isConnected === false || row.innerText !== early",
+        arg=[received.element_handle(), early],
+    )
+    assert "modelled" in output.inner_text() and button.inner_text() == "Stop"
+    _press(ran, "Enter")
+    output.get_by_text("Stopped").wait_for(timeout=WAIT)
+    output.get_by_label("updates", exact=True).fill("10")
+    _press(ran, "Tab")
+    output.get_by_role("button", name="Start").click()
+    output.get_by_text("Finished").wait_for(timeout=WAIT)
+    assert "10 of 10 updates" in output.inner_text()
+    output.get_by_label("updates", exact=True).fill("2000")
+    _press(ran, "Tab")
+    output.get_by_role("button", name="Start").click()
+    output.get_by_text("Running").wait_for(timeout=WAIT)
+    for cell in ("race", "left"):
+        ran.page.evaluate(RUN_CELL, list(CELLS).index(cell))
+    assert _output(ran, "left").inner_text().strip() == "[]"
+    assert "press Start" in _output(ran, "race").inner_text()
+
+
+def test_the_slider_by_keyboard_and_by_mouse(ran: NotebookPage) -> None:
+    output = _output(ran, "slider")
+    assert "updates 1 a second" in output.inner_text()
+    rate = output.get_by_label("updates a second")
+    rate.focus()
+    _press(ran, "ArrowRight")
+    output.get_by_text("updates 2 a second").wait_for(timeout=WAIT)
+    assert rate.get_attribute("aria-valuetext") == "2"
+    box = output.get_by_label("clients").bounding_box()
+    assert box is not None
+    ran.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
+    output.get_by_text("Clients 100,000").wait_for(timeout=WAIT)
+    assert "websocket: from" in output.locator("img").get_attribute("alt")
+    output.get_by_label("request head").select_option("2009")
+    output.get_by_text("Nothing was measured").wait_for(timeout=WAIT)
 
 
 @pytest.mark.slow
@@ -155,24 +416,21 @@ def test_everyone_can_use_them(lab: LabBrowser, theme: Any, width: int, tmp_path
     script = axe_core()
     with lab.open("widgets.ipynb", theme=theme, width=width) as notebook:
         assert notebook.run_all() == []
+        for cell in ("ladder", "folded"):
+            output = _output(notebook, cell)
+            output.get_by_role("treeitem").first.click()
+            output.get_by_role("button", name=re.compile("^packet")).first.click()
+            output.locator(".wsedu-pane").nth(1).wait_for(timeout=WAIT)
+        for cell in ("builder", "bench"):
+            _output(notebook, cell).get_by_role("button", name="Send it").click()
+            _output(notebook, cell).get_by_text(re.compile("answered|from here on")).first.wait_for(
+                timeout=WAIT
+            )
+        race = _output(notebook, "race")
+        race.get_by_label("updates a second").fill("50")
+        notebook.page.keyboard.press("Tab")
+        race.get_by_role("button", name="Start").click()
+        race.get_by_text("Finished").wait_for(timeout=WAIT)
         notebook.photograph(screenshots(tmp_path), f"widgets-{theme}-{width}")
+        assert [fault for output in notebook.outputs() for fault in output.faults] == []
         assert notebook.axe(script) == []
-
-
-def test_knobs_without_a_browser() -> None:
-    """What the kernel does when a knob is turned: illegal frames can be built, and are named."""
-    builder = frame_builder()
-    assert builder.data == wsedu.Frame(1, b"Hello", masking_key=bytes.fromhex("37fa213d")).serialize()
-    builder.opcode.value, builder.rsv[0].value = 3, True
-    assert "Must be refused" in builder.shown.value and builder.data[0] == 0b1100_0011
-    builder.key.value = "37 fa"
-    assert "four bytes" in builder.shown.value and builder.button.disabled
-    builder.key.value, builder.unit.value = "00000000", "hex"
-    assert "not hex" in builder.shown.value
-    builder.payload.value, builder.form.value = "ff", "64 bits"
-    assert builder.data.endswith(b"\0\0\0\0\xff") and len(builder.data) == 15
-    bench = handshake_bench()
-    bench.lines.value = "GET / HTTP/1.1"
-    assert "Host" in bench.shown.value and "no accept value" in bench.shown.value
-    with pytest.raises(ValueError, match="0 given"):
-        touch()

@@ -139,6 +139,7 @@ class LadderView {
   fold(row) {
     row.open = !row.open;
     this.show(row);
+    if (row.open) this.rows.reveal(row.count);
   }
 
   // Ask for the messages that are seen and not known yet, once the rows have come to rest.

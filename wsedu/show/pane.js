@@ -72,12 +72,13 @@ class Rows {
     this.draw();
   }
 
-  reveal() {
-    const top = this.current * this.height;
+  // Scroll until the current row is seen, and of so many beneath it as many as there is room for.
+  reveal(beneath = 0) {
     if (this.current < 0) return;
-    if (top < this.box.scrollTop) this.box.scrollTop = top;
-    else if (top + this.height > this.box.scrollTop + this.box.clientHeight - 10)
-      this.box.scrollTop = top + this.height - this.box.clientHeight + 10;
+    const room = this.box.clientHeight - 10;
+    const top = this.current * this.height;
+    const least = Math.min(top, top + this.height * (1 + beneath) - room);
+    this.box.scrollTop = Math.min(top, Math.max(this.box.scrollTop, least));
     this.draw();
   }
 
@@ -353,6 +354,7 @@ class Pane {
   fold(node, open) {
     if (node.children.length) node.open = open;
     this.choose(node, true);
+    if (node.open) this.tree.reveal(node.children.length);
   }
 
   // Follow another pane: to the field of the same name and place among its like.

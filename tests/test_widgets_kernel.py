@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the kernel does when a knob is turned or a message is opened, without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import wsedu
+from wsedu.lab import frame_builder, handshake_bench
+from wsedu.show.ladder_touch import CHUNK, LadderTouch
+from wsedu.show.touch import ByteTouch, touch
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+def test_illegal_frames_can_be_built_and_are_named() -> None:
+    builder = frame_builder()
+    assert builder.data == wsedu.Frame(1, b"Hello", masking_key=bytes.fromhex("37fa213d")).serialize()
+    builder.opcode.value, builder.rsv[0].value = 3, True
+    assert "Must be refused" in builder.shown.value and builder.data[0] == 0b1100_0011
+    builder.key.value = "37 fa"
+    assert "four bytes" in builder.shown.value and builder.sender.button.disabled
+    builder.key.value, builder.unit.value = "00000000", "hex"
+    assert "not hex" in builder.shown.value
+    builder.payload.value, builder.form.value = "ff", "64 bits"
+    assert builder.data.endswith(b"\0\0\0\0\xff") and len(builder.data) == 15
+    assert not builder.sender.button.disabled
+
+
+@pytest.mark.parametrize(
+    ("opcode", "payload", "fin", "said"),
+    [
+        (0, "ff", True, "no message is under way (RFC 6455, 5.4)"),
+        (1, "ff", True, "not UTF-8 (RFC 6455, 8.1); status code 1007"),
+        (1, "c3", False, "a fragment, after which others must follow"),
+        (8, "03 ed", True, "1005"),
+        (9, "00" * 126, True, "RFC 6455, 5.5"),
+        (9, "", False, "RFC 6455, 5.5"),
+        (2, "ff", True, "✓ Legal"),
+    ],
+)
+def test_a_frame_is_judged_as_the_first_of_a_connection(
+    opcode: int, payload: str, fin: bool, said: str
+) -> None:
+    builder = frame_builder()
+    builder.unit.value, builder.payload.value = "hex", payload
+    builder.opcode.value, builder.fin.value = opcode, fin
+    assert said in builder.shown.value.replace("</b>", "")
+
+
+def test_the_diagram_has_each_bit_once() -> None:
+    """Whatever the frame: the cells of a row have 32 columns, and their bits are those of the frame."""
+    from wsedu.protocol.frame_spans import frame_spans
+    from wsedu.show.diagram import frame_diagram
+
+    for size in (0, 1, 5, 126, 70_000):
+        for key in (None, b"abcd"):
+            data = wsedu.Frame(2, bytes(size), masking_key=key).serialize()
+            drawn = frame_diagram(data, frame_spans(data))
+            rows = drawn.split("<tr")[2:]
+            for row in rows:
+                assert sum(int(piece.split('"')[1]) for piece in row.split("colspan=")[1:]) == 32
+            assert ("more of payload" in drawn) == (size > 30)
+
+
+def test_a_request_without_a_key_has_no_accept_value() -> None:
+    bench = handshake_bench()
+    bench.lines.value = "GET / HTTP/1.1"
+    assert "Host" in bench.shown.value and "no accept value" in bench.shown.value
+    bench.broken.value = "version 8"
+    assert "Sec-WebSocket-Version: 8" in bench.data.decode() and "RFC 6455, 4.4" in bench.shown.value
+
+
+def test_what_touch_takes() -> None:
+    with pytest.raises(ValueError, match="0 given"):
+        touch()
+    assert isinstance(touch(wsedu.Frame(1)), ByteTouch)
+    assert isinstance(touch(wsedu.read(DATA / "http-408.pcap").conversations[0]), LadderTouch)
+    assert len(touch(wsedu.Frame(1), wsedu.Frame(2), names=["one", "two"]).sides) == 2
+    both = touch([wsedu.Frame(1), wsedu.Frame(2)]).sides[0]["tree"]
+    assert [node["name"] for node in both] == ["Text frame", "Binary frame"]
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What a ladder sends to the browser."""
+    sent: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(
+        LadderTouch, "send", lambda self, content, buffers=None: sent.append((content, buffers))
+    )
+    return sent
+
+
+def test_a_ladder_sends_what_it_is_asked_for(answers: list[tuple[Any, ...]]) -> None:
+    conversation = wsedu.read(DATA / "websockets-large.pcap").conversations[0]
+    long = SimpleNamespace(
+        messages=conversation.messages * 200, capture=conversation.capture, client="c", server="s"
+    )
+    ladder = touch(long)
+    assert isinstance(ladder, LadderTouch) and len(ladder.first) == CHUNK
+    ladder._asked(None, {"ask": "rungs", "index": 1_150, "view": "v"}, [])
+    assert len(answers[0][0]["rungs"]) == 50 and answers[0][0]["view"] == "v"
+    large = max(range(6), key=lambda index: len(conversation.messages[index].raw))
+    ladder._asked(None, {"ask": "message", "index": large}, [])
+    said, data = answers[1]
+    assert data == [conversation.messages[large].raw]
+    assert [packet[0] for packet in said["packets"]] == list(conversation.messages[large].packets)
+    assert sum(packet[2] for packet in said["packets"]) > len(data[0])
+    ladder._asked(None, {"ask": "packet", "index": said["packets"][1][0]}, [])
+    assert "Binary frame, bytes 1,4" in answers[2][0]["side"]["tree"][-1]["name"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"ask": "x", "index": 0},
+        {"ask": "message", "index": 99_999},
+        {"ask": "packet", "index": -1},
+        {"ask": "message", "index": "0"},
+    ],
+)
+def test_what_makes_no_sense_is_not_answered(asked: dict[str, Any], answers: list[tuple[Any, ...]]) -> None:
+    ladder = touch(wsedu.read(DATA / "http-408.pcap").conversations[0])
+    ladder._asked(None, asked, [])  # type: ignore[union-attr]
+    assert answers == []
+
+
+def test_an_empty_conversation_and_one_without_its_capture(answers: list[tuple[Any, ...]]) -> None:
+    assert touch(SimpleNamespace(messages=[])).stretches == []
+    messages = wsedu.read(DATA / "http-408.pcap").conversations[0].messages
+    ladder = touch(SimpleNamespace(messages=messages))
+    ladder._asked(None, {"ask": "message", "index": 0}, [])  # type: ignore[union-attr]
+    ladder._asked(None, {"ask": "packet", "index": 0}, [])  # type: ignore[union-attr]
+    assert len(answers) == 1 and answers[0][0]["packets"] == []
+
+
+@pytest.mark.parametrize("name", ["frame_builder", "handshake_bench", "delivery_race", "cost_slider"])
+def test_a_page_without_a_kernel_says_what_to_do(name: str) -> None:
+    import wsedu.lab
+
+    said = repr(getattr(wsedu.lab, name)())
+    assert said.startswith("(run this cell: ") and said.endswith(")") and len(said) < 100
