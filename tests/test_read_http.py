@@ -211,6 +211,22 @@ def test_a_final_response_before_the_request_is_complete() -> None:
     assert said.brief()[3:] == [("server", "response", 200, 0), RESPONSE]
 
 
+def test_a_final_response_before_the_head_of_the_request_is_complete() -> None:
+    """431, say, to a head that still comes; and the opening handshake behind it waits for its own response."""
+    said = talked(
+        (CLIENT, GET[:20]),
+        (SERVER, b"HTTP/1.1 431 Too Large\r\nContent-Length: 0\r\n\r\n"),
+        (CLIENT, GET[20:] + HANDSHAKE),
+        (SERVER, OK),
+        (CLIENT, HANDSHAKE),
+        (SERVER, SWITCHING),
+        (CLIENT, frame(b"Hello", key=b"abcd")),
+    )
+    assert [row["kind"] for row in said.rows] == [
+        *("response", "request", "request", "response", "request", "response", "frame")
+    ]
+
+
 @pytest.mark.parametrize("size", [1, 1400])
 def test_a_refused_handshake_and_more_http(size: int) -> None:
     refusal = b"HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nContent-Length: 4\r\n\r\nno!\n"

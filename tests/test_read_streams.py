@@ -208,6 +208,27 @@ def test_a_101_that_is_lost_leaves_frames_of_the_client_readable() -> None:
         ]
 
 
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_gap_of_a_client_that_waits_for_its_101_comes_behind_its_frames(comes: bool) -> None:
+    talk = Talk()
+    packets = talk.open() + talk.say(CLIENT, HANDSHAKE) + talk.say(CLIENT, SIX)
+    talk.say(CLIENT, TWO)  # lost
+    packets += talk.say(CLIENT, SIX)
+    answer = talk.say(SERVER, SWITCHING + ONE)
+    said = dissected(pcap(packets + (answer if comes else [])))
+    rest = [("server", "response", 101, 0), TEXTS[0]] if comes else []
+    assert sorted(map(str, said.brief()[1:])) == sorted(map(str, [*rest, THREE, ("client", "gap", len(TWO))]))
+    assert said.brief()[-1] == ("client", "gap", len(TWO))
+    # The snap length shows a gap at once; it has to wait all the same.
+    cut = packets[4]
+    head, tail = pcap(packets[:4]), pcap([cut])[24:]
+    at = 16 + len(cut) - 3
+    file = bytearray(head + tail[:8] + (len(cut) - 3).to_bytes(4, "little") + tail[12:at])
+    file += pcap(answer)[24:] if comes else b""
+    said = dissected(bytes(file))
+    assert said.brief()[1:] == [*rest, ("client", "gap", 3)]
+
+
 def test_a_101_captured_before_the_request() -> None:
     talk = Talk()
     packets = talk.open() + talk.say(CLIENT, HANDSHAKE) + talk.say(SERVER, SWITCHING + ONE)

@@ -33,7 +33,7 @@ class Side:
         self.stream = Stream()
         self.carriers: deque[tuple[int, int]] = deque()  # end in the stream, packet
         self.early = bytearray()  # what came before it was known who the client is
-        self.gap: Gap | None = None  # likewise
+        self.gap: Gap | None = None  # until all before it was read
         self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
         self.fin = False
 
@@ -188,7 +188,8 @@ class Follower:
         fin = bool(segment.flags & FIN)
         for item in side.stream.receive(sequence, segment.payload, segment.cut, fin, index):
             if isinstance(item, Gap):
-                yield from self._gap(connection, side, item)
+                side.gap = item
+                yield from self._gap(connection, side)
             else:
                 yield from self._piece(connection, side, item)
         if side.stream.ended:
@@ -245,8 +246,8 @@ class Follower:
             early, side.early = bytes(side.early), bytearray()
             if early:
                 yield from self.read(connection, connection.sender(side), early)
-            if side.gap is not None:
-                yield from self._gap(connection, side, side.gap)
+            yield from self._gap(connection, side)
+            if side.stream.ended:
                 yield from self._ended(connection, side)
 
     def read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[Message]:
@@ -265,8 +266,11 @@ class Follower:
             else:
                 self._unreadable(connection, item.why)
         for sender in OTHER:
+            side = connection.side(sender)
             if connection.exchange.lost(sender):
-                connection.side(sender).stream.end()
+                side.stream.end()
+            if side.gap is not None:
+                yield from self._gap(connection, side)
 
     def _unreadable(self, connection: Connection, why: str) -> None:
         connection.readable = False
@@ -315,10 +319,15 @@ class Follower:
             request_method=found.request_method,
         )
 
-    def _gap(self, connection: Connection, side: Side, gap: Gap) -> Iterator[Message]:
-        if connection.client is None:
-            side.gap = gap
-        elif connection.readable:
+    def _gap(self, connection: Connection, side: Side) -> Iterator[Message]:
+        """Tell a gap, once all before it was read: it is the last of its sender."""
+        if side.gap is None or connection.client is None or not connection.readable:
+            return
+        sender = connection.sender(side)
+        if connection.exchange.lost(sender):
+            side.gap = None
+        elif not connection.exchange.waiting(sender):
+            gap, side.gap = side.gap, None
             yield self._message(connection, side, (gap.packet,), None, gap.missing)
 
     def _ended(self, connection: Connection, side: Side) -> Iterator[Message]:
@@ -336,8 +345,7 @@ class Follower:
         ):
             line = bytes(connection.first.early or connection.second.early)
             self._unreadable(connection, f"it begins with {quoted(line)}")
-        for side in connection.first, connection.second:
-            for gap in side.stream.give_up():
-                yield from self._gap(connection, side, gap)
-        for sender in "server", "client":  # the client may have to wait for the server's end
-            yield from self._ended(connection, connection.side(sender))
+        for side in connection.side("server"), connection.side("client"):  # who may wait for the server's end
+            side.gap = side.stream.give_up() or side.gap
+            yield from self._gap(connection, side)
+            yield from self._ended(connection, side)

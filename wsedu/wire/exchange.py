@@ -60,6 +60,7 @@ class _Direction:
         self.content: list[bytes] = []
         self.frames = False
         self.waiting = False  # a client that asked to switch: what follows depends on the response
+        self.answered = False  # a request of which the head was not complete when its final response came
         self.unsure = False  # frames or a request follow, and only the bytes themselves can say which
         self.ended = False  # no further byte will come
         self.lost = False  # message boundaries cannot be read any more
@@ -69,6 +70,7 @@ class _Direction:
         del self.buffer[:size]
         self.start += size
         self.head = self.framing = self.chunks = self.request_method = None
+        self.answered = False
         self.looked = self.fed = 0
         self.content = []
         return raw
@@ -118,6 +120,10 @@ class Exchange:
         self._sides[sender].lost = True
         return Lost(sender, why)
 
+    def waiting(self, sender: Sender) -> bool:
+        """Whether a direction holds bytes that only the other one makes readable."""
+        return self._sides[sender].waiting
+
     def lost(self, sender: Sender) -> bool:
         """Whether a direction is not read any further."""
         return self._sides[sender].lost
@@ -153,10 +159,11 @@ class Exchange:
         side = self._sides[sender]
         while side.buffer and not side.waiting and not side.lost:
             if side.unsure and side.head is None:
-                # In a method neither of the first two bytes is more than a letter; in a masked frame the second one is.
+                # A method has two bytes of ASCII at least; in a frame of a client the second begins with MASK.
                 if len(side.buffer) < 2:
                     return
-                side.frames, side.unsure = not begins_request(bytes(side.buffer[:2])), False
+                begin = bytes(side.buffer[:2])
+                side.frames, side.unsure = begin[:1].isspace() or not begins_request(begin), False
             try:
                 size = self._frame_size(side) if side.frames else self._message_size(sender, side)
             except NeedMoreData:
@@ -224,7 +231,8 @@ class Exchange:
             if (request.method, request.version) == ("PRI", "HTTP/2.0"):
                 raise _refusal("HTTP/2 begins here", "request line", "RFC 9113, 3.4")
             side.head = request
-            self._asked.append(request)  # now: its final response may come before its content is complete
+            if not side.answered:
+                self._asked.append(request)  # now: its final response may come before its content is complete
             side.framing = content_framing(request)
         else:
             side.head, side.head_size = Response.parse(side.buffer, strict=False)
@@ -249,7 +257,7 @@ class Exchange:
         side = self._sides[sender]
         head, framing, start, method = side.head, side.framing, side.start, side.request_method
         assert head is not None
-        content = remove_transfer_codings(head, b"".join(side.content))
+        content, answered = remove_transfer_codings(head, b"".join(side.content)), side.answered
         raw = side.take(size)
         if isinstance(head, Request):
             if "websocket" in head.field_tokens("Upgrade"):
@@ -257,7 +265,7 @@ class Exchange:
                 server = self._sides["server"]
                 side.frames = self.switched
                 side.unsure = (server.ended or server.lost) and not self.switched
-                side.waiting = not side.frames and not side.unsure
+                side.waiting = not (side.frames or side.unsure or answered)
             yield Found("request", sender, start, raw, head, content)
             return
         lost = None
@@ -270,8 +278,10 @@ class Exchange:
 
     def _answered(self, response: Response, switched: bool) -> Lost | None:
         """What follows on both sides after a final response, or a 101."""
-        request = self._asked.popleft() if self._asked else None
         client, server = self._sides["client"], self._sides["server"]
+        request = self._asked.popleft() if self._asked else None
+        if request is None and client.head is None and client.buffer:
+            client.answered = True  # 408 or 431, say
         if not switched:
             client.waiting = client.waiting and bool(self._asked)
             return None

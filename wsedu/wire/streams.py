@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -102,13 +102,14 @@ class Stream:
             data, place = data[self.length - place :], self.length
         self._keep(place, data, packet)
         yield from self._go_on()
-        if self._waiting_bytes > MOST_WAITING:
-            yield from self.give_up()
+        gap = self.give_up() if self._waiting_bytes > MOST_WAITING else None
+        if gap:
+            yield gap
 
     def _keep(self, place: int, data: bytes, packet: int) -> None:
         """Put bytes where they belong, except those for places that have theirs."""
         waiting, start, end = self._waiting, place, place + len(data)
-        at = bisect_right(waiting, place, key=lambda one: one.place)
+        at = bisect_left(waiting, (place + 1,))  # tuples compare item by item
         if at and waiting[at - 1].end > place:
             place = waiting[at - 1].end
         while place < end:
@@ -148,21 +149,20 @@ class Stream:
             self.closed = True
             self.end()
 
-    def give_up(self) -> Iterator[Gap]:
+    def give_up(self) -> Gap | None:
         """No segment will fill the hole any more: say how large it is, if there is one."""
-        if self.ended:
-            return
         place, packet = self._shown
         if self._waiting:
             place, packet = self._waiting[0].place, self._waiting[0].packet
         elif self._fin is not None:
             place = self._fin
         elif place - self.length == 1:
-            return  # what is missing is most likely a FIN, which takes a sequence number too, and no byte
-        if place > self.length:
-            missing = place - self.length
-            self.end()
-            yield Gap(missing, packet)
+            return None  # what is missing is most likely a FIN, which takes a sequence number too, and no byte
+        missing = place - self.length
+        if self.ended or missing <= 0:
+            return None
+        self.end()
+        return Gap(missing, packet)
 
     def end(self) -> None:
         """Pass nothing on any more."""
