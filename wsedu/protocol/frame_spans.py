@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from .arguments import Data
 from .errors import NeedMoreData, ProtocolError
-from .header import LAYOUT, LENGTH_16, OPCODE, PAYLOAD_LENGTH, Header, parse_header
+from .header import LAYOUT, LENGTH_16, OPCODE, PAYLOAD_LENGTH, RSV1, Header, parse_header
 from .masking import apply_mask
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
 from .spans import Kind, Span
@@ -60,10 +60,13 @@ def _first_byte_spans(data: bytes) -> list[Span]:
         return Span(0, 1, name, value, one if value else zero, Kind.FRAME_HEADER, section, (place, place + 1))
 
     opcode = data[0] & OPCODE
-    no_meaning = "0, as no extension is in use"
+    rsv1 = "RFC 7692, 6" if data[0] & RSV1 else LAYOUT
+    no_meaning = "0, as no extension uses it" if data[0] & RSV1 else "0, as no extension is in use"
     return [
         bit("FIN", 0, "further fragments of this message follow", "the last fragment of its message"),
-        bit("RSV1", 1, no_meaning, "an extension gives it a meaning: permessage-deflate says compressed"),
+        bit(
+            "RSV1", 1, no_meaning, "an extension gives it a meaning: permessage-deflate says compressed", rsv1
+        ),
         bit("RSV2", 2, no_meaning, "set: some extension must have given it a meaning"),
         bit("RSV3", 3, no_meaning, "set: some extension must have given it a meaning"),
         Span(0, 1, "opcode", opcode, _opcode_meaning(opcode), Kind.FRAME_HEADER, LAYOUT, (4, 8)),
@@ -102,9 +105,8 @@ def _payload_spans(data: bytes, header: Header) -> list[Span]:
     unmasked = ", unmasked" if masked else ""
     if header.opcode == Opcode.CLOSE and len(payload) >= 2:
         code = int.from_bytes(payload[:2], "big")
-        spans = [
-            Span(start, start + 2, "status code", code, status_name(code), Kind.PAYLOAD, "RFC 6455, 7.4")
-        ]
+        meaning = status_name(code) + unmasked
+        spans = [Span(start, start + 2, "status code", code, meaning, Kind.PAYLOAD, "RFC 6455, 7.4")]
         if len(payload) > 2:
             reason = payload[2:].decode("utf-8", "replace")
             meaning = f"the reason, in UTF-8{unmasked}"

@@ -198,7 +198,7 @@ def rung_of(message: Any, start: float) -> Rung:
     """A message as a rung; ``start`` is the time of the first message."""
     size = len(message.raw)
     if message.kind == "gap":
-        text = f"gap: {getattr(message, 'missing', 0):,} bytes are missing here"
+        text = f"gap: {getattr(message, 'missing', 0):,} bytes are missing; after them nothing is read"
         return Rung(message.sender, message.time - start, text, size)
     sizes = view(message).sizes()
     kinds = tuple((kind, sizes[kind]) for kind in order(sizes))
@@ -222,7 +222,7 @@ def _describe_frame(frame: Any) -> str:
     if not frame.fin:
         text += ", not the last fragment"
     if frame.rsv1:
-        return text + ", RSV1 set"
+        return text + ", RSV1 set: compressed"
     if frame.opcode == Opcode.CLOSE:
         return text + _close(frame.payload)
     payload = frame.payload

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from ..protocol.http1 import Request, Response
-from ..protocol.opcodes import opcode_name
+from ..protocol.opcodes import Opcode, opcode_name
 from .fast import FastReader
 from .message import Message
 from .pcapfile import CutShort, NotACapture
@@ -126,7 +126,10 @@ def _what(message: Message) -> str:
     header = message.header
     assert header is not None
     flags = "".join(f" RSV{n}" for n in (1, 2, 3) if header[n]) + ("" if header.fin else " FIN=0")
-    text = _short(message.payload[: PREVIEW + 1].decode("utf-8", "replace"))
+    payload, code = message.payload, ""
+    if header.opcode == Opcode.CLOSE and len(payload) >= 2:
+        code, payload = f"{int.from_bytes(payload[:2], 'big')} ", payload[2:]
+    text = code + _short(payload[: PREVIEW + 1].decode("utf-8", "replace"))
     return f"{opcode_name(header.opcode)}{flags} {header.payload_length:,} {text}"
 
 

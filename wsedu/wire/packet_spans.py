@@ -141,7 +141,7 @@ def _ipv4(data: bytes, at: int, end: int) -> list[Span]:
     fields = _Fields(data[:end], at, IPV4)
     fields.add_bits((4, "version", "IPv4"), (4, "header length", "in words of 4 bytes"))
     fields.add_bits(
-        (6, "DSCP", "how to treat it on the way"), (2, "ECN", "congestion"), section="RFC 3168, 5"
+        (6, "DSCP", "how to treat it on the way"), (2, "ECN", "congestion"), section="RFC 2474, 3"
     )
     fields.add(2, "total length", "bytes from here on, this header counted")
     fields.add(2, "identification", "the same in all fragments of a packet", _hex)
