@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 from .arguments import Data
 
@@ -12,7 +12,7 @@ from .arguments import Data
 TRANSLATE_FROM = 512
 
 
-@cache
+@lru_cache(maxsize=None)  # not cache: this goes to Scapy, which runs on Python 3.7 too  # noqa: UP033
 def _xor_table(key_byte: int) -> bytes:
     return bytes(byte ^ key_byte for byte in range(256))
 
@@ -39,7 +39,7 @@ def apply_mask(data: Data, key: bytes, offset: int = 0) -> bytes:
     length = len(data)
     if length < TRANSLATE_FROM:
         repeated = (key * (length // 4 + 1))[:length]
-        return (int.from_bytes(data) ^ int.from_bytes(repeated)).to_bytes(length)
+        return (int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")).to_bytes(length, "big")
     data, masked = bytes(data), bytearray(length)
     for i in range(4):
         masked[i::4] = data[i::4].translate(_xor_table(key[i]))

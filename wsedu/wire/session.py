@@ -31,7 +31,7 @@ from .boundaries import FRAMES, LINE_END, LOST, MESSAGES, UNSURE, WAITING, Head,
 from .layer import WebSocket
 from .streams import SPACE, Gap, Stream
 
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+TCP_FIN, TCP_SYN, TCP_RST, TCP_ACK = 0x01, 0x02, 0x04, 0x10
 MOST_CLOSED = 1000  # connections that are over and yet kept, so that a late packet does not begin a new one
 
 Address = Any  # a pair: IP address, port
@@ -81,26 +81,26 @@ class Connection:
 
     def is_another(self, end: End, sequence: int, flags: int) -> bool:
         """Whether a segment opens a further connection between the same addresses; a SYN may come twice or late."""
-        if not flags & SYN:
+        if not flags & TCP_SYN:
             return False
         if end.syn is not None:
-            return end.syn != sequence or (self.over() and not flags & ACK)
+            return end.syn != sequence or (self.over() and not flags & TCP_ACK)
         if end.stream.first is not None:
             return end.stream.first != (sequence + 1) % SPACE
         return self.other(end).syn is None
 
     def receive(self, end: End, sequence: int, flags: int, data: bytes, cut: int) -> Iterator[Found]:
         """What a segment completes: messages of its sender, and those of the other that they set free."""
-        if flags & RST:  # what comes with it is for people (RFC 9293, 3.5.3)
+        if flags & TCP_RST:  # what comes with it is for people (RFC 9293, 3.5.3)
             self._reset = True
             return
-        end.fin = end.fin or bool(flags & FIN)
-        if flags & SYN:
+        end.fin = end.fin or bool(flags & TCP_FIN)
+        if flags & TCP_SYN:
             end.syn, sequence = sequence, sequence + 1
             if end.client is None:
-                self._identify(end, client=not flags & ACK)
+                self._identify(end, client=not flags & TCP_ACK)
         ended = end.stream.ended
-        for item in end.stream.receive(sequence, data, cut, bool(flags & FIN), 0):
+        for item in end.stream.receive(sequence, data, cut, bool(flags & TCP_FIN), 0):
             if isinstance(item, Gap):
                 self._lose((end,), f"{item.missing:,} bytes are missing")
             elif end.next != LOST:
@@ -208,7 +208,7 @@ class WebSocketSession(DefaultSession):
         for found in connection.receive(end, tcp.seq, flags, data, cut):
             given = True
             yield _on_top(found.sender.packet, packet.time, found.raw, found.head)
-        if not data or (not given and (end.next == LOST or flags & (FIN | RST))):
+        if not data or (not given and (end.next == LOST or flags & (TCP_FIN | TCP_RST))):
             yield _as_it_is(packet, data)
         if connection.over() and not was_over:
             self._keep_for_a_while(connection)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The module that could go to Scapy: it needs nothing but Scapy, its tests pass there, and they can fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import scapy
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+import make_contrib  # noqa: E402
+
+SCAPY = Path(scapy.__file__).parent
+OURS = "import sys, wsedu.wire; sys.modules['websocket'] = wsedu.wire"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """What the tool writes."""
+    make_contrib.main(tmp_path / "contrib")
+    return tmp_path / "contrib"
+
+
+def utscapy(folder: Path, *options: str, alone: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run Scapy's own test runner there; ``alone`` with Scapy and the standard library, and nothing else."""
+    path = folder.parent / "path"
+    path.mkdir(exist_ok=True)
+    if not (path / "scapy").exists():
+        (path / "scapy").symlink_to(SCAPY, target_is_directory=True)
+    environment = dict(os.environ, PYTHONPATH=str(path) if alone else str(ROOT), PYTHONDONTWRITEBYTECODE="1")
+    command = [sys.executable, *(["-S"] if alone else []), "-m", "scapy.tools.UTscapy", "-f", "text"]
+    return subprocess.run(
+        [*command, "-t", "websocket.uts", *options],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_scapy_alone_passes_its_tests(folder: Path) -> None:
+    done = utscapy(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("=[passed]") == make_contrib.SPEC.read_text().count("\n= ")
+    absent = subprocess.run(
+        [sys.executable, "-S", "-c", "import wsedu"], cwd=folder, capture_output=True, text=True
+    )
+    assert "No module named 'wsedu'" in absent.stderr
+
+
+def test_our_own_layer_passes_the_same_tests(folder: Path) -> None:
+    (folder / "websocket.py").unlink()
+    done = utscapy(folder, "-P", OURS, alone=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("=[passed]") == make_contrib.SPEC.read_text().count("\n= ")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("CONTINUATION = 0x0", "CONTINUATION = 0x3"),
+        ("masked[i::4] = data[i::4]", "masked[i::4] = data[0::4]"),
+        ("LENGTH_16 = 126", "LENGTH_16 = 125"),
+        ("sender.next = FRAMES\n", "sender.next = MESSAGES\n"),
+        ("if place < self.length:", "if False:"),
+        ('b"Upgrade" in (message.Connection or b"")', "False"),
+    ],
+)
+def test_a_broken_module_is_seen(folder: Path, right: str, wrong: str) -> None:
+    module = folder / "websocket.py"
+    text = module.read_text()
+    assert right in text
+    module.write_text(text.replace(right, wrong))
+    done = utscapy(folder)
+    assert done.returncode != 0 and "=[failed]" in done.stdout
+
+
+def test_it_is_made_of_the_sources(folder: Path) -> None:
+    """Nothing is written twice: what is in the module is in the package, word for word."""
+    text = (folder / "websocket.py").read_text()
+    assert text.startswith("# SPDX-License-Identifier: GPL-2.0-or-later\n")
+    for line in "# scapy.contrib.description = WebSocket (RFC 6455)", "# scapy.contrib.status = loads":
+        assert line in text.splitlines()
+    assert "wsedu" not in text
+    body = text.partition("if TYPE_CHECKING:")[2].split("\n\n", 1)[1]
+    package = "\n".join(path.read_text() for path in (ROOT / "wsedu").rglob("*.py"))
+    known = {line.partition("  # ")[0].rstrip() for line in package.splitlines()}
+    assert {line for line in body.splitlines() if line.partition("  # ")[0].rstrip() not in known} == set()
+
+
+def test_scapy_lists_it(folder: Path, tmp_path: Path) -> None:
+    """In its place in Scapy it is found as any other contrib module is."""
+    checkout = tmp_path / "checkout"
+    shutil.copytree(SCAPY, checkout / "scapy", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(folder / "websocket.py", checkout / "scapy" / "contrib")
+    code = (
+        "from scapy.main import list_contrib, load_contrib; load_contrib('websocket'); "
+        "print(list_contrib('websocket', ret=True))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=checkout, capture_output=True, text=True,
+        env=dict(os.environ, PYTHONPATH=str(checkout)), check=True,
+    )  # fmt: skip
+    assert "'description': 'WebSocket (RFC 6455)', 'status': 'loads'" in done.stdout
+
+
+def test_a_name_that_is_there_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make_contrib, "WHOLE", (*make_contrib.WHOLE, "wire.packets"))
+    with pytest.raises(ValueError, match="is defined in"):
+        make_contrib.Bundle().text()
