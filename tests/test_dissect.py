@@ -321,7 +321,7 @@ def test_a_line_for_people_says_what_it_is() -> None:
         ["0", "0.005000", "<-", "frame", "4", "Text"],
     ]
     assert "Binary RSV1 RSV2 RSV3 FIN=0 0" in lines[3]
-    assert "Close 5" in lines[4] and "bye" in lines[4]
+    assert lines[4].endswith("Close 5 1000 bye")
     assert "6 bytes are missing" in lines[5]
     assert f"{START}" not in "".join(lines)
 

@@ -36,6 +36,7 @@ def _from_both(chance: random.Random) -> list[Arguments]:
         for fin in (True, False):
             frame = Frame(chance.choice([1, 2]), chance.randbytes(3), fin=fin, masking_key=key)
             cases.append((frame.serialize(),))
+        cases.append((Frame(9, masking_key=key).serialize(),))  # nothing in the second byte but its first bit
     return cases
 
 
@@ -48,6 +49,10 @@ def _from_both(chance: random.Random) -> list[Arguments]:
         "it is the other way round: the client's frames are masked",
     ),
     (lambda frame: "client" if frame[0] >> 7 else "server", "that is FIN, a bit of the first byte"),
+    (
+        lambda frame: "client" if frame[1] > 0x80 else "server",
+        "MASK alone says it, also of a frame whose payload length is 0",
+    ),
     (lambda frame: "client", "not every frame comes from the client: a bit of the second byte says which"),
 )
 def sender_of(frame: bytes) -> str:
