@@ -250,7 +250,8 @@ def test_refused_again_and_again_after_what_was_complete() -> None:
 
 
 def test_a_line_without_end() -> None:
-    for pieces in ([b"1;" + b"a" * MAX_LINE], [b"1;", *[b"a" * 100] * (MAX_LINE // 100 + 1)]):
+    longer = b"1;" + b"a" * MAX_LINE
+    for pieces in ([longer], [longer + b"\r\nx\r\n"], [b"1;", *[b"a" * 100] * (MAX_LINE // 100 + 1)]):
         with pytest.raises(ProtocolError, match="a line of more than") as info:
             decode(pieces)
         assert info.value.offset == MAX_LINE
