@@ -118,8 +118,9 @@ class CostSlider(widgets.VBox):
         )
 
     def _table(self, measured: Mapping[str, Points]) -> Markup:
-        heads = ("", "bytes an update", "all clients, a second")
-        lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads), style=PLAIN)]
+        heads = ("bytes an update", "all clients, a second")
+        named = (tag("th", head, scope="col", style=CELL) for head in heads)
+        lines = [tag("tr", tag("td"), *named, style=PLAIN)]  # the corner heads nothing
         for way in self._ways:
             cells = (f"{self._cost(way, self.choice):,.0f}", _rate(self._bits(way, self.choice)))
             one = [tag("th", way, scope="row", style=CELL), *(tag("td", cell, style=CELL) for cell in cells)]

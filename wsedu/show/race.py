@@ -158,8 +158,9 @@ def standing(runners: Mapping[str, Runner], course: Course, *, over: bool) -> Ma
     progress = tag(
         "p", tag("b", f"{state}: "), f"{published:,} of {course.updates:,} updates published ", bar
     )
-    heads = ("", "received", "requests", "bytes", "delay, median", "delay, longest")
-    lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads), style=PLAIN)]
+    heads = ("received", "requests", "bytes", "delay, median", "delay, longest")
+    named = (tag("th", head, scope="col", style=CELL) for head in heads)
+    lines = [tag("tr", tag("td"), *named, style=PLAIN)]  # the corner heads nothing
     bills = {name: runner.bill() for name, runner in runners.items()}
     for name, runner in runners.items():
         delays = runner.delays
