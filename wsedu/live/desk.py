@@ -16,12 +16,12 @@ import sys
 import time
 from pathlib import Path
 
-from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.asyncio.server import ServerConnection, broadcast
 
 from .limits import raise_file_limit
 from .news_server import news_server
 from .newsroom import Newsroom
-from .websocket_server import quiet, without_date
+from .websocket_server import serve
 
 LARGEST_BACKLOG = 65_535
 
@@ -52,18 +52,7 @@ async def main() -> None:
     stdin = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
-    async with serve(
-        listen,
-        "127.0.0.1",
-        0,
-        compression=None,
-        ping_interval=None,
-        close_timeout=0,
-        backlog=LARGEST_BACKLOG,
-        process_response=without_date,
-        server_header="websockets",
-        logger=quiet,
-    ) as server:
+    async with serve(listen, close_timeout=0, backlog=LARGEST_BACKLOG) as server:
         with news_server("polling", newsroom) as polling:
             _say(websocket=next(iter(server.sockets)).getsockname()[1], polling=polling.port)
             while line := await stdin.readline():

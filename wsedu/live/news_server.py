@@ -18,12 +18,12 @@ import tornado.httpserver
 import tornado.iostream
 import tornado.netutil
 import tornado.web
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from .newsroom import Newsroom, Update
 from .server import Server
-from .websocket_server import quiet, without_date
+from .websocket_server import serve
 
 Way = Literal["polling", "longpoll", "eventsource", "websocket"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -162,18 +162,7 @@ async def _over_websocket(newsroom: Newsroom, host: str) -> AsyncIterator[int]:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    async with serve(
-        deliver,
-        host,
-        0,
-        backlog=1024,
-        compression=None,
-        process_response=without_date,
-        server_header="websockets",
-        close_timeout=0.2,  # seconds; as in websocket_server
-        ping_interval=None,
-        logger=quiet,
-    ) as server:
+    async with serve(deliver, host, backlog=1024) as server:
         yield next(iter(server.sockets)).getsockname()[1]
 
 

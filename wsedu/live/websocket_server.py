@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import cast
+from typing import Any, cast
 
-from websockets.asyncio.server import ServerConnection, serve
+import websockets.asyncio.server as websockets
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.typing import Origin, Subprotocol
 
 from .server import Server
@@ -28,6 +31,42 @@ def without_date(connection: ServerConnection, request: Request, response: Respo
     if response.status_code == 101:
         del response.headers["Date"]
     return response
+
+
+@asynccontextmanager
+async def serve(
+    handler: Callable[[ServerConnection], Awaitable[None]], host: str = "127.0.0.1", **options: Any
+) -> AsyncIterator[websockets.Server]:
+    """The library's ``serve`` as all our servers use it, on a free port; ``options`` are its own."""
+    connected = set[ServerConnection]()
+
+    class Known(ServerConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            connected.add(self)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            connected.discard(self)
+            super().connection_lost(exc)
+
+    async with websockets.serve(
+        handler,
+        host,
+        0,
+        create_connection=Known,
+        process_response=without_date,
+        server_header="websockets",
+        ping_interval=None,  # a Ping of the server's own would come between what a reader expects
+        logger=quiet,
+        **{"compression": None, "close_timeout": 0.2} | options,  # a reader's client may never answer a Close
+    ) as server:
+        try:
+            yield server
+        finally:
+            # The library waits for opening handshakes that have begun, up to ten seconds each.
+            for connection in tuple(connected):
+                if connection.state is State.CONNECTING:
+                    connection.transport.abort()
 
 
 def websocket_server(
@@ -62,16 +101,9 @@ def websocket_server(
     async def serving() -> AsyncIterator[int]:
         async with serve(
             echo,
-            "127.0.0.1",
-            0,
             origins=None if origins is None else [cast(Origin, origin) for origin in origins],
             subprotocols=[cast(Subprotocol, name) for name in subprotocols] or None,
             compression="deflate" if compression else None,
-            process_response=without_date,
-            server_header="websockets",
-            close_timeout=0.2,  # seconds; a reader's hand-made client may never answer a Close
-            ping_interval=None,  # a Ping of the server's own would come between what a reader expects
-            logger=quiet,
         ) as server:
             yield next(iter(server.sockets)).getsockname()[1]
 

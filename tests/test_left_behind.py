@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whatever happens inside its block, a server, a recording or a crowd leaves nothing: no port, task, thread, process or
+file; and an interrupted cell neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager, start_new_kernel
+
+from wsedu import handshake
+from wsedu.live import dial, http_server, news_server, websocket_server
+from wsedu.live.news_server import WAYS
+from wsedu.live.newsroom import Newsroom
+from wsedu.live.server import Server
+from wsedu.live.tornado_echo import tornado_echo_server
+from wsedu.wire.relay import record
+
+LIMIT = 30.0  # seconds for what takes milliseconds
+HELLO = handshake.request("127.0.0.1")
+WAITS = b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def _news(way: str) -> bytes:
+    target = f"/news/{way}?after=0"
+    if way == "websocket":
+        return handshake.request("127.0.0.1", target)
+    return f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+SERVERS: dict[str, tuple[Callable[[], Server], bytes]] = {
+    "websockets": (websocket_server, HELLO),
+    "tornado": (tornado_echo_server, HELLO),
+    "http": (http_server, WAITS),
+    **{
+        f"news by {way}": (lambda way=way: news_server(way, Newsroom()), _news(way))  # type: ignore[misc]
+        for way in WAYS
+    },
+}
+"""A server, and what a client asks of it: nearly all of it is answered by waiting."""
+
+
+def traces() -> dict[str, object]:
+    """What this process has open, as far as Python and Linux can tell."""
+    gc.collect()
+    folder = Path("/proc/self/fd")
+    return {
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "files": len(os.listdir(folder)) if folder.is_dir() else 0,
+        "tasks": sum(isinstance(one, asyncio.Task) and not one.done() for one in gc.get_objects()),
+    }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_older() -> Iterator[None]:
+    gc.collect()
+    gc.freeze()  # what is there already is not looked at each time
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    before = traces()
+    yield
+    assert traces() == before
+    assert list(tmp_path.iterdir()) == []
+    assert [said for said in caplog.records if said.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("name", SERVERS)
+@pytest.mark.parametrize("error", [None, ZeroDivisionError, KeyboardInterrupt])
+@pytest.mark.parametrize("recorded", [False, True])
+def test_nothing_with_a_client_in_the_middle_of_it(
+    name: str, error: type[BaseException] | None, recorded: bool
+) -> None:
+    make, question = SERVERS[name]
+    with ExitStack() as still_open:
+        with ExitStack() as block:
+            if error is not None:
+                block.enter_context(pytest.raises(error))
+            server = block.enter_context(make())
+            port = block.enter_context(record(server.port)).port if recorded else server.port
+            clients = [still_open.enter_context(dial(port)) for _ in range(3)]
+            clients[0].send(question)
+            if "websocket" in question.decode():
+                clients[0].receive_head()  # hands are shaken: what is open now is a WebSocket
+            clients[1].send(question[:20])  # a request that never gets whole; and the third says nothing
+            if error is not None:
+                raise error
+        for closed in {server.port, port}:
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", closed), LIMIT)
+
+
+BEFORE_ALL = """
+import asyncio, contextlib, gc, json, os, pathlib, threading, time
+from wsedu import record
+from wsedu.live import deliver, dial, news_server, websocket_server
+from wsedu.live.fanout import fan_out, poll_crowd
+from wsedu.live.newsroom import Newsroom
+
+def under_way(*anything):
+    print("under way", flush=True)
+
+publish = Newsroom.publish
+def told(self, text):
+    try:
+        return publish(self, text)
+    finally:
+        under_way()
+Newsroom.publish = told
+deliver("websocket", [0.0, 0.0])  # loads what is loaded late
+
+def files():
+    for number in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
+        with contextlib.suppress(OSError):
+            yield os.readlink(f"/proc/self/fd/{number}")
+
+def left():
+    gc.collect()
+    children = pathlib.Path(f"/proc/self/task/{os.getpid()}/children")
+    return {
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        # The kernel itself keeps an eventfd for each thread that has printed.
+        "files": sum("eventfd" not in file for file in files()),
+        "children": children.read_text() if children.exists() else "",
+        "loops": sum(isinstance(o, asyncio.BaseEventLoop) and not o.is_closed() for o in gc.get_objects()),
+    }
+"""
+
+CELLS = {
+    **{f"deliver by {way}": f"deliver({way!r}, [0.0, 600.0])" for way in WAYS},
+    "servers with clients": """
+with websocket_server() as server, record(server.port) as recording, dial(recording.port) as client:
+    under_way()
+    time.sleep(600)
+""",
+    "a crowd that listens": "fan_out(100, updates=10**9, progress=under_way)",
+    "a crowd that polls": "poll_crowd(100, gap=600.0, progress=under_way)",
+}
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
+    manager, client = start_new_kernel(
+        kernel_name="python3", startup_timeout=120, extra_arguments=["--HistoryManager.enabled=False"]
+    )
+    try:
+        assert run(client, BEFORE_ALL)[0] == "ok"
+        yield manager, client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def run(
+    client: BlockingKernelClient, code: str, when_under_way: Callable[[], None] | None = None
+) -> tuple[str, str]:
+    """Run a cell; gives how it ended, an exception's name or "ok", and what it printed."""
+    request, printed = client.execute(code), ""
+    while True:
+        message = client.get_iopub_msg(timeout=LIMIT)
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            printed += content["text"]
+            if when_under_way is not None and "under way" in printed:
+                when_under_way()
+                when_under_way = None
+        elif message["msg_type"] == "status" and content["execution_state"] == "idle":
+            break
+    while (reply := client.get_shell_msg(timeout=LIMIT))["parent_header"].get("msg_id") != request:
+        pass
+    return reply["content"].get("ename", reply["content"]["status"]), printed
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_nothing_after_a_cell_was_interrupted(
+    name: str, kernel: tuple[KernelManager, BlockingKernelClient]
+) -> None:
+    manager, client = kernel
+    before = json.loads(run(client, "print(json.dumps(left()))")[1])
+    how, printed = run(client, CELLS[name], manager.interrupt_kernel)
+    assert how == "KeyboardInterrupt"
+    assert "Error" not in printed.replace("KeyboardInterrupt", "")
+    assert json.loads(run(client, "print(json.dumps(left()))")[1]) == before
