@@ -143,6 +143,8 @@ def _ipv4(data: bytes, at: int, end: int) -> list[Span]:
     fields.add_bits(
         (6, "DSCP", "how to treat it on the way"), (2, "ECN", "congestion"), section="RFC 2474, 3"
     )
+    if fields.spans[-1].name == "ECN":  # which came later than the rest of its byte
+        fields.spans[-1] = replace(fields.spans[-1], section="RFC 3168, 5")
     fields.add(2, "total length", "bytes from here on, this header counted")
     fields.add(2, "identification", "the same in all fragments of a packet", _hex)
     fields.add_bits(
