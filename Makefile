@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make lab: open the notebooks.   make test: run every check.   Both set up .venv/ first, once.
 # make bench: measure.            make test-all: what takes longer than a coffee.
+# make shots: a picture of every screenful of every notebook, in screenshots/, light and dark, wide and narrow.
 
 # The first of these that is new enough is taken; PYTHON=... names another.
 PYTHON ?= python3 python3.13 python3.12 python3.11
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=60
+# One file of tests goes to one worker, as Lab and Chromium are started once a file; the longest come first (conftest.py).
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup lab test test-all bench system
+.PHONY: setup lab test test-all shots bench system
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -25,20 +27,41 @@ test: .venv/ready-to-test system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy wsedu tools tests
-	$(BIN)/pytest -q -m "not slow" -n 2 --dist loadfile --durations=10
-	$(BIN)/pytest -q $(NBVAL) notebooks/*.ipynb
+	$(BIN)/pytest -q -m "not slow" $(TWO) --durations=10
+	$(BIN)/pytest -q $(NBVAL) $(TWO) notebooks/*.ipynb
 
 # npm fetches axe-core, which looks at every page.
 test-all: NPM := needed
 test-all: test
-	$(BIN)/pytest -q -m slow --durations=10
+	WSEDU_SCREENSHOTS=screenshots $(BIN)/pytest -q -m slow $(TWO) --durations=10
+
+shots: .venv/ready-to-test system
+	rm -rf screenshots
+	WSEDU_SCREENSHOTS=screenshots $(BIN)/pytest -q $(TWO) -k "everyone or reads_and_runs or export_reads" \
+	    tests/test_browser*.py tests/test_widgets*.py
 
 bench: setup system
 	$(BIN)/python tools/bench.py
 
+# A .venv/ is made anew if its Python is gone, is too old or is not the version that PYTHON=... asks for, and if it was
+# made in another folder, to which its programs would still lead.
+ASKED = $(if $(filter-out file,$(origin PYTHON)),$(PYTHON))
+NEW_ENOUGH := -c 'import sys; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 11))'
+UNUSABLE := $(shell [ -d .venv ] || exit; \
+    has=$$($(BIN)/python $(NEW_ENOUGH) 2>/dev/null) || { echo "its Python is gone or too old"; exit; }; \
+    grep -qF "$(CURDIR)/.venv" $(BIN)/activate || { echo "it was made in another folder"; exit; }; \
+    for python in $(ASKED); do \
+        wanted=$$($$python $(NEW_ENOUGH) 2>/dev/null) || continue; \
+        [ "$$wanted" = "$$has" ] || echo "it has Python $$has, $$wanted is asked for"; \
+        break; \
+    done)
+ifneq ($(UNUSABLE),)
+.PHONY: $(BIN)/python
+endif
+
 $(BIN)/python:
 	@tried=; for python in $(PYTHON); do \
-	    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	    $$python $(NEW_ENOUGH) >/dev/null 2>&1 && break; \
 	    tried="$$tried, $$python is $$($$python -c 'import platform; print(platform.python_version())' \
 	        2>/dev/null || echo not here)"; \
 	    python=; \
@@ -46,18 +69,25 @@ $(BIN)/python:
 	[ -n "$$python" ] || { echo "Python 3.11 or newer is needed$$tried (PYTHON=path names another)" >&2; exit 1; }; \
 	$$python -c 'import venv, ensurepip' 2>/dev/null || { \
 	    echo "The venv module of $$python is missing (on Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }; \
-	echo "Setting up .venv/ with $$python, once: a minute or two"; \
+	echo "Setting up .venv/ with $$python, once: a minute or two$(if $(UNUSABLE), (the old one goes: $(UNUSABLE)))"; \
 	$$python -m venv --clear .venv
 
 # What the notebooks need. Nothing is installed again until one of these files changes.
 .venv/ready: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) --editable .
+	$(call install,.)
 	@touch $@
 
 # That, and what tests need.
 .venv/ready-to-test: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) --editable '.[test]'
+	$(call install,'.[test]')
 	@touch .venv/ready $@
+
+define install
+@echo "Installing what constraints.txt lists"; $(BIN)/python -m pip install --disable-pip-version-check \
+    --constraint constraints.txt --editable $(1) >.venv/pip.log 2>&1 || { \
+    grep ERROR .venv/pip.log | head -n 3 >&2; \
+    echo "The packages could not be installed: is there a network? .venv/pip.log has all that pip said" >&2; exit 1; }
+endef
 
 # The programs that tests ask, only where CI=true: nobody's own machine is changed. Any of the browsers will do.
 system:

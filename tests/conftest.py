@@ -11,3 +11,10 @@ settings.load_profile("untimed")
 
 # Assertions that tests share say as much as those in the tests.
 pytest.register_assert_rewrite("reading")
+
+LONGEST = ("test_browser.py", "test_widgets.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, so that no worker is left with one of them at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
