@@ -8,6 +8,21 @@ import struct
 from pathlib import Path
 
 import pytest
+from capture_maker import (
+    ACK,
+    CLIENT,
+    FIN,
+    HANDSHAKE,
+    LINKS,
+    PSH,
+    RST,
+    SERVER,
+    SWITCHING,
+    SYN,
+    Talk,
+    frame,
+    pcap,
+)
 from oracles import tshark
 
 import wsedu
@@ -122,3 +137,156 @@ def test_bars_say_the_numbers() -> None:
     assert "<script>" not in bars({"<script>": ways["polling"]})._repr_html_()
     with pytest.raises(ValueError, match="0 bills"):
         bars({})
+
+
+# One clause of the design a test, on made captures: what each byte of a packet counts as.
+
+GET = b"GET / HTTP/1.1\r\n\r\n"
+
+
+def billed(packets: list[bytes], link: int = 1, snap: int | None = None) -> Bill:
+    """The bill of a made capture, which adds up."""
+    bill = wsedu.read(io.BytesIO(pcap(packets, link, snap=snap))).bill()
+    assert bill.total_bytes == sum(len(packet[:snap]) for packet in packets)
+    assert bill.packets == len(packets)
+    assert min(bill.parts.values()) >= 0
+    return bill
+
+
+def test_each_part_of_a_websocket_connection() -> None:
+    talk = Talk(tcp_options=bytes([1] * 12))
+    packets = talk.shake() + talk.say(SERVER, frame(b"Hello")) + talk.say(CLIENT, frame(b"Hi", key=b"abcd"))
+    packets += [talk.packet(SERVER), *talk.close()]
+    parts = billed(packets).parts
+    alone = 3  # of the client in the opening, of the server before FIN, and the last
+    assert parts["handshake"] == len(HANDSHAKE) + len(SWITCHING)
+    assert (parts["frame header"], parts["payload"]) == (2 + 6, 7)
+    assert parts["acknowledgements"] == alone * 66
+    assert (parts["link"], parts["ip"], parts["tcp"]) == tuple(
+        (len(packets) - alone) * size for size in (14, 20, 32)
+    )
+    assert parts["http head"] == parts["content"] == parts["other"] == 0
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_layers_are_as_long_as_they_are(link: str) -> None:
+    talk = Talk(link=link, ip_options=b"\1" * 8, tcp_options=b"\1" * 4)
+    parts = billed([talk.packet(CLIENT, flags=SYN)], LINKS[link].number).parts
+    below = len(LINKS[link].before_ipv4)
+    assert (parts["link"], parts["ip"], parts["tcp"]) == (below, 28, 24)
+
+
+def test_chunk_framing_is_http_head_and_events_are_content() -> None:
+    event, head = b"data: news\n\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"c;x=y\r\n" + event + b"\r\n"
+    talk = Talk()
+    packets = talk.open() + talk.say(CLIENT, GET) + talk.say(SERVER, head + chunk * 3)
+    for end in b"", b"0\r\nDigest: x\r\n\r\n":  # a stream of events that goes on, and one that has ended
+        parts = billed(packets + talk.say(SERVER, end)).parts
+        assert parts["content"] == 3 * len(event)
+        assert parts["http head"] == len(GET) + len(head) + 3 * (len(chunk) - len(event)) + len(end)
+        assert parts["other"] == 0
+
+
+def test_an_opening_handshake_that_is_refused_is_http() -> None:
+    talk = Talk()
+    refusal = b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"
+    parts = billed(talk.open() + talk.say(CLIENT, HANDSHAKE) + talk.say(SERVER, refusal)).parts
+    assert parts["handshake"] == 0
+    assert (parts["http head"], parts["content"]) == (len(HANDSHAKE) + len(refusal) - 2, 2)
+
+
+def test_only_the_two_heads_of_the_handshake_are_handshake() -> None:
+    """Behind other requests, with an interim response between, and captured the wrong way round."""
+    talk = Talk()
+    early = b"HTTP/1.1 103 x\r\n\r\n"
+    done = b"HTTP/1.1 204 x\r\n\r\n"
+    packets = talk.open() + talk.say(CLIENT, GET + HANDSHAKE)
+    packets += talk.say(SERVER, done + early + SWITCHING)
+    parts = billed(packets).parts
+    assert parts["handshake"] == len(HANDSHAKE) + len(SWITCHING)
+    assert parts["http head"] == len(GET) + len(early) + len(done)
+    talk = Talk()
+    packets = talk.shake()
+    packets[3:] = packets[:2:-1]
+    assert billed(packets).parts["handshake"] == len(HANDSHAKE) + len(SWITCHING)
+    alone = Talk().say(SERVER, SWITCHING)
+    assert billed(alone).parts["handshake"] == len(SWITCHING)
+
+
+@pytest.mark.parametrize(
+    "flags", [PSH | ACK, ACK | 0x20, ACK | 0x40, RST | ACK, FIN | ACK, SYN | ACK, 0, PSH]
+)
+def test_only_ack_set_and_no_data_is_an_acknowledgement(flags: int) -> None:
+    talk = Talk()
+    opened = talk.open()
+    assert billed(opened).parts["acknowledgements"] == 54
+    parts = billed([*opened, talk.packet(CLIENT, flags=flags)]).parts
+    assert parts["acknowledgements"] == 54
+    assert (parts["link"], parts["ip"], parts["tcp"]) == (14 * 3, 20 * 3, 20 * 3)
+
+
+def test_an_acknowledgement_counts_whole_with_its_padding() -> None:
+    talk = Talk()
+    packets = [*talk.open(), talk.packet(CLIENT).ljust(60, b"\0")]
+    parts = billed(packets).parts
+    assert (parts["acknowledgements"], parts["other"]) == (54 + 60, 0)
+    # Elsewhere padding is other.
+    assert billed([packets[0].ljust(60, b"\0"), *packets[1:]]).parts["other"] == 6
+
+
+@pytest.mark.parametrize("snap", range(0, 190, 7))
+def test_a_packet_cut_by_the_snap_length_counts_what_was_captured(snap: int) -> None:
+    talk = Talk(tcp_options=b"\1" * 12)
+    packets = talk.shake() + talk.say(SERVER, frame(bytes(300))) + talk.close()
+    parts = billed(packets, snap=snap).parts
+    assert parts["handshake"] == 0  # neither head is whole
+    if snap < 48:  # flags and ports are not there
+        assert parts["other"] == sum(len(packet[:snap]) for packet in packets)
+    elif snap <= 66:  # headers alone
+        assert parts["other"] == 0
+    assert parts["acknowledgements"] == (2 * min(66, snap) if snap >= 48 else 0)
+
+
+def test_data_that_overlaps_is_counted_once() -> None:
+    talk = Talk()
+    packets, at = talk.shake(), len(SWITCHING)
+    whole = frame(b"Hello")
+    packets += [talk.packet(SERVER, whole[:4], at=at), talk.packet(SERVER, whole[2:], at=at + 2)]
+    packets += [talk.packet(SERVER, whole, at=at), talk.packet(SERVER, whole[1:3], at=at + 1)]
+    parts = billed(packets).parts
+    assert (parts["frame header"], parts["payload"], parts["other"]) == (2, 5, 2 + 7 + 2)
+
+
+def test_what_cannot_be_read_is_other() -> None:
+    talk, foreign = Talk(), Talk(client=("192.0.2.7", 7))
+    tls = b"\x16\x03\x01\0\x05hello"
+    packets = talk.shake() + foreign.open() + foreign.say(CLIENT, tls)
+    assert billed(packets).parts["other"] == len(tls)
+    broken = b"\x82\x7f\x80" + bytes(7)
+    assert (
+        billed(packets + talk.say(SERVER, broken + frame(b"x"))).parts["other"] == len(tls) + len(broken) + 3
+    )
+    lost = talk.say(CLIENT, frame(b"lost", key=b"abcd"))
+    behind = talk.say(CLIENT, frame(b"behind", key=b"abcd"))
+    assert lost and billed(packets + behind).parts["other"] == len(tls) + 12
+    fragment = packets[-1][:20] + b"\x20\0" + packets[-1][22:]
+    assert billed([fragment]).parts["other"] == len(fragment)
+
+
+def test_reset_data_is_other() -> None:
+    talk = Talk()
+    assert billed([*talk.shake(), talk.packet(SERVER, b"go away", RST)]).parts["other"] == 7
+
+
+def test_each_connection_has_its_bill_and_silent_ones_count() -> None:
+    first, silent, second = (Talk(client=("192.0.2.1", port)) for port in (1, 2, 3))
+    packets = first.shake() + silent.open() + second.shake() + second.say(SERVER, frame(b"Hello"))
+    capture = wsedu.read(io.BytesIO(pcap(packets)))
+    assert capture.bill().connections == 3
+    bills = [one.bill() for one in capture.conversations]
+    assert [bill.parts["payload"] for bill in bills] == [0, 5]
+    assert [bill.packets for bill in bills] == [5, 6]
+    assert (
+        sum(bill.total_bytes for bill in bills) + sum(map(len, silent.open())) == capture.bill().total_bytes
+    )
