@@ -239,10 +239,10 @@ def _is_fragment(network: Packet) -> bool:
 
 def _data(network: Packet, tcp: Packet) -> tuple[bytes, int]:
     """The data of a segment as captured, and how many bytes of it the snap length cut away."""
-    captured: bytes = tcp.original
-    start = tcp.dataofs * 4
+    captured: bytes = tcp.original or bytes(tcp)  # IPSession builds packets anew, and leaves the length open
+    start = (tcp.dataofs or 5) * 4
     if isinstance(network, IP):
-        size = network.len - network.ihl * 4
+        size = (network.len or 0) - (network.ihl or 5) * 4
     else:
         size = network.plen - (len(network.payload.original) - len(captured))
     data = captured[start:]
