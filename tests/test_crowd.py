@@ -60,6 +60,8 @@ def test_limits_are_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert limits.most_listeners() == 10_000
     monkeypatch.setattr(limits, "available_bytes", lambda: 1 << 28)  # 256 MiB
     assert limits.most_listeners() == 2_048
+    monkeypatch.setattr(limits, "file_limit", lambda: 50)
+    assert limits.most_listeners() == 200  # two crowds of different size, so that a slope can be fitted
 
 
 @pytest.mark.skipif(

@@ -6,7 +6,8 @@
 Each listener has a real connection. It does no more than it must, so that it is the server that is measured: it shakes
 hands and counts frames, or, with ``--poll``, asks so many seconds after each answer. Lines on stdin are obeyed and
 answered with a line of JSON on stdout, as in ``desk``: ``receipts`` waits until the next update has reached every
-listener, ``polls`` says how many responses came. At the end of stdin it ends.
+listener (or until as many more responses have come as there are pollers), ``polls`` says how many responses came. At
+the end of stdin it ends.
 """
 
 from __future__ import annotations
@@ -153,7 +154,7 @@ class Crowd:
             loop.call_later(self._poll * number / len(self._pollers), poller.ask)
 
     async def next_update(self) -> float:
-        """Wait until one more update has reached every listener; gives when the last one had it."""
+        """Wait for one more receipt for each listener; gives when the last one had it."""
         self._waited_for += self._listeners
         if self._received < self._waited_for:
             self._all.clear()

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from statistics import median
 from types import TracebackType
@@ -159,7 +158,7 @@ def desk_and_crowd(
 def poll_crowd(
     listeners: int, *, gap: float = 1.0, rounds: int = 3, progress: Callable[[int], None] = _silent
 ) -> Polled:
-    """Let a crowd poll a server that has no news, and measure ``rounds`` times the gap.
+    """Let a crowd poll a server that has no news, and measure ``rounds`` times as many responses as there are clients.
 
     Args:
         listeners: how many.
@@ -173,9 +172,10 @@ def poll_crowd(
         empty = desk.ask("usage")
         with _start(int(ports["polling"]), listeners, "--poll", str(gap)) as crowd:
             _connected(crowd, progress)
-            time.sleep(gap)  # in which each of them has asked for the first time
+            crowd.ask("receipts")  # by now it goes round
             begin, used = crowd.ask("polls"), desk.ask("usage")
-            time.sleep(rounds * gap)  # the time that is measured
+            for _ in range(rounds):
+                crowd.ask("receipts")
             end = crowd.ask("polls")
             spent = desk.ask("usage")["cpu"] - used["cpu"]
     seconds = end["time"] - begin["time"]

@@ -66,6 +66,6 @@ def _cgroup() -> int | None:
 
 
 def most_listeners(wanted: int = 10_000) -> int:
-    """So many connections at once, or as many of them as files and memory allow; never less than 100."""
+    """So many connections at once, or as many of them as files and memory allow; never less than 200."""
     affordable = available_bytes() // 2 // LISTENER_BYTES
-    return max(100, min(wanted, file_limit() - SPARE_FILES, affordable))
+    return max(200, min(wanted, file_limit() - SPARE_FILES, affordable))
