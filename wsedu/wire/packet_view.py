@@ -77,7 +77,7 @@ class PacketViews:
 
     def _layers(self, index: int, packet: Packet) -> list[Layer]:
         try:
-            segment = segment_of(packet.link_type, packet.data)
+            segment = segment_of(packet.link_type, packet.data, packet.original_length)
         except Unreadable:
             segment = None
         if segment is None:
@@ -109,7 +109,7 @@ class PacketViews:
         numbers = []
         for index in first.packets:
             packet = self._packets[index]
-            segment = segment_of(packet.link_type, packet.data)
+            segment = segment_of(packet.link_type, packet.data, packet.original_length)
             assert segment is not None
             numbers.append(_sequence(segment))
         return min(numbers, key=lambda number: (number - numbers[0] + (1 << 31)) % (1 << 32))

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The layers of a packet: every byte explained once, fields as tshark reads them, messages as they were read."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import wsedu
+from wsedu.wire.packet_view import PacketView, PacketViews
+from wsedu.wire.pcapfile import Packet
+
+DATA = Path(__file__).parent.parent / "data"
+CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
+
+# tshark's name of a field, and ours: layer and name.
+FIELDS = {
+    "tcp.srcport": ("TCP", "source port"),
+    "tcp.dstport": ("TCP", "destination port"),
+    "tcp.seq_raw": ("TCP", "sequence number"),
+    "tcp.ack_raw": ("TCP", "acknowledgment number"),
+    "tcp.window_size_value": ("TCP", "window"),
+    "tcp.flags.syn": ("TCP", "SYN"),
+    "tcp.flags.ack": ("TCP", "ACK"),
+    "tcp.flags.push": ("TCP", "PSH"),
+    "tcp.flags.fin": ("TCP", "FIN"),
+    "tcp.checksum": ("TCP", "checksum"),
+    "ip.ttl": ("IPv4", "time to live"),
+    "ip.len": ("IPv4", "total length"),
+    "ip.id": ("IPv4", "identification"),
+    "ip.flags.df": ("IPv4", "DF"),
+    "ip.src": ("IPv4", "source address"),
+    "ipv6.hlim": ("IPv6", "hop limit"),
+    "ipv6.plen": ("IPv6", "IPv6 payload length"),
+    "ipv6.dst": ("IPv6", "destination address"),
+    "eth.src": ("Ethernet", "source address"),
+}
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_every_byte_is_explained_once_and_every_message_is_found(name: str) -> None:
+    capture = wsedu.read(DATA / name)
+    explained: dict[int, int] = {}  # bytes of messages in each packet
+    for index, packet in enumerate(capture.packets):
+        view = capture.packet(index)
+        at = 0
+        for span in view.spans():
+            if span.bits is None or span.bits[0] == 0:
+                assert span.start == at, (index, span)
+                at = span.end
+        assert at == len(view.raw) == len(packet.data)
+        messages = [spans for layer, spans in view.layers() if layer.partition(" ")[0] not in OUTER]
+        explained[index] = sum(spans[-1].end - spans[0].start for spans in messages)
+    said = [message for conversation in capture.conversations for message in conversation.messages]
+    assert sum(explained.values()) == sum(len(message.raw) for message in said)
+
+
+OUTER = {"Ethernet", "IPv4", "IPv6", "TCP", "padding", "link", "no"}
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_fields_are_what_tshark_reads(name: str) -> None:
+    if shutil.which("tshark") is None:
+        pytest.skip("tshark is not installed: nobody else reads the headers")
+    options = [option for field in FIELDS for option in ("-e", field)]
+    command = ["tshark", "-r", str(DATA / name), "-T", "fields", "-E", "occurrence=f", *options]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    capture = wsedu.read(DATA / name)
+    assert len(said) == len(capture.packets)
+    for index, line in enumerate(said):
+        view = capture.packet(index)
+        for (layer, name_of_field), theirs in zip(FIELDS.values(), line.split("\t"), strict=True):
+            if theirs:
+                assert _value(view, layer, name_of_field) == theirs, (index, name_of_field)
+
+
+def _value(view: PacketView, layer: str, name: str) -> str:
+    spans = next(spans for found, spans in view.layers() if found == layer)
+    return str(next(span.value for span in spans if span.name == name))
+
+
+def test_a_message_in_many_packets_has_its_part_in_each() -> None:
+    capture = wsedu.read(DATA / "websockets-large.pcap")
+    message = max(capture.conversations[0].messages, key=lambda message: len(message.packets))
+    parts = []
+    for index in message.packets:
+        view = capture.packet(index)
+        spans = view.layers()[-1][1]
+        parts.append(view.raw[spans[0].start : spans[-1].end])
+    assert len(parts) > 10 and b"".join(parts) == message.raw
+
+
+def test_there_is_no_packet_beyond_the_last() -> None:
+    capture = wsedu.read(DATA / "http-408.pcap")
+    for index in (-1, len(capture.packets)):
+        with pytest.raises(IndexError, match="packets 0 to 16"):
+            capture.packet(index)
+
+
+def test_byte_map_and_repr_of_a_packet() -> None:
+    view = wsedu.read(DATA / "websockets-session.pcap").packet(10)
+    assert repr(view) == "<packet 10: 96 bytes, Ethernet, IPv4, TCP, Text frame>"
+    text = str(wsedu.byte_map(view))
+    assert text.startswith("packet 10, 96 bytes: ") and "sequence number" in text and "opcode" in text
+
+
+SEEDS = [packet for name in CAPTURES for packet in wsedu.read(DATA / name).packets[:12]]
+
+
+@given(
+    seed=st.sampled_from(SEEDS),
+    cut=st.integers(0, 200),
+    changes=st.lists(st.tuples(st.integers(0, 79), st.integers(0, 255)), max_size=4),
+    link_type=st.sampled_from([1, 1, 0, 12, 101, 113, 276, 9999]),
+)
+def test_whatever_a_packet_holds_its_bytes_are_covered(
+    seed: Packet, cut: int, changes: list[tuple[int, int]], link_type: int
+) -> None:
+    data = bytearray(seed.data[: len(seed.data) - cut] if cut < len(seed.data) else b"")
+    for at, value in changes:
+        if at < len(data):
+            data[at] = value
+    view = PacketViews([Packet(0, link_type, bytes(data), len(seed.data))], [])[0]
+    at = 0
+    for span in view.spans():
+        if span.bits is None or span.bits[0] == 0:
+            assert span.start == at
+            at = span.end
+    assert at == len(data)
+    wsedu.byte_map(view)._repr_html_()
