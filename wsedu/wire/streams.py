@@ -157,7 +157,9 @@ class Stream:
         elif self._fin is not None:
             place = self._fin
         elif place - self.length == 1:
-            return None  # what is missing is most likely a FIN, which takes a sequence number too, and no byte
+            return (
+                None  # what is missing is most likely a FIN, which takes a sequence number too, and no byte
+            )
         missing = place - self.length
         if self.ended or missing <= 0:
             return None
