@@ -60,6 +60,17 @@ def test_a_poll_by_hand() -> None:
     assert anew.packets == 10
 
 
+def test_other_habits_of_tcp_by_hand() -> None:
+    """Without timestamps each segment has 12 bytes less, and SYN 8; who acknowledges at once sends a packet more."""
+    poll = Situation(1, 27, 1, 500, 150, fixed=True)
+    bare = dataclasses.replace(poll, options=0, mss=1460)
+    assert cost("polling", poll).bytes - cost("polling", bare).bytes == 3 * 12
+    assert cost("polling anew", poll).bytes - cost("polling anew", bare).bytes == 8 * 12 + 2 * 8
+    often = Situation(rate=100, payload=27)
+    hasty = dataclasses.replace(often, ack_delay=0)
+    assert cost("longpoll", hasty).packets > cost("longpoll", often).packets + 0.5
+
+
 def test_polls_that_bring_nothing() -> None:
     """By chance exp(-1) of all polls find nothing when one update comes for each poll in the mean."""
     situation = Situation(
@@ -113,7 +124,9 @@ def test_polling_more_often_costs_more(situation: Situation) -> None:
     )
 
 
-@pytest.mark.parametrize("wrong", [{"rate": 0}, {"poll_gap": 0}, {"payload": -1}, {"longest_wait": -1}])
+@pytest.mark.parametrize(
+    "wrong", [{"rate": 0}, {"poll_gap": 0}, {"payload": -1}, {"longest_wait": -1}, {"options": -1}]
+)
 def test_situations_that_cannot_be(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="more than 0|not negative"):
         Situation(**{"rate": 1, "payload": 1, **wrong})  # type: ignore[arg-type]

@@ -16,8 +16,8 @@ LINK, IP, TCP = 14, 20, 20
 """Bytes of the headers of Ethernet, IPv4 and TCP, without options."""
 TIMESTAMPS = 12
 """Bytes of the option, with padding, in each segment but SYN (RFC 7323, 3.2)."""
-SYN_OPTIONS = 20
-"""Bytes of options in SYN: maximum segment size, SACK, timestamps, window scale."""
+SYN_OPTIONS, SYN_OPTIONS_BARE = 20, 12
+"""Bytes of options in SYN: maximum segment size, SACK, window scale, with timestamps and without them."""
 ACK_DELAY = 0.04
 """Seconds that Linux waits for data on which an acknowledgement could ride; RFC 9293 allows 0.5."""
 WAYS = ("polling", "polling anew", "longpoll", "eventsource", "websocket")
@@ -40,6 +40,8 @@ class Situation:
         fixed: whether updates come at equal gaps, instead of by chance.
         mss: bytes of TCP data in a full segment (Ethernet's 1,500 less IP, TCP and timestamps).
         link: bytes of the link's header in each packet; 0 leaves the link out.
+        options: bytes of TCP options in each segment but SYN: timestamps, or 0 where they are off (``mss`` follows).
+        ack_delay: seconds for which an acknowledgement waits for data to ride on.
     """
 
     rate: float
@@ -54,17 +56,20 @@ class Situation:
     fixed: bool = False
     mss: int = 1448
     link: int = LINK
+    options: int = TIMESTAMPS
+    ack_delay: float = ACK_DELAY
 
     def __post_init__(self) -> None:
         if self.rate <= 0 or self.poll_gap <= 0 or self.longest_wait <= 0:
             raise ValueError("rate, poll_gap and longest_wait are more than 0")
-        if min(self.payload, self.request_head, self.news_head, self.empty_head, self.turnaround) < 0:
+        sizes = self.payload, self.request_head, self.news_head, self.empty_head, self.options
+        if min(*sizes, self.turnaround, self.ack_delay) < 0:
             raise ValueError("sizes and times are not negative")
 
     @property
     def packet(self) -> int:
         """Bytes of a packet without data."""
-        return self.link + IP + TCP + TIMESTAMPS
+        return self.link + IP + TCP + self.options
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def _polling(situation: Situation, anew: bool = False) -> Cost:
         # SYN, SYN ACK, ACK; an acknowledgement of the request at once, for a new connection does not wait (that is how
         # Linux learns the other's pace); FIN from both sides, and the last ACK: the first FIN's rides on the second.
         packets += 3 + 1 + 3
-        extra = 2 * (SYN_OPTIONS - TIMESTAMPS)
+        extra = 2 * ((SYN_OPTIONS if situation.options else SYN_OPTIONS_BARE) - situation.options)
     size = packets * situation.packet + application + extra
     return Cost(polls * size, polls * packets, polls, polls * application)
 
@@ -151,7 +156,7 @@ def _longpoll(situation: Situation) -> Cost:
     segments = _segments(news, situation)
     asked = _segments(situation.request_head, situation)
     slow = exp(
-        -situation.rate * (situation.turnaround + ACK_DELAY)
+        -situation.rate * (situation.turnaround + situation.ack_delay)
     )  # the request is acknowledged before news comes
     # A long response is acknowledged on the way; the acknowledgement of its end rides on the next request.
     packets = asked + segments + (segments - 1) // 2 + slow
