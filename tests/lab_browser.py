@@ -20,6 +20,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -81,6 +82,21 @@ THEME = "theme => document.body.dataset.jpThemeLight === String(theme === 'light
 AXE = """() => { document.body.style.height = '100vh'; return axe.run({include:
     [['.jp-NotebookPanel .jp-OutputArea-output:not([data-mime-type="application/vnd.jupyter.stderr"])']]
 }, {resultTypes: ['violations']}) }"""
+
+OVERLAP = 60  # CSS pixels that one screenful shares with the next
+
+# Lab scrolls by itself too, late, as to the cell that was run last: go there until it lets the page be.
+SCROLL = """async (node, top) => {
+    const end = () => node.scrollHeight - node.clientHeight;
+    let still = 0;
+    for (let frames = 0; still < 3 && frames < 300; frames++) {
+        const away = Math.abs(node.scrollTop - Math.min(top, end())) > 1;
+        if (away) node.scrollTop = top;
+        still = away ? 0 : still + 1;
+        await new Promise(requestAnimationFrame);
+    }
+    return still < 3 ? 'elsewhere' : top >= end() - 1 ? 'end' : 'there';
+}"""
 
 SCROLLER = ".jp-NotebookPanel:visible .jp-WindowedPanel-outer"
 
@@ -201,18 +217,13 @@ class NotebookPage:
     def screens(self) -> Iterator[int]:
         """Scroll from the top to the end; each time a screenful stands there, its number is given."""
         scroller = self.page.locator(SCROLLER)
-        scroller.evaluate("node => node.scrollTo(0, 0)")
-        number = 0
-        while True:
-            self.page.evaluate(
-                "async () => { for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame) }"
-            )
+        height = int(scroller.evaluate("node => node.clientHeight"))
+        for number in count():
+            where = scroller.evaluate(SCROLL, number * (height - OVERLAP))
             yield number
-            number += 1
-            if scroller.evaluate(
-                "e => { const y = e.scrollTop; e.scrollBy(0, e.clientHeight - 60); return e.scrollTop === y }"
-            ):
+            if where == "end":
                 return
+            assert where == "there", f"screen {number} is not where it should be"
 
     def photograph(self, folder: Path, name: str = "") -> list[Path]:
         """Write each screenful to `folder` as NAME-00.png, NAME-01.png, ... and give the paths."""

@@ -142,5 +142,4 @@ def test_what_cannot_be_read_is_found(lab: LabBrowser) -> None:
     with lab.open("notebooks/broken.ipynb") as notebook:
         notebook.run_all()
         findings = notebook.axe(axe_core())
-    assert sorted(finding.partition(":")[0] for finding in findings) == ["color-contrast", "image-alt"]
-    assert "pale" in findings[0] + findings[1]
+    assert len(findings) == 1 and findings[0].startswith("color-contrast") and "pale" in findings[0]
