@@ -55,12 +55,18 @@ NOT_RUN = f"""() => [...{PANEL}.content.model.cells].flatMap((cell, number) =>
     cell.type === 'code' && cell.sharedModel.source.trim() && cell.executionState !== 'idle'
         ? [`cell ${{number}}: not run to its end`] : [])"""
 
-# Lab attaches and draws what is near the view. A cell is ready when it is attached, in view, and drawn.
+# Lab attaches and draws what is near the view. A cell is ready when it is attached, in view, and drawn; widgets come
+# later than the rest, and one that has nothing to show is given five seconds for it.
 SHOW_CELL = f"""async number => {{
     const notebook = {PANEL}.content, cell = notebook.widgets[number];
     await notebook.scrollToItem(number, 'start');
     await cell.ready;
     cell.node.scrollIntoView();
+    const empty = node => !node.innerText.trim() && !node.querySelector('img');
+    for (let frames = 0; frames < 300; frames++) {{
+        await new Promise(requestAnimationFrame);
+        if (![...cell.node.querySelectorAll('.jp-OutputArea-output')].some(empty)) break;
+    }}
     await ({DRAWN})(cell.node);
 }}"""
 
@@ -74,6 +80,25 @@ OUTPUTS = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAl
 
 PROSE = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAll('.jp-MarkdownOutput')]
     .map(node => ({{cut: ({CUT})(node), mute: ({MUTE})(node)}}))"""
+
+# Each field of each tree of a cell is chosen in turn, by the keys that a reader has, so that all that is said of it is
+# seen: what has been said, and what in it does something.
+CHOOSE = f"""number => {{
+    const said = [], active = [];
+    for (const tree of {PANEL}.content.widgets[number].node.querySelectorAll('[role=tree]')) {{
+        const pane = tree.closest('.wsedu-pane');
+        const press = key => tree.dispatchEvent(new KeyboardEvent('keydown', {{key, bubbles: true, cancelable: true}}));
+        press('Home');
+        for (let before = null; ; press('ArrowDown')) {{
+            press('ArrowRight');
+            const now = pane.querySelector('.wsedu-said').innerText;
+            if (now === before) break;
+            said.push(before = now);
+            active.push(...({ACTIVE})(pane));
+        }}
+    }}
+    return {{said, active}};
+}}"""
 
 THEME = "theme => document.body.dataset.jpThemeLight === String(theme === 'light')"
 
@@ -207,6 +232,12 @@ class NotebookPage:
                 for node in self.page.evaluate(PROSE, number):
                     found += _faults(number, node["cut"], node["mute"])
         return found
+
+    def choose_all(self, cell: int) -> tuple[list[str], list[str]]:
+        """Choose each field of each byte map in a cell. Returns what was said of them, and what does something."""
+        self.show_cell(cell)
+        found = self.page.evaluate(CHOOSE, cell)
+        return found["said"], found["active"]
 
     def look(self, theme: Theme, width: int) -> None:
         """Change to another theme, and to a window that is `width` CSS pixels wide."""

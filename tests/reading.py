@@ -70,8 +70,12 @@ def assert_hostile_is_text(notebook: NotebookPage, usual: Collection[str] = ()) 
     seen = dict.fromkeys(views, "")
     for output in outputs:
         seen[views[output.cell]] += output.visible + "\n"
+    said, active = notebook.choose_all(views.index("touch"))
+    assert active == []
     for text in HOSTILE:
         assert text in seen["byte_map"], f"byte_map does not show {text}"
+        assert any(text in line for line in said), f"touch does not say {text}"
+    assert notebook.page.evaluate("() => window.pwned") is None
     for view in HOSTILE_CELLS.keys() - {"setup", "values"}:
         assert "<script>" in seen[view] or "<img src=x" in seen[view], f"{view} shows none of it"
 
