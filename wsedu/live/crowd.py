@@ -6,8 +6,8 @@
 Each listener has a real connection. It does no more than it must, so that it is the server that is measured: it shakes
 hands and counts frames, or, with ``--poll``, asks so many seconds after each answer. Lines on stdin are obeyed and
 answered with a line of JSON on stdout, as in ``desk``: ``receipts`` waits until the next update has reached every
-listener (or until as many more responses have come as there are pollers), ``polls`` says how many responses came. At
-the end of stdin it ends.
+listener (or until as many more responses have come as there are pollers; a number after it limits the seconds),
+``polls`` says how many responses came. At the end of stdin it ends.
 """
 
 from __future__ import annotations
@@ -153,12 +153,16 @@ class Crowd:
             assert self._poll is not None
             loop.call_later(self._poll * number / len(self._pollers), poller.ask)
 
-    async def next_update(self) -> float:
-        """Wait for one more receipt for each listener; gives when the last one had it."""
+    async def next_update(self, limit: float | None) -> float:
+        """Wait for one more receipt for each listener, or so many seconds; gives when the last one had it."""
         self._waited_for += self._listeners
         if self._received < self._waited_for:
             self._all.clear()
-            await self._all.wait()
+            try:
+                async with asyncio.timeout(limit):
+                    await self._all.wait()
+            except TimeoutError:
+                self._waited_for = self._received
         return self._last
 
     @property
@@ -177,9 +181,10 @@ async def main(port: int, listeners: int, poll: float | None) -> None:
     _say(connected=listeners, seconds=seconds)
     crowd.begin_polls()
     while line := await stdin.readline():
-        if line == b"receipts\n":
-            _say(last=await crowd.next_update())
-        elif line == b"polls\n":
+        command, *limit = line.split()
+        if command == b"receipts":
+            _say(last=await crowd.next_update(float(limit[0]) if limit else None))
+        elif command == b"polls":
             _say(responses=crowd.received, time=time.monotonic(), cpu=time.process_time())
 
 

@@ -158,7 +158,9 @@ def desk_and_crowd(
 def poll_crowd(
     listeners: int, *, gap: float = 1.0, rounds: int = 3, progress: Callable[[int], None] = _silent
 ) -> Polled:
-    """Let a crowd poll a server that has no news, and measure ``rounds`` times as many responses as there are clients.
+    """Let a crowd poll a server that has no news, and measure until each client had ``rounds`` responses in the mean.
+
+    A server that cannot keep up is measured for twice the time that this should take.
 
     Args:
         listeners: how many.
@@ -172,10 +174,10 @@ def poll_crowd(
         empty = desk.ask("usage")
         with _start(int(ports["polling"]), listeners, "--poll", str(gap)) as crowd:
             _connected(crowd, progress)
-            crowd.ask("receipts")  # by now it goes round
+            crowd.ask(f"receipts {2 * gap}")  # by now it goes round
             begin, used = crowd.ask("polls"), desk.ask("usage")
             for _ in range(rounds):
-                crowd.ask("receipts")
+                crowd.ask(f"receipts {2 * gap}")  # twice the time that it should take
             end = crowd.ask("polls")
             spent = desk.ask("usage")["cpu"] - used["cpu"]
     seconds = end["time"] - begin["time"]
