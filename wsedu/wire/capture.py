@@ -7,6 +7,8 @@ import gc
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +19,7 @@ from .packet_view import PacketView, PacketViews
 from .pcapfile import CutShort, Packet, read_packets, write_capture
 
 Source = str | Path | BinaryIO
+_CONVERSATION = attrgetter("conversation")
 
 
 class Conversation:
@@ -131,8 +134,8 @@ def read(source: Source) -> Capture:
     with _opened(source) as file, _collector_paused():
         try:
             for batch in reader.batches(file):
-                for message in batch:
-                    said[message.conversation].append(message)
+                for index, together in groupby(batch, _CONVERSATION):
+                    said[index].extend(together)
         except CutShort as error:
             capture.cut_short, capture.complete = True, False
             capture.warnings.append(str(error))
@@ -169,6 +172,10 @@ def _collector_paused() -> Iterator[None]:
         yield
     finally:
         if enabled:
+            if not gc.get_freeze_count():
+                # All that was made counts as old, or else the first search after this one would look at all of it.
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

@@ -15,7 +15,7 @@ from ..protocol.head_lines import (
     split_status_line,
 )
 from .exchange import LONGEST_HEAD, OTHER, Exchange, Found, Lost, Sender
-from .message import Message
+from .message import FrameMessage, GapMessage, HttpMessage, Message
 from .packets import ACK, FIN, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
 from .streams import SPACE, Gap, Piece, Stream
@@ -307,17 +307,10 @@ class Follower:
             self.names[connection.index] = connection.ends()
         place = connection.index, connection.sender(side), (self.now - self.origin) / 1e9, packets
         if found is None:
-            return Message("gap", *place, b"", missing=missing)
+            return GapMessage(*place, missing)
         if found.kind == "frame":
-            return Message("frame", *place, found.raw[: len(found.raw) - len(found.content)], found.content)
-        return Message(
-            found.kind,
-            *place,
-            found.raw,
-            head=found.head,
-            content=found.content,
-            request_method=found.request_method,
-        )
+            return FrameMessage(*place, found.raw[: len(found.raw) - len(found.content)], found.content)
+        return HttpMessage(*place, found)
 
     def _gap(self, connection: Connection, side: Side) -> Iterator[Message]:
         """Tell a gap, once all before it was read: it is the last of its sender."""

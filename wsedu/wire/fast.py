@@ -23,7 +23,7 @@ from ..protocol.header import LENGTH_16, MASK, parse_header
 from ..protocol.masking import apply_mask
 from .connections import Connection, Follower, Side
 from .exchange import Sender
-from .message import Message
+from .message import FrameMessage, Message
 from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
 from .streams import SPACE
@@ -194,10 +194,9 @@ class FastReader(Follower):
                         payload = data[payload_at:after]
                         if header.masking_key is not None:
                             payload = apply_mask(payload, header.masking_key)
+                    header_bytes = data[at:payload_at]
                     batch.append(
-                        Message(
-                            "frame", lane.index, lane.sender, seconds, packets, data[at:payload_at], payload
-                        )
+                        FrameMessage(lane.index, lane.sender, seconds, packets, header_bytes, payload)
                     )
                     at, packets = after, (index,)
                 lane.start += at - start

@@ -14,13 +14,13 @@ from ..protocol.header import MASK, Header, parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.masking import apply_mask
 from ..protocol.spans import Span
-from .exchange import Sender
+from .exchange import Found, Sender
 
 MessageKind = Literal["request", "response", "frame", "gap"]
 
 
 class Message:
-    """A request, a response, a frame, or a gap where the capture lacks bytes.
+    """A request, a response, a frame, or a gap where the capture lacks bytes: each kind is a class of its own.
 
     Attributes:
         kind: which of the four.
@@ -35,69 +35,128 @@ class Message:
         missing: of a gap, how many bytes the capture lacks.
     """
 
-    __slots__ = (
-        "content", "conversation", "head", "kind", "missing", "packets", "payload", "request_method", "sender",
-        "time", "_bytes",
-    )  # fmt: skip
+    # What a kind does not have it does not store either: there may be a million frames.
+    __slots__ = ("conversation", "packets", "sender", "time")
 
-    def __init__(
-        self,
-        kind: MessageKind,
-        conversation: int,
-        sender: Sender,
-        time: float,
-        packets: tuple[int, ...],
-        data: bytes,
-        payload: bytes = b"",
-        *,
-        head: Request | Response | None = None,
-        content: bytes = b"",
-        missing: int = 0,
-        request_method: str | None = None,
-    ) -> None:
-        """``data`` is the header of a frame, and of anything else the whole of it."""
-        self.kind = kind
+    kind: MessageKind
+    conversation: int
+    sender: Sender
+    time: float
+    packets: tuple[int, ...]
+    head: Request | Response | None = None
+    content: bytes = b""
+    request_method: str | None = None
+    payload: bytes = b""
+    missing: int = 0
+
+    def __init__(self, conversation: int, sender: Sender, time: float, packets: tuple[int, ...]) -> None:
         self.conversation = conversation
         self.sender = sender
         self.time = time
         self.packets = packets
-        self._bytes = data
-        self.payload = payload
-        self.head = head
-        self.content = content
-        self.missing = missing
-        self.request_method = request_method
 
     @property
     def raw(self) -> bytes:
         """Its bytes on the TCP stream; empty for a gap."""
-        if self.kind != "frame":
-            return self._bytes
+        return b""
+
+    @property
+    def wire_length(self) -> int:
+        """How many bytes ``raw`` has."""
+        return len(self.raw)
+
+    @property
+    def header(self) -> Header | None:
+        """What stands before the payload of a frame; ``None`` for other kinds."""
+        return None
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame as a value, not judged; ``None`` for other kinds."""
+        return None
+
+    def spans(self) -> list[Span]:
+        """What each byte of ``raw`` is, in order."""
+        return []
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} of the {self.sender}, {self.wire_length:,} bytes, at {self.time:.6f} s>"
+
+
+class FrameMessage(Message):
+    """A frame. ``header`` are the bytes before the payload, ``payload`` those behind them, unmasked."""
+
+    __slots__ = ("_header", "payload")
+
+    kind: MessageKind = "frame"
+
+    def __init__(
+        self,
+        conversation: int,
+        sender: Sender,
+        time: float,
+        packets: tuple[int, ...],
+        header: bytes,
+        payload: bytes,
+    ) -> None:
+        # Not by way of the class above: this is called for every frame of a capture.
+        self.conversation = conversation
+        self.sender = sender
+        self.time = time
+        self.packets = packets
+        self._header = header
+        self.payload = payload
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes on the TCP stream."""
         # Put together when asked for, so that a large payload is in memory once: masking is its own inverse.
-        header, payload = self._bytes, self.payload
+        header, payload = self._header, self.payload
         return header + (apply_mask(payload, header[-4:]) if header[1] & MASK else payload)
 
     @property
     def wire_length(self) -> int:
         """How many bytes ``raw`` has."""
-        return len(self._bytes) + (len(self.payload) if self.kind == "frame" else 0)
+        return len(self._header) + len(self.payload)
 
     @property
-    def header(self) -> Header | None:
-        """What stands before the payload of a frame; ``None`` for other kinds."""
-        return parse_header(self._bytes) if self.kind == "frame" else None
+    def header(self) -> Header:
+        """What stands before the payload."""
+        return parse_header(self._header)
 
     @property
-    def frame(self) -> Frame | None:
-        """The frame as a value, not judged; ``None`` for other kinds."""
-        return Frame.parse(self.raw, strict=False)[0] if self.kind == "frame" else None
+    def frame(self) -> Frame:
+        """The frame as a value, not judged."""
+        return Frame.parse(self.raw, strict=False)[0]
 
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
-        if self.kind == "frame":
-            return frame_spans(self.raw)
-        if self.head is None:
-            return []
+        return frame_spans(self.raw)
+
+
+class HttpMessage(Message):
+    """A request or a response. ``found`` is the whole of it."""
+
+    __slots__ = ("_raw", "content", "head", "kind", "request_method")
+
+    def __init__(
+        self, conversation: int, sender: Sender, time: float, packets: tuple[int, ...], found: Found
+    ) -> None:
+        super().__init__(conversation, sender, time, packets)
+        self.kind: MessageKind = found.kind
+        self._raw = found.raw
+        self.head = found.head
+        self.content = found.content
+        self.request_method = found.request_method
+
+    @property
+    def raw(self) -> bytes:
+        """Its bytes on the TCP stream."""
+        return self._raw
+
+    def spans(self) -> list[Span]:
+        """What each byte of ``raw`` is, in order."""
+        assert self.head is not None
         _, size = type(self.head).parse(self.raw, strict=False)
         spans = head_spans(self.raw[:size])
         try:
@@ -106,5 +165,16 @@ class Message:
             return spans
         return spans + [span.shift(size) for span in content_spans(self.raw[size:], framing)]
 
-    def __repr__(self) -> str:
-        return f"<{self.kind} of the {self.sender}, {self.wire_length:,} bytes, at {self.time:.6f} s>"
+
+class GapMessage(Message):
+    """Bytes that the capture lacks."""
+
+    __slots__ = ("missing",)
+
+    kind: MessageKind = "gap"
+
+    def __init__(
+        self, conversation: int, sender: Sender, time: float, packets: tuple[int, ...], missing: int
+    ) -> None:
+        super().__init__(conversation, sender, time, packets)
+        self.missing = missing
