@@ -361,6 +361,7 @@ WHOLE = {
     "mail": [(SERVER, b"220 mail.example ESMTP\r\n"), (CLIENT, b"EHLO x\r\n")],
     "Redis": [(CLIENT, b"*1\r\n$4\r\nPING\r\n"), (SERVER, b"+PONG\r\n")],
     "HTTP/2": [(CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9)), (SERVER, bytes(9))],
+    "a long line that only its end gives away": [(CLIENT, b"GET /" + b"x" * 400 + b"\r\n")],
     "HTTP/0.9": [(CLIENT, b"GET /\r\n"), (SERVER, b"<html>")],
     "zeros": [(CLIENT, bytes(3000)), (SERVER, bytes(3000))],
     "one long line": [(CLIENT, b"a" * 300_000)],

@@ -28,7 +28,8 @@ class Conversation:
     Attributes:
         client, server: ``"ip:port"``.
         messages: in the order in which each became complete.
-        index: its number in the capture, from 0, in the order of first packets.
+        index: its number in the capture, from 0, in the order of first packets. Connections on which nothing was said
+            have numbers too, as tshark's tcp.stream has: when one begins nobody can know.
         capture: that it is of.
     """
 

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -46,7 +44,6 @@ def main(path: str, as_json: bool = False) -> int:
         except CutShort as error:
             status = _complain(f"{path}: {error}", 1)
         except OSError as error:
-            _drop_stdout()
             return 0 if isinstance(error, BrokenPipeError) else _complain(f"stdout: {error.strerror}", 1)
     for warning in warnings:
         _complain(warning, status)
@@ -67,12 +64,6 @@ def _say(line: str) -> None:
     """Print; what the terminal has no character for is written as an escape."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     print(line.encode(encoding, "backslashreplace").decode(encoding))
-
-
-def _drop_stdout() -> None:
-    """So that Python, when it ends, does not try once more to write what nobody takes."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str, status: int) -> int:
