@@ -79,7 +79,11 @@ def test_a_broken_module_is_seen(folder: Path, right: str, wrong: str) -> None:
     assert right in text
     module.write_text(text.replace(right, wrong))
     done = utscapy(folder)
-    assert done.returncode != 0 and "=[failed]" in done.stdout
+    # From Python 3.13 on UTscapy itself stops at the first test that fails, where it wants to show the traceback.
+    stopped = (
+        sys.version_info >= (3, 13) and "'StringWriter' object has no attribute 'tb_frame'" in done.stderr
+    )
+    assert done.returncode != 0 and ("=[failed]" in done.stdout or stopped)
 
 
 def test_it_is_made_of_the_sources(folder: Path) -> None:
