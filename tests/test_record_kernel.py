@@ -21,7 +21,7 @@ from oracles import tshark
 from test_record import LIMIT, listener, nothing_left_behind, port_of, receive, talk  # noqa: F401
 from websockets.sync.client import connect
 
-from wsedu import Frame, Opcode, handshake
+from wsedu import Frame, Opcode, bars, byte_map, handshake
 from wsedu.doctor import doctor
 from wsedu.live import websocket_server
 from wsedu.wire import kernel, loopback
@@ -111,6 +111,8 @@ def test_what_the_kernel_saw_and_what_the_relay_passed_on_are_the_same_messages(
     assert (seen.capture.modelled, passed.capture.modelled) == (False, True)
     assert "TCP/IP modelled by the relay" in repr(passed.capture)
     assert "modelled" not in repr(seen.capture) + repr(seen)
+    assert "TCP/IP modelled by the relay" in str(byte_map(passed.capture.packet(0)))
+    assert "modelled" not in str(byte_map(seen.capture.packet(0)))
 
 
 @real
@@ -242,6 +244,8 @@ def test_what_does_not_fit_is_missed_and_said(
     assert not rec.capture.complete
     assert "the kernel dropped" in rec.capture.warnings[0] and "(16 KiB" in rec.capture.warnings[0]
     assert "NOT COMPLETE" in repr(rec) and "NOT COMPLETE" in repr(rec.capture)
+    drawn = bars({"lossy": rec.capture.bill(), "mine": rec.capture.conversations[0].bill()})
+    assert "Not complete, packets are missing: lossy, mine." in str(drawn)
     assert len(payloads(rec.capture)) < 500
 
 

@@ -53,8 +53,12 @@ class Bars:
     @property
     def note(self) -> str:
         """What a reader must know about the numbers; mostly empty."""
-        modelled = [name for name, bill in self.bills.items() if getattr(bill, "modelled", False)]
-        return "TCP/IP and acknowledgements are modelled by the relay that recorded." if modelled else ""
+        notes = []
+        if any(getattr(bill, "modelled", False) for bill in self.bills.values()):
+            notes.append("TCP/IP and acknowledgements are modelled by the relay that recorded.")
+        if missing := [name for name, bill in self.bills.items() if not getattr(bill, "complete", True)]:
+            notes.append(f"Not complete, packets are missing: {', '.join(missing)}.")
+        return " ".join(notes)
 
     @property
     def sentence(self) -> str:

@@ -47,12 +47,14 @@ class Bill:
         packets: how many.
         connections: how many TCP connections.
         modelled: whether TCP/IP was made up by the relay of ``record``.
+        complete: whether the recording has every packet.
     """
 
     parts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
     packets: int = 0
     connections: int = 0
     modelled: bool = False
+    complete: bool = True
 
     @property
     def total_bytes(self) -> int:
@@ -62,7 +64,8 @@ class Bill:
     def __add__(self, other: Bill) -> Bill:
         parts = {part: self.parts[part] + other.parts[part] for part in PARTS}
         modelled = self.modelled or other.modelled
-        return Bill(parts, self.packets + other.packets, self.connections + other.connections, modelled)
+        packets, connections = self.packets + other.packets, self.connections + other.connections
+        return Bill(parts, packets, connections, modelled, self.complete and other.complete)
 
 
 def bills(packets: Iterable[Packet], *, modelled: bool = False) -> tuple[Bill, dict[int, Bill]]:

@@ -89,7 +89,7 @@ class Capture:
         """
         if self._views is None:
             said = (message for conversation in self.conversations for message in conversation.messages)
-            self._views = PacketViews(self.packets, said)
+            self._views = PacketViews(self.packets, said, self.modelled)
         return self._views[index]
 
     def bill(self) -> Bill:
@@ -100,6 +100,8 @@ class Capture:
         """The bill, and that of each connection; made when first asked for, from the packets as the file has them."""
         if self._billed is None:
             self._billed = bills(self.packets, modelled=self.modelled)
+            for bill in (self._billed[0], *self._billed[1].values()):
+                bill.complete = self.complete
         return self._billed
 
     def save(self, path: str | Path) -> None:

@@ -21,15 +21,19 @@ class PacketView:
         index: its number in the capture, from 0.
         time: in seconds since the first packet of the capture.
         raw: its bytes, as far as they were captured.
+        modelled: whether TCP/IP in it was made up by the relay of ``record``.
     """
 
-    def __init__(self, index: int, time: float, raw: bytes, layers: list[Layer]) -> None:
+    def __init__(
+        self, index: int, time: float, raw: bytes, layers: list[Layer], modelled: bool = False
+    ) -> None:
         self.index, self.time, self.raw, self._layers = index, time, raw, layers
+        self.modelled = modelled
 
     @property
     def kind(self) -> str:
         """What to call it."""
-        return f"packet {self.index}"
+        return f"packet {self.index}{', TCP/IP modelled by the relay' if self.modelled else ''}"
 
     def layers(self) -> list[Layer]:
         """From the link layer to the messages: each has a name and the spans of its bytes; together they cover all."""
@@ -49,10 +53,13 @@ class PacketViews:
     Args:
         packets: all of them.
         messages: all that were read from them, those of one sender in one conversation in the order of its stream.
+        modelled: said of each packet.
     """
 
-    def __init__(self, packets: Sequence[Packet], messages: Iterable[Message]) -> None:
-        self._packets = packets
+    def __init__(
+        self, packets: Sequence[Packet], messages: Iterable[Message], modelled: bool = False
+    ) -> None:
+        self._packets, self._modelled = packets, modelled
         # Of each packet: the messages in it, each with its place in the stream and the first message of the stream.
         self._carried: defaultdict[int, list[tuple[Message, int, Message]]] = defaultdict(list)
         streams: dict[tuple[int, str], tuple[Message, int]] = {}
@@ -73,7 +80,7 @@ class PacketViews:
             raise IndexError(f"the capture has packets 0 to {len(self._packets) - 1}, and none {index}")
         packet = self._packets[index]
         time = (packet.time - self._packets[0].time) / 1e9
-        return PacketView(index, time, packet.data, self._layers(index, packet))
+        return PacketView(index, time, packet.data, self._layers(index, packet), self._modelled)
 
     def _layers(self, index: int, packet: Packet) -> list[Layer]:
         try:
