@@ -177,8 +177,7 @@ def cost_slider() -> CostSlider:
 
 
 DIGITS = 2  # of the number of an update
-NEWS_HEAD, EMPTY_HEAD = 159, 106  # bytes of a response's head, as our servers send it
-CLOSE = len("Connection: close\r\n")  # in it, where each poll has a connection of its own
+CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own
 
 
 def _modelled(way: str, choice: Choice) -> float:
@@ -188,8 +187,8 @@ def _modelled(way: str, choice: Choice) -> float:
         payload=choice.payload,
         poll_gap=choice.poll_gap,
         request_head=_request_head(way, choice.head),
-        news_head=NEWS_HEAD + CLOSE * anew,
-        empty_head=EMPTY_HEAD + CLOSE * anew,
+        news_head=Situation.news_head + CLOSE * anew,
+        empty_head=Situation.empty_head + CLOSE * anew,
         around=around(way, choice.payload, DIGITS),
     )
     return cost(way, situation).bytes
