@@ -282,6 +282,20 @@ def test_a_101_that_does_not_say_to_what_it_switches() -> None:
     ]
 
 
+def test_a_client_that_waits_for_an_answer_that_cannot_be_read_goes_on() -> None:
+    said = talked(
+        (CLIENT, HANDSHAKE + frame(b"Hi", key=b"wxyz")),
+        (SERVER, b"no answer\r\n"),
+        (CLIENT, frame(b"Ho", key=b"wxyz")),
+    )
+    assert [row[:2] for row in said.brief()] == [
+        ("client", "request"),
+        ("client", "frame"),
+        ("client", "frame"),
+    ]
+    assert len(said.complaints) == 1 and "the server is not read any further" in said.complaints[0]
+
+
 @pytest.mark.parametrize("tail", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), b"\x81\x05Hello"])
 def test_upgrade_to_something_else(tail: bytes) -> None:
     request = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"

@@ -104,10 +104,7 @@ class Exchange:
         if whole and isinstance(side.framing, UntilClose):
             side.content = [bytes(side.buffer[side.head_size :])]
             yield from self._message(sender, len(side.buffer))
-        if sender == "server" and self._sides["client"].waiting:
-            # The response to the request to switch is not there.
-            self._sides["client"].waiting, self._sides["client"].unsure = False, True
-            yield from self._read("client")
+        yield from self._unanswered(sender)
         if side.head is None and side.looked > _SHORT_HEAD:
             try:
                 self._split_head(sender, side)
@@ -115,6 +112,13 @@ class Exchange:
                 pass
             except ProtocolError as error:
                 yield self._lose(sender, str(error))
+
+    def _unanswered(self, sender: Sender) -> Iterator[Found | Lost]:
+        """Nothing more is read of a direction: what waits for it in the other one has to do without."""
+        client = self._sides["client"]
+        if sender == "server" and client.waiting:
+            client.waiting, client.unsure = False, True
+            yield from self._read("client")
 
     def _lose(self, sender: Sender, why: str) -> Lost:
         self._sides[sender].lost = True
@@ -170,6 +174,7 @@ class Exchange:
                 return
             except ProtocolError as error:
                 yield self._lose(sender, str(error))
+                yield from self._unanswered(sender)
                 return
             if side.frames:
                 yield self._frame(sender, side, size)

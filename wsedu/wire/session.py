@@ -117,6 +117,7 @@ class Connection:
                 message = next(end.messages)
             except ProtocolError as error:
                 self._lose((end,) if self._begun() else self._ends, str(error))
+                yield from self._answered(self.other(end), UNSURE)
                 return
             if end.client is not None:
                 self._identify(end, client=end.client)
@@ -133,7 +134,8 @@ class Connection:
         """What a message changes for those after it, and what it sets free."""
         if not head.status:
             if b"websocket" in head.elements(b"upgrade"):
-                sender.next = FRAMES if self._switched else UNSURE if other.stream.ended else WAITING
+                unanswered = other.stream.ended or other.next == LOST
+                sender.next = FRAMES if self._switched else UNSURE if unanswered else WAITING
             return
         if 100 <= head.status < 200 and head.status != 101:
             return
