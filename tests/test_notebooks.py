@@ -136,6 +136,15 @@ def test_few_outputs_are_ignored_and_the_prose_says_why(path: Path) -> None:
 
 
 @everywhere
+def test_each_exercise_has_a_check_and_hints_in_steps(path: Path) -> None:
+    after = "\n".join(cell["source"] for cell in _cells(path)).split("## Exercises")[-1]
+    exercises = re.split(r"\*\*\d\. ", after)[1:]
+    assert len(exercises) >= 3
+    for text in exercises:
+        assert re.search(r"^check\(", text, re.MULTILINE) and text.count("<details>") >= 2, text[:60]
+
+
+@everywhere
 def test_what_we_saw_and_exercises(path: Path) -> None:
     if path.name.startswith("00"):
         return
