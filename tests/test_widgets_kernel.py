@@ -146,3 +146,14 @@ def test_a_page_without_a_kernel_says_what_to_do(name: str) -> None:
 
     said = repr(getattr(wsedu.lab, name)())
     assert said.startswith("(run this cell: ") and said.endswith(")") and len(said) < 100
+
+
+def test_a_packet_is_opened_at_its_message_and_several_messages_at_the_first() -> None:
+    capture = wsedu.read(DATA / "chromium-websocket.pcap")
+    frame = next(one for one in capture.conversations[1].messages if one.kind == "frame")
+    packet = touch(capture.packet(frame.packets[0])).sides[0]
+    assert [layer["open"] for layer in packet["tree"]] == [False, False, False, True]
+    assert packet["start"] == packet["tree"][-1]["start"] > 0
+    several = touch(capture.conversations[1].messages[:2]).sides[0]
+    assert [layer["open"] for layer in several["tree"]] == [True, False]
+    assert several["start"] == 0

@@ -54,12 +54,14 @@ class View:
     """Bytes with a name, and the parts that cover every one of them, in order.
 
     ``layers`` are runs of parts that belong together: name, start and end of each, in order; none where there is one.
+    A reader looks at the one with index ``first`` first: the innermost of a packet, and of several things the first.
     """
 
     name: str
     data: bytes
     parts: tuple[Part, ...]
     layers: tuple[tuple[str, int, int], ...] = ()
+    first: int = 0
 
     def sizes(self) -> dict[Kind | None, int]:
         """How many bytes of each kind."""
@@ -106,7 +108,8 @@ def view(x: object, spans: Iterable[Span] | None = None) -> View:
         )
     layers: Sequence[tuple[str, list[Span]]] = getattr(x, "layers", list)()
     named = tuple((visible(name), spans[0].start, spans[-1].end) for name, spans in layers)
-    return View(name_of(x), bytes(raw), tuple(_parts(len(raw), own_spans())), named)
+    parts = tuple(_parts(len(raw), own_spans()))
+    return View(name_of(x), bytes(raw), parts, named, max(0, len(named) - 1))
 
 
 def name_of(x: object) -> str:

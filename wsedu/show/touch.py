@@ -39,18 +39,18 @@ def tree_of(shown: View) -> list[Node]:
     if not shown.layers:
         return [_node(part) for part in shown.parts]
     parts, nodes = list(shown.parts), []
-    for name, start, end in shown.layers:
+    for index, (name, start, end) in enumerate(shown.layers):
         inside = [part for part in parts if start <= part.start < end]
         kind = inside[0].kind if inside else None
         node = _plain(start, end, clip(name, 60), kind, f"{bytes_of(end - start)}", "", "")
         children = [_node(part) for part in inside]
-        nodes.append({**node, "children": children, "open": end == shown.layers[-1][2]})
+        nodes.append({**node, "children": children, "open": index == shown.first})
     return nodes
 
 
 def side_of(shown: View) -> Node:
-    """What the browser draws beside the bytes: it begins at the innermost layer."""
-    start = shown.layers[-1][1] if shown.layers else 0
+    """What the browser draws beside the bytes."""
+    start = shown.layers[shown.first][1] if shown.layers else 0
     return {"name": shown.name, "tree": tree_of(shown), "start": start}
 
 
