@@ -150,7 +150,8 @@ CELLS = {
     "servers with clients": """
 with websocket_server() as server, record(server.port) as recording, dial(recording.port) as client:
     under_way()
-    time.sleep(600)
+    while True:
+        time.sleep(0.01)  # one long sleep would miss an interrupt that comes just before it
 """,
     "a crowd that listens": "fan_out(100, updates=10**9, progress=under_way)",
     "a crowd that polls": "poll_crowd(100, gap=600.0, progress=under_way)",
