@@ -34,6 +34,8 @@ CUT = """node => {
     for (const element of node.querySelectorAll('*')) {
         const style = getComputedStyle(element);
         if (style.display === 'inline' || element.clientWidth <= 1 || element.clientHeight <= 1) continue;
+        // A text that ends in … and says the rest when it is pointed at is not lost.
+        if (style.textOverflow === 'ellipsis' && element.closest('[title]')) continue;
         if (hidden(style.overflowX)) lost.push(across(element));
         if (hidden(style.overflowY)) lost.push(element.scrollHeight - element.clientHeight);
     }

@@ -49,6 +49,9 @@ ladder""",
 import threading
 print([t.name for t in threading.enumerate() if any(w in t.name for w in ("relay", "race", "news", "wsedu poll"))])""",
     "slider": "cost_slider()",
+    "both": """
+polled, pushed = (wsedu.read(f"data/chromium-{way}.pcap").conversations[1] for way in ("longpoll", "websocket"))
+wsedu.touch(polled.messages[1], pushed.messages[2])""",
 }
 
 # What the page asks the kernel of widgets, counted from here on.
@@ -185,7 +188,26 @@ def test_only_what_is_seen_is_drawn(ran: NotebookPage) -> None:
     assert output.locator(".wsedu-row").count() < 30
     assert output.locator(".wsedu-here").first.is_visible()
     grid.evaluate("node => node.scrollTo(0, 40_000)")
-    output.locator(".wsedu-hex [data-at='26656']").wait_for(timeout=WAIT)
+    at = 40_000 // 24 * output.locator(".wsedu-row").first.locator(".wsedu-hex > span").count()
+    output.locator(f".wsedu-hex [data-at='{at}']").wait_for(timeout=WAIT)
+
+
+@pytest.mark.parametrize("cell", ["map", "pair", "large", "packet", "both"])
+def test_a_row_has_as_many_bytes_as_there_is_room_for(ran: NotebookPage, cell: str) -> None:
+    """Bytes and their text are seen without scrolling sideways, alone and side by side, on a wide page and a narrow."""
+    for grid in _output(ran, cell).locator(".wsedu-bytes").all():
+        assert grid.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
+
+
+def test_content_and_payload_follow_each_other(ran: NotebookPage) -> None:
+    output = _output(ran, "both")
+    http, frame = output.locator(".wsedu-pane").all()
+    http.locator(".wsedu-bytes").focus()
+    _press(ran, "End")
+    assert http.locator(".wsedu-said").inner_text().startswith("content")
+    assert frame.locator(".wsedu-said").inner_text().startswith("payload")
+    frame.locator(".wsedu-hex [data-at='2']").hover()
+    assert http.locator(".wsedu-said").inner_text().startswith("content")
 
 
 def test_a_packet_opens_from_ethernet_down_to_a_header_bit(ran: NotebookPage) -> None:
@@ -293,7 +315,7 @@ def test_a_message_of_the_ladder_opens_with_its_packets(ran: NotebookPage) -> No
     _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
     opened = output.locator(".wsedu-opened")
     opened.get_by_text("message 3 of 40, from the client").wait_for(timeout=WAIT)
-    assert ran.page.evaluate("() => document.activeElement.className") == "wsedu-bytes"
+    assert ran.page.evaluate("() => document.activeElement.classList.contains('wsedu-bytes')")
     assert opened.locator(".wsedu-pane").count() == 1
     packet = opened.get_by_role("button", name=re.compile(r"^packet \d+, 0\.\d{3} s, 77 bytes$"))
     packet.focus()

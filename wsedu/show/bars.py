@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Protocol
 
 from ..protocol.spans import Kind
-from .html import MUTED, PLAIN, SCROLL, TABLE, Markup, clip, pad, tag, visible
+from .html import LEFT, MUTED, PLAIN, RIGHT, SCROLL, TABLE, Markup, clip, pad, tag, visible
 from .kinds import LOOKS, chip, order
 
 KIND_OF: dict[str, Kind | None] = {
@@ -25,8 +25,6 @@ KIND_OF: dict[str, Kind | None] = {
 }
 """The look of each part of a bill."""
 
-CELL = "text-align:right;padding:3px 12px 3px 0;white-space:nowrap"
-LEFT = "text-align:left;padding:3px 12px 3px 0;white-space:nowrap"
 BAR, WIDTH = 60, 98  # columns of the longest bar, and of a line, in text
 
 
@@ -124,20 +122,20 @@ class Bars:
                 "tr",
                 tag("th", name, scope="row", style=LEFT),
                 tag("td", self._bar(bill), style=f"{LEFT};width:85%"),
-                tag("td", tag("b", f"{bill.total_bytes / self.updates:,.0f}"), style=CELL),
+                tag("td", tag("b", f"{bill.total_bytes / self.updates:,.0f}"), style=RIGHT),
                 style=PLAIN,
             )
             for name, bill in self.bills.items()
         ]
         kinds = order(kind for bill in self.bills.values() for kind in self._kinds(bill))
         legend = tag("div", *(Markup(f"{chip(kind)} ") for kind in kinds), style="margin:6px 0 12px 0")
-        names = (tag("th", name, scope="col", style=CELL) for name in self.bills)
+        names = (tag("th", name, scope="col", style=RIGHT) for name in self.bills)
         head = tag("tr", tag("td"), *names, style=PLAIN)  # the corner heads nothing
         rows = [
             tag(
                 "tr",
                 tag("th", chip(KIND_OF[part], part) if part in KIND_OF else part, scope="row", style=LEFT),
-                *(tag("td", cell, style=CELL) for cell in cells),
+                *(tag("td", cell, style=RIGHT) for cell in cells),
                 style=PLAIN,
             )
             for part, cells in self._rows()

@@ -9,7 +9,7 @@ from textwrap import wrap
 
 from ..protocol.spans import Kind
 from .dump import BOX, dump_html, dump_text, printable
-from .html import MUTED, PLAIN, SCROLL, TABLE, Markup, bytes_of, clip, join, pad, tag, visible
+from .html import LEFT, MUTED, PLAIN, RIGHT, SCROLL, TABLE, Markup, bytes_of, clip, join, pad, tag, visible
 from .kinds import LOOKS, chip, order
 from .parts import Part, View, view
 
@@ -24,9 +24,6 @@ BAR = 60
 """Columns of the longest bar made of text."""
 NARROWEST = 320
 """Pixels of a bar in HTML at least, however narrow the page; what is wider scrolls."""
-
-CELL = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
-LEFT = "text-align:left;padding:3px 16px 3px 0;white-space:nowrap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +148,8 @@ class Comparison:
             tag("td", "", style=LEFT),
             tag("th", "bytes by kind", scope="col", style=f"{LEFT};width:60%"),
         ]
-        heads += [tag("th", chip(kind), scope="col", style=CELL) for kind in self.kinds()]
-        heads.append(tag("th", "in all", scope="col", style=CELL))
+        heads += [tag("th", chip(kind), scope="col", style=RIGHT) for kind in self.kinds()]
+        heads.append(tag("th", "in all", scope="col", style=RIGHT))
         lines = [tag("tr", *heads, style=PLAIN)]
         for side in self.sides:
             cells = [
@@ -161,8 +158,8 @@ class Comparison:
             ]
             for kind in self.kinds():
                 count = side.sizes.get(kind, 0)
-                cells.append(tag("td", f"{count:,}" if count else "", style=CELL))
-            cells.append(tag("td", tag("b", f"{side.total:,}"), style=CELL))
+                cells.append(tag("td", f"{count:,}" if count else "", style=RIGHT))
+            cells.append(tag("td", tag("b", f"{side.total:,}"), style=RIGHT))
             lines.append(tag("tr", *cells, style=PLAIN))
         table = tag("table", *lines, style=f"{TABLE};width:100%;table-layout:auto")
         return tag("div", table, style=SCROLL, tabindex=0)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
 
-from .html import PLAIN, SCROLL, TABLE, Markup, tag
+from .html import LEFT, PLAIN, RIGHT, SCROLL, TABLE, Markup, tag
 from .knobs import RangeKnob, choice, fitted, row
 from .plot import Points, plot
 
@@ -18,7 +18,6 @@ PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
 GAPS = {"0.1 s": 0.1, "1 s": 1.0, "10 s": 10.0}
 CURVE = tuple(10 ** (step / 8 - 1) for step in range(25))  # updates a second, from the least to the most
 UNITS = (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
-CELL = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
 
 
 @dataclass(frozen=True)
@@ -119,11 +118,11 @@ class CostSlider(widgets.VBox):
 
     def _table(self, measured: Mapping[str, Points]) -> Markup:
         heads = ("bytes an update", "all clients, a second")
-        named = (tag("th", head, scope="col", style=CELL) for head in heads)
+        named = (tag("th", head, scope="col", style=RIGHT) for head in heads)
         lines = [tag("tr", tag("td"), *named, style=PLAIN)]  # the corner heads nothing
         for way in self._ways:
             cells = (f"{self._cost(way, self.choice):,.0f}", _rate(self._bits(way, self.choice)))
-            one = [tag("th", way, scope="row", style=CELL), *(tag("td", cell, style=CELL) for cell in cells)]
+            one = [tag("th", way, scope="row", style=LEFT), *(tag("td", cell, style=RIGHT) for cell in cells)]
             lines.append(tag("tr", *one, style=PLAIN))
         count = sum(len(points) for points in measured.values())
         note = f"Lines: the model. Marks: {count} measurements, between two network namespaces of Linux."

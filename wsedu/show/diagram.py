@@ -38,7 +38,8 @@ def frame_diagram(data: bytes, spans: Sequence[Span]) -> Markup:
     caption = tag(
         "caption", "The frame as RFC 6455, 5.2 draws it: 32 bits a row", style="text-align:left;padding:4px 0"
     )
-    style = "border-collapse:collapse;table-layout:fixed;width:660px;margin:0;font-size:12px;line-height:1.3"
+    wide = "table-layout:fixed;width:100%;min-width:440px;max-width:660px"
+    style = f"border-collapse:collapse;{wide};margin:0;font-size:12px;line-height:1.3"
     table = tag("div", tag("table", caption, columns, *lines, style=style), style=SCROLL, tabindex=0)
     left = len(data) - rows * WIDTH // 8
     more = tag("p", f"… {bytes_of(left)} more of payload …") if left > 0 else Markup("")
@@ -60,7 +61,11 @@ def _cell(data: bytes, span: Span, start: int, end: int) -> Markup:
     else:
         value = data[start // 8 : end // 8].hex(" ")
     continued = " (continued)" if not span.bits and start > 8 * span.start else ""
-    turned = "writing-mode:vertical-rl;margin:2px auto" if end - start < 4 else ""
+    turned = (
+        "writing-mode:vertical-rl;margin:2px auto;font-size:11px;line-height:1.1" if end - start < 4 else ""
+    )
     name = tag("div", visible(span.name) + continued, style=turned)
-    look = f"{LOOKS[span.kind].style};{EDGE};padding:2px 1px;text-align:center;vertical-align:top;overflow:hidden"
+    look = (
+        f"{LOOKS[span.kind].style};{EDGE};padding:2px 0;text-align:center;vertical-align:top;overflow:hidden"
+    )
     return tag("td", tag("b", value, style=MONO), name, colspan=end - start, style=look)

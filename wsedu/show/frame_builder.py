@@ -14,7 +14,7 @@ from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import Frame
 from ..protocol.messages import MessageAssembler
 from ..protocol.opcodes import Opcode, opcode_name
-from .bytemap import byte_map, table_html, title_html
+from .bytemap import ByteMap, table_html, title_html
 from .diagram import frame_diagram
 from .dump import dump_html
 from .html import Markup, join, tag
@@ -101,7 +101,7 @@ class FrameBuilder(widgets.VBox):
             self.fields.value = ""
         else:
             spans = frame_spans(self.data)
-            drawn = byte_map(self.data, spans)
+            drawn = ByteMap(view(self.data, spans, f"{opcode_name(self.opcode.value)} frame"))
             picture = title_html(drawn.view), dump_html(drawn.view), frame_diagram(self.data, spans)
             self.shown.value = fitted(verdict(self.data), *picture)
             self.fields.value = fitted(table_html(drawn.rows()))

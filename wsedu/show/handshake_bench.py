@@ -14,9 +14,10 @@ from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.handshake import GUID, check_request, check_response
 from ..protocol.head_spans import head_spans
 from ..protocol.http1 import Request
-from .bytemap import byte_map
-from .html import PLAIN, SCROLL, TABLE, Markup, join, tag, visible
+from .bytemap import ByteMap
+from .html import LEFT, PLAIN, SCROLL, TABLE, Markup, join, tag, visible
 from .knobs import LABELS, Sender, choice, fitted
+from .parts import view
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 REQUEST = f"""GET / HTTP/1.1
@@ -105,12 +106,11 @@ class HandshakeBench(widgets.VBox):
             ("SHA-1, 20 bytes", digest.hex(" ")),
             ("base64: the accept value", base64.b64encode(digest).decode()),
         ]
-        cell = "text-align:left;padding:3px 16px 3px 0;white-space:nowrap"
         rows = [
             tag(
                 "tr",
-                tag("th", name, scope="row", style=cell),
-                tag("td", tag("samp", value), style=cell),
+                tag("th", name, scope="row", style=LEFT),
+                tag("td", tag("samp", value), style=LEFT),
                 style=PLAIN,
             )
             for name, value in steps
@@ -128,7 +128,10 @@ def answer_html(request: bytes, response: bytes) -> Markup:
     if not response:
         return tag("p", tag("b", "The server closed the connection without a response."))
     spans = head_spans(response)
-    return join(_client(request, response), Markup(byte_map(response[: spans[-1].end], spans)._repr_html_()))
+    return join(
+        _client(request, response),
+        Markup(ByteMap(view(response[: spans[-1].end], spans, "response"))._repr_html_()),
+    )
 
 
 def _client(request: bytes, response: bytes) -> Markup:

@@ -18,6 +18,8 @@ MUTED = "opacity:.75"
 PLAIN = "background:transparent"
 TABLE = "border-collapse:collapse;margin:0;font-size:13px"
 SCROLL = "overflow-x:auto;max-width:100%"
+LEFT = "text-align:left;padding:3px 16px 3px 0;white-space:nowrap"
+RIGHT = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
 
 
 class Markup(str):

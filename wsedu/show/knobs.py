@@ -72,8 +72,10 @@ def row(*knobs: widgets.Widget) -> widgets.HBox:
 
 
 def fitted(*content: str) -> Markup:
-    """What an HTML widget shows, never wider than the page: without this the widget grows with its content."""
-    return tag("div", *content, style="contain:inline-size")
+    """What an HTML widget shows: its lines as close as elsewhere on the page, where a widget has them as far apart as
+    its buttons are high; and never wider than the page, where a widget grows with its content.
+    """
+    return tag("div", *content, style="contain:inline-size;line-height:1.5")
 
 
 class Sender(widgets.VBox):

@@ -61,7 +61,7 @@ class LadderView {
       event.stopPropagation();
     });
     const ends = make("div", { class: "wsedu-ends" });
-    for (const text of ["seconds", client, server, "bytes"]) ends.append(make("span", { text }));
+    for (const text of ["seconds", client, server, "bytes"]) ends.append(make("span", { text, title: text }));
     const legend = make("div", { class: "wsedu-hint" });
     for (const [kind, look] of Object.entries(this.looks))
       if (kind) legend.append(make("span", { class: "wsedu-chip", style: look.style, text: look.label }), " ");

@@ -2,7 +2,9 @@
 // What the widgets of bytes are made of: rows of which only those that are seen are in the page, and the byte map.
 // Text from outside reaches the page through textContent only.
 
-const ROW = 16; // bytes in a row
+const WIDE = 16; // bytes in a row, where there is room for them and their text
+const NARROW = 8; // elsewhere
+const COLUMNS = 78; // characters that a wide row takes
 const HEIGHT = 24; // pixels of a row of bytes
 const SHOWN = 14; // rows of the window
 
@@ -131,7 +133,7 @@ function flatten(nodes, parent, level, all) {
 // same. Everything stays in the browser: the kernel sends the bytes and their tree once, and is not asked again.
 class Pane {
   constructor(side, looks, data, moved) {
-    Object.assign(this, { side, looks, data, moved });
+    Object.assign(this, { side, looks, data, moved, row: WIDE });
     this.nodes = [];
     this.roots = flatten(side.tree, null, 1, this.nodes);
     this.at = side.start || 0; // the current byte
@@ -159,10 +161,11 @@ class Pane {
       role: "group",
       "aria-label": `bytes of ${this.side.name}: arrow keys move, Home and End go to the ends, Enter goes to the field`,
     });
-    const rows = Math.ceil(this.data.length / ROW) || 1;
-    this.grid.style.height = `${Math.min(rows, SHOWN) * HEIGHT + 14}px`;
-    this.canvas = make("div", { style: `height:${rows * HEIGHT}px;position:relative;min-width:660px` });
-    this.grid.append(this.canvas);
+    this.canvas = make("div", { style: "position:relative" });
+    this.ruler = make("span", { class: "wsedu-ruler", "aria-hidden": "true", style: `width:${COLUMNS}ch` });
+    this.grid.append(this.canvas, this.ruler);
+    new ResizeObserver(() => this.fit()).observe(this.grid);
+    this.size();
     this.said = make("div", { class: "wsedu-said", "aria-live": "polite" });
     this.tree = new Rows({
       label: `fields of ${this.side.name}`,
@@ -194,10 +197,29 @@ class Pane {
     if (this.at) requestAnimationFrame(() => this.show()); // its place is known once it is in the page
   }
 
+  // Take as many bytes in a row as there is room for.
+  fit() {
+    const room = this.grid.clientWidth;
+    const row = room && room < this.ruler.offsetWidth ? NARROW : WIDE;
+    if (row === this.row) return;
+    this.row = row;
+    this.size();
+    this.first = undefined; // no row is as it was
+    this.reveal();
+    this.draw();
+  }
+
+  size() {
+    const rows = Math.ceil(this.data.length / this.row) || 1;
+    this.grid.style.height = `${Math.min(rows, SHOWN) * HEIGHT + 14}px`;
+    this.canvas.style.height = `${rows * HEIGHT}px`;
+    this.grid.classList.toggle("wsedu-narrow", this.row === NARROW);
+  }
+
   // Draw the rows that are seen, and no others; a row that is there already only changes its light.
   draw() {
     const first = Math.floor(this.grid.scrollTop / HEIGHT);
-    const rows = Math.min(Math.ceil(this.data.length / ROW), first + SHOWN + 2);
+    const rows = Math.min(Math.ceil(this.data.length / this.row), first + SHOWN + 2);
     if (first !== this.first) {
       const lines = [];
       for (let row = first; row < rows; row++) lines.push(this.line(row));
@@ -212,8 +234,8 @@ class Pane {
   }
 
   line(row) {
-    const start = row * ROW;
-    const end = Math.min(start + ROW, this.data.length);
+    const start = row * this.row;
+    const end = Math.min(start + this.row, this.data.length);
     const line = make("div", { class: "wsedu-row", style: `top:${row * HEIGHT}px` });
     line.append(make("span", { class: "wsedu-offset", text: String(start).padStart(6) }));
     for (const text of [false, true]) {
@@ -232,7 +254,7 @@ class Pane {
       style: this.looks[node?.kind ?? ""]?.style ?? "",
       text: text ? printable(byte) : hex(byte),
     });
-    if (!text && at % ROW === 8) cell.style.marginLeft = "0.9ch";
+    if (!text && at % this.row === NARROW) cell.style.marginLeft = "0.9ch";
     if (!text && node !== this.leaf[at + 1]) cell.classList.add("wsedu-last"); // so that neighbours of one kind part
     return cell;
   }
@@ -284,11 +306,16 @@ class Pane {
     if (!quiet) this.moved(this);
   }
 
-  show(underPointer = false) {
-    const top = Math.floor(this.at / ROW) * HEIGHT;
+  // Scroll until the current byte is seen.
+  reveal() {
+    const top = Math.floor(this.at / this.row) * HEIGHT;
     if (top < this.grid.scrollTop) this.grid.scrollTop = top;
     else if (top + HEIGHT > this.grid.scrollTop + this.grid.clientHeight - 12)
       this.grid.scrollTop = top + HEIGHT - this.grid.clientHeight + 12;
+  }
+
+  show(underPointer = false) {
+    this.reveal();
     this.draw();
     if (underPointer) this.tree.mark(this.node);
     else {
@@ -324,8 +351,8 @@ class Pane {
   bytesKey(event) {
     const last = this.data.length - 1;
     const to = {
-      ArrowLeft: this.at - 1, ArrowRight: this.at + 1, ArrowUp: this.at - ROW, ArrowDown: this.at + ROW,
-      PageUp: this.at - ROW * SHOWN, PageDown: this.at + ROW * SHOWN, Home: 0, End: last,
+      ArrowLeft: this.at - 1, ArrowRight: this.at + 1, ArrowUp: this.at - this.row, ArrowDown: this.at + this.row,
+      PageUp: this.at - this.row * SHOWN, PageDown: this.at + this.row * SHOWN, Home: 0, End: last,
     }[event.key];
     if (to !== undefined) {
       if (0 <= to && to <= last) this.go(to);
@@ -357,9 +384,11 @@ class Pane {
     if (node.open) this.tree.reveal(node.children.length);
   }
 
-  // Follow another pane: to the field of the same name and place among its like.
+  // Follow another pane: to the field of the same name and place among its like. What HTTP carries is its content, what
+  // a frame carries its payload.
   follow(other) {
-    const key = (node) => (node.bits ? `${node.parent.name} › ${node.name}` : node.name);
+    const name = (node) => (node.name === "payload" ? "content" : node.name);
+    const key = (node) => (node.bits ? `${node.parent.name} › ${node.name}` : name(node));
     const like = (pane, node) => pane.nodes.filter((one) => key(one) === key(node));
     for (let up = other.node; up; up = up.parent) {
       const here = like(this, up)[like(other, up).indexOf(up)];

@@ -79,7 +79,7 @@ class View:
         return runs
 
 
-def view(x: object, spans: Iterable[Span] | None = None) -> View:
+def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") -> View:
     """What is to be drawn, whatever has the shape of bytes with a meaning.
 
     Args:
@@ -87,6 +87,7 @@ def view(x: object, spans: Iterable[Span] | None = None) -> View:
             and ``.spans()``); a packet of a capture (``.layers()`` as well: names and spans); bytes; or several of
             these in a list, which are drawn one after the other.
         spans: what the bytes mean, where ``x`` is bytes.
+        name: what to call them, where ``x`` is bytes.
 
     Raises:
         TypeError: ``x`` is none of these.
@@ -94,7 +95,7 @@ def view(x: object, spans: Iterable[Span] | None = None) -> View:
     """
     if isinstance(x, (bytes, bytearray, memoryview)):
         data = bytes(x)
-        return View("bytes", data, tuple(_parts(len(data), spans or ())))
+        return View(name, data, tuple(_parts(len(data), spans or ())))
     if isinstance(x, (list, tuple)) and x:
         return _several([view(one) for one in x])
     raw = getattr(x, "raw", None)

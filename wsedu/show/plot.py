@@ -66,7 +66,14 @@ class Plot:
         if self.measured is not None:
             alt += f" Marks: measured, {sum(map(len, self.measured.values()))} points."
         data = b64encode(self.svg().encode()).decode()
-        image = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=alt, width=WIDTH, height=HEIGHT)
+        image = tag(
+            "img",
+            src=f"data:image/svg+xml;base64,{data}",
+            alt=alt,
+            width=WIDTH,
+            height=HEIGHT,
+            style="max-width:100%;height:auto",
+        )
         return tag("div", image, style=SCROLL, tabindex=0)
 
     def svg(self) -> str:

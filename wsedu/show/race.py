@@ -12,12 +12,11 @@ from typing import Protocol
 import ipywidgets as widgets
 
 from .bars import BillLike, bars
-from .html import PLAIN, SCROLL, TABLE, Markup, tag, visible
+from .html import LEFT, PLAIN, RIGHT, SCROLL, TABLE, Markup, tag, visible
 from .knobs import choice, fitted, number, row
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 10.0  # seconds; a race that is stopped ends within one
-CELL = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
 
 
 @dataclass(frozen=True)
@@ -159,14 +158,14 @@ def standing(runners: Mapping[str, Runner], course: Course, *, over: bool) -> Ma
         "p", tag("b", f"{state}: "), f"{published:,} of {course.updates:,} updates published ", bar
     )
     heads = ("received", "requests", "bytes", "delay, median", "delay, longest")
-    named = (tag("th", head, scope="col", style=CELL) for head in heads)
+    named = (tag("th", head, scope="col", style=RIGHT) for head in heads)
     lines = [tag("tr", tag("td"), *named, style=PLAIN)]  # the corner heads nothing
     bills = {name: runner.bill() for name, runner in runners.items()}
     for name, runner in runners.items():
         delays = runner.delays
         cells = [f"{received[name]:,}", f"{runner.requests:,}", f"{bills[name].total_bytes:,}"]
         cells += [_milliseconds(median(delays)), _milliseconds(max(delays))] if delays else ["–", "–"]
-        row = [tag("th", name, scope="row", style=CELL), *(tag("td", cell, style=CELL) for cell in cells)]
+        row = [tag("th", name, scope="row", style=LEFT), *(tag("td", cell, style=RIGHT) for cell in cells)]
         lines.append(tag("tr", *row, style=PLAIN))
     table = tag("div", tag("table", *lines, style=TABLE), style=f"{SCROLL};margin:8px 0", tabindex=0)
     errors = [
