@@ -16,7 +16,7 @@ from .exercise import EXERCISES, Arguments, Exercise, Function
 from .progress import remember
 from .words import kind, safe, show
 
-UNTOUCHED = "write the function, then run this cell again"
+UNTOUCHED = "write the function, run this cell again"
 IDLE = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP"}
 """What Python does in a function whose body is ``...``, ``pass`` or a docstring."""
 
