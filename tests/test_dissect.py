@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -136,6 +137,7 @@ def test_captures_of_data_cut_short_anywhere(name: str) -> None:
     [
         (b"", "empty"),
         (b"GET / HTTP/1.1\r\n\r\n", "neither pcap nor pcapng"),
+        (gzip.compress(b"GET / HTTP/1.1\r\n\r\n", mtime=0), "1f 8b 08 00, which is gzip; unpack it first"),
         (b"\x1b[2J\x07 not a capture", "neither pcap nor pcapng"),
         (bytes(100), "neither pcap nor pcapng"),
         (b"\x7fELF" + bytes(100), "neither pcap nor pcapng"),

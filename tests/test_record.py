@@ -247,6 +247,7 @@ def test_a_server_that_refuses() -> None:
         with socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
             client.recv(1)
     assert [(one.from_client, one.flags) for one in seen(rec, closed)] == [(True, SYN), (False, RST | ACK)]
+    assert "1 connection (1 refused: no server listens there), 0 bytes from clients" in repr(rec)
 
 
 def free_port() -> int:

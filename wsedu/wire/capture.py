@@ -114,11 +114,11 @@ class Capture:
 
     def __repr__(self) -> str:
         messages = sum(len(conversation.messages) for conversation in self.conversations)
+        count = len(self.conversations)
+        held = f"{count:,} conversation{'s' * (count != 1)}, {messages:,} message{'s' * (messages != 1)}"
         modelled = "; TCP/IP modelled by the relay" if self.modelled else ""
         missing = "" if self.complete else "; NOT COMPLETE, see .warnings"
-        return (
-            f"<capture: {len(self.conversations):,} conversations, {messages:,} messages{modelled}{missing}>"
-        )
+        return f"<capture: {held}{modelled}{missing}>"
 
 
 def read(source: Source) -> Capture:

@@ -38,6 +38,7 @@ _PCAP = {
     bytes.fromhex("a1b23c4d"): (">", 1),
     bytes.fromhex("4d3cb2a1"): ("<", 1),
 }
+_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "Zstandard", b"PK\x03\x04": "ZIP"}
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
 _SECTION_MAGIC = _SECTION.to_bytes(4, "big")  # reads the same in either byte order
 _IF_TSRESOL, _IF_TSOFFSET = 9, 14
@@ -72,9 +73,13 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
         return _pcapng(window)
     if magic and any(known.startswith(magic) for known in (*_PCAP, _SECTION_MAGIC)):
         raise CutShort(f"the file ends at byte {len(magic)}, inside its magic number")
-    raise NotACapture(
-        "an empty file" if not magic else f"neither pcap nor pcapng: it begins with {magic.hex(' ')}"
+    if not magic:
+        raise NotACapture("an empty file")
+    packed = next(
+        (f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)),
+        "",
     )
+    raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{packed}")
 
 
 class _Window:

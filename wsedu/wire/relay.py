@@ -68,9 +68,14 @@ class RelayRecording(Recording):
     def _summary(self) -> str:
         events = self._passing.events
         connections = sum(event.what is What.CONNECT for event in events)
+        # A refusal is a RST of the server before it has accepted.
+        accepted = {event.ends for event in events if event.what is What.ACCEPT}
+        reset = {event.ends for event in events if event.what is What.RESET and not event.by_client}
+        refused = len(reset - accepted)
         sent = [sum(len(event.data) for event in events if event.by_client is side) for side in (True, False)]
         return (
-            f"{connections} connection{'' if connections == 1 else 's'}, {sent[0]:,} bytes from clients, "
+            f"{connections} connection{'' if connections == 1 else 's'}"
+            f"{f' ({refused} refused: no server listens there)' * (refused > 0)}, {sent[0]:,} bytes from clients, "
             f"{sent[1]:,} from the server; application bytes are real, TCP/IP is modelled"
         )
 
