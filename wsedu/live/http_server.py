@@ -4,14 +4,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-import tornado.httpserver
-import tornado.netutil
 import tornado.web
 
 from .server import Server
+from .tornado_server import serving
 
 
 class _Page(tornado.web.RequestHandler):
@@ -69,38 +66,26 @@ class _Wait(_Page):
         self.write("released\n")
 
 
+PAGES = (
+    (r"/hello", _Hello),
+    (r"/number/(\d+)", _Number),
+    (r"/visits", _Visits),
+    (r"/echo", _Echo),
+    (r"/chunks", _Chunks),
+    (r"/wait", _Wait),
+)
+
+
 class HttpServer(Server):
     """The HTTP server of the notebooks; see ``http_server``."""
 
     def __init__(self) -> None:
         self._released = asyncio.Event()
-        super().__init__("HTTP server", self._serving_http)
+        super().__init__("HTTP server", lambda: serving(PAGES, released=self._released))
 
     def release(self) -> None:
         """Let every request for ``/wait`` have its response, those to come too."""
         self.call(self._released.set)
-
-    @asynccontextmanager
-    async def _serving_http(self) -> AsyncIterator[int]:
-        pages = [
-            (r"/hello", _Hello),
-            (r"/number/(\d+)", _Number),
-            (r"/visits", _Visits),
-            (r"/echo", _Echo),
-            (r"/chunks", _Chunks),
-            (r"/wait", _Wait),
-        ]
-        application = tornado.web.Application(
-            pages, released=self._released, log_function=lambda handler: None
-        )
-        server = tornado.httpserver.HTTPServer(application)
-        sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
-        server.add_sockets(sockets)
-        try:
-            yield sockets[0].getsockname()[1]
-        finally:
-            server.stop()
-            await server.close_all_connections()
 
 
 def http_server() -> HttpServer:

@@ -14,15 +14,14 @@ from contextlib import asynccontextmanager
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
-import tornado.httpserver
 import tornado.iostream
-import tornado.netutil
 import tornado.web
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from .newsroom import Newsroom, Update
 from .server import Server
+from .tornado_server import serving
 from .websocket_server import serve
 
 Way = Literal["polling", "longpoll", "eventsource", "websocket"]
@@ -126,23 +125,11 @@ class _EventSource(_News):
             pass
 
 
-@asynccontextmanager
-async def _over_http(newsroom: Newsroom, way: Way, host: str, longest_wait: float) -> AsyncIterator[int]:
-    handler = {"polling": _Polling, "longpoll": _LongPoll, "eventsource": _EventSource}[way]
-    application = tornado.web.Application(
-        [(f"/news/{way}", handler)],
-        newsroom=newsroom,
-        longest_wait=longest_wait,
-        log_function=lambda handler: None,
-    )
-    server = tornado.httpserver.HTTPServer(application)
-    sockets = tornado.netutil.bind_sockets(0, host, backlog=1024)
-    server.add_sockets(sockets)
-    try:
-        yield sockets[0].getsockname()[1]
-    finally:
-        server.stop()
-        await server.close_all_connections()
+HANDLERS: dict[Way, type[tornado.web.RequestHandler]] = {
+    "polling": _Polling,
+    "longpoll": _LongPoll,
+    "eventsource": _EventSource,
+}
 
 
 @asynccontextmanager
@@ -193,4 +180,6 @@ def news_server(
         raise ValueError(f"way must be one of {', '.join(WAYS)}; got {way!r}")
     if way == "websocket":
         return Server("news server by WebSocket", lambda: _over_websocket(newsroom, host), host)
-    return Server(f"news server by {way}", lambda: _over_http(newsroom, way, host, longest_wait), host)
+    pages = [(f"/news/{way}", HANDLERS[way])]
+    settings = {"newsroom": newsroom, "longest_wait": longest_wait}
+    return Server(f"news server by {way}", lambda: serving(pages, host, **settings), host)

@@ -3,15 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-import tornado.httpserver
-import tornado.netutil
-import tornado.web
 import tornado.websocket
 
 from .server import Server
+from .tornado_server import serving
 
 
 class _Echo(tornado.websocket.WebSocketHandler):
@@ -25,19 +20,6 @@ class _Echo(tornado.websocket.WebSocketHandler):
         await self.write_message(message, binary=isinstance(message, bytes))
 
 
-@asynccontextmanager
-async def _serving() -> AsyncIterator[int]:
-    application = tornado.web.Application([(r"/", _Echo)], log_function=lambda handler: None)
-    server = tornado.httpserver.HTTPServer(application)
-    sockets = tornado.netutil.bind_sockets(0, "127.0.0.1")
-    server.add_sockets(sockets)
-    try:
-        yield sockets[0].getsockname()[1]
-    finally:
-        server.stop()
-        await server.close_all_connections()
-
-
 def tornado_echo_server() -> Server:
     """An echo server on 127.0.0.1, made with Tornado; the target is ``/``."""
-    return Server("WebSocket server by Tornado", _serving)
+    return Server("WebSocket server by Tornado", lambda: serving([(r"/", _Echo)]))
