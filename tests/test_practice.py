@@ -161,6 +161,50 @@ def test_an_exception_is_explained_with_its_line(asked: Exercise) -> None:
     assert "\x1b" not in verdict.words
 
 
+def test_the_first_wrong_answer_comes_before_a_later_exception() -> None:
+    verdict = check("text_of", lambda frame: frame[2:-1].decode(), chance=random.Random(1))
+    assert verdict.right is False and "expected" in verdict.words and "Unicode" not in verdict.words
+
+
+def test_not_implemented_for_some_is_no_untouched_cell() -> None:
+    answered: list[int] = []
+
+    def half(first: int) -> int:
+        if answered:
+            raise NotImplementedError
+        answered.append(first & 15)
+        return answered[0]
+
+    verdict = check("opcode_of", half)
+    assert verdict.right is False and "NotImplementedError" in verdict.words
+
+
+class _Unwilling:
+    def __repr__(self) -> str:
+        raise ValueError("no")
+
+
+@pytest.mark.parametrize("value", [10**400, 10**5000, _Unwilling()], ids=["large", "larger", "unwilling"])
+@each
+def test_no_answer_is_too_odd(asked: Exercise, value: object) -> None:
+    assert check(asked.name, lambda *arguments: value).right is False
+
+
+def test_a_list_that_holds_itself() -> None:
+    odd: list[object] = []
+    odd.append(odd)
+    assert "that cannot be shown: RecursionError" in check("lost", lambda ids: odd).words
+
+
+@each
+def test_an_async_function_is_explained(asked: Exercise) -> None:
+    async def later(*arguments: Any) -> Any:
+        return asked.solution(*arguments)
+
+    verdict = check(asked.name, later)  # a warning about what was never awaited would be an error here
+    assert verdict.right is False and "write def alone" in verdict.words
+
+
 @each
 def test_too_few_arguments_are_explained(asked: Exercise) -> None:
     verdict = check(asked.name, lambda: 1)

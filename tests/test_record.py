@@ -26,6 +26,7 @@ from test_record_packets import Seen, taken_apart, warnings
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 
+import wsedu
 from wsedu.live import http_server, websocket_server
 from wsedu.wire import passing
 from wsedu.wire.recording import Recording
@@ -353,6 +354,19 @@ def talk(port: int) -> None:
         for message in ("Hello", "x" * 200_000):
             client.send(message)
             assert client.recv() == message
+
+
+def test_a_saved_recording_is_known_again(listener: socket.socket, tmp_path: Path) -> None:
+    with record(port_of(listener)) as rec, joined(rec, listener):
+        pass
+    rec.save(tmp_path / "own.pcap")
+    wsedu.read(tmp_path / "own.pcap").save(tmp_path / "again.pcap")
+    for name in ("own.pcap", "again.pcap"):
+        saved = wsedu.read(tmp_path / name)
+        assert saved.modelled and "TCP/IP modelled by the relay" in repr(saved)
+        assert saved.bill().modelled
+    for path in (Path(__file__).parent.parent / "data").glob("*.pcap*"):
+        assert not wsedu.read(path).modelled
 
 
 def test_tshark_finds_no_error_and_no_warning(tmp_path: Path) -> None:

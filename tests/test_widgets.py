@@ -116,6 +116,8 @@ def test_arrows_home_end_and_enter_go_through_the_bytes(ran: NotebookPage) -> No
     grid.focus()
     _press(ran, "Home")
     assert "FIN, RSV1, RSV2, RSV3, opcode" in said.inner_text() and "1000 0001" in said.inner_text()
+    assert "FIN = 1 (the last fragment of its message); RSV1, RSV2, RSV3 = 0" in said.inner_text()
+    assert "opcode = 1 (Text, a data frame) (RFC 6455, 5.2)" in said.inner_text()
     _press(ran, "ArrowRight", "ArrowRight")
     assert "masking key" in said.inner_text() and "RFC 6455, 5.3" in said.inner_text()
     _press(ran, "End")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from .live.delivery import Watch, deliver
-from .live.dial import dial
+from .live.dial import RawConnection, dial
 from .live.heads import HEAD_STYLES, HeadStyle
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
@@ -25,18 +25,20 @@ from .live.websocket_server import websocket_server
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
 from .protocol.handshake import request
-from .protocol.http1 import Request
+from .protocol.http1 import Request, Response
 from .protocol.opcodes import Opcode, opcode_name
 from .protocol.status import parse_close_payload
 from .show.cost_slider import Choice, CostSlider
 from .show.frame_builder import Answers, FrameBuilder
 from .show.handshake_bench import HandshakeBench
+from .show.knobs import ProgressBar
 from .show.race import Course, DeliveryRace
 from .wire.cost import WAYS as COST_WAYS
 from .wire.cost import Situation, cost
 from .wire.measured import Row, around, held_against
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
+MOST_CONTENT = 65_536  # bytes of a response that are waited for
 INTERRUPT_GAP = 0.2  # seconds after which it is looked again whether the kernel listens to interrupts itself
 
 
@@ -70,9 +72,9 @@ def _in_words(answer: bytes) -> str:
     if frame.opcode != Opcode.CLOSE:
         return f"answered with a {opcode_name(frame.opcode)} frame."
     try:
-        code, reason = parse_close_payload(frame.payload)
-    except ProtocolError:
-        return "closed, with a payload that is none."
+        code, reason = parse_close_payload(frame.payload, offset=2)
+    except ProtocolError as error:
+        return f"closed, with a Close frame that breaks a rule itself: {error}."
     said = f"status code {code}" if code else "no status code"
     return f"closed: {said}{f', “{reason}”' if reason else ''}."
 
@@ -91,11 +93,20 @@ def handshake_bench() -> HandshakeBench:
         with dial(server.port, timeout=PATIENCE) as connection:
             connection.send(data)
             try:
-                return connection.receive_head()
-            except (EOFError, TimeoutError, ConnectionError):
+                return _response(connection)
+            except (EOFError, ConnectionError):
                 return b""
+            except TimeoutError:
+                raise TimeoutError(f"it said nothing within {PATIENCE} s") from None
 
     return HandshakeBench(send)
+
+
+def _response(connection: RawConnection) -> bytes:
+    """A response, with its content if its head says how long that is."""
+    head = connection.receive_head()
+    length = Response.parse(head, strict=False)[0].get("Content-Length") or "0"
+    return head + connection.receive_exactly(min(int(length), MOST_CONTENT) if length.isdecimal() else 0)
 
 
 class _Runner(Watch):
@@ -169,6 +180,11 @@ def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
 def _interrupted(number: int, frame: object) -> None:
     for runner in list(_running.values()):
         runner.stop()
+
+
+def progress_bar(most: int, what: str) -> ProgressBar:
+    """A bar that grows to ``most`` of what is counted, by its ``value``."""
+    return ProgressBar(most, what)
 
 
 def cost_slider() -> CostSlider:

@@ -26,6 +26,8 @@ _SITE: Fields = [
     ("Sec-Fetch-Mode", "cors"),
     ("Sec-Fetch-Dest", "empty"),
 ]
+# What a browser always offers, whether the server takes it up or not; ours does not.
+_OFFER = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
 _COOKIE = "; ".join(
     f"showInherited{name}=false"
     for name in (
@@ -64,7 +66,7 @@ def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
     """The fields after Host that a client adds to a request for news.
 
     Args:
-        way: of delivery; for a WebSocket those of the opening handshake itself are not among them.
+        way: of delivery; for a WebSocket those that every opening handshake has are not among them.
         style: whose head it is.
         host: as in the Host field, for Origin and Referer.
 
@@ -84,7 +86,7 @@ def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
         )
     referer = ("Referer", f"http://{host}/{way}")
     if way == "websocket":
-        return [*_UNCACHED, ("User-Agent", _AGENT), ("Origin", f"http://{host}"), *_LANGUAGE]
+        return [*_UNCACHED, ("User-Agent", _AGENT), ("Origin", f"http://{host}"), *_LANGUAGE, _OFFER]
     if way == "eventsource":
         middle: Fields = [
             _PLATFORM,

@@ -85,6 +85,10 @@ def _mixed(chance: random.Random) -> list[Arguments]:
         lambda frames: sum(0x88 in frame for frame in frames),
         "the byte 88 may also stand in a payload: only the first byte has the opcode",
     ),
+    (
+        lambda frames: sum(frame[0] == 8 for frame in frames),
+        "FIN stands in the same byte: take it off before you compare",
+    ),
 )
 def goodbyes(frames: list[bytes]) -> int:
     """How many of these frames are Close frames."""

@@ -49,7 +49,7 @@ def events(text: str) -> list[str]:
 def _numbers(chance: random.Random) -> list[Arguments]:
     most = chance.randrange(12, 40)
     some = sorted(chance.sample(range(1, most), most - 4))
-    return [([1, 2, 4],), ([1, 2, 3],), ([3, 4, 8],), ([1, 2, 2, 5, 4],), ([*some, most],)]
+    return [([1, 2, 4],), ([1, 2, 3],), ([3, 4, 8],), ([1, 2, 2, 5, 4],), ([*some, most],), ([],)]
 
 
 @exercise(
@@ -68,7 +68,7 @@ def _numbers(chance: random.Random) -> list[Arguments]:
 )
 def lost(ids: list[int]) -> list[int]:
     """Which updates are missing, from 1 to the last that came."""
-    return sorted(set(range(1, max(ids))) - set(ids))
+    return sorted(set(range(1, max(ids, default=0))) - set(ids))
 
 
 def _polls(chance: random.Random) -> list[Arguments]:

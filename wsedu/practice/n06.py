@@ -75,6 +75,10 @@ def _length(length: int, order: str = "big", short: int = 125, middle: int = 0xF
         lambda length: _length(length, short=127),
         "126 and 127 have another meaning: 125 is the most that one byte says",
     ),
+    (
+        lambda length: _length(length, short=126),
+        "126 has another meaning: 125 is the most that one byte says",
+    ),
     (lambda length: _length(length, "little"), "network byte order: the greatest part comes first"),
     (
         lambda length: _length(length, middle=0),

@@ -3,11 +3,25 @@
 
 from __future__ import annotations
 
+import atexit
 import random
+import tempfile
+import zlib
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Literal
 
 from ..protocol.frames import Frame
+from ..protocol.handshake import request, response
+from ..protocol.status import may_be_sent
+from ..wire.capture import read
+from ..wire.message import Message
+from ..wire.synth import Ends, Event, What, pcap
 from .exercise import Arguments, exercise
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # the example of RFC 6455, 1.3
 
 
 def _cut(chance: random.Random) -> list[Arguments]:
@@ -54,68 +68,110 @@ def together(frames: list[Frame]) -> list[bytes]:
     return whole
 
 
-def _goodbyes(chance: random.Random) -> list[Arguments]:
-    first, second = chance.sample(["client", "server"], 2)
-    code = chance.choice([1001, 1008, 3000 + chance.randrange(1000)])
+@cache
+def _folder() -> Path:
+    """Where captures are written; it is gone with the process."""
+    folder = tempfile.TemporaryDirectory(prefix="wsedu-")
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
 
-    def close(value: int | None) -> Frame:
-        return Frame(8, value.to_bytes(2, "big") + b"bye" if value else b"")
 
-    return [
-        ([("client", Frame(1, b"hi")), ("server", close(1000)), ("client", close(1000))],),
-        ([("server", Frame(9)), ("client", close(1001)), ("server", Frame(10)), ("server", close(1000))],),
-        ([(first, close(None)), (second, close(None))],),
-        ([(first, Frame(9, b"xx")), (second, close(code)), (first, close(code))],),
+def _recorded(chance: random.Random, code: int | None) -> Path:
+    """A fresh capture of one WebSocket that is closed by either side, with this status code or none."""
+    payload = b"" if code is None else code.to_bytes(2, "big") + b"bye"
+    ends = Ends(("192.0.2.2", 40_000 + chance.randrange(9_000)), ("192.0.2.1", 80))
+    said = [(True, request("192.0.2.1", key=KEY)), (False, response(KEY))]
+    first = chance.random() < 0.5
+    for by_client, opcode, content in (
+        (not first, 9, b"\x88\x02"),
+        (first, 8, payload),
+        (not first, 8, payload),
+    ):
+        key = chance.randbytes(4) if by_client else None
+        said.append((by_client, Frame(opcode, content, masking_key=key).serialize()))
+    happened = [(True, What.CONNECT, b""), (False, What.ACCEPT, b"")]
+    happened += [(by_client, What.DATA, data) for by_client, data in said]
+    events = [Event(i * 10**6, ends, by, what, data) for i, (by, what, data) in enumerate(happened)]
+    data = pcap(events)
+    path = _folder() / f"fresh-{zlib.crc32(data):08x}.pcap"
+    path.write_bytes(data)
+    return path
+
+
+def _captures(chance: random.Random) -> list[Arguments]:
+    known = [
+        DATA / name
+        for name in ("chromium-websocket.pcap", "websockets-ipv6.pcapng", "handshake-refused.pcap")
     ]
+    codes = [None, 1008, 3000 + chance.randrange(1000), chance.choice([None, 1001])]
+    fresh = [_recorded(chance, code) for code in codes]
+    return [(str(path),) for path in (*known, *fresh) if path.exists()]
 
 
-def _closes(messages: list[tuple[str, Frame]]) -> list[tuple[str, int]]:
-    return [(who, int.from_bytes(f.payload[:2], "big") or 1005) for who, f in messages if f.opcode == 8]
+def _closes(path: str) -> list[Message]:
+    messages = [message for conversation in read(path).conversations for message in conversation.messages]
+    return [one for one in messages if one.frame and one.frame.opcode == 8]
+
+
+def _code(message: Message, order: Literal["big", "little"] = "big") -> int:
+    return int.from_bytes(message.payload[:2], order)
 
 
 @exercise(
     "07",
-    _goodbyes,
+    _captures,
     "RFC 6455, 5.5.1 and 7.1.5",
     (
-        lambda messages: _closes(messages)[-1],
+        lambda path: (_closes(path)[-1].sender, _code(_closes(path)[-1]) or 1005),
         "that is the answer: the first Close began the closing handshake",
     ),
-    (lambda messages: messages[-1][0], "both are asked for: who it was, and the status code"),
+    (lambda path: _closes(path)[0].sender, "both are asked for: who it was, and the status code"),
     (
-        lambda messages: next(
-            (w, int.from_bytes(f.payload[:2], "big")) for w, f in messages if f.opcode == 8
-        ),
+        lambda path: (_closes(path)[0].sender, _code(_closes(path)[0])),
         "a Close frame without a payload has a status code of its own, that nobody sends",
     ),
     (
-        lambda messages: next(
-            (w, int.from_bytes(f.payload[:2], "little") or 1005) for w, f in messages if f.opcode == 8
-        ),
+        lambda path: (_closes(path)[0].sender, _code(_closes(path)[0], "little") or 1005),
         "network byte order: the greater part of the status code comes first",
     ),
 )
-def closed_first(messages: list[tuple[str, Frame]]) -> tuple[str, int]:
-    """Who began the closing handshake, and with which status code."""
-    return _closes(messages)[0]
+def closed_first(path: str) -> tuple[str, int]:
+    """Who began the closing handshake in a capture with one WebSocket, and with which status code."""
+    for conversation in read(path).conversations:
+        for message in conversation.messages:
+            if message.frame and message.frame.opcode == 8:
+                return message.sender, int.from_bytes(message.payload[:2], "big") or 1005
+    raise ValueError(f"nobody closed in {path}")
 
 
 def _ten(chance: random.Random) -> list[Arguments]:
-    key = chance.randbytes(4)
-    frames = [
-        Frame(1, "číst".encode(), masking_key=key),
-        Frame(2, b"\xff\xfe", masking_key=key),
-        Frame(1, b"\xff\xfe", masking_key=key),
-        Frame(1, b"not masked"),
-        Frame(3, b"?", masking_key=key),
-        Frame(9, b"", fin=False, masking_key=key),
-        Frame(9, b"?" * chance.randrange(1, 9), masking_key=key),
-        Frame(1, b"x", rsv1=True, masking_key=key),
-        Frame(8, b"\x03", masking_key=key),
-        Frame(8, b"\x03\xe8", masking_key=key),
-    ]
-    chance.shuffle(frames)
-    return [(frame,) for frame in frames]
+    """Two rounds of ten frames: three in order, and one for each rule that a frame can break."""
+    cases: list[Arguments] = []
+    for cut, half in ((True, False), (False, True)):
+        ping, close = 9 + chance.randrange(2), chance.choice([1000, 1001, 3000 + chance.randrange(2000)])
+        key, reserved = chance.randbytes(4), chance.choice([3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
+        bit = chance.randrange(3)
+        wrong = chance.choice([1005, 1006, 5000 + chance.randrange(999), chance.randrange(1000)])
+        frames = [
+            Frame(1, chance.choice(["číst", "žluť", "x"]).encode()),
+            Frame(2, b"\xff" + chance.randbytes(2)),
+            chance.choice(
+                [Frame(ping, b"?" * chance.choice([1, 125])), Frame(8, close.to_bytes(2, "big") + b"bye")]
+            ),
+            Frame(1, b"ab"[: chance.randrange(3)] + b"\xff" + chance.randbytes(1)),
+            Frame(1, b"not masked"),
+            Frame(reserved, b"?"),
+            Frame(ping, b"", fin=False) if cut else Frame(ping, b"?" * chance.randrange(126, 200)),
+            Frame(1, b"x", rsv1=bit == 0, rsv2=bit == 1, rsv3=bit == 2),
+            Frame(8, b"\x03" if half else wrong.to_bytes(2, "big")),
+            Frame(8, b"\x03\xe8"),
+        ]
+        frames = [
+            frame if frame.payload == b"not masked" else replace(frame, masking_key=key) for frame in frames
+        ]
+        chance.shuffle(frames)
+        cases += [(frame,) for frame in frames]
+    return cases
 
 
 def _unless(frame: Frame, wrong: bool) -> int:
@@ -131,12 +187,26 @@ def _unless(frame: Frame, wrong: bool) -> int:
         lambda frame: _unless(frame, frame.masking_key is None),
         "a client's frame that is not masked is refused too",
     ),
-    (lambda frame: _unless(frame, frame.rsv1), "a reserved bit that no extension has claimed is refused too"),
     (
-        lambda frame: _unless(frame, frame.opcode == 8),
+        lambda frame: _unless(frame, frame.rsv1 or frame.rsv2 or frame.rsv3),
+        "a reserved bit that no extension has claimed is refused too",
+    ),
+    (
+        lambda frame: _unless(frame, frame.opcode == 8 and len(frame.payload) == 1),
         "the payload of Close is a status code of two bytes, or nothing: one byte is neither",
     ),
-    (lambda frame: _unless(frame, not frame.fin), "a control frame has to be whole"),
+    (
+        lambda frame: _unless(frame, frame.opcode >= 8 and not frame.fin),
+        "a control frame has to be whole",
+    ),
+    (
+        lambda frame: _unless(frame, len(frame.payload) > 125),
+        "a control frame has a payload of at most 125 bytes",
+    ),
+    (
+        lambda frame: _unless(frame, len(frame.payload) == 2),
+        "not every status code may be sent",
+    ),
     (
         lambda frame: 1007 if frame.payload[:1] == b"\xff" else refuse(frame),
         "only the payload of a Text frame has to be UTF-8",
@@ -151,11 +221,13 @@ def refuse(frame: Frame) -> int:
         return 1002
     if control and (not frame.fin or len(frame.payload) > 125):
         return 1002
-    if frame.opcode == 8 and len(frame.payload) == 1:
-        return 1002  # half a status code
-    if frame.opcode == 1:
-        try:
-            frame.payload.decode()
-        except UnicodeDecodeError:
-            return 1007
+    text = frame.payload if frame.opcode == 1 else b""
+    if frame.opcode == 8 and frame.payload:
+        code, text = int.from_bytes(frame.payload[:2], "big"), frame.payload[2:]
+        if len(frame.payload) == 1 or not may_be_sent(code):
+            return 1002  # half a status code, or one that nobody sends
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return 1007
     return 0

@@ -21,8 +21,11 @@ def _polling(chance: random.Random) -> list[Arguments]:
     _polling,
     "the section “A model”",
     (lambda rate, gap, heads: float(heads), "an update is paid for by all the polls since the last one"),
-    (lambda rate, gap, heads: heads * rate * gap, "fewer updates mean *more* polls for each: divide"),
-    (lambda rate, gap, heads: heads / rate, "how many polls there are hangs on the gap as well"),
+    (
+        lambda rate, gap, heads: heads * rate * gap,
+        "fewer updates mean *more* polls for each, and so more heads",
+    ),
+    (lambda rate, gap, heads: heads / rate, "how many polls there are depends on the gap as well"),
     (lambda rate, gap, heads: heads / gap, "that is a second's worth of heads; how many updates share it?"),
 )
 def heads_per_update(rate: float, gap: float, heads: int) -> float:

@@ -38,8 +38,8 @@ def servers_for(listeners: int, most: int) -> int:
 def _lines(chance: random.Random) -> list[Arguments]:
     cases: list[Arguments] = []
     for _ in range(3):
-        start, slope = chance.randrange(1, 50), chance.randrange(2, 90)
-        cases.append((*((n, start + slope * n) for n in (100, 1000)),))
+        start, slope = chance.randrange(1, 50), chance.randrange(2, 90) + 0.5
+        cases.append((*((n, int(start + slope * n)) for n in (100, 1000)),))
     return cases
 
 
@@ -54,6 +54,10 @@ def _lines(chance: random.Random) -> list[Arguments]:
     (
         lambda small, large: (large[0] - small[0]) / (large[1] - small[1]),
         "turned round: time for each listener, not listeners in a time",
+    ),
+    (
+        lambda small, large: (large[1] - small[1]) // (large[0] - small[0]),
+        "a part of a microsecond counts as well: there are many listeners",
     ),
     (
         lambda small, large: float(large[1] - small[1]),
@@ -71,6 +75,7 @@ def _rates(chance: random.Random) -> list[Arguments]:
         (3600, 3600),
         (60, 1),
         (1, 100_000),
+        (3 * (even := chance.randrange(2, 999)), even),
         (chance.randrange(1, 50), chance.randrange(60, 90)),
     ]
 
@@ -93,6 +98,14 @@ def _cheaper(push: float, poll: float) -> str:
         "it is the poll that costs three times as much, not the push",
     ),
     (lambda updates, polls: _cheaper(3 * polls, updates), "it is the other way round"),
+    (
+        lambda updates, polls: "push" if updates <= 3 * polls else "poll",
+        "and where the one takes as much as the other?",
+    ),
+    (
+        lambda updates, polls: "push" if updates < 3 * polls else "poll",
+        "what if the one takes as much as the other?",
+    ),
 )
 def cheaper(updates: int, polls: int) -> str:
     """ "push", "poll" or "equal": in an hour, if a poll takes three times the processor of a push."""

@@ -15,7 +15,12 @@ SHOWN = 240  # characters of a value
 
 def show(value: Any) -> str:
     """A value as Python would have it, in at most ``SHOWN`` characters."""
-    return safe(_literal(value))
+    try:
+        return safe(_literal(value))
+    except (
+        Exception
+    ) as error:  # more digits than Python prints, a list that holds itself, a class that cannot say it
+        return f"{kind(value)} that cannot be shown: {type(error).__name__}"
 
 
 def safe(text: str) -> str:

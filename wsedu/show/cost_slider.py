@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 import ipywidgets as widgets
 
 from .html import LEFT, PLAIN, RIGHT, SCROLL, TABLE, Markup, tag
-from .knobs import RangeKnob, choice, fitted, row
+from .knobs import Pictured, RangeKnob, choice, fitted, row
 from .plot import Points, plot
 
-CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000)
+CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 RATES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
 GAPS = {"0.1 s": 0.1, "1 s": 1.0, "10 s": 10.0}
 CURVE = tuple(10 ** (step / 8 - 1) for step in range(25))  # updates a second, from the least to the most
-UNITS = (("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
+UNITS = (("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Choice:
     head: str
 
 
-class CostSlider(widgets.VBox):
+class CostSlider(Pictured):
     """Clients, rate, payload and head as knobs; a curve for each way, over the rate.
 
     Args:
@@ -76,6 +76,10 @@ class CostSlider(widgets.VBox):
 
     def __repr__(self) -> str:
         return "(run this cell: what so many clients cost, with sliders)"
+
+    def picture(self) -> str:
+        """The curves and the table."""
+        return str(self.shown.value)
 
     @property
     def choice(self) -> Choice:

@@ -18,7 +18,7 @@ from .bytemap import ByteMap, table_html, title_html
 from .diagram import frame_diagram
 from .dump import dump_html
 from .html import Markup, join, tag
-from .knobs import LABELS, Sender, choice, fitted, row
+from .knobs import LABELS, Pictured, Sender, choice, fitted, row
 from .parts import view
 
 Answers = Mapping[str, tuple[str, bytes]]
@@ -31,7 +31,7 @@ KEY_LAYOUT = widgets.Layout(width="270px")
 WIDE = widgets.Layout(width="560px", max_width="98%")
 
 
-class FrameBuilder(widgets.VBox):
+class FrameBuilder(Pictured):
     """A frame to change and to send.
 
     What breaks a rule can be built as well: the rule is named beside it, and the server is asked all the same.
@@ -73,6 +73,10 @@ class FrameBuilder(widgets.VBox):
 
     def __repr__(self) -> str:
         return "(run this cell: a frame to build and to send)"
+
+    def picture(self) -> str:
+        """The verdict, the bytes and the RFC's diagram."""
+        return str(self.shown.value)
 
     def _payload(self) -> bytes:
         text: str = self.payload.value

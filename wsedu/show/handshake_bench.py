@@ -16,7 +16,7 @@ from ..protocol.head_spans import head_spans
 from ..protocol.http1 import Request
 from .bytemap import ByteMap
 from .html import LEFT, PLAIN, SCROLL, TABLE, Markup, join, tag, visible
-from .knobs import LABELS, Sender, choice, fitted
+from .knobs import LABELS, Pictured, Sender, choice, fitted
 from .parts import view
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -46,7 +46,7 @@ SPOILED = {
 HINT = "Choose what to break, or edit the request: change a field, take its line out, add one. Then send it."
 
 
-class HandshakeBench(widgets.VBox):
+class HandshakeBench(Pictured):
     """A request head to edit, line by line, and to send.
 
     Args:
@@ -72,6 +72,11 @@ class HandshakeBench(widgets.VBox):
 
     def __repr__(self) -> str:
         return "(run this cell: an opening handshake to edit and to send)"
+
+    def picture(self) -> str:
+        """The request, the verdict, and the accept value step by step."""
+        lines = "\n".join(map(visible, self.lines.value.splitlines()))
+        return tag("div", tag("pre", lines), Markup(self.shown.value))
 
     def _spoil(self, change: object) -> None:
         self.lines.value = SPOILED[self.broken.value]
@@ -124,14 +129,15 @@ def _answered(send: Callable[[bytes], bytes], request: bytes) -> Markup:
 
 
 def answer_html(request: bytes, response: bytes) -> Markup:
-    """A response to an opening handshake: its bytes, and whether a client may go on; as HTML."""
+    """A response to an opening handshake: whether a client may go on, what the server says, and its bytes; as HTML."""
     if not response:
         return tag("p", tag("b", "The server closed the connection without a response."))
     spans = head_spans(response)
-    return join(
-        _client(request, response),
-        Markup(ByteMap(view(response[: spans[-1].end], spans, "response"))._repr_html_()),
-    )
+    end = spans[-1].end
+    content = response[end:].decode("utf-8", "replace").strip()
+    words = tag("p", "The server says: ", tag("samp", visible(content))) if content else Markup("")
+    drawn = ByteMap(view(response[:end], spans, "response"))
+    return join(_client(request, response), words, Markup(drawn._repr_html_()))
 
 
 def _client(request: bytes, response: bytes) -> Markup:

@@ -12,7 +12,7 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from .html import Markup, tag
+from .html import MUTED, Markup, tag
 
 _HERE = Path(__file__).parent
 LABELS = {"description_width": "140px"}
@@ -78,6 +78,35 @@ def fitted(*content: str) -> Markup:
     return tag("div", *content, style="contain:inline-size;line-height:1.5")
 
 
+class Pictured(widgets.VBox):
+    """A widget that is also a picture, for a page that was never run: what it shows before anybody has touched it."""
+
+    def picture(self) -> str:
+        """That picture, as HTML."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        data: dict[str, Any] = super()._repr_mimebundle_(**options)
+        hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
+        return {**data, "text/html": tag("div", hint, Markup(self.picture()))}
+
+
+class ProgressBar(widgets.IntProgress):
+    """A bar that grows with ``value``; where the page was not run it says what for.
+
+    Args:
+        most: the value of the whole bar.
+        what: is counted.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        super().__init__(max=most, description=f"{most:,}")
+        self._what = what
+
+    def __repr__(self) -> str:
+        return f"(run this cell: a bar that grows to {self.max:,} {self._what})"
+
+
 class Sender(widgets.VBox):
     """A button that asks somebody, and what was answered.
 
@@ -103,7 +132,7 @@ class Sender(widgets.VBox):
         try:
             self.answered.value = fitted(ask())
         except OSError as error:
-            self.answered.value = fitted(tag("p", f"The server could not be asked: {error}"))
+            self.answered.value = fitted(tag("p", f"The server gave no answer: {error}"))
         finally:
             self.button.description = SEND
 

@@ -129,6 +129,25 @@ function flatten(nodes, parent, level, all) {
   });
 }
 
+// What the bits of a byte say: those that say the same are named together, and of many only the set ones are explained.
+function toldOf(bits) {
+  const told = [];
+  for (const { name, value, meaning } of bits) {
+    const why = bits.length > 5 && value === "0" ? "" : meaning;
+    const last = told.at(-1);
+    if (last?.value === value && last.why === why) last.names.push(name);
+    else told.push({ names: [name], value, why });
+  }
+  return told.map(({ names, value, why }) => `${names.join(", ")} = ${value}${why && ` (${why})`}`).join("; ");
+}
+
+function linkTo(section) {
+  const rfc = /^RFC (\d+), ([\d.]+)$/.exec(section);
+  if (!rfc) return section;
+  const href = `https://www.rfc-editor.org/rfc/rfc${rfc[1]}#section-${rfc[2]}`;
+  return make("a", { text: section, target: "_blank", rel: "noopener", href });
+}
+
 // The byte map: point at a byte and its field lights up, point at a field and its bytes do; the keyboard does the
 // same. Everything stays in the browser: the kernel sends the bytes and their tree once, and is not asked again.
 class Pane {
@@ -336,15 +355,12 @@ class Pane {
     line.append(make("b", { text: path.join(" › ") || "not explained" }));
     if (node?.value) line.append(` = `, make("samp", { text: node.value, dir: "auto" }));
     const more = make("div", { class: "wsedu-more", text: bits ? `${byte}, in bits ${shown.slice(0, 4)} ${shown.slice(4)}` : byte });
-    if (node?.meaning) more.append(`. ${node.meaning}`);
-    if (node?.section) {
-      more.append(" (");
-      const rfc = /^RFC (\d+), ([\d.]+)$/.exec(node.section);
-      const link = { text: node.section, target: "_blank", rel: "noopener" };
-      if (rfc) more.append(make("a", { ...link, href: `https://www.rfc-editor.org/rfc/rfc${rfc[1]}#section-${rfc[2]}` }));
-      else more.append(node.section);
-      more.append(")");
-    }
+    const inside = node?.children.filter((one) => one.bits) ?? [];
+    const meaning = inside.length ? toldOf(inside) : node?.meaning;
+    if (meaning) more.append(`. ${meaning}`);
+    const sections = [...new Set(inside.length ? inside.map((one) => one.section) : [node?.section])].filter(Boolean);
+    sections.forEach((section, i) => more.append(i ? "; " : " (", linkTo(section)));
+    if (sections.length) more.append(")");
     this.said.replaceChildren(line, more);
   }
 

@@ -17,6 +17,7 @@ from .fast import FastReader
 from .message import Message
 from .packet_view import PacketView, PacketViews
 from .pcapfile import CutShort, Packet, read_packets, write_capture
+from .synth import is_modelled
 
 Source = str | Path | BinaryIO
 _CONVERSATION = attrgetter("conversation")
@@ -54,7 +55,7 @@ class Capture:
     Attributes:
         conversations: those of which something could be read.
         warnings: what could not be read and why, a line each.
-        modelled: TCP/IP was made up by the relay of ``record``; a file cannot say so.
+        modelled: TCP/IP was made up by the relay of ``record``, by whose addresses a file is known again.
         complete: false if the file is cut short, or the kernel dropped packets that ``record`` was to write down.
     """
 
@@ -136,6 +137,9 @@ def read(source: Source) -> Capture:
     said: defaultdict[int, list[Message]] = defaultdict(list)
     with _opened(source) as file, _collector_paused():
         try:
+            first = next(read_packets(file), None)
+            capture.modelled = first is not None and is_modelled(first.data)
+            file.seek(0)
             for batch in reader.batches(file):
                 for index, together in groupby(batch, _CONVERSATION):
                     said[index].extend(together)

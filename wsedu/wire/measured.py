@@ -20,21 +20,33 @@ class Row:
     Attributes:
         way: as in ``cost``.
         situation: as it was measured.
-        bytes, packets: of an update, measured.
-        model_bytes, model_packets: of an update, by the model.
+        bytes, packets, requests: of an update, measured.
+        model_bytes, model_packets, model_requests: of an update, by the model.
     """
 
     way: str
     situation: Situation
     bytes: float
     packets: float
+    requests: float
     model_bytes: float
     model_packets: float
+    model_requests: float
 
     @property
     def error(self) -> float:
         """Of the model in bytes, as a share of what was measured."""
         return self.model_bytes / self.bytes - 1
+
+    @property
+    def packet_error(self) -> float:
+        """Of the model in packets, as a share of what was measured."""
+        return self.model_packets / self.packets - 1
+
+    @property
+    def request_error(self) -> float:
+        """Of the model in requests, as a share of what was measured; 0 where nobody asks."""
+        return self.model_requests / self.requests - 1 if self.requests else 0.0
 
     def __str__(self) -> str:
         gap = f" gap {self.situation.poll_gap:g}" if self.way.startswith("polling") else ""
@@ -65,8 +77,9 @@ def _row(line: dict[str, str]) -> Row:
         fixed=line["updates_are"] == "fixed",
     )
     update = cost(line["way"], situation)
-    measured = float(line["bytes_per_update"]), float(line["packets_per_update"])
-    return Row(line["way"], situation, *measured, update.bytes, update.packets)
+    size, packets, requests = (float(line[f"{what}_per_update"]) for what in ("bytes", "packets", "requests"))
+    modelled = update.bytes, update.packets, update.requests
+    return Row(line["way"], situation, size, packets, requests, *modelled)
 
 
 def around(way: str, payload: float, digits: float) -> float:

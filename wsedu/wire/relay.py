@@ -107,7 +107,7 @@ def record(port: int, host: str = "127.0.0.1", *, kernel: bool = False) -> Recor
     Returns:
         A recording with ``port``, and after the block ``capture`` and ``save(path)``. Its packets name the server's
         own port. From the relay, the bytes in them are real (a client may have written ``rec.port`` into its Host
-        field) and TCP/IP around them is modelled: ``capture.modelled`` says so, but a saved file cannot.
+        field) and TCP/IP around them is modelled: ``capture.modelled`` says so, also of a saved file.
 
     Raises:
         TypeError: the port is no number, or the host no text.
