@@ -427,7 +427,7 @@ def test_the_slider_by_keyboard_and_by_mouse(ran: NotebookPage) -> None:
     box = output.get_by_label("clients").bounding_box()
     assert box is not None
     ran.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
-    output.get_by_text("Clients 100,000").wait_for(timeout=WAIT)
+    output.get_by_text("Clients 10,000,000").wait_for(timeout=WAIT)
     assert "websocket: from" in output.locator("img").get_attribute("alt")
     output.get_by_label("request head").select_option("2009")
     output.get_by_text("Nothing was measured").wait_for(timeout=WAIT)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import ipywidgets as widgets
 
 from .html import LEFT, PLAIN, RIGHT, SCROLL, TABLE, Markup, tag
-from .knobs import Pictured, RangeKnob, choice, fitted, row
+from .knobs import Pictured, RangeKnob, choice, row
 from .plot import Points, plot
 
 CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -77,10 +77,6 @@ class CostSlider(Pictured):
     def __repr__(self) -> str:
         return "(run this cell: what so many clients cost, with sliders)"
 
-    def picture(self) -> str:
-        """The curves and the table."""
-        return str(self.shown.value)
-
     @property
     def choice(self) -> Choice:
         """As the knobs stand."""
@@ -105,7 +101,7 @@ class CostSlider(Pictured):
             measured=measured,
             at=choice.rate,
         )
-        self.shown.value = fitted(self._sentence(), Markup(picture._repr_html_()), self._table(measured))
+        self.shown.value = self.draw(self._sentence(), Markup(picture._repr_html_()), self._table(measured))
 
     def _bits(self, way: str, choice: Choice) -> float:
         """A second, for all clients."""

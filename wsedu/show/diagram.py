@@ -12,7 +12,6 @@ from .kinds import LOOKS
 WIDTH = 32  # bits of a row
 PAYLOAD_ROWS = 3  # of the payload; the rest is counted
 EDGE = "border:1px solid rgba(128,128,128,.7)"
-MONO = "font-family:var(--jp-code-font-family,monospace)"
 
 
 def frame_diagram(data: bytes, spans: Sequence[Span]) -> Markup:
@@ -61,11 +60,13 @@ def _cell(data: bytes, span: Span, start: int, end: int) -> Markup:
     else:
         value = data[start // 8 : end // 8].hex(" ")
     continued = " (continued)" if not span.bits and start > 8 * span.start else ""
-    turned = (
-        "writing-mode:vertical-rl;margin:2px auto;font-size:11px;line-height:1.1" if end - start < 4 else ""
-    )
-    name = tag("div", visible(span.name) + continued, style=turned)
+    name = visible(span.name) + continued
+    if end - start < 4:  # a letter under the other: Lab takes turned text out of a page that was not run
+        letters = Markup("<br>").join(tag("span", letter) for letter in name)
+        label = tag("div", Markup(letters), style="font-size:11px;line-height:1.1", title=name)
+    else:
+        label = tag("div", name)
     look = (
         f"{LOOKS[span.kind].style};{EDGE};padding:2px 0;text-align:center;vertical-align:top;overflow:hidden"
     )
-    return tag("td", tag("b", value, style=MONO), name, colspan=end - start, style=look)
+    return tag("td", tag("samp", tag("b", value)), label, colspan=end - start, style=look)

@@ -74,10 +74,6 @@ class FrameBuilder(Pictured):
     def __repr__(self) -> str:
         return "(run this cell: a frame to build and to send)"
 
-    def picture(self) -> str:
-        """The verdict, the bytes and the RFC's diagram."""
-        return str(self.shown.value)
-
     def _payload(self) -> bytes:
         text: str = self.payload.value
         return bytes.fromhex(text) if self.unit.value == "hex" else text.encode("utf-8", "surrogatepass")
@@ -107,7 +103,7 @@ class FrameBuilder(Pictured):
             spans = frame_spans(self.data)
             drawn = ByteMap(view(self.data, spans, f"{opcode_name(self.opcode.value)} frame"))
             picture = title_html(drawn.view), dump_html(drawn.view), frame_diagram(self.data, spans)
-            self.shown.value = fitted(verdict(self.data), *picture)
+            self.shown.value = self.draw(verdict(self.data), *picture)
             self.fields.value = fitted(table_html(drawn.rows()))
         if self.sender:
             self.sender.button.disabled = not self.fields.value

@@ -73,10 +73,10 @@ class HandshakeBench(Pictured):
     def __repr__(self) -> str:
         return "(run this cell: an opening handshake to edit and to send)"
 
-    def picture(self) -> str:
+    def picture(self) -> Markup:
         """The request, the verdict, and the accept value step by step."""
         lines = "\n".join(map(visible, self.lines.value.splitlines()))
-        return tag("div", tag("pre", lines), Markup(self.shown.value))
+        return tag("div", tag("pre", lines), self.drawn)
 
     def _spoil(self, change: object) -> None:
         self.lines.value = SPOILED[self.broken.value]
@@ -84,7 +84,7 @@ class HandshakeBench(Pictured):
     def _changed(self, change: object = None) -> None:
         lines = [line.rstrip("\r") for line in self.lines.value.rstrip("\n").split("\n")]
         self.data = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogatepass")
-        self.shown.value = fitted(self._verdict(), self._accept())
+        self.shown.value = self.draw(self._verdict(), self._accept())
 
     def _verdict(self) -> Markup:
         try:

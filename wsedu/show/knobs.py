@@ -12,7 +12,7 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from .html import MUTED, Markup, tag
+from .html import MUTED, Markup, join, tag
 
 _HERE = Path(__file__).parent
 LABELS = {"description_width": "140px"}
@@ -81,14 +81,21 @@ def fitted(*content: str) -> Markup:
 class Pictured(widgets.VBox):
     """A widget that is also a picture, for a page that was never run: what it shows before anybody has touched it."""
 
-    def picture(self) -> str:
-        """That picture, as HTML."""
-        raise NotImplementedError
+    drawn = Markup("")
+
+    def draw(self, *content: str) -> Markup:
+        """Make this the picture, and give it as an HTML widget shows it."""
+        self.drawn = join(*content)
+        return fitted(self.drawn)
+
+    def picture(self) -> Markup:
+        """The picture, as HTML; Lab would take out of it what ``fitted`` adds."""
+        return self.drawn
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         data: dict[str, Any] = super()._repr_mimebundle_(**options)
         hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
-        return {**data, "text/html": tag("div", hint, Markup(self.picture()))}
+        return {**data, "text/html": tag("div", hint, self.picture())}
 
 
 class ProgressBar(widgets.IntProgress):
