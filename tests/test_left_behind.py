@@ -7,25 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import json
 import logging
 import os
+import random
+import signal
 import socket
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
 from wsedu import handshake
-from wsedu.live import dial, http_server, news_server, websocket_server
-from wsedu.live.news_server import WAYS
+from wsedu.live import deliver, dial, http_server, news_server, websocket_server
+from wsedu.live.news_server import WAYS, Way
 from wsedu.live.newsroom import Newsroom
 from wsedu.live.server import Server
 from wsedu.live.tornado_echo import tornado_echo_server
+from wsedu.wire.recording import Recording
 from wsedu.wire.relay import record
 
 LIMIT = 30.0  # seconds for what takes milliseconds
@@ -107,6 +116,118 @@ def test_nothing_with_a_client_in_the_middle_of_it(
         for closed in {server.port, port}:
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", closed), LIMIT)
+
+
+def threads_have_ended() -> bool:
+    """Whether all other threads of ours end by themselves."""
+    deadline = time.monotonic() + LIMIT
+    while any(thread.name.startswith("wsedu ") for thread in threading.enumerate()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)  # `join` takes no thread that is only about to begin
+    return True
+
+
+def one_news(way: Way) -> None:
+    deliver(way, [0.0])
+
+
+BEGINNINGS: dict[str, Callable[[], object]] = {
+    **{f"the server {name}": make for name, (make, _) in SERVERS.items()},
+    "a recording": lambda: record(1).__enter__(),
+    **{f"a delivery by {way}": partial(one_news, way) for way in WAYS},
+}
+INTERRUPTED = {
+    "server.py": "__init__",
+    "relay.py": "_begin",
+    "recording.py": "__enter__",
+    "delivery.py": "_apart",
+}
+"""Where what has begun is not in anybody's hands yet."""
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_nothing_after_an_interrupt_at_any_line_of_its_beginning(name: str) -> None:
+    """Python runs signal handlers between two steps of the main thread; here it is each line in turn."""
+    for line in itertools.count(1):
+        left = line
+
+        def trace(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal left
+            path = Path(frame.f_code.co_filename)
+            if path.parent.parent.name != "wsedu" or INTERRUPTED.get(path.name) != frame.f_code.co_name:
+                return None
+            left -= event == "line"
+            if event == "line" and left == 0:
+                raise KeyboardInterrupt
+            return trace
+
+        before, traced = traces(), sys.gettrace()
+        sys.settrace(trace)
+        try:
+            begun = BEGINNINGS[name]()
+        except KeyboardInterrupt:
+            begun = None
+        finally:
+            sys.settrace(traced)
+        if left > 0:  # it has no line of that number
+            assert line > 5
+            if isinstance(begun, Server | Recording):
+                begun.__exit__(None, None, None)
+            break
+        assert threads_have_ended(), line
+        assert traces() == before, line
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("name", SERVERS)
+def test_nothing_after_an_interrupt_while_a_server_starts(
+    name: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first wait is for the thread, the second for the server in it."""
+    real, waits = threading.Event.wait, itertools.count(1)
+
+    def interrupted(event: threading.Event, timeout: float | None = None) -> bool:
+        if threading.current_thread() is threading.main_thread() and next(waits) == number:
+            raise KeyboardInterrupt
+        return real(event, timeout)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(threading.Event, "wait", interrupted)
+        SERVERS[name][0]()
+    assert threads_have_ended()
+
+
+INTERRUPTS = 12  # for each way
+EARLY = 0.05  # seconds within which all of a delivery has begun
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that interrupts")
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_after_an_early_interrupt(way: Way) -> None:
+    deliver(way, [0.0])  # loads what is loaded late
+    before, chance = traces(), random.Random(way)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        while frame is not None:
+            if frame.f_code is threading.Thread.start.__code__:  # Python's own books would not be in order
+                signal.setitimer(signal.ITIMER_REAL, 0.001)
+                return
+            frame = frame.f_back
+        raise KeyboardInterrupt
+
+    heard = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for _ in range(INTERRUPTS):
+            moment = chance.uniform(0.0001, chance.choice([0.01, EARLY]))
+            with pytest.raises(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, moment)
+                deliver(way, [0.0, 600.0])
+            assert threads_have_ended()
+            assert traces() == before
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, heard)
 
 
 BEFORE_ALL = """

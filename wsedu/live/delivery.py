@@ -6,13 +6,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from statistics import quantiles
-from typing import TYPE_CHECKING
-
-from anyio.from_thread import start_blocking_portal
+from typing import TYPE_CHECKING, TypeVar
 
 from ..wire.bill import Bill
 from ..wire.meter import Meter
@@ -21,9 +19,13 @@ from .heads import HeadStyle
 from .news_client import NewsClient
 from .news_server import Way, news_server
 from .newsroom import Newsroom, Update, fixed, text_of
+from .server import STOP_LIMIT
 
 if TYPE_CHECKING:
     from ..wire.capture import Capture
+    from ..wire.recording import Recording
+
+Done = TypeVar("Done")
 
 PATIENCE = 10.0
 """Seconds that the last update may take to arrive."""
@@ -70,7 +72,7 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may stop it while its own thread does
         self._stop = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
         self._seen: tuple[Newsroom, NewsClient, Meter] | None = None
@@ -156,28 +158,31 @@ def deliver(
         head: of the requests: a ``"browser"``'s, ``"minimal"``, or that of ``"2009"``.
         watch: for whoever wants to look on, and to stop it; this thread must have no event loop then.
 
+    Returns:
+        What it took; the times in it are in seconds.
+
     Raises:
         ValueError: there is no such way or head, or the payload cannot hold the number of an update.
         TimeoutError: the last update did not come.
     """
     newsroom, watched, watch = Newsroom(), watch is not None, watch or Watch()
+    seen = watch
 
     def on_update(number: int, text: str) -> None:
-        watch.receipts[number] = time.monotonic()
+        seen.receipts[number] = time.monotonic()
 
     plan = list(fixed(0.05, 10) if gaps is None else gaps)
     text_of(len(plan), payload)  # says so now if it does not fit
-    with news_server(way, newsroom) as server, record(port=server.port) as recording:
-        client = NewsClient(way, recording.port, on_update, poll_gap, keep_alive, head)
-        client.fields()  # says so now if there is no such head
-        watch.begin(newsroom, client, Meter(recording))
-        exchange = partial(_run, client, newsroom, plan, payload, watch)
-        if watched:
-            asyncio.run(exchange())
-        else:
-            # A thread of its own: the kernel's thread has a loop that runs already, and stays interruptible.
-            with start_blocking_portal() as portal:
-                portal.call(exchange)
+
+    def exchange() -> tuple[NewsClient, Recording]:
+        with news_server(way, newsroom) as server, record(port=server.port) as recording:
+            client = NewsClient(way, recording.port, on_update, poll_gap, keep_alive, head)
+            client.fields()  # says so now if there is no such head
+            seen.begin(newsroom, client, Meter(recording))
+            asyncio.run(_run(client, newsroom, plan, payload, seen))
+        return client, recording
+
+    client, recording = exchange() if watched else _apart(exchange, watch)
     inbox = client.inbox
     return Delivery(
         way,
@@ -188,6 +193,37 @@ def deliver(
         len(inbox.lost),
         inbox.doubled,
     )
+
+
+def _apart(work: Callable[[], Done], watch: Watch) -> Done:
+    """Do the work in a thread of its own: this one may have a loop that runs already, as the kernel's has.
+
+    And so an interrupt, which comes to the main thread only, never finds a server or a recording half begun.
+    """
+    outcome: Future[Done] = Future()
+    running = threading.Lock()  # one step to wait for: an interrupt inside `join` or an event confuses them
+    running.acquire()
+
+    def run() -> None:
+        try:
+            if not watch.stopped:  # otherwise nobody waits any more
+                outcome.set_result(work())
+        except BaseException as error:  # raised where it was asked for
+            outcome.set_exception(error)
+        finally:
+            running.release()
+
+    thread = threading.Thread(target=run, name="wsedu delivery", daemon=True)
+    try:
+        thread.start()
+        running.acquire()
+        return outcome.result()
+    except BaseException:
+        watch.stop()  # then it ends by itself, even if it has not begun yet
+        raise
+    finally:
+        if thread.is_alive():
+            thread.join(STOP_LIMIT)
 
 
 async def _run(client: NewsClient, newsroom: Newsroom, plan: list[float], payload: int, watch: Watch) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -34,14 +35,20 @@ class Server:
         self, name: str, serving: Callable[[], AbstractAsyncContextManager[int]], host: str = "127.0.0.1"
     ) -> None:
         self._name, self._serving, self.host = name, serving, host
-        self._started = threading.Event()
+        self._started, self._stop = threading.Event(), asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
         self._error: BaseException | None = None
         self.port = 0
         self._thread = threading.Thread(target=self._run, name=f"wsedu {name}", daemon=True)
-        self._thread.start()
-        self._started.wait(START_LIMIT)
-        if self._error is not None:
-            raise self._error
+        try:
+            self._thread.start()
+            self._started.wait(START_LIMIT)
+            if self._error is not None:
+                raise self._error
+        except BaseException:  # Ctrl-C: nobody else could close it, for nobody has it yet
+            self.close()
+            raise
 
     def _run(self) -> None:
         try:
@@ -52,13 +59,17 @@ class Server:
             self._started.set()
 
     async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        # First the one and then the other, and `close` the other way round: so one of the two sees the other.
+        self._loop = asyncio.get_running_loop()
+        if self._closed:
+            return
         async with self._serving() as self.port:
             self._started.set()
             await self._stop.wait()
 
     def call(self, function: Callable[[], object]) -> None:
         """Run ``function`` in the server's thread, between two of its steps, and wait until it has run."""
+        assert self._loop is not None
         done = threading.Event()
 
         def run() -> None:
@@ -72,8 +83,11 @@ class Server:
 
     def close(self) -> None:
         """Stop listening, close what is open, and wait for the thread to end. May be called twice."""
+        self._closed = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join(STOP_LIMIT)
 
     def __enter__(self) -> Self:

@@ -44,6 +44,9 @@ class Recording:
         """Begin to record; leaves nothing open if it fails. Returns where clients connect."""
         raise NotImplementedError
 
+    def _abandon(self) -> None:
+        """Close again what ``_begin`` has opened, if it came so far: an interrupt can follow upon its return."""
+
     def _end(self) -> None:
         """Stop recording, and leave nothing behind. Raises RuntimeError if it had broken off."""
         raise NotImplementedError
@@ -105,8 +108,12 @@ class Recording:
     def __enter__(self) -> Self:
         if self._address is not None:
             raise RuntimeError("this recording has been used: begin another with wsedu.record(port=…)")
-        self._address = self._begin()
-        return self
+        try:
+            self._address = self._begin()
+            return self
+        except BaseException:
+            self._abandon()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -23,6 +23,7 @@ class RelayRecording(Recording):
     """What passed through a relay; its packets are modelled."""
 
     modelled = True
+    _thread: threading.Thread | None = None
 
     def _begin(self) -> tuple[str, int]:
         with contextlib.ExitStack() as opened:  # closes them again if one of the steps fails
@@ -34,6 +35,7 @@ class RelayRecording(Recording):
             self._error: BaseException | None = None
             self._passing = Passing(listener, self._server, stop)
             self._thread = threading.Thread(target=self._run, name="wsedu relay", daemon=True)
+            opened.callback(self._halt)  # before the sockets are closed, which it waits for
             self._thread.start()
             opened.pop_all()
         return address
@@ -44,9 +46,17 @@ class RelayRecording(Recording):
         except BaseException as error:  # it is raised where the reader can see it, at the end of the block
             self._error = error
 
+    def _halt(self) -> None:
+        if self._thread is not None:
+            self._stop.close()  # the other half of the pair sees the end, and so the relay knows
+            if self._thread.is_alive():
+                self._thread.join()
+
+    def _abandon(self) -> None:
+        self._halt()  # the thread closes what it was given
+
     def _end(self) -> None:
-        self._stop.close()  # the other half of the pair sees the end, and so the relay knows
-        self._thread.join()
+        self._halt()
         if self._error is not None:
             self._missing.append(f"the recording broke off early: {self._error}")
             raise RuntimeError(self._missing[0]) from self._error
