@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
 
 import pytest
 from websockets.sync.client import connect
 
-from wsedu.live import dial, http_server, websocket_server
+from wsedu.live import Newsroom, Server, dial, http_server, news_server, websocket_server
+from wsedu.live.tornado_echo import tornado_echo_server
+from wsedu.live.tornado_server import Handler, serving
 
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -100,6 +104,47 @@ def test_nothing_is_left_behind_after_an_exception_with_clients_that_never_close
         client.close()
     with pytest.raises(ConnectionRefusedError, match="nobody listens on"):
         dial(server.port)
+
+
+NONSENSE: dict[str, tuple[Callable[[], Server], bytes]] = {
+    "a cursor": (
+        lambda: news_server("longpoll", Newsroom()),
+        b"GET /news/longpoll?after=x HTTP/1.1\r\nHost: x\r\n\r\n",
+    ),
+    "text": (
+        lambda: news_server("polling", Newsroom()),
+        b"GET /news/polling?after=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+    ),
+    "a form": (
+        http_server,
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx",
+    ),
+    "a page": (http_server, b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a method": (http_server, b"BREW /hello HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "a head": (http_server, b"nonsense\r\n\r\n"),
+    "a handshake": (tornado_echo_server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_a_server_that_is_asked_nonsense_says_it_to_the_client_only(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    make, question = NONSENSE[name]
+    with make() as server, dial(server.port) as connection:
+        connection.send(question)
+        assert connection.receive_head().startswith(b"HTTP/1.1 4")
+    assert [said for said in caplog.records if said.levelno >= logging.WARNING] == []
+
+
+def test_a_handler_that_fails_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Handler):
+        def get(self) -> None:
+            raise ZeroDivisionError
+
+    with Server("server", lambda: serving([("/", Broken)])) as server:
+        assert get(server.port, "/").startswith(b"HTTP/1.1 500 ")
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_what_was_awaited_and_what_came_is_said() -> None:

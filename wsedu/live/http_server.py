@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import asyncio
 
-import tornado.web
-
 from .server import Server
-from .tornado_server import serving
+from .tornado_server import Handler, serving
 
 
-class _Page(tornado.web.RequestHandler):
+class _Page(Handler):
     def set_default_headers(self) -> None:
         self.set_header("Server", "Tornado")
         self.set_header("Content-Type", "text/plain; charset=utf-8")

@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 
 from .newsroom import Newsroom, Update
 from .server import Server
-from .tornado_server import serving
+from .tornado_server import Handler, serving
 from .websocket_server import serve
 
 Way = Literal["polling", "longpoll", "eventsource", "websocket"]
@@ -54,7 +54,7 @@ def as_event(update: Update) -> bytes:
     return f"id: {update.number}\ndata: {update.payload}\n\n".encode()
 
 
-class _News(tornado.web.RequestHandler):
+class _News(Handler):
     """What the three ways over HTTP share."""
 
     waiting: asyncio.Future[list[Update]] | None = None
@@ -125,7 +125,7 @@ class _EventSource(_News):
             pass
 
 
-HANDLERS: dict[Way, type[tornado.web.RequestHandler]] = {
+HANDLERS: dict[Way, type[Handler]] = {
     "polling": _Polling,
     "longpoll": _LongPoll,
     "eventsource": _EventSource,

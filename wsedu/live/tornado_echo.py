@@ -6,10 +6,10 @@ from __future__ import annotations
 import tornado.websocket
 
 from .server import Server
-from .tornado_server import serving
+from .tornado_server import Handler, serving
 
 
-class _Echo(tornado.websocket.WebSocketHandler):
+class _Echo(Handler, tornado.websocket.WebSocketHandler):
     def set_default_headers(self) -> None:
         self.set_header("Server", "Tornado")
 
