@@ -61,7 +61,14 @@ def test_limits_are_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "available_bytes", lambda: 1 << 28)  # 256 MiB
     assert limits.most_listeners() == 2_048
     monkeypatch.setattr(limits, "file_limit", lambda: 50)
-    assert limits.most_listeners() == 200  # two crowds of different size, so that a slope can be fitted
+    with pytest.raises(RuntimeError, match=r"200 connections at least; here 50 open files .* allows 0"):
+        limits.most_listeners()
+    monkeypatch.setattr(limits, "file_limit", lambda: 300)
+    assert limits.most_listeners() == 200
+    assert limits.most_listeners(10) == 10
+    monkeypatch.setattr(limits, "available_bytes", lambda: 100 * 64 * 1024)
+    with pytest.raises(RuntimeError, match="its free memory allows 50"):
+        limits.most_listeners()
 
 
 @pytest.mark.skipif(

@@ -9,6 +9,8 @@ LISTENER_BYTES = 64 * 1024
 """Memory that a connection takes at most, in the server, in the crowd and in the operating system together."""
 SPARE_FILES = 100
 """Files that a process needs beside its connections."""
+FEWEST_LISTENERS = 200
+"""A crowd: two of different size can be made of it, so that a slope can be fitted."""
 
 
 def raise_file_limit() -> int:
@@ -66,6 +68,18 @@ def _cgroup() -> int | None:
 
 
 def most_listeners(wanted: int = 10_000) -> int:
-    """So many connections at once, or as many of them as files and memory allow; never less than 200."""
-    affordable = available_bytes() // 2 // LISTENER_BYTES
-    return max(200, min(wanted, file_limit() - SPARE_FILES, affordable))
+    """So many connections at once, or as many of them as files and memory allow.
+
+    Raises:
+        RuntimeError: that would be fewer than ``FEWEST_LISTENERS``, which is no crowd; it says what they lack.
+    """
+    files, memory = file_limit() - SPARE_FILES, available_bytes() // 2 // LISTENER_BYTES
+    possible = max(0, min(files, memory))
+    if possible < FEWEST_LISTENERS:
+        lacking = (
+            f"{file_limit()} open files for a process (ulimit -Hn)" if files < memory else "its free memory"
+        )
+        raise RuntimeError(
+            f"a crowd is {FEWEST_LISTENERS} connections at least; here {lacking} allows {possible}"
+        )
+    return min(wanted, possible)
