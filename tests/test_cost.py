@@ -135,3 +135,17 @@ def test_situations_that_cannot_be(wrong: dict[str, float]) -> None:
 def test_a_way_that_does_not_exist() -> None:
     with pytest.raises(ValueError, match="polling anew"):
         cost("telepathy", Situation(1, 1))
+
+
+@pytest.mark.parametrize("way", ["polling", "polling anew", "longpoll"])
+@pytest.mark.parametrize("rate, seconds", [(1e-9, 1e-9), (1e-300, 1e-300), (1e300, 1e300)])
+def test_hardly_ever_an_update_is_said(way: str, rate: float, seconds: float) -> None:
+    name = "longest_wait" if way == "longpoll" else "poll_gap"
+    situation = Situation(rate=rate, payload=27, poll_gap=seconds, longest_wait=seconds)
+    with pytest.raises(ValueError, match=rf"rate × {name} must be 1e-12 updates at least, and finite"):
+        cost(way, situation)
+
+
+def test_a_rare_update_takes_as_many_long_polls_as_fit_between_two() -> None:
+    rare = cost("longpoll", Situation(rate=1e-9, payload=27, longest_wait=1.0, turnaround=0))
+    assert rare.requests == pytest.approx(1e9 + 0.5, rel=1e-12)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, exp, lgamma, log, sqrt
+from math import ceil, exp, expm1, isfinite, lgamma, log, sqrt
 
 LINK, IP, TCP = 14, 20, 20
 """Bytes of the headers of Ethernet, IPv4 and TCP, without options."""
@@ -20,6 +20,8 @@ SYN_OPTIONS, SYN_OPTIONS_BARE = 20, 12
 """Bytes of options in SYN: maximum segment size, SACK, window scale, with timestamps and without them."""
 ACK_DELAY = 0.04
 """Seconds that Linux waits for data on which an acknowledgement could ride; RFC 9293 allows 0.5."""
+FEWEST = 1e-12
+"""Updates in the mean between two polls, or during a long one; with fewer the sums are beyond what numbers hold."""
 WAYS = ("polling", "polling anew", "longpoll", "eventsource", "websocket")
 """The ways: "polling anew" opens a connection for each poll."""
 
@@ -93,11 +95,19 @@ def cost(way: str, situation: Situation) -> Cost:
     """What an update costs by one of ``WAYS``.
 
     Raises:
-        ValueError: there is no such way.
+        ValueError: there is no such way, or hardly ever an update: fewer than ``FEWEST`` for each request.
     """
     if way not in _MODELS:
         raise ValueError(f"way must be one of {', '.join(WAYS)}; got {way!r}")
     return _MODELS[way](situation)
+
+
+def _often_enough(situation: Situation, seconds: float, name: str) -> None:
+    if not FEWEST <= (mean := situation.rate * seconds) or not isfinite(mean):
+        raise ValueError(
+            f"rate × {name} must be {FEWEST:g} updates at least, and finite; "
+            f"got {situation.rate:g} × {seconds:g}"
+        )
 
 
 def _together(situation: Situation, mean: float) -> list[tuple[int, float]]:
@@ -123,6 +133,7 @@ def _acknowledged(segments: int) -> float:
 
 def _polling(situation: Situation, anew: bool = False) -> Cost:
     """Each poll is a request, a response and its acknowledgement, whether there is news or not."""
+    _often_enough(situation, situation.poll_gap, "poll_gap")
     polls = 1 / (situation.rate * situation.poll_gap)  # for each update
     packets = application = 0.0
     for count, probability in _together(situation, situation.rate * situation.poll_gap):
@@ -146,11 +157,14 @@ def _polling(situation: Situation, anew: bool = False) -> Cost:
 
 def _longpoll(situation: Situation) -> Cost:
     """A request waits for news; the next one goes out as soon as it is there, and takes the acknowledgement along."""
+    _often_enough(situation, situation.longest_wait, "longest_wait")
     mean = situation.rate * situation.turnaround
     wait = exp(-mean)  # chance that nothing came in the meantime, so that the request has to wait
     updates = mean + wait  # in each response with news
     late = exp(-situation.rate * situation.longest_wait)
-    empty = wait * late / (1 - late)  # responses without news, for each with news
+    empty = (
+        wait * late / -expm1(-situation.rate * situation.longest_wait)
+    )  # responses without news, for each with news
     content = updates * (situation.payload + situation.around)
     news = situation.news_head + content
     segments = _segments(news, situation)
