@@ -7,9 +7,10 @@ import asyncio
 import itertools
 import random
 import threading
+import unicodedata
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import wsedu
-from wsedu.live.delivery import deliver as delivered
+from wsedu.live import delivery
+from wsedu.live.dial import dial
 from wsedu.live.heads import fields_2009, request_fields
-from wsedu.live.news_client import NewsClient
+from wsedu.live.news_client import NewsClient, pause_after
 from wsedu.live.news_server import WAYS, Way, news_server
 from wsedu.live.newsroom import Inbox, Newsroom, bursts, fixed, poisson, text_of
 
@@ -74,15 +76,26 @@ async def cutting(port: int, cuts: Iterator[int | None]) -> AsyncIterator[int]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+NO_TEXT = [
+    chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) in ("Cc", "Cs", "Zl", "Zp")
+]
+TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40)
 Burst = tuple[
     int, bool
 ]  # so many updates at once, and whether all have to arrive before the next ones are published
 
 
 async def deliver(
-    way: Way, port: int, newsroom: Newsroom, schedule: list[Burst], cuts: list[int], slow: int
+    way: Way,
+    port: int,
+    newsroom: Newsroom,
+    schedule: list[Burst],
+    cuts: list[int],
+    slow: int,
+    words: Sequence[str] = ("news",),
 ) -> list[str]:
-    """Publish bursts while a client receives; gives what it received."""
+    """Publish bursts of these texts while a client receives; gives what it received."""
+    texts = itertools.cycle(words)
     received: list[str] = []
     came = asyncio.Event()
 
@@ -98,7 +111,7 @@ async def deliver(
         async with asyncio.timeout(LIMIT):
             for size, wait in schedule:
                 for _ in range(size):
-                    newsroom.publish("news")
+                    newsroom.publish(next(texts))
                 await asyncio.sleep(0)
                 while wait and client.inbox.cursor < len(newsroom.updates):
                     came.clear()
@@ -118,9 +131,10 @@ def test_no_update_is_lost_or_doubled(way: Way, data: st.DataObject) -> None:
     schedule = data.draw(st.lists(burst, min_size=1, max_size=6), label="bursts")
     cuts = data.draw(st.lists(st.integers(0, 400), max_size=4), label="bytes until a connection breaks")
     slow = data.draw(st.integers(0, 3), label="slowness")
+    words = data.draw(st.lists(TEXTS, min_size=1, max_size=4), label="texts")
     newsroom = Newsroom()
     with news_server(way, newsroom) as server:
-        received = asyncio.run(deliver(way, server.port, newsroom, schedule, cuts, slow))
+        received = asyncio.run(deliver(way, server.port, newsroom, schedule, cuts, slow, words))
     assert received == [update.payload for update in newsroom.updates]
 
 
@@ -135,6 +149,65 @@ def test_a_slow_reader_gets_all_of_a_flood(way: Way) -> None:
         assert len(received) >= 2
         rest = asyncio.run(deliver(way, server.port, newsroom, [(52, False)], [300_000, 70_000], 1))
     assert [line.partition(" ")[0] for line in rest][:52] == [str(n) for n in range(1, 53)]
+
+
+def test_what_no_way_could_deliver_is_not_published() -> None:
+    newsroom = Newsroom()
+    for code in NO_TEXT:
+        with pytest.raises(ValueError, match="index 3") as refused:
+            newsroom.publish(f"two{code}lines")
+        assert ascii(code) in str(refused.value)
+    assert {code for code in map(chr, range(0x110000)) if len(f"a{code}b".splitlines()) > 1} < set(NO_TEXT)
+    with pytest.raises(TypeError, match="text: expected str"):
+        newsroom.publish(b"bytes")  # type: ignore[arg-type]
+    assert newsroom.updates == ()
+
+
+def test_a_cursor_ahead_of_the_newsroom_waits_for_its_update() -> None:
+    newsroom = Newsroom()
+    newsroom.publish("a")
+    with news_server("longpoll", newsroom) as server, dial(server.port, timeout=LIMIT) as connection:
+        connection.send(b"GET /news/longpoll?after=2 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.quiet_for(0.1)
+        newsroom.publish("b")
+        assert connection.quiet_for(0.1)
+        newsroom.publish("c")
+        assert connection.receive_head().startswith(b"HTTP/1.1 200 ")
+        assert connection.receive_exactly(4) == b"3 c\n"
+    assert asyncio.run(newsroom.wait_after(9, 0.01)) == []
+
+
+def test_a_delivery_waits_as_long_as_its_client_between_two_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PATIENCE", 0.2)
+    assert len(delivery.deliver("polling", [0.05], poll_gap=0.6).delays) == 1
+
+
+def test_a_delivery_that_fails_says_what_it_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(client: NewsClient, last: int) -> None:
+        client.ready.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(delivery, "PATIENCE", 0.01)
+    monkeypatch.setattr(NewsClient, "run", never)
+    with pytest.raises(TimeoutError, match=r"waited 0\.01 s for update 2, the last; 0 have come"):
+        delivery.deliver("websocket", [0.0, 0.0])
+
+
+def test_a_client_does_not_connect_in_a_tight_circle() -> None:
+    async def asked(way: Way) -> int:
+        async with await asyncio.start_server(
+            lambda reader, writer: writer.close(), "127.0.0.1", 0
+        ) as server:
+            port = server.sockets[0].getsockname()[1]
+            client = NewsClient(way, port, lambda number, payload: None, poll_gap=0)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await client.run(1)
+            return client.requests
+
+    for way in WAYS:
+        assert 2 <= asyncio.run(asked(way)) <= 8  # at once, and after 10, 20, 40, 80 and 160 ms
+    assert pause_after(10_000) == 1.0
 
 
 def test_a_long_poll_ends_after_its_time_and_says_so() -> None:
@@ -179,7 +252,7 @@ def test_the_browser_head_is_what_chromium_sent() -> None:
 
 def test_our_opening_handshake_is_as_long_as_chromiums() -> None:
     theirs = wsedu.read(DATA / "chromium-websocket.pcap").conversations[1].messages[0].head
-    ours = delivered("websocket", [0.0]).capture.conversations[0].messages[0].head
+    ours = delivery.deliver("websocket", [0.0]).capture.conversations[0].messages[0].head
     assert theirs is not None and ours is not None
     host = len(ours.get("Host") or "") - len(theirs.get("Host") or "")
     assert len(ours.serialize()) - len(theirs.serialize()) == 2 * host  # it stands in Host and in Origin
@@ -197,6 +270,9 @@ def test_gaps() -> None:
     assert list(bursts(1.0, 5, 2)) == [1.0, 0.0, 1.0, 0.0, 1.0]
     gaps = list(poisson(0.1, 10_000, random.Random(1)))
     assert 0.095 < sum(gaps) / len(gaps) < 0.105
+    for none in (0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match="gap must be a number of seconds, more than 0"):
+            poisson(none, 1, random.Random(1))
 
 
 def test_updates_are_numbered_and_stamped() -> None:

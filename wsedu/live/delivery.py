@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 Done = TypeVar("Done")
 
 PATIENCE = 10.0
-"""Seconds that the last update may take to arrive."""
+"""Seconds that the last update may take to arrive, beside those for which a poll is not even asked."""
+LOOKS_EVERY = 0.1
+"""Seconds between two looks at whether a delivery has ended, or was interrupted; it is told at once when it has."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def deliver(
 
     Raises:
         ValueError: there is no such way or head, or the payload cannot hold the number of an update.
-        TimeoutError: the last update did not come.
+        TimeoutError: the last update did not come; it says how long it was waited for.
     """
     newsroom, watched, watch = Newsroom(), watch is not None, watch or Watch()
     seen = watch
@@ -216,7 +218,8 @@ def _apart(work: Callable[[], Done], watch: Watch) -> Done:
     thread = threading.Thread(target=run, name="wsedu delivery", daemon=True)
     try:
         thread.start()
-        running.acquire()
+        while not running.acquire(timeout=LOOKS_EVERY):
+            pass  # in pieces: an interrupt just before a wait does not end it
         return outcome.result()
     except BaseException:
         watch.stop()  # then it ends by itself, even if it has not begun yet
@@ -242,8 +245,12 @@ async def _publish(client: NewsClient, newsroom: Newsroom, plan: list[float], pa
             due += gap
             await asyncio.sleep(due - loop.time())
             newsroom.publish(text_of(number, payload))
-        async with asyncio.timeout(PATIENCE):
-            await receiving
+        # Between two polls nothing can come, however well all goes.
+        patience = PATIENCE + (client.poll_gap if client.way == "polling" else 0)
+        if not (await asyncio.wait([receiving], timeout=patience))[0]:
+            have = client.inbox.cursor
+            raise TimeoutError(f"waited {patience:g} s for update {len(plan)}, the last; {have} have come")
+        await receiving
     finally:
         receiving.cancel()
         await asyncio.gather(receiving, return_exceptions=True)

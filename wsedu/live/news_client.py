@@ -31,6 +31,14 @@ BROKEN = (
 )
 """What a connection that breaks looks like from httpx and from websockets, wherever it breaks."""
 
+PAUSE, LONGEST_PAUSE = 0.01, 1.0
+"""Seconds before a client connects again after two connections in a row brought it nothing; doubled each time."""
+
+
+def pause_after(fruitless: int) -> float:
+    """Seconds to wait when so many connections in a row have brought nothing new: none after the first."""
+    return 0.0 if fruitless < 2 else min(PAUSE * 2.0 ** min(fruitless - 2, 60), LONGEST_PAUSE)
+
 
 @dataclass
 class NewsClient:
@@ -76,7 +84,7 @@ class NewsClient:
         return fields
 
     async def run(self, last: int) -> None:
-        """Receive until update ``last`` is there; begin anew when a connection breaks.
+        """Receive until update ``last`` is there; begin anew when a connection breaks, but not in a tight circle.
 
         Raises:
             OSError, httpx.TransportError: there is no server to connect to.
@@ -87,11 +95,14 @@ class NewsClient:
             "eventsource": self._listen,
             "websocket": self._hear,
         }[self.way]
-        while self.inbox.cursor < last:
+        fruitless = 0
+        while (had := self.inbox.cursor) < last:
             try:
                 await receive(last)
             except BROKEN:
                 pass  # the inbox knows where to go on
+            fruitless = fruitless + 1 if self.inbox.cursor == had else 0
+            await asyncio.sleep(pause_after(fruitless))
 
     async def _receive(self, number: str, payload: str) -> None:
         if self.inbox.receive(int(number)):

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from math import inf
 from typing import NamedTuple
+
+from ..protocol.arguments import need_text
 
 Gaps = Iterable[float]
 """Seconds from one update to the next, the first one counted from the start."""
+
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters, whatever else ends a line for ``str.splitlines``, and what UTF-8 does not have."""
 
 
 class Update(NamedTuple):
@@ -23,7 +30,7 @@ class Update(NamedTuple):
     Attributes:
         number: 1 for the first; each update has the number after that of the one before.
         time: when it was published, in seconds of the newsroom's clock.
-        text: anything.
+        text: one line, as ``Newsroom.publish`` takes it.
     """
 
     number: int
@@ -42,7 +49,13 @@ def fixed(gap: float, count: int) -> Iterator[float]:
 
 
 def poisson(gap: float, count: int, chance: random.Random) -> Iterator[float]:
-    """``count`` updates that come whenever they like, ``gap`` seconds apart in the mean."""
+    """``count`` updates that come whenever they like, ``gap`` seconds apart in the mean.
+
+    Raises:
+        ValueError: the gap is not more than 0, or has no end.
+    """
+    if not 0 < gap < inf:
+        raise ValueError(f"gap must be a number of seconds, more than 0; got {gap}")
     return (chance.expovariate(1 / gap) for _ in range(count))
 
 
@@ -83,7 +96,25 @@ class Newsroom:
             return tuple(self._updates)
 
     def publish(self, text: str) -> Update:
-        """Publish a text now, from any thread, and wake those who wait."""
+        """Publish a text now, from any thread, and wake those who wait.
+
+        Args:
+            text: one line, since that is what a poll's response and a server-sent event have room for: no character
+                that ends a line, no other control character, no surrogate. It may be empty.
+
+        Returns:
+            The update, with its number and time.
+
+        Raises:
+            TypeError: it is no text.
+            ValueError: it has one of those characters; nothing is published.
+        """
+        need_text(text, "text")
+        if found := _NO_TEXT.search(text):
+            raise ValueError(
+                "the text of an update is one line, without control characters and surrogates; "
+                f"got {found[0]!a} at index {found.start()}"
+            )
         with self._lock:
             update = Update(len(self._updates) + 1, self._clock(), text)
             self._updates.append(update)
@@ -101,7 +132,7 @@ class Newsroom:
         """The same, but wait for one when there is none.
 
         Args:
-            number: of the last update that the client has; 0 for none.
+            number: of the last update that the client has; 0 for none. It may be one that is still to come.
             limit: seconds after which the answer is an empty list; ``None`` waits for ever.
         """
         loop, published = asyncio.get_running_loop(), asyncio.Event()
@@ -112,19 +143,25 @@ class Newsroom:
             except RuntimeError:
                 pass  # that loop has ended, and nobody waits there any more
 
-        with self._lock:
-            if len(self._updates) > number:
-                return self._updates[max(number, 0) :]
-            self._waiting.add(wake)
         try:
             async with asyncio.timeout(limit):
-                await published.wait()
+                while not (news := self._after_or_wake(number, wake)):
+                    await published.wait()
+                    published.clear()
+            return news
         except TimeoutError:
-            pass
+            return self.after(number)
         finally:
             with self._lock:
                 self._waiting.discard(wake)
-        return self.after(number)
+
+    def _after_or_wake(self, number: int, wake: Callable[[], object]) -> list[Update]:
+        """The updates after that; when there are none, ``wake`` is called at the next one, which may be a lower one."""
+        with self._lock:
+            news = self._updates[max(number, 0) :]
+            if not news:
+                self._waiting.add(wake)
+        return news
 
 
 class Inbox:
