@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import subprocess
 import sys
 
 import pytest
 
-from wsedu.live import fanout, limits
-from wsedu.live.fanout import fan_out, poll_crowd
+from wsedu.live import fanout, limits, websocket_server
+from wsedu.live.fanout import desk_and_crowd, fan_out, poll_crowd
+from wsedu.live.listeners import PollerAnew
+
+LIMIT = 20.0  # seconds for what takes milliseconds
 
 
 def test_every_listener_is_reached() -> None:
@@ -26,6 +30,70 @@ def test_a_polling_crowd_asks_at_its_rate() -> None:
     measured = poll_crowd(20, gap=0.1, rounds=10)
     assert 100 < measured.requests < 220
     assert 0 < measured.memory < 200_000
+
+
+def test_polls_anew_leave_the_server_nothing_to_hold() -> None:
+    kept, anew = (poll_crowd(300, gap=0.3, rounds=2, keep_alive=keep_alive) for keep_alive in (True, False))
+    assert 500 < anew.requests < 1_050
+    assert anew.memory < kept.memory / 2  # a tenth and less; other things grow in a process, too
+
+
+def test_a_poller_anew_has_a_connection_for_each_poll() -> None:
+    asked: list[bytes] = []
+
+    async def serve_some() -> None:
+        enough = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            if len(asked) < 4:
+                writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port, answers = server.sockets[0].getsockname()[1], list[int]()
+            poller = PollerAnew(port, None, lambda: answers.append(1), enough.set, 0.0)
+            poller.ask()
+            async with asyncio.timeout(LIMIT):
+                await enough.wait()  # the fourth was closed without an answer
+            assert len(answers) == 3
+
+    asyncio.run(serve_some())
+    assert len(asked) == 4 and all(b"\r\nConnection: close\r\n" in head for head in asked)
+
+
+# A desk as ours, except that what it does to its listeners is told by the test.
+DESK = """
+import asyncio
+from wsedu.live import desk
+broadcast = desk.broadcast
+def other(listeners, payload):
+    {}
+desk.broadcast = other
+asyncio.run(desk.main())
+"""
+
+
+def test_listeners_that_are_lost_are_counted() -> None:
+    code = DESK.format(
+        "[one.transport.abort() for one in list(listeners)[:2]]; broadcast(listeners, payload)"
+    )
+    with pytest.raises(RuntimeError, match="2 of 20 listeners lost their connection"):
+        desk_and_crowd(20, 2, ("-c", code), limit=LIMIT)
+
+
+def test_an_update_that_does_not_come_is_not_waited_for_longer_than_the_limit() -> None:
+    with pytest.raises(RuntimeError, match=r"20 of 20 listeners had no update within 0\.2 s"):
+        desk_and_crowd(20, 1, ("-c", DESK.format("pass")), limit=0.2)
+
+
+def test_a_crowd_ends_with_its_parent_while_it_waits() -> None:
+    with websocket_server() as server, fanout._start(server.port, 3) as crowd:
+        fanout._connected(crowd, fanout._silent)
+        crowd.tell("receipts")  # nothing is ever published
+        assert crowd._process.stdin is not None
+        crowd._process.stdin.close()  # as it is when the parent has died
+        assert crowd._process.wait(LIMIT) == 0
 
 
 def test_a_crowd_without_a_server_says_so() -> None:

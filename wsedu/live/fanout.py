@@ -12,7 +12,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 DESK = "-m", "wsedu.live.desk"
-ANSWER_LIMIT = 120.0  # seconds that a process may take to answer
+ANSWER_LIMIT = 120.0  # seconds that a process may take to end
+RECEIPT_LIMIT = 60.0
+"""Seconds that an update may take to the last listener; ten thousand have it within one or two."""
 
 
 class FanOut(NamedTuple):
@@ -44,7 +46,8 @@ class Polled(NamedTuple):
     Attributes:
         listeners: how many.
         requests: a second, answered.
-        memory: bytes that the server holds for each connection, which its client keeps from one poll to the next.
+        memory: bytes that the server holds for each client from one poll to the next: for its connection, where it
+            keeps one; where each poll has its own, what is left of those.
         cpu: seconds of the server's processor in each second.
     """
 
@@ -122,22 +125,43 @@ def _connected(crowd: _Process, progress: Callable[[int], None]) -> float:
     return said["seconds"]
 
 
-def fan_out(listeners: int, *, updates: int = 5, progress: Callable[[int], None] = _silent) -> FanOut:
+def _whole(said: dict[str, float], listeners: int) -> dict[str, float]:
+    """What a crowd said of receipts. Raises RuntimeError if it is no longer whole."""
+    if said["lost"]:
+        raise RuntimeError(
+            f"{said['lost']:,.0f} of {listeners:,} listeners lost their connection to the server"
+        )
+    return said
+
+
+def fan_out(
+    listeners: int,
+    *,
+    updates: int = 5,
+    progress: Callable[[int], None] = _silent,
+    limit: float = RECEIPT_LIMIT,
+) -> FanOut:
     """Connect a crowd to a WebSocket server, publish updates one after the other, and wait for the last listener.
 
     Args:
         listeners: how many; ``limits.most_listeners`` says what this machine allows.
         updates: how many.
         progress: called with the number of connected listeners now and then.
+        limit: seconds that each update may take to the last listener.
 
     Raises:
-        RuntimeError: the server or the crowd gave up, and says why.
+        RuntimeError: the server or the crowd gave up, and says why; or so many listeners were lost, or had no update
+            within the limit.
     """
-    return desk_and_crowd(listeners, updates, DESK, progress)
+    return desk_and_crowd(listeners, updates, DESK, progress, limit)
 
 
 def desk_and_crowd(
-    listeners: int, updates: int, desk_command: tuple[str, ...], progress: Callable[[int], None] = _silent
+    listeners: int,
+    updates: int,
+    desk_command: tuple[str, ...],
+    progress: Callable[[int], None] = _silent,
+    limit: float = RECEIPT_LIMIT,
 ) -> FanOut:
     """``fan_out`` with any server: ``desk_command`` are Python's arguments for one that obeys as ``desk`` does."""
     with _Process(*desk_command) as desk:
@@ -147,16 +171,25 @@ def desk_and_crowd(
             seconds = _connected(crowd, progress)
             full, last = desk.ask("usage"), []
             for _ in range(updates):
-                crowd.tell("receipts")
+                crowd.tell(f"receipts {limit}")
                 published = desk.ask("publish")
-                last.append(crowd.answer()["last"] - published["time"])
+                said = _whole(crowd.answer(), listeners)
+                if said["missing"]:
+                    missing = f"{said['missing']:,.0f} of {listeners:,}"
+                    raise RuntimeError(f"{missing} listeners had no update within {limit:g} s")
+                last.append(said["last"] - published["time"])
             done = desk.ask("usage")
     memory = (full["resident"] - empty["resident"]) / listeners
     return FanOut(listeners, seconds, tuple(last), memory, (done["cpu"] - full["cpu"]) / updates)
 
 
 def poll_crowd(
-    listeners: int, *, gap: float = 1.0, rounds: int = 3, progress: Callable[[int], None] = _silent
+    listeners: int,
+    *,
+    gap: float = 1.0,
+    rounds: int = 3,
+    progress: Callable[[int], None] = _silent,
+    keep_alive: bool = True,
 ) -> Polled:
     """Let a crowd poll a server that has no news, and measure until each client had ``rounds`` responses in the mean.
 
@@ -165,19 +198,21 @@ def poll_crowd(
     Args:
         listeners: how many.
         gap: seconds between a response and the same client's next request.
+        keep_alive: one connection for all polls of a client, or one for each, closed after it.
 
     Raises:
-        RuntimeError: as ``fan_out``.
+        RuntimeError: the server or the crowd gave up, and says why; or so many clients had no response.
     """
     with _Process(*DESK) as desk:
         ports = desk.answer()
         empty = desk.ask("usage")
-        with _start(int(ports["polling"]), listeners, "--poll", str(gap)) as crowd:
+        how = ("--poll", str(gap)) if keep_alive else ("--poll", str(gap), "--anew")
+        with _start(int(ports["polling"]), listeners, *how) as crowd:
             _connected(crowd, progress)
-            crowd.ask(f"receipts {2 * gap}")  # by now it goes round
+            _whole(crowd.ask(f"receipts {2 * gap}"), listeners)  # by now it goes round
             begin, used = crowd.ask("polls"), desk.ask("usage")
             for _ in range(rounds):
-                crowd.ask(f"receipts {2 * gap}")  # twice the time that it should take
+                _whole(crowd.ask(f"receipts {2 * gap}"), listeners)  # twice the time that it should take
             end = crowd.ask("polls")
             spent = desk.ask("usage")["cpu"] - used["cpu"]
     seconds = end["time"] - begin["time"]
