@@ -31,7 +31,7 @@ from jupyter_client.manager import KernelManager, start_new_kernel
 from wsedu import handshake
 from wsedu.live import deliver, dial, http_server, news_server, websocket_server
 from wsedu.live.news_server import WAYS, Way
-from wsedu.live.newsroom import Newsroom
+from wsedu.live.newsroom import Newsroom, Update
 from wsedu.live.server import Server
 from wsedu.live.tornado_echo import tornado_echo_server
 from wsedu.wire.recording import Recording
@@ -195,6 +195,30 @@ def test_nothing_after_an_interrupt_while_a_server_starts(
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(threading.Event, "wait", interrupted)
         SERVERS[name][0]()
+    assert threads_have_ended()
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs a signal for one thread")
+def test_an_interrupt_that_wakes_nobody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that another thread was given, or that came just before the main thread began to wait."""
+    publish, published = Newsroom.publish, list[str]()
+
+    def told(newsroom: Newsroom, text: str) -> Update:
+        published.append(text)
+        signal.pthread_kill(threading.get_ident(), signal.SIGALRM)
+        return publish(newsroom, text)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Newsroom, "publish", told)
+    heard = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            deliver("websocket", [0.0, 5.0])
+    finally:
+        signal.signal(signal.SIGALRM, heard)
+    assert len(published) == 1
     assert threads_have_ended()
 
 
