@@ -141,6 +141,13 @@ def test_few_outputs_are_ignored_and_the_prose_says_why(path: Path) -> None:
 
 
 @everywhere
+def test_no_comment_steers_the_comparison(path: Path) -> None:
+    """To nbval a comment is as good as a tag: it could ignore an output that nobody counts."""
+    for cell in _code(path):
+        assert not re.search(r"#\W*(NBVAL|PYTEST_VALIDATE)_", cell["source"], re.IGNORECASE)
+
+
+@everywhere
 def test_each_exercise_has_a_check_and_hints_in_steps(path: Path) -> None:
     after = "\n".join(cell["source"] for cell in _cells(path)).split("## Exercises")[-1]
     exercises = re.split(r"\*\*\d\. ", after)[1:]
