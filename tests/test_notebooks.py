@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import configparser
+import itertools
 import json
 import re
 import statistics
@@ -105,6 +106,16 @@ def test_code_cells_are_short(path: Path) -> None:
     assert max(lengths) <= 15
     kinds = "".join(cell["cell_type"][0] for cell in _cells(path))
     assert "ccc" not in kinds, "never more than two code cells in a row"
+
+
+@everywhere
+def test_prose_comes_before_code_and_leads_to_it(path: Path) -> None:
+    cells = _cells(path)
+    assert cells[0]["cell_type"] == "markdown"
+    for before, cell in itertools.pairwise(cells):
+        if (before["cell_type"], cell["cell_type"]) == ("markdown", "code"):
+            last = before["source"].splitlines()[-1]
+            assert last.endswith((":", "?")), f"asks nothing and announces nothing: {last}"
 
 
 @everywhere
