@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+REQUEST = "01-one-request-one-response"
 FRAME, COMPARED = "05-anatomy-of-a-frame", "08-http-and-websocket-byte-under-byte"
+
+READ = [
+    *((COMPARED, f"chromium-{way}") for way in ("polling", "longpoll", "eventsource", "websocket")),
+    (REQUEST, "http-408"),
+]
+"""Which notebook holds every byte of which capture in its outputs."""
 
 
 def _nbval(copy: Path, notebook: str) -> tuple[int, str]:
@@ -51,7 +60,7 @@ def _change(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("notebook", [FRAME, COMPARED])
+@pytest.mark.parametrize("notebook", [REQUEST, FRAME, COMPARED])
 def test_unbroken_it_is_green(copy: Path, notebook: str) -> None:
     status, said = _nbval(copy, notebook)
     assert status == 0, said
@@ -75,9 +84,54 @@ def test_a_span_is_dropped(copy: Path) -> None:
     assert _nbval(copy, FRAME)[0] == 1
 
 
-def test_a_captured_byte_changes(copy: Path) -> None:
-    capture = copy / "data/chromium-websocket.pcap"
+def _carried(data: bytes) -> list[int]:
+    """Where in a pcap file the bytes stand that TCP carried: HTTP and WebSocket, no header below them."""
+    places: list[int] = []
+    at = 24
+    while at < len(data):
+        packet = at + 16
+        at = packet + struct.unpack_from("<I", data, at + 8)[0]
+        ip = packet + 14
+        tcp = ip + (data[ip] & 0x0F) * 4
+        end = ip + struct.unpack_from(">H", data, ip + 2)[0]
+        places += range(tcp + (data[tcp + 12] >> 4) * 4, end)
+    return places
+
+
+def test_what_is_carried_begins_with_a_request_and_ends_with_a_close_frame() -> None:
+    data = (ROOT / "data/chromium-websocket.pcap").read_bytes()
+    carried = bytes(data[place] for place in _carried(data))
+    assert carried.startswith(b"GET /websocket HTTP/1.1\r\n") and carried.endswith(b"\x88\x02\x03\xe8")
+
+
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize("third", [pytest.param(0, marks=slow), pytest.param(1, marks=slow), 2])
+@pytest.mark.parametrize(("notebook", "name"), READ)
+def test_a_captured_byte_changes(copy: Path, notebook: str, name: str, third: int) -> None:
+    """One byte of each third of what was carried, so that each connection has its turn."""
+    capture = copy / f"data/{name}.pcap"
     data = capture.read_bytes()
-    assert data.count(b"sun rises") == 1
-    capture.write_bytes(data.replace(b"sun rises", b"sun risen"))
-    assert _nbval(copy, COMPARED)[0] == 1
+    carried = _carried(data)
+    size = len(carried) // 3
+    place = random.Random(f"{name} {third}").choice(carried[third * size :][:size])
+    capture.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+    status, said = _nbval(copy, notebook)
+    assert status == 1, f"byte {place} of {name} changed, and nobody noticed\n{said}"
+
+
+@pytest.mark.parametrize(
+    ("way", "update"),
+    [
+        ("polling", 2),
+        *(pytest.param(*it, marks=slow) for it in (("longpoll", 3), ("eventsource", 4), ("websocket", 6))),
+    ],
+)
+def test_one_way_brings_other_news(copy: Path, way: str, update: int) -> None:
+    capture = copy / f"data/chromium-{way}.pcap"
+    data = capture.read_bytes()
+    assert data.count(b'{"id":%d' % update) == 1
+    capture.write_bytes(data.replace(b'{"id":%d' % update, b'{"ie":%d' % update))
+    status, said = _nbval(copy, COMPARED)
+    assert status == 1 and "the same: False" in said
