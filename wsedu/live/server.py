@@ -28,7 +28,7 @@ class Server:
         port: the free port that it listens on.
 
     Raises:
-        OSError: it cannot listen.
+        OSError: it cannot listen; ``TimeoutError`` where it does not within ten seconds.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ class Server:
         self._thread = threading.Thread(target=self._run, name=f"wsedu {name}", daemon=True)
         try:
             self._thread.start()
-            self._started.wait(START_LIMIT)
+            if not self._started.wait(START_LIMIT):
+                raise TimeoutError(f"the {name} does not listen after {START_LIMIT:g} s")
             if self._error is not None:
                 raise self._error
         except BaseException:  # Ctrl-C: nobody else could close it, for nobody has it yet
