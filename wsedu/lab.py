@@ -22,6 +22,7 @@ from .live.newsroom import poisson
 from .live.server import Server
 from .live.tornado_echo import tornado_echo_server
 from .live.websocket_server import websocket_server
+from .protocol.content import Length, content_framing
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
 from .protocol.handshake import request
@@ -105,8 +106,10 @@ def handshake_bench() -> HandshakeBench:
 def _response(connection: RawConnection) -> bytes:
     """A response, with its content if its head says how long that is."""
     head = connection.receive_head()
-    length = Response.parse(head, strict=False)[0].get("Content-Length") or "0"
-    return head + connection.receive_exactly(min(int(length), MOST_CONTENT) if length.isdecimal() else 0)
+    framing = content_framing(Response.parse(head, strict=False)[0])
+    return head + connection.receive_exactly(
+        min(framing.bytes, MOST_CONTENT) if isinstance(framing, Length) else 0
+    )
 
 
 class _Runner(Watch):

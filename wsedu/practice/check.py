@@ -65,20 +65,11 @@ def _judge(asked: Exercise, answer: Function | None, cases: list[Arguments]) -> 
     if not callable(answer):
         return Verdict(False, f"{asked.name} should be a function; it is {kind(answer)}")
     ear = _Ear(sys.stdout)
-    given: list[Any] = []
-    stopped: BaseException | None = None
-    for arguments in cases:
-        try:
-            with redirect_stdout(ear):
-                given.append(answer(*copy.deepcopy(arguments)))  # so that it may change what it was given
-        except (Exception, KeyboardInterrupt, SystemExit) as error:
-            stopped = error
-            break
-        if isinstance(given[-1], Coroutine):
-            given[-1].close()
-            return Verdict(
-                False, "your function is async, and gives nothing before it is awaited: write def alone"
-            )
+    given, stopped = _try(answer, cases, ear)
+    if given and isinstance(given[-1], Coroutine):
+        return Verdict(
+            False, "your function is async, and gives nothing before it is awaited: write def alone"
+        )
     if isinstance(stopped, NotImplementedError) and not given:
         return Verdict(None, UNTOUCHED)
     if stopped is None and all(one is None or one is Ellipsis for one in given):
@@ -96,6 +87,21 @@ def _judge(asked: Exercise, answer: Function | None, cases: list[Arguments]) -> 
     told = f"{mistake and f'{mistake}; '}{len(tried) - len(wrong)} fresh cases of {len(cases)} are right"
     told += _lines(asked, cases[first], *_both(expected[first], given[first]))
     return Verdict(False, told, cases[first])
+
+
+def _try(answer: Function, cases: list[Arguments], ear: _Ear) -> tuple[list[Any], BaseException | None]:
+    """What the function gave for each case, up to the one that it stopped on, and with what; ``None`` if it did not."""
+    given: list[Any] = []
+    for arguments in cases:
+        try:
+            with redirect_stdout(ear):
+                given.append(answer(*copy.deepcopy(arguments)))  # so that it may change what it was given
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            return given, error
+        if isinstance(given[-1], Coroutine):
+            given[-1].close()
+            break
+    return given, None
 
 
 class _Ear(io.TextIOBase):
@@ -153,9 +159,8 @@ def _makes(mistake: Function, cases: list[Arguments], given: list[Any]) -> bool:
 def _same(one: Any, want: Any) -> bool:
     try:
         return _equal(one, want)
-    except (
-        Exception
-    ):  # a number too great for a float, a list that holds itself, a class that will not compare
+    except Exception:
+        # A number too great for a float, a list that holds itself, a class that will not compare.
         return False
 
 

@@ -7,6 +7,7 @@ import atexit
 import random
 import tempfile
 import zlib
+from base64 import b64encode
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -16,12 +17,12 @@ from ..protocol.frames import Frame
 from ..protocol.handshake import request, response
 from ..protocol.status import may_be_sent
 from ..wire.capture import read
+from ..wire.measured import FILE
 from ..wire.message import Message
 from ..wire.synth import Ends, Event, What, pcap
 from .exercise import Arguments, exercise
 
-DATA = Path(__file__).resolve().parents[2] / "data"
-KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # the example of RFC 6455, 1.3
+DATA = FILE.parent
 
 
 def _cut(chance: random.Random) -> list[Arguments]:
@@ -80,15 +81,16 @@ def _recorded(chance: random.Random, code: int | None) -> Path:
     """A fresh capture of one WebSocket that is closed by either side, with this status code or none."""
     payload = b"" if code is None else code.to_bytes(2, "big") + b"bye"
     ends = Ends(("192.0.2.2", 40_000 + chance.randrange(9_000)), ("192.0.2.1", 80))
-    said = [(True, request("192.0.2.1", key=KEY)), (False, response(KEY))]
+    key = b64encode(chance.randbytes(16)).decode()
+    said = [(True, request("192.0.2.1", key=key)), (False, response(key))]
     first = chance.random() < 0.5
     for by_client, opcode, content in (
         (not first, 9, b"\x88\x02"),
         (first, 8, payload),
         (not first, 8, payload),
     ):
-        key = chance.randbytes(4) if by_client else None
-        said.append((by_client, Frame(opcode, content, masking_key=key).serialize()))
+        masking_key = chance.randbytes(4) if by_client else None
+        said.append((by_client, Frame(opcode, content, masking_key=masking_key).serialize()))
     happened = [(True, What.CONNECT, b""), (False, What.ACCEPT, b"")]
     happened += [(by_client, What.DATA, data) for by_client, data in said]
     events = [Event(i * 10**6, ends, by, what, data) for i, (by, what, data) in enumerate(happened)]

@@ -17,9 +17,8 @@ def show(value: Any) -> str:
     """A value as Python would have it, in at most ``SHOWN`` characters."""
     try:
         return safe(_literal(value))
-    except (
-        Exception
-    ) as error:  # more digits than Python prints, a list that holds itself, a class that cannot say it
+    except Exception as error:
+        # More digits than Python prints, a list that holds itself, a class that cannot say it.
         return f"{kind(value)} that cannot be shown: {type(error).__name__}"
 
 
