@@ -60,8 +60,8 @@ DRAWN = """async node => {
 }"""
 
 
-class Watch:
-    """What a page said and asked for, from the moment that it is watched."""
+class DeliveryMonitor:
+    """What a page said and asked for, from the moment that it is monitored."""
 
     def __init__(self, page: Page, origin: str) -> None:
         """`origin`: what the page may ask, as in "http://127.0.0.1:8888", or a "file:" URL."""

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
-from chromium import ACTIVE, CUT, DRAWN, MUTE, Watch, axe_core, chromium, screenshots
+from chromium import ACTIVE, CUT, DRAWN, MUTE, DeliveryMonitor, axe_core, chromium, screenshots
 from lab_server import Application, lab_server
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class NotebookPage:
         self.page = page
         self.name = name
         self._origin = origin
-        self._watch = Watch(page, origin)
+        self._watch = DeliveryMonitor(page, origin)
 
     @property
     def console_errors(self) -> list[str]:

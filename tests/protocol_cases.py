@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from wsedu.protocol.arguments import Role
-from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu.protocol.errors import NeedMoreData, ProtocolError, Role
 from wsedu.protocol.frames import Frame
 from wsedu.protocol.opcodes import Opcode
 from wsedu.protocol.spans import Span

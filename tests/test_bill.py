@@ -26,7 +26,7 @@ from capture_maker import (
 from oracles import tshark
 
 import wsedu
-from wsedu.live import dial, websocket_server
+from wsedu.live import connect_raw, websocket_server
 from wsedu.live.delivery import deliver
 from wsedu.live.news_server import WAYS, Way
 from wsedu.show.bars import KIND_OF, bars
@@ -78,7 +78,7 @@ def test_what_is_not_complete_is_on_the_bill_too() -> None:
     parts = wsedu.read(DATA / "chromium-polling.pcap").conversations[1].bill().parts
     assert parts["content"] == 6 * 27 and parts["other"] == 0
     with websocket_server() as server, wsedu.record(port=server.port) as recording:
-        with dial(recording.port) as connection:
+        with connect_raw(recording.port) as connection:
             connection.send(wsedu.handshake.request("127.0.0.1"))
             head = connection.receive_head()
             connection.send(wsedu.Frame(2, bytes(100), masking_key=b"abcd").serialize()[:50])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
-from chromium import ACTIVE, CUT, DRAWN, MUTE, Watch, chromium, screenshots
+from chromium import ACTIVE, CUT, DRAWN, MUTE, DeliveryMonitor, chromium, screenshots
 from hostile import HOSTILE
 from nbconvert import HTMLExporter
 from reading import NOTEBOOKS, ROOT, Reading, clone
@@ -35,14 +35,16 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def _exported(browser: Browser, notebook: Any, path: Path, **options: Any) -> Iterator[tuple[Page, Watch]]:
+def _exported(
+    browser: Browser, notebook: Any, path: Path, **options: Any
+) -> Iterator[tuple[Page, DeliveryMonitor]]:
     """Write the notebook as HTML to `path`, and open that."""
     path.write_text(HTMLExporter(**options).from_notebook_node(notebook)[0], encoding="utf-8")
     page = browser.new_page(viewport={"width": 1280, "height": 1400}, color_scheme="light")
-    watch = Watch(page, path.as_uri())
+    monitor = DeliveryMonitor(page, path.as_uri())
     page.goto(path.as_uri())
     page.evaluate(f"() => ({DRAWN})(document)")
-    yield page, watch
+    yield page, monitor
     page.close()
 
 
@@ -78,23 +80,23 @@ def _wanted(notebook: Any) -> list[str]:
 def test_an_export_reads_well(browser: Browser, name: str, tmp_path: Path) -> None:
     notebook = nbformat.read(ROOT / f"notebooks/{name}.ipynb", as_version=4)
     with _exported(browser, notebook, tmp_path / f"{name}.html", require_js_url="", mathjax_url="") as seen:
-        page, watch = seen
+        page, monitor = seen
         shown = ["".join(text.split()) for text in _each(page, OUTPUT, "node => node.textContent")]
         assert list(filter(None, shown)) == _wanted(notebook)
         for width in (1280, 600):
             page.set_viewport_size({"width": width, "height": 1400})
             page.screenshot(path=screenshots(tmp_path) / f"{name}-export-{width}.png", full_page=True)
             assert _faults(page) == []
-        assert watch.foreign_requests == []
-        assert watch.console_errors == []
+        assert monitor.foreign_requests == []
+        assert monitor.console_errors == []
 
 
 def test_an_export_needs_nothing_of_what_it_asks_for(browser: Browser, tmp_path: Path) -> None:
     """With nbconvert's own settings only its two scripts are asked for, and the page is whole without them."""
     notebook = nbformat.read(ROOT / f"notebooks/{NOTEBOOKS[0]}.ipynb", as_version=4)
-    with _exported(browser, notebook, tmp_path / "export.html") as (page, watch):
+    with _exported(browser, notebook, tmp_path / "export.html") as (page, monitor):
         exporter = HTMLExporter()
-        assert watch.foreign_requests == [exporter.require_js_url, exporter.mathjax_url]
+        assert monitor.foreign_requests == [exporter.require_js_url, exporter.mathjax_url]
         assert _faults(page) == []
         shown = ["".join(text.split()) for text in _each(page, OUTPUT, "node => node.textContent")]
         assert list(filter(None, shown)) == _wanted(notebook)
@@ -106,12 +108,12 @@ def test_captured_html_is_text_in_an_export(browser: Browser, tmp_path: Path) ->
     subprocess.run([sys.executable, ROOT / "tools/run_notebooks.py", path], check=True, capture_output=True)
     notebook = nbformat.read(path, as_version=4)
     with _exported(browser, notebook, tmp_path / "export.html", require_js_url="", mathjax_url="") as seen:
-        page, watch = seen
+        page, monitor = seen
         assert page.evaluate("() => window.pwned") is None
         assert sum(_each(page, OUTPUT, ACTIVE), []) == []
         text = page.evaluate("() => document.body.innerText")
         assert [hostile for hostile in HOSTILE if hostile not in text] == []
-        assert watch.foreign_requests == [] and watch.console_errors == []
+        assert monitor.foreign_requests == [] and monitor.console_errors == []
 
 
 def test_what_is_broken_is_seen(browser: Browser, tmp_path: Path) -> None:
@@ -119,9 +121,9 @@ def test_what_is_broken_is_seen(browser: Browser, tmp_path: Path) -> None:
     outputs = [nbformat.v4.new_output("display_data", {"text/html": text}) for text in html]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("", outputs=outputs)])
     with _exported(browser, notebook, tmp_path / "export.html", require_js_url="", mathjax_url="") as seen:
-        page, watch = seen
+        page, monitor = seen
         assert page.evaluate("() => window.pwned") == 1
         assert len(sum(_each(page, OUTPUT, ACTIVE), [])) == 1
         faults = _faults(page)
         assert len(faults) == 2 and "1. .jp-OutputArea-output" in faults[0] and "<img" in faults[1]
-        assert len(watch.console_errors) == 1
+        assert len(monitor.console_errors) == 1

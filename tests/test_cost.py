@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsedu.wire.cost import WAYS, Situation, cost
-from wsedu.wire.measured import FILE, Row, held_against
+from wsedu.model.cost import WAYS, Situation, cost
+from wsedu.model.measured import FILE, Row, held_against
 
 ROWS = held_against(FILE)
 TOLERANCE = 0.05
@@ -72,7 +72,7 @@ def test_other_habits_of_tcp_by_hand() -> None:
 
 
 def test_polls_that_bring_nothing() -> None:
-    """By chance exp(-1) of all polls find nothing when one update comes for each poll in the mean."""
+    """By rng exp(-1) of all polls find nothing when one update comes for each poll in the mean."""
     situation = Situation(
         rate=1, payload=0, poll_gap=1, request_head=0, news_head=0, empty_head=100, around=0
     )

@@ -10,9 +10,9 @@ import sys
 
 import pytest
 
-from wsedu.live import fanout, limits, websocket_server
-from wsedu.live.fanout import desk_and_crowd, fan_out, poll_crowd
-from wsedu.live.listeners import PollerAnew
+from wsedu.live import limits, load_test, websocket_server
+from wsedu.live.load_clients import PollerAnew
+from wsedu.live.load_test import desk_and_crowd, fan_out, poll_crowd
 
 LIMIT = 20.0  # seconds for what takes milliseconds
 
@@ -65,7 +65,7 @@ def test_a_poller_anew_has_a_connection_for_each_poll() -> None:
 # A desk as ours, except that what it does to its listeners is told by the test.
 DESK = """
 import asyncio
-from wsedu.live import desk
+from wsedu.live import load_server as desk
 broadcast = desk.broadcast
 def other(listeners, payload):
     {}
@@ -88,8 +88,8 @@ def test_an_update_that_does_not_come_is_not_waited_for_longer_than_the_limit() 
 
 
 def test_a_crowd_ends_with_its_parent_while_it_waits() -> None:
-    with websocket_server() as server, fanout._start(server.port, 3) as crowd:
-        fanout._connected(crowd, fanout._silent)
+    with websocket_server() as server, load_test._start(server.port, 3) as crowd:
+        load_test._connected(crowd, load_test._silent)
         crowd.tell("receipts")  # nothing is ever published
         assert crowd._process.stdin is not None
         crowd._process.stdin.close()  # as it is when the parent has died
@@ -97,7 +97,7 @@ def test_a_crowd_ends_with_its_parent_while_it_waits() -> None:
 
 
 def test_a_crowd_without_a_server_says_so() -> None:
-    with fanout._start(1, 1) as crowd, pytest.raises(RuntimeError, match="ConnectionRefusedError|refused"):
+    with load_test._start(1, 1) as crowd, pytest.raises(RuntimeError, match="ConnectionRefusedError|refused"):
         crowd.answer()
 
 

@@ -124,8 +124,8 @@ def test_a_file_cut_short_at_every_byte(form: str) -> None:
 def test_captures_of_data_cut_short_anywhere(name: str) -> None:
     file = (DATA / name).read_bytes()
     whole = dissected(file).rows
-    chance = random.Random(name)
-    for end in sorted(chance.sample(range(24, len(file)), 40)):
+    rng = random.Random(name)
+    for end in sorted(rng.sample(range(24, len(file)), 40)):
         said = dissected(file[:end])
         assert said.status == len(said.complaints) <= 1
         rows = [row for row in said.rows if row["kind"] != "gap"] if not said.status else said.rows

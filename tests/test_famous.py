@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from wsedu import Request, Response
-from wsedu.live.famous import (
+from wsedu.model.published_claims import (
     CLIENTS,
     CLIENTS_2013,
     CONTENT_2010,

@@ -17,8 +17,8 @@ import wsedu
 from wsedu.protocol import handshake
 from wsedu.protocol.frames import Frame
 from wsedu.wire import fast, pcapfile
-from wsedu.wire.connections import Follower
-from wsedu.wire.message import Message
+from wsedu.wire.connections import CaptureReader
+from wsedu.wire.message import CapturedMessage
 from wsedu.wire.packets import ACK, FIN, RST, SYN
 from wsedu.wire.pcapfile import CutShort, Packet, read_packets, write_capture
 
@@ -35,99 +35,99 @@ LINKS = {
 
 
 class Talk:
-    """A WebSocket connection whose bytes and packets are drawn from ``chance``."""
+    """A WebSocket connection whose bytes and packets are drawn from ``rng``."""
 
-    def __init__(self, chance: random.Random, number: int, link_type: int) -> None:
-        self.chance, self.link_type = chance, link_type
-        self.version = chance.choice((4, 4, 6))
+    def __init__(self, rng: random.Random, number: int, link_type: int) -> None:
+        self.rng, self.link_type = rng, link_type
+        self.version = rng.choice((4, 4, 6))
         size = 4 if self.version == 4 else 16
         self.addresses = {True: bytes([number] * size), False: bytes([100] * size)}
         self.ports = {True: 40000 + number, False: 80}
-        self.next = {side: chance.choice((1000, 0xFFFFFF00, 0x7FFFFF00)) for side in (True, False)}
+        self.next = {side: rng.choice((1000, 0xFFFFFF00, 0x7FFFFF00)) for side in (True, False)}
 
     def packet(self, client: bool, flags: int, data: bytes = b"") -> bytes:
-        chance, sequence = self.chance, self.next[client]
+        rng, sequence = self.rng, self.next[client]
         self.next[client] = (sequence + len(data) + bool(flags & (SYN | FIN))) % 2**32
-        options = b"\1" * chance.choice((0, 0, 0, 12))
+        options = b"\1" * rng.choice((0, 0, 0, 12))
         tcp = struct.pack(
             "!HHIIBBHHH", self.ports[client], self.ports[not client], sequence, self.next[not client],
             (5 + len(options) // 4) << 4, flags, 65535, 0, 0,
         )  # fmt: skip
         tcp += options + data
-        both, hops = self.addresses[client] + self.addresses[not client], chance.choice((64,) * 9 + (63,))
+        both, hops = self.addresses[client] + self.addresses[not client], rng.choice((64,) * 9 + (63,))
         before = LINKS[self.link_type][self.version == 6]
         if self.version == 6:
             return before + struct.pack("!IHBB", 6 << 28, len(tcp), 6, hops) + both + tcp
-        more = chance.choice((0,) * 19 + (1,))  # words of IP options
+        more = rng.choice((0,) * 19 + (1,))  # words of IP options
         length = 20 + 4 * more + len(tcp)
-        ip = struct.pack("!BBHHHBBH", 0x45 + more, 0, length, chance.getrandbits(16), 0x4000, hops, 6, 0)
-        padding = bytes(chance.choice((0, 0, 3)))
+        ip = struct.pack("!BBHHHBBH", 0x45 + more, 0, length, rng.getrandbits(16), 0x4000, hops, 6, 0)
+        padding = bytes(rng.choice((0, 0, 3)))
         return before + ip + both + b"\1" * 4 * more + tcp + padding
 
     def frames(self, client: bool) -> bytes:
-        chance, parts = self.chance, []
-        for _ in range(chance.randrange(1, 12)):
-            size = chance.choice((0, 1, 5, 64, 125, 126, 300, 4000, 65535, 70000))
-            size = size if chance.random() < 0.3 else size % 130
-            key = chance.randbytes(4) if client ^ (chance.random() < 0.05) else None
-            frame = Frame(chance.choice((0, 1, 2, 9, 15)), chance.randbytes(size), masking_key=key)
-            form: Any = chance.choice((None,) * 8 + (16, 64))
+        rng, parts = self.rng, []
+        for _ in range(rng.randrange(1, 12)):
+            size = rng.choice((0, 1, 5, 64, 125, 126, 300, 4000, 65535, 70000))
+            size = size if rng.random() < 0.3 else size % 130
+            key = rng.randbytes(4) if client ^ (rng.random() < 0.05) else None
+            frame = Frame(rng.choice((0, 1, 2, 9, 15)), rng.randbytes(size), masking_key=key)
+            form: Any = rng.choice((None,) * 8 + (16, 64))
             parts.append(frame.serialize(length_form=None if size > 125 else form))
-        if chance.random() < 0.03:
-            parts.append(b"\x82\x7f\xff" + chance.randbytes(20))  # no boundary can be read
+        if rng.random() < 0.03:
+            parts.append(b"\x82\x7f\xff" + rng.randbytes(20))  # no boundary can be read
         return b"".join(parts)
 
     def __iter__(self) -> Iterator[bytes]:
-        chance = self.chance
+        rng = self.rng
         yield self.packet(True, SYN)
         yield self.packet(False, SYN | ACK)
         yield self.packet(True, ACK, handshake.request("h", key=KEY))
-        early = self.frames(False) if chance.random() < 0.3 else b""
+        early = self.frames(False) if rng.random() < 0.3 else b""
         yield self.packet(False, ACK, handshake.response(KEY) + early[:1000])
-        for turn in range(chance.randrange(1, 20)):
-            client = turn > 0 and chance.random() < 0.5
+        for turn in range(rng.randrange(1, 20)):
+            client = turn > 0 and rng.random() < 0.5
             data = self.frames(client) if turn else early[1000:]
-            whole = chance.random() < 0.4
+            whole = rng.random() < 0.4
             while data:
-                size = 1448 if whole else chance.choice((1, 2, 3, 7, 100, 1448, 5000))
+                size = 1448 if whole else rng.choice((1, 2, 3, 7, 100, 1448, 5000))
                 yield self.packet(client, ACK, data[:size])
                 data = data[size:]
-                if chance.random() < 0.3:
+                if rng.random() < 0.3:
                     yield self.packet(not client, ACK)
         for client in True, False:
-            if chance.random() < 0.6:
-                yield self.packet(client, chance.choice((FIN | ACK, RST)))
+            if rng.random() < 0.6:
+                yield self.packet(client, rng.choice((FIN | ACK, RST)))
 
 
 def capture(seed: int) -> bytes:
     """A capture file: some connections, mixed; then packets lost, late, twice, cut; or the whole file cut short."""
-    chance = random.Random(seed)
-    link_type = chance.choice(list(LINKS))
-    talks = [iter(Talk(chance, number, link_type)) for number in range(1, chance.choice((2, 3, 5)))]
-    again = [iter(Talk(chance, number, link_type)) for number in range(1, 5) if chance.random() < 0.1]
+    rng = random.Random(seed)
+    link_type = rng.choice(list(LINKS))
+    talks = [iter(Talk(rng, number, link_type)) for number in range(1, rng.choice((2, 3, 5)))]
+    again = [iter(Talk(rng, number, link_type)) for number in range(1, 5) if rng.random() < 0.1]
     packets: list[bytes] = []
     while talks:
-        talk = chance.choice(talks)
+        talk = rng.choice(talks)
         packet = next(talk, None)
         if packet is None:
             talks.remove(talk)
             talks += [again.pop()] if again else []  # the same ports once more
         else:
             packets.append(packet)
-    trouble = chance.choice((0, 0.005, 0.05))
-    if chance.random() < 0.1:
-        del packets[: chance.randrange(4)]  # began before the capture
+    trouble = rng.choice((0, 0.005, 0.05))
+    if rng.random() < 0.1:
+        del packets[: rng.randrange(4)]  # began before the capture
     for at in range(len(packets) - 1, 3, -1):
-        if chance.random() < trouble:
-            match chance.randrange(6):
+        if rng.random() < trouble:
+            match rng.randrange(6):
                 case 0:
                     del packets[at]
                 case 1:
-                    packets.insert(min(len(packets), at + chance.randrange(1, 5)), packets.pop(at))
+                    packets.insert(min(len(packets), at + rng.randrange(1, 5)), packets.pop(at))
                 case 2:
-                    packets.insert(min(len(packets), at + chance.randrange(1, 9)), packets[at])
+                    packets.insert(min(len(packets), at + rng.randrange(1, 9)), packets[at])
                 case 3:
-                    packets[at] = packets[at][: chance.randrange(1, len(packets[at]) + 1)]
+                    packets[at] = packets[at][: rng.randrange(1, len(packets[at]) + 1)]
                 case 4:  # no IP, or no version that there is
                     packets[at] = bytes(byte ^ 0x10 for byte in packets[at][:20]) + packets[at][20:]
                 case 5:  # a fragment, or no TCP
@@ -137,10 +137,10 @@ def capture(seed: int) -> bytes:
     file = write_capture(
         Packet(10**18 + 1000 * at, link_type, data, len(data)) for at, data in enumerate(packets)
     )
-    return file[: chance.randrange(24, len(file))] if chance.random() < 0.1 else file
+    return file[: rng.randrange(24, len(file))] if rng.random() < 0.1 else file
 
 
-def facts(message: Message) -> tuple[object, ...]:
+def facts(message: CapturedMessage) -> tuple[object, ...]:
     names = (
         "kind", "conversation", "sender", "time", "packets", "raw", "payload", "head", "content", "missing",
         "request_method",
@@ -159,7 +159,7 @@ def both(file: bytes) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]
                 for batch in fast.FastReader(warnings).batches(io.BytesIO(file)):
                     found.extend(map(facts, batch))
             else:
-                found.extend(map(facts, Follower(warnings).run(read_packets(io.BytesIO(file)))))
+                found.extend(map(facts, CaptureReader(warnings).run(read_packets(io.BytesIO(file)))))
         except CutShort as error:
             warnings.append(str(error))
         result.append([*found, tuple(warnings)])
@@ -183,20 +183,20 @@ def test_whatever_happens_to_packets(first: int, monkeypatch: pytest.MonkeyPatch
 def test_dull_packets_take_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or else the rest of this file proves nothing."""
     taken: list[int] = []
-    packet = Follower.packet
+    packet = CaptureReader.packet
 
-    def counted(self: Follower, index: int, one: Packet) -> Any:
+    def counted(self: CaptureReader, index: int, one: Packet) -> Any:
         taken.append(index)
         return packet(self, index, one)
 
-    monkeypatch.setattr(Follower, "packet", counted)
+    monkeypatch.setattr(CaptureReader, "packet", counted)
     path = next(path for path in DATA if path.name == "websockets-large.pcap")
     count = len(wsedu.read(path).packets)
     assert 0 < len(taken) < count / 2
 
 
 class First(random.Random):
-    """No chance at all: packets of one sender all look the same."""
+    """No rng at all: packets of one sender all look the same."""
 
     def choice(self, seq: Any) -> Any:
         return seq[0]

@@ -29,11 +29,10 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager, start_new_kernel
 
 from wsedu import handshake
-from wsedu.live import deliver, dial, http_server, news_server, websocket_server
+from wsedu.live import connect_raw, deliver, http_server, news_server, websocket_server
 from wsedu.live.news_server import WAYS, Way
-from wsedu.live.newsroom import Newsroom, Update
-from wsedu.live.server import Server
-from wsedu.live.tornado_echo import tornado_echo_server
+from wsedu.live.publisher import Publisher, Update
+from wsedu.live.servers import Server, tornado_echo_server
 from wsedu.wire.recording import Recording
 from wsedu.wire.relay import record
 
@@ -54,7 +53,7 @@ SERVERS: dict[str, tuple[Callable[[], Server], bytes]] = {
     "tornado": (tornado_echo_server, HELLO),
     "http": (http_server, WAITS),
     **{
-        f"news by {way}": (lambda way=way: news_server(way, Newsroom()), _news(way))  # type: ignore[misc]
+        f"news by {way}": (lambda way=way: news_server(way, Publisher()), _news(way))  # type: ignore[misc]
         for way in WAYS
     },
 }
@@ -106,7 +105,7 @@ def test_nothing_with_a_client_in_the_middle_of_it(
                 block.enter_context(pytest.raises(error))
             server = block.enter_context(make())
             port = block.enter_context(record(server.port)).port if recorded else server.port
-            clients = [still_open.enter_context(dial(port)) for _ in range(3)]
+            clients = [still_open.enter_context(connect_raw(port)) for _ in range(3)]
             clients[0].send(question)
             if "websocket" in question.decode():
                 clients[0].receive_head()  # hands are shaken: what is open now is a WebSocket
@@ -201,17 +200,17 @@ def test_nothing_after_an_interrupt_while_a_server_starts(
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs a signal for one thread")
 def test_an_interrupt_that_wakes_nobody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that another thread was given, or that came just before the main thread began to wait."""
-    publish, published = Newsroom.publish, list[str]()
+    publish, published = Publisher.publish, list[str]()
 
-    def told(newsroom: Newsroom, text: str) -> Update:
+    def told(publisher: Publisher, text: str) -> Update:
         published.append(text)
         signal.pthread_kill(threading.get_ident(), signal.SIGALRM)
-        return publish(newsroom, text)
+        return publish(publisher, text)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Newsroom, "publish", told)
+    monkeypatch.setattr(Publisher, "publish", told)
     heard = signal.signal(signal.SIGALRM, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -230,7 +229,7 @@ EARLY = 0.05  # seconds within which all of a delivery has begun
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_after_an_early_interrupt(way: Way) -> None:
     deliver(way, [0.0])  # loads what is loaded late
-    before, chance = traces(), random.Random(way)
+    before, rng = traces(), random.Random(way)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         while frame is not None:
@@ -243,7 +242,7 @@ def test_nothing_after_an_early_interrupt(way: Way) -> None:
     heard = signal.signal(signal.SIGALRM, interrupt)
     try:
         for _ in range(INTERRUPTS):
-            moment = chance.uniform(0.0001, chance.choice([0.01, EARLY]))
+            moment = rng.uniform(0.0001, rng.choice([0.01, EARLY]))
             with pytest.raises(KeyboardInterrupt):
                 signal.setitimer(signal.ITIMER_REAL, moment)
                 deliver(way, [0.0, 600.0])
@@ -257,20 +256,20 @@ def test_nothing_after_an_early_interrupt(way: Way) -> None:
 BEFORE_ALL = """
 import asyncio, contextlib, gc, json, os, pathlib, threading, time
 from wsedu import record
-from wsedu.live import deliver, dial, news_server, websocket_server
-from wsedu.live.fanout import fan_out, poll_crowd
-from wsedu.live.newsroom import Newsroom
+from wsedu.live import deliver, connect_raw, news_server, websocket_server
+from wsedu.live.load_test import fan_out, poll_crowd
+from wsedu.live.publisher import Publisher
 
 def under_way(*anything):
     print("under way", flush=True)
 
-publish = Newsroom.publish
+publish = Publisher.publish
 def told(self, text):
     try:
         return publish(self, text)
     finally:
         under_way()
-Newsroom.publish = told
+Publisher.publish = told
 deliver("websocket", [0.0, 0.0])  # loads what is loaded late
 
 def files():
@@ -293,7 +292,7 @@ def left():
 CELLS = {
     **{f"deliver by {way}": f"deliver({way!r}, [0.0, 600.0])" for way in WAYS},
     "servers with clients": """
-with websocket_server() as server, record(server.port) as recording, dial(recording.port) as client:
+with websocket_server() as server, record(server.port) as recording, connect_raw(recording.port) as client:
     under_way()
     while True:
         time.sleep(0.01)  # one long sleep would miss an interrupt that comes just before it

@@ -10,9 +10,8 @@ from collections.abc import Callable
 import pytest
 from websockets.sync.client import connect
 
-from wsedu.live import Newsroom, Server, dial, http_server, news_server, websocket_server
-from wsedu.live.tornado_echo import tornado_echo_server
-from wsedu.live.tornado_server import Handler, serving
+from wsedu.live import Publisher, Server, connect_raw, http_server, news_server, websocket_server
+from wsedu.live.servers import Handler, serving, tornado_echo_server
 
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -26,7 +25,7 @@ def our_threads() -> set[threading.Thread]:
 
 
 def get(port: int, target: str) -> bytes:
-    with dial(port) as connection:
+    with connect_raw(port) as connection:
         connection.send(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
         return connection.receive_all()
 
@@ -38,7 +37,7 @@ def test_a_real_client_is_echoed() -> None:
 
 
 def test_bytes_by_hand_get_the_accept_value_of_rfc_6455_and_the_greeting() -> None:
-    with websocket_server(greeting="Hello") as server, dial(server.port) as connection:
+    with websocket_server(greeting="Hello") as server, connect_raw(server.port) as connection:
         connection.send(UPGRADE)
         head = connection.receive_head()
         assert head.startswith(b"HTTP/1.1 101 ")
@@ -48,7 +47,7 @@ def test_bytes_by_hand_get_the_accept_value_of_rfc_6455_and_the_greeting() -> No
 
 
 def test_origins_that_are_not_welcome_are_refused() -> None:
-    with websocket_server(origins=["http://good.example"]) as server, dial(server.port) as connection:
+    with websocket_server(origins=["http://good.example"]) as server, connect_raw(server.port) as connection:
         connection.send(UPGRADE[:-2] + b"Origin: http://evil.example\r\n\r\n")
         assert connection.receive_head().startswith(b"HTTP/1.1 403 ")
 
@@ -65,13 +64,13 @@ def test_a_visit_is_counted_in_the_cookie_and_nowhere_else() -> None:
     with http_server() as server:
         assert b"visit 1\n" in get(server.port, "/visits")
         assert b"visit 1\n" in get(server.port, "/visits")
-        with dial(server.port) as connection:
+        with connect_raw(server.port) as connection:
             connection.send(b"GET /visits HTTP/1.1\r\nHost: x\r\nCookie: visits=41\r\n\r\n")
             assert b"Set-Cookie: visits=42;" in connection.receive_head()
 
 
 def test_100_continue_comes_before_the_content_is_sent() -> None:
-    with http_server() as server, dial(server.port) as connection:
+    with http_server() as server, connect_raw(server.port) as connection:
         connection.send(
             b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
         )
@@ -82,7 +81,7 @@ def test_100_continue_comes_before_the_content_is_sent() -> None:
 
 
 def test_a_response_waits_for_its_release_and_those_behind_it_wait_too() -> None:
-    with http_server() as server, dial(server.port) as connection:
+    with http_server() as server, connect_raw(server.port) as connection:
         connection.send(b"GET /wait HTTP/1.1\r\nHost: x\r\n\r\nGET /number/2 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.quiet_for(0.1)
         server.release()
@@ -95,7 +94,7 @@ def test_a_response_waits_for_its_release_and_those_behind_it_wait_too() -> None
 def test_nothing_is_left_behind_after_an_exception_with_clients_that_never_close() -> None:
     before = our_threads()
     with pytest.raises(ZeroDivisionError), websocket_server() as server, http_server() as web:
-        clients = [dial(server.port), dial(web.port)]
+        clients = [connect_raw(server.port), connect_raw(web.port)]
         clients[0].send(UPGRADE)
         clients[0].receive_head()
         raise ZeroDivisionError
@@ -103,16 +102,16 @@ def test_nothing_is_left_behind_after_an_exception_with_clients_that_never_close
     for client in clients:
         client.close()
     with pytest.raises(ConnectionRefusedError, match="nobody listens on"):
-        dial(server.port)
+        connect_raw(server.port)
 
 
 NONSENSE: dict[str, tuple[Callable[[], Server], bytes]] = {
     "a cursor": (
-        lambda: news_server("longpoll", Newsroom()),
+        lambda: news_server("longpoll", Publisher()),
         b"GET /news/longpoll?after=x HTTP/1.1\r\nHost: x\r\n\r\n",
     ),
     "text": (
-        lambda: news_server("polling", Newsroom()),
+        lambda: news_server("polling", Publisher()),
         b"GET /news/polling?after=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
     ),
     "a form": (
@@ -131,7 +130,7 @@ def test_a_server_that_is_asked_nonsense_says_it_to_the_client_only(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     make, question = NONSENSE[name]
-    with make() as server, dial(server.port) as connection:
+    with make() as server, connect_raw(server.port) as connection:
         connection.send(question)
         assert connection.receive_head().startswith(b"HTTP/1.1 4")
     assert [said for said in caplog.records if said.levelno >= logging.WARNING] == []
@@ -148,12 +147,12 @@ def test_a_handler_that_fails_says_so(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_what_was_awaited_and_what_came_is_said() -> None:
-    with websocket_server() as server, dial(server.port, timeout=0.05) as connection:
+    with websocket_server() as server, connect_raw(server.port, timeout=0.05) as connection:
         connection.send(UPGRADE)
         connection.receive_head()
         with pytest.raises(TimeoutError, match=r"waited 0\.05 s for the header of a frame; 0 bytes"):
             connection.receive_frame()
-    with http_server() as server, dial(server.port) as connection:
+    with http_server() as server, connect_raw(server.port) as connection:
         connection.send(b"GET /hello HTTP/1.0\r\n\r\n")
         with pytest.raises(EOFError, match=r"before 999 bytes came; \d+ bytes are there: b'HTTP/1.1 200"):
             connection.receive_exactly(999)

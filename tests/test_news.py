@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 import wsedu
 from wsedu.live import delivery
-from wsedu.live.dial import dial
-from wsedu.live.heads import fields_2009, request_fields
+from wsedu.live.connect_raw import connect_raw
 from wsedu.live.news_client import NewsClient, pause_after
 from wsedu.live.news_server import WAYS, Way, news_server
-from wsedu.live.newsroom import Inbox, Newsroom, bursts, fixed, poisson, text_of
+from wsedu.live.publisher import Inbox, Publisher, bursts, fixed, poisson, text_of
+from wsedu.live.request_headers import request_fields
+from wsedu.model.published_claims import fields_2009
 
 DATA = Path(__file__).parent.parent / "data"
 LIMIT = 20.0  # seconds for what takes milliseconds
@@ -88,7 +89,7 @@ Burst = tuple[
 async def deliver(
     way: Way,
     port: int,
-    newsroom: Newsroom,
+    publisher: Publisher,
     schedule: list[Burst],
     cuts: list[int],
     slow: int,
@@ -111,9 +112,9 @@ async def deliver(
         async with asyncio.timeout(LIMIT):
             for size, wait in schedule:
                 for _ in range(size):
-                    newsroom.publish(next(texts))
+                    publisher.publish(next(texts))
                 await asyncio.sleep(0)
-                while wait and client.inbox.cursor < len(newsroom.updates):
+                while wait and client.inbox.cursor < len(publisher.updates):
                     came.clear()
                     await came.wait()
             await running
@@ -132,49 +133,49 @@ def test_no_update_is_lost_or_doubled(way: Way, data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, 400), max_size=4), label="bytes until a connection breaks")
     slow = data.draw(st.integers(0, 3), label="slowness")
     words = data.draw(st.lists(TEXTS, min_size=1, max_size=4), label="texts")
-    newsroom = Newsroom()
-    with news_server(way, newsroom) as server:
-        received = asyncio.run(deliver(way, server.port, newsroom, schedule, cuts, slow, words))
-    assert received == [update.payload for update in newsroom.updates]
+    publisher = Publisher()
+    with news_server(way, publisher) as server:
+        received = asyncio.run(deliver(way, server.port, publisher, schedule, cuts, slow, words))
+    assert received == [update.payload for update in publisher.updates]
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_slow_reader_gets_all_of_a_flood(way: Way) -> None:
-    newsroom = Newsroom()
+    publisher = Publisher()
     for _ in range(50):
-        newsroom.publish("x" * 65_536)  # more than the buffers of the kernel hold
-    with news_server(way, newsroom) as server:
-        received = asyncio.run(deliver(way, server.port, newsroom, [(1, False), (1, False)], [100_000], 3))
+        publisher.publish("x" * 65_536)  # more than the buffers of the kernel hold
+    with news_server(way, publisher) as server:
+        received = asyncio.run(deliver(way, server.port, publisher, [(1, False), (1, False)], [100_000], 3))
         # the client was asked for 2 updates only: those that it lacks are still there for the next one
         assert len(received) >= 2
-        rest = asyncio.run(deliver(way, server.port, newsroom, [(52, False)], [300_000, 70_000], 1))
+        rest = asyncio.run(deliver(way, server.port, publisher, [(52, False)], [300_000, 70_000], 1))
     assert [line.partition(" ")[0] for line in rest][:52] == [str(n) for n in range(1, 53)]
 
 
 def test_what_no_way_could_deliver_is_not_published() -> None:
-    newsroom = Newsroom()
+    publisher = Publisher()
     for code in NO_TEXT:
         with pytest.raises(ValueError, match="index 3") as refused:
-            newsroom.publish(f"two{code}lines")
+            publisher.publish(f"two{code}lines")
         assert ascii(code) in str(refused.value)
     assert {code for code in map(chr, range(0x110000)) if len(f"a{code}b".splitlines()) > 1} < set(NO_TEXT)
     with pytest.raises(TypeError, match="text: expected str"):
-        newsroom.publish(b"bytes")  # type: ignore[arg-type]
-    assert newsroom.updates == ()
+        publisher.publish(b"bytes")  # type: ignore[arg-type]
+    assert publisher.updates == ()
 
 
 def test_a_cursor_ahead_of_the_newsroom_waits_for_its_update() -> None:
-    newsroom = Newsroom()
-    newsroom.publish("a")
-    with news_server("longpoll", newsroom) as server, dial(server.port, timeout=LIMIT) as connection:
+    publisher = Publisher()
+    publisher.publish("a")
+    with news_server("longpoll", publisher) as server, connect_raw(server.port, timeout=LIMIT) as connection:
         connection.send(b"GET /news/longpoll?after=2 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.quiet_for(0.1)
-        newsroom.publish("b")
+        publisher.publish("b")
         assert connection.quiet_for(0.1)
-        newsroom.publish("c")
+        publisher.publish("c")
         assert connection.receive_head().startswith(b"HTTP/1.1 200 ")
         assert connection.receive_exactly(4) == b"3 c\n"
-    assert asyncio.run(newsroom.wait_after(9, 0.01)) == []
+    assert asyncio.run(publisher.wait_after(9, 0.01)) == []
 
 
 def test_a_delivery_waits_as_long_as_its_client_between_two_polls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +212,7 @@ def test_a_client_does_not_connect_in_a_tight_circle() -> None:
 
 
 def test_a_long_poll_ends_after_its_time_and_says_so() -> None:
-    with news_server("longpoll", Newsroom(), longest_wait=0.05) as server:
+    with news_server("longpoll", Publisher(), longest_wait=0.05) as server:
         with urllib.request.urlopen(
             f"http://127.0.0.1:{server.port}/news/longpoll?after=0", timeout=5
         ) as response:
@@ -220,7 +221,7 @@ def test_a_long_poll_ends_after_its_time_and_says_so() -> None:
 
 @pytest.mark.parametrize("way", ["polling", "longpoll"])
 def test_a_cursor_that_is_no_number_is_refused(way: Way) -> None:
-    with news_server(way, Newsroom()) as server, pytest.raises(urllib.error.HTTPError) as refused:
+    with news_server(way, Publisher()) as server, pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"http://127.0.0.1:{server.port}/news/{way}?after=%3Cscript%3E", timeout=5)
     assert refused.value.code == 400
     refused.value.close()
@@ -229,14 +230,14 @@ def test_a_cursor_that_is_no_number_is_refused(way: Way) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_is_left_behind(way: Way) -> None:
     before = set(threading.enumerate())
-    with pytest.raises(KeyboardInterrupt), news_server(way, Newsroom()):
+    with pytest.raises(KeyboardInterrupt), news_server(way, Publisher()):
         raise KeyboardInterrupt
     assert set(threading.enumerate()) <= before
 
 
 def test_an_unknown_way_is_named() -> None:
     with pytest.raises(ValueError, match="pigeon"):
-        news_server("pigeon", Newsroom())  # type: ignore[arg-type]
+        news_server("pigeon", Publisher())  # type: ignore[arg-type]
 
 
 def test_the_browser_head_is_what_chromium_sent() -> None:
@@ -277,10 +278,10 @@ def test_gaps() -> None:
 
 def test_updates_are_numbered_and_stamped() -> None:
     times = iter([1.5, 2.5])
-    newsroom = Newsroom(clock=lambda: next(times))
-    assert newsroom.publish("a")[:] == (1, 1.5, "a")
-    assert newsroom.publish("b")[:] == (2, 2.5, "b")
-    assert [update.number for update in newsroom.after(1)] == [2]
+    publisher = Publisher(clock=lambda: next(times))
+    assert publisher.publish("a")[:] == (1, 1.5, "a")
+    assert publisher.publish("b")[:] == (2, 2.5, "b")
+    assert [update.number for update in publisher.after(1)] == [2]
     assert len(f"7 {text_of(7, 27)}") == 27
     with pytest.raises(ValueError, match="2 bytes"):
         text_of(10, 2)

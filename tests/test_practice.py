@@ -20,7 +20,7 @@ from wsedu.practice import check, progress
 from wsedu.practice.exercise import EXERCISES, Exercise
 from wsedu.practice.solutions import solutions
 from wsedu.practice.words import SHOWN, show
-from wsedu.protocol.header import check_header, parse_header
+from wsedu.protocol.frames import check_header, parse_header
 
 ROOT = Path(__file__).parent.parent
 SEEDS = range(40)
@@ -44,7 +44,7 @@ def test_three_in_every_notebook() -> None:
 @each
 def test_the_solution_is_right(asked: Exercise) -> None:
     for seed in SEEDS:
-        assert check(asked.name, asked.solution, chance=random.Random(seed)).right is True
+        assert check(asked.name, asked.solution, rng=random.Random(seed)).right is True
 
 
 @each
@@ -52,7 +52,7 @@ def test_every_mistake_is_caught_and_named(asked: Exercise) -> None:
     assert len(asked.mistakes) >= 3
     for mistake, words in asked.mistakes:
         for seed in SEEDS:
-            verdict = check(asked.name, mistake, chance=random.Random(seed))
+            verdict = check(asked.name, mistake, rng=random.Random(seed))
             assert verdict.right is False
             assert words in verdict.words, (verdict.words, words)
             assert asked.read in verdict.words
@@ -94,7 +94,7 @@ def test_a_wrong_type_is_explained(asked: Exercise) -> None:
 def test_what_it_failed_on_can_be_tried_again(asked: Exercise) -> None:
     """The call that a reader is shown can be typed into a cell, and the arguments are there as they were."""
     for seed in SEEDS:
-        verdict = check(asked.name, lambda *arguments: object(), chance=random.Random(seed))
+        verdict = check(asked.name, lambda *arguments: object(), rng=random.Random(seed))
         call = re.search(r"^ +call +(.*)$", verdict.words, re.M)
         assert call and verdict.arguments in asked.cases(random.Random(seed))
         if "…" not in call[1]:
@@ -162,7 +162,7 @@ def test_an_exception_is_explained_with_its_line(asked: Exercise) -> None:
 
 
 def test_the_first_wrong_answer_comes_before_a_later_exception() -> None:
-    verdict = check("text_of", lambda frame: frame[2:-1].decode(), chance=random.Random(1))
+    verdict = check("text_of", lambda frame: frame[2:-1].decode(), rng=random.Random(1))
     assert verdict.right is False and "expected" in verdict.words and "Unicode" not in verdict.words
 
 
@@ -237,12 +237,12 @@ def test_an_exercise_that_is_none() -> None:
 def test_input_is_fresh() -> None:
     seen: list[bytes] = []
 
-    def watch(frame: bytes) -> bytes:
+    def monitor(frame: bytes) -> bytes:
         seen.append(frame)
         return b""
 
-    check("unmask", watch)
-    check("unmask", watch)
+    check("unmask", monitor)
+    check("unmask", monitor)
     assert len(set(seen)) == len(seen)
 
 

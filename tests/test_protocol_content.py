@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from protocol_cases import assert_every_byte_once
 
-from wsedu.protocol.chunked import MAX_LINE, ChunkedDecoder
 from wsedu.protocol.content import (
+    MAX_LINE,
     Chunked,
+    ChunkedDecoder,
     Framing,
     Length,
     NoContent,

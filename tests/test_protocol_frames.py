@@ -23,12 +23,17 @@ from protocol_cases import (
     refusal,
 )
 
-from wsedu.protocol.arguments import Role
-from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu.protocol.errors import NeedMoreData, ProtocolError, Role
 from wsedu.protocol.frame_spans import frame_spans
-from wsedu.protocol.frames import Frame
-from wsedu.protocol.header import Header, LengthForm, parse_header, shortest_form
-from wsedu.protocol.masking import TRANSLATE_FROM, apply_mask
+from wsedu.protocol.frames import (
+    TRANSLATE_FROM,
+    Frame,
+    Header,
+    LengthForm,
+    apply_mask,
+    parse_header,
+    shortest_form,
+)
 from wsedu.protocol.opcodes import Opcode, is_control, opcode_name
 from wsedu.protocol.spans import Kind, Span
 
@@ -354,7 +359,7 @@ def test_spans_of_a_close_frame_and_of_long_lengths() -> None:
 
 def test_span_shift() -> None:
     span = Span(2, 5, "payload", b"abc", "data", bits=(0, 1))
-    assert span.shift(10) == Span(12, 15, "payload", b"abc", "data", bits=(0, 1))
+    assert span.shifted(10) == Span(12, 15, "payload", b"abc", "data", bits=(0, 1))
 
 
 # Names

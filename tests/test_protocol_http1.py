@@ -19,10 +19,9 @@ from protocol_cases import (
     refusal,
 )
 
-from wsedu.protocol.errors import NeedMoreData, ProtocolError
-from wsedu.protocol.head_lines import head_end, quoted
-from wsedu.protocol.head_spans import head_spans
-from wsedu.protocol.http1 import Head, Request, Response
+from wsedu.protocol.errors import NeedMoreData, ProtocolError, quoted
+from wsedu.protocol.http1 import Head, Request, Response, head_end
+from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind
 
 HEADS: list[tuple[bytes, Request | Response]] = [

@@ -15,7 +15,7 @@ from wsedu.protocol.errors import ProtocolError
 from wsedu.protocol.frames import Frame
 from wsedu.protocol.messages import Message, MessageAssembler
 from wsedu.protocol.opcodes import Opcode
-from wsedu.protocol.utf8 import Utf8Judge
+from wsedu.protocol.utf8 import Utf8Validator
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION
 KEY = b"\x37\xfa\x21\x3d"
@@ -320,9 +320,9 @@ def first_wrong(data: bytes) -> int | None:
 
 def judged(data: bytes) -> int | None:
     """What our judge says of the same bytes, given one by one; it may not say it later than at the byte itself."""
-    judge = Utf8Judge()
+    judge = Utf8Validator()
     for at in range(len(data)):
-        wrong = judge.judge(data[at : at + 1], final=at == len(data) - 1)
+        wrong = judge.validate(data[at : at + 1], final=at == len(data) - 1)
         if wrong is not None:
             assert wrong == 0
             return at
@@ -348,16 +348,16 @@ def test_utf8_exhaustively() -> None:
             assert judged(whole) == first_wrong(whole), whole.hex()
     for first in range(256):
         for data in (bytes((first,)), *(bytes((first, second)) for second in range(256))):
-            assert Utf8Judge().judge(data, final=True) == first_wrong(data), data.hex()
+            assert Utf8Validator().validate(data, final=True) == first_wrong(data), data.hex()
     for a in INTERESTING:
         for b in INTERESTING:
             for c in INTERESTING:
                 data = bytes((a, b, c))
-                assert Utf8Judge().judge(data, final=True) == first_wrong(data), data.hex()
+                assert Utf8Validator().validate(data, final=True) == first_wrong(data), data.hex()
                 if a >= 0xF0 and first_wrong(bytes((a, b, c, 0x80))) is None:
                     for d in INTERESTING:
                         data = bytes((a, b, c, d))
-                        assert Utf8Judge().judge(data, final=True) == first_wrong(data), data.hex()
+                        assert Utf8Validator().validate(data, final=True) == first_wrong(data), data.hex()
 
 
 @given(st.lists(st.sampled_from(INTERESTING), min_size=1, max_size=12).map(bytes))

@@ -23,8 +23,7 @@ from wsproto.frame_protocol import FrameProtocol, ParseFailed
 from wsproto.utilities import RemoteProtocolError
 
 from wsedu.protocol import handshake
-from wsedu.protocol.arguments import Role
-from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu.protocol.errors import NeedMoreData, ProtocolError, Role
 from wsedu.protocol.frames import Frame
 from wsedu.protocol.messages import Message, MessageAssembler
 from wsedu.protocol.opcodes import Opcode

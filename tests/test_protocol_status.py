@@ -15,7 +15,7 @@ def test_error_says_what_where_and_why() -> None:
     error = ProtocolError("RSV1 is 1", offset=3, field="RSV1", section="RFC 6455, 5.2")
     assert str(error) == "RSV1 at byte 3: RSV1 is 1 (RFC 6455, 5.2)"
     assert (error.status_code, error.offset, error.field, error.section) == (1002, 3, "RSV1", "RFC 6455, 5.2")
-    moved = error.moved(10)
+    moved = error.shifted(10)
     assert (moved.offset, moved.message, moved.field, moved.section) == (
         13,
         "RSV1 is 1",
@@ -24,7 +24,7 @@ def test_error_says_what_where_and_why() -> None:
     )
     assert error.offset == 3
     refused = ProtocolError("no", offset=0, field="method", section="RFC 9110, 9.1", status_code=400)
-    assert refused.moved(1).status_code == 400
+    assert refused.shifted(1).status_code == 400
 
 
 def test_needing_more_data_says_so() -> None:

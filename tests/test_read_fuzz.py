@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wsedu
-from wsedu.wire.connections import Follower
+from wsedu.wire.connections import CaptureReader
 from wsedu.wire.pcapfile import CutShort, NotACapture, read_packets
 
 DATA = Path(__file__).parent.parent / "data"
@@ -38,7 +38,7 @@ def reads(file: bytes) -> None:
         assert one.kind in ("request", "response", "frame", "gap")
         assert len(one.raw) == one.wire_length and isinstance(repr(one), str)
         assert one.kind == "gap" or one.spans()
-    careful, quick = [Follower([]).run(read_packets(io.BytesIO(file))), wsedu.messages(io.BytesIO(file))]
+    careful, quick = [CaptureReader([]).run(read_packets(io.BytesIO(file))), wsedu.messages(io.BytesIO(file))]
     while True:
         try:
             first = next(careful, None)
@@ -136,22 +136,22 @@ def test_both_ends_are_the_same() -> None:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_captures_of_data_with_flipped_bytes(name: str) -> None:
     file = (DATA / name).read_bytes()
-    chance = random.Random(name)
+    rng = random.Random(name)
     for _ in range(40):
         damaged = bytearray(file)
-        for _ in range(chance.choice((1, 1, 3, 30))):
-            damaged[chance.randrange(len(file))] = chance.randrange(256)
+        for _ in range(rng.choice((1, 1, 3, 30))):
+            damaged[rng.randrange(len(file))] = rng.randrange(256)
         reads(bytes(damaged))
 
 
 @pytest.mark.parametrize("name", CAPTURES)
 def test_captures_of_data_with_bytes_lost_and_put_in(name: str) -> None:
     file = (DATA / name).read_bytes()
-    chance = random.Random(name)
+    rng = random.Random(name)
     for _ in range(20):
-        at, size = chance.randrange(24, len(file)), chance.choice((1, 2, 16, 100))
+        at, size = rng.randrange(24, len(file)), rng.choice((1, 2, 16, 100))
         reads(file[:at] + file[at + size :])
-        reads(file[:at] + chance.randbytes(size) + file[at:])
+        reads(file[:at] + rng.randbytes(size) + file[at:])
         reads(file[:at])
 
 

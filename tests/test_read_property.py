@@ -21,9 +21,9 @@ from hypothesis.strategies import DrawFn
 
 import wsedu
 from wsedu.wire.capture import Capture
-from wsedu.wire.connections import Follower
+from wsedu.wire.connections import CaptureReader
 from wsedu.wire.fast import FastReader
-from wsedu.wire.message import Message
+from wsedu.wire.message import CapturedMessage
 from wsedu.wire.pcapfile import read_packets
 
 NAMES = {CLIENT: "client", SERVER: "server"}
@@ -48,7 +48,7 @@ class Sent:
     packet: bytes
 
 
-def told(message: Message) -> tuple[object, ...]:
+def told(message: CapturedMessage) -> tuple[object, ...]:
     head = message.head
     if isinstance(head, wsedu.Request):
         return "request", head.method, head.target, message.content
@@ -220,7 +220,7 @@ def expected(
     return found + ([("gap", missing)] if missing else []), times
 
 
-def facts(messages: list[Message]) -> list[tuple[object, ...]]:
+def facts(messages: list[CapturedMessage]) -> list[tuple[object, ...]]:
     return [
         (one.conversation, one.sender, one.time, one.packets, one.raw, one.request_method, *told(one))
         for one in messages
@@ -299,8 +299,8 @@ def test_what_was_said_is_what_is_read(
     _bill_adds_up(capture)
 
 
-def _ways_agree(file: bytes, read: list[Message]) -> None:
-    careful = list(Follower([]).run(read_packets(io.BytesIO(file))))
+def _ways_agree(file: bytes, read: list[CapturedMessage]) -> None:
+    careful = list(CaptureReader([]).run(read_packets(io.BytesIO(file))))
     quick = [one for batch in FastReader([]).batches(io.BytesIO(file)) for one in batch]
     assert facts(read) == facts(careful) == facts(quick) == facts(list(wsedu.messages(io.BytesIO(file))))
 

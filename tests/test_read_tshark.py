@@ -13,7 +13,7 @@ import pytest
 from oracles import tshark
 
 import wsedu
-from wsedu.wire.message import Message
+from wsedu.wire.message import CapturedMessage
 
 DATA = Path(__file__).parent.parent / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
@@ -34,7 +34,7 @@ def fields(name: str, kind: str, *wanted: str) -> list[list[str]]:
 
 
 @cache
-def ours(name: str, kind: str) -> tuple[Message, ...]:
+def ours(name: str, kind: str) -> tuple[CapturedMessage, ...]:
     """In the order in which each became complete."""
     read = [
         one for each in wsedu.read(DATA / name).conversations for one in each.messages if one.kind == kind

@@ -29,9 +29,9 @@ from websockets.sync.client import connect
 import wsedu
 from wsedu.live import http_server, websocket_server
 from wsedu.wire import passing
+from wsedu.wire.packet_model import ACK, FIN, RST, SYN, What
 from wsedu.wire.recording import Recording
 from wsedu.wire.relay import RelayRecording, record
-from wsedu.wire.synth import ACK, FIN, RST, SYN, What
 
 LIMIT = 10  # seconds, after which a test that waits has failed
 
@@ -208,13 +208,13 @@ def test_a_server_that_has_broken_off_before_the_relay_looks(listener: socket.so
     """The relay is made to wait with its first look at the new connection until all is over."""
     over = threading.Event()
     with pytest.MonkeyPatch.context() as patched:
-        decided = passing.Passing._decided
+        decided = passing.TcpProxy._decided
 
-        def late(self: passing.Passing, server: Any) -> None:
+        def late(self: passing.TcpProxy, server: Any) -> None:
             over.wait(LIMIT)
             decided(self, server)
 
-        patched.setattr(passing.Passing, "_decided", late)
+        patched.setattr(passing.TcpProxy, "_decided", late)
         with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
             server.sendall(b"last words")
             reset(server)
@@ -305,7 +305,7 @@ def test_when_the_relay_itself_fails_the_end_of_the_block_says_so(
     def no_more_sockets(self: Any, server: Any, error: int) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(passing.Passing, "_fail", no_more_sockets)
+    monkeypatch.setattr(passing.TcpProxy, "_fail", no_more_sockets)
     closed = free_port()
     with pytest.raises(RuntimeError, match="the recording broke off early: .*Too many open files"):
         with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
@@ -389,15 +389,15 @@ def test_both_have_ended_and_one_still_has_bytes_to_come(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, client_ended = os.urandom(1 << 20) * 24, threading.Event()
-    note = passing.Passing._note
+    note = passing.TcpProxy._note
 
-    def noted(self: passing.Passing, end: Any, what: What, data: bytes = b"") -> None:
+    def noted(self: passing.TcpProxy, end: Any, what: What, data: bytes = b"") -> None:
         note(self, end, what, data)
         if what is What.END and end.is_client:
             client_ended.set()
 
     monkeypatch.setattr(passing, "ENOUGH", 2 * len(data))  # all of it waits in the relay
-    monkeypatch.setattr(passing.Passing, "_note", noted)
+    monkeypatch.setattr(passing.TcpProxy, "_note", noted)
     with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
         client.sendall(data)
         client.shutdown(socket.SHUT_WR)

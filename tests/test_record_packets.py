@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracles import tshark
 
-from wsedu.wire.synth import (
+from wsedu.wire.packet_model import (
     ACK,
     ACK_DELAY,
     FIN,

@@ -18,8 +18,7 @@ from scapy.packet import Padding, Raw, fuzz
 from websockets.frames import Frame as TheirFrame
 from websockets.frames import Opcode as TheirOpcode
 
-from wsedu.protocol.frames import Frame
-from wsedu.protocol.header import LengthForm, shortest_form
+from wsedu.protocol.frames import Frame, LengthForm, shortest_form
 from wsedu.protocol.opcodes import opcode_name
 from wsedu.protocol.status import status_name
 from wsedu.wire import WebSocket

@@ -25,7 +25,7 @@ from scapy.sessions import IPSession, TCPSession
 
 import wsedu
 from wsedu.protocol.errors import NeedMoreData
-from wsedu.protocol.header import parse_header
+from wsedu.protocol.frames import parse_header
 from wsedu.wire import WebSocket, WebSocketSession, session
 
 DATA = sorted((Path(__file__).parent.parent / "data").glob("*.pcap*"))
@@ -399,16 +399,16 @@ HEADS = [
 @pytest.mark.parametrize("first", range(0, 200, 50))
 def test_agrees_with_read_whatever_is_said_in_whatever_pieces(first: int) -> None:
     for seed in range(first, first + 50):
-        chance = random.Random(seed)
-        one = talk(port=chance.choice((80, PORT)))
+        rng = random.Random(seed)
+        one = talk(port=rng.choice((80, PORT)))
         packets = one.open()
-        if chance.random() < 0.5:
+        if rng.random() < 0.5:
             packets += one.say(CLIENT, HANDSHAKE) + one.say(SERVER, SWITCHING)
-        for _ in range(chance.randrange(1, 9)):
-            sender, data = chance.choice((CLIENT, SERVER)), chance.choice(HEADS)
-            if chance.random() < 0.8:
+        for _ in range(rng.randrange(1, 9)):
+            sender, data = rng.choice((CLIENT, SERVER)), rng.choice(HEADS)
+            if rng.random() < 0.8:
                 sender = SERVER if data.startswith(b"HTTP") else CLIENT
-            packets += one.say(sender, data, chance.choice((1, 3, 20, 1400)))
+            packets += one.say(sender, data, rng.choice((1, 3, 20, 1400)))
         packets += one.close()  # the session is not told that a file ends
         file = pcap(packets)
         ours, theirs = by_sender(file)
@@ -418,11 +418,11 @@ def test_agrees_with_read_whatever_is_said_in_whatever_pieces(first: int) -> Non
 @pytest.mark.parametrize("seed", range(5))
 def test_no_bytes_raise(seed: int) -> None:
     """Captures with bytes changed at random, TCP and IP headers too."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     for path in DATA:
         file = bytearray(path.read_bytes()[:20_000])
         for _ in range(60):
-            file[chance.randrange(24 if path.suffix == ".pcap" else 400, len(file))] = chance.randrange(256)
+            file[rng.randrange(24 if path.suffix == ".pcap" else 400, len(file))] = rng.randrange(256)
         try:
             list(wsedu.messages(io.BytesIO(bytes(file))))
         except Exception:

@@ -15,8 +15,8 @@ import pytest
 
 from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.frames import Frame
-from wsedu.protocol.head_spans import head_spans
 from wsedu.protocol.http1 import Request, Response
+from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare

@@ -23,13 +23,15 @@ SOURCES = sorted([*PACKAGE, *(ROOT / "tools").glob("*.py"), *(ROOT / "tests").gl
 MAY = {
     "protocol": set(),
     "wire": {"protocol"},
+    "model": {"protocol"},
     "show": {"protocol"},
-    "live": {"protocol", "wire"},
-    "practice": {"protocol", "show", "wire", "live"},
+    "live": {"protocol", "wire", "model"},
+    "practice": {"protocol", "show", "wire", "model", "live"},
 }
 FORBIDDEN = {
     "protocol": {"socket", "time", "asyncio", "scapy", "IPython", "ipywidgets", "random", "threading"},
     "wire": {"IPython", "ipywidgets", "anywidget", "tornado", "httpx", "websockets"},
+    "model": {"socket", "asyncio", "scapy", "IPython", "ipywidgets", "tornado", "httpx", "websockets"},
     "show": {"socket", "asyncio", "scapy", "tornado", "httpx", "websockets", "subprocess"},
     "live": {"scapy", "IPython", "ipywidgets"},
     "practice": {"scapy", "socket", "ipywidgets"},
@@ -151,11 +153,26 @@ def test_the_front_door() -> None:
         _ = wsedu.nothing
 
 
+def _code_lines(source: str) -> int:
+    """Lines of code: no comments, no docstrings, no blank lines."""
+    explained = {
+        number
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and ast.get_docstring(node)
+        for number in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
+    }
+    lines = enumerate(source.splitlines(), start=1)
+    return sum(
+        bool(line.strip()) and not line.strip().startswith("#") and n not in explained for n, line in lines
+    )
+
+
 @pytest.mark.parametrize("path", PACKAGE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_and_functions_are_short_and_explained(path: Path) -> None:
     source = path.read_text()
-    assert len(source.splitlines()) <= LONGEST_MODULE
     tree = ast.parse(source)
+    assert _code_lines(source) <= LONGEST_MODULE
     assert ast.get_docstring(tree), "a module says what it is"
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -9,8 +9,8 @@ import pytest
 from traitlets import HasTraits
 
 from wsedu.lab import cost_slider
+from wsedu.model.measured import held_against
 from wsedu.show.knobs import RangeKnob
-from wsedu.wire.measured import held_against
 
 
 def test_a_knob_moves_the_numbers() -> None:

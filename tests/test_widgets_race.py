@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The delivery race: real deliveries that are watched while they run, and stopped without a trace."""
+"""The delivery race: real deliveries that are monitored while they run, and stopped without a trace."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from wsedu.lab import delivery_race
-from wsedu.live.delivery import Watch, deliver
+from wsedu.live.delivery import DeliveryMonitor, deliver
 from wsedu.live.news_server import WAYS, Way
-from wsedu.live.newsroom import fixed
+from wsedu.live.publisher import fixed
 from wsedu.show.race import Course, DeliveryRace
-from wsedu.wire.meter import Meter
+from wsedu.wire.live_bill import LiveBill
 from wsedu.wire.relay import record
 
 LIMIT = 20.0  # seconds for what takes milliseconds
@@ -36,37 +36,37 @@ def until(is_so: Callable[[], object]) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_delivery_is_watched_and_stopped(way: Way) -> None:
     before = set(threading.enumerate())
-    watch = Watch()
+    monitor = DeliveryMonitor()
     with ThreadPoolExecutor(1) as pool:
-        delivering = pool.submit(deliver, way, fixed(0.01, 100_000), poll_gap=0.01, watch=watch)
-        until(lambda: len(watch.delays) >= 5)
-        early = watch.bill()
+        delivering = pool.submit(deliver, way, fixed(0.01, 100_000), poll_gap=0.01, monitor=monitor)
+        until(lambda: len(monitor.delays) >= 5)
+        early = monitor.bill()
         assert early.modelled and early.packets > 5
         assert early.parts["payload" if way == "websocket" else "content"] >= 5 * 27
-        watch.stop()
+        monitor.stop()
         delivery = delivering.result(LIMIT)
     assert 5 <= len(delivery.delays) <= len(delivery.updates) < 100_000
-    assert watch.bill() == delivery.capture.bill()  # what was seen on the way adds up to what was recorded
-    assert watch.bill().total_bytes > early.total_bytes
+    assert monitor.bill() == delivery.capture.bill()  # what was seen on the way adds up to what was recorded
+    assert monitor.bill().total_bytes > early.total_bytes
     assert set(threading.enumerate()) <= before
 
 
 def test_what_is_stopped_beforehand_does_not_begin() -> None:
-    watch = Watch()
-    watch.stop()
-    assert deliver("websocket", watch=watch).updates == () and watch.delays == ()
+    monitor = DeliveryMonitor()
+    monitor.stop()
+    assert deliver("websocket", monitor=monitor).updates == () and monitor.delays == ()
 
 
 def test_a_way_that_fails_says_so_and_leaves_nothing() -> None:
     before = set(threading.enumerate())
     with pytest.raises(ValueError, match="head must be one of"):
-        deliver("polling", head="1999", watch=Watch())  # type: ignore[arg-type]
+        deliver("polling", head="1999", monitor=DeliveryMonitor())  # type: ignore[arg-type]
     assert set(threading.enumerate()) <= before
 
 
 def test_a_meter_reads_the_relay_only() -> None:
     with pytest.raises(TypeError, match="relay"):
-        Meter(record(port=1, kernel=True))
+        LiveBill(record(port=1, kernel=True))
 
 
 @pytest.fixture

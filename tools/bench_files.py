@@ -89,9 +89,9 @@ def write_messages(path: Path, count: int, size: int, together: int = 1) -> None
         size: bytes of payload of each.
         together: messages that travel in one write, and so share segments.
     """
-    chance = random.Random(6455)
-    client = [_frame(chance, size, chance.randbytes(4)) for _ in range(64)]
-    server = [_frame(chance, size, None) for _ in range(64)]
+    rng = random.Random(6455)
+    client = [_frame(rng, size, rng.randbytes(4)) for _ in range(64)]
+    server = [_frame(rng, size, None) for _ in range(64)]
     writer = Writer(path)
     writer.open()
     turns = cycle(
@@ -115,8 +115,8 @@ def write_messages(path: Path, count: int, size: int, together: int = 1) -> None
     writer.close()
 
 
-def _frame(chance: random.Random, size: int, key: bytes | None) -> bytes:
-    text = bytes(chance.choices(b"abcdefghijklmnopqrstuvwxyz ,.0123456789", k=size))
+def _frame(rng: random.Random, size: int, key: bytes | None) -> bytes:
+    text = bytes(rng.choices(b"abcdefghijklmnopqrstuvwxyz ,.0123456789", k=size))
     return Frame(1, text, masking_key=key).serialize()
 
 

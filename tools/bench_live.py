@@ -17,7 +17,7 @@ from statistics import median
 from bench_row import Row, times
 
 from wsedu import read, record
-from wsedu.live.fanout import desk_and_crowd, fan_out
+from wsedu.live.load_test import desk_and_crowd, fan_out
 from wsedu.wire.capture import Capture
 
 TRIPS = 2_000
@@ -46,7 +46,7 @@ while True:
     connection.close()
 """
 
-# A websockets server with nothing of ours in it, which understands what wsedu.live.fanout asks of a desk.
+# A websockets server with nothing of ours in it, which understands what wsedu.live.load_test asks of a desk.
 BARE = """
 import asyncio, json, sys, time
 from websockets.asyncio.server import broadcast, serve

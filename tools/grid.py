@@ -19,13 +19,13 @@ class Cell:
     """One row.
 
     Attributes:
-        way: of delivery, as in wsedu.wire.cost.
+        way: of delivery, as in wsedu.model.cost.
         rate: updates a second.
         payload: bytes of an update; 0 for the smallest that is possible, its number and a space.
         seconds: for which updates are published.
         poll_gap: seconds between two polls.
         updates_are: "poisson", or "fixed" for gaps of equal length.
-        clients: that measure it at the same time, each with a newsroom of its own.
+        clients: that measure it at the same time, each with a publisher of its own.
     """
 
     way: str
@@ -58,7 +58,7 @@ class Cell:
 
 
 def _rare(way: str, rate: float) -> int:
-    # An update every ten seconds: chance decides how many long polls end empty, so more clients take part.
+    # An update every ten seconds: rng decides how many long polls end empty, so more clients take part.
     return 10 if way == "longpoll" and rate < 1 else 1
 
 

@@ -32,11 +32,11 @@ from typing import Any
 
 from grid import BATCHES, Cell
 from netns import SERVER, SERVER_INTERFACE, Network
-from tally import Counted, Tally
+from packet_counter import Counted, Tally
 
 from wsedu.live.news_client import NewsClient
 from wsedu.live.news_server import news_server
-from wsedu.live.newsroom import Newsroom, text_of
+from wsedu.live.publisher import Publisher, text_of
 
 FILE = Path(__file__).resolve().parent.parent / "data" / "measured-grid.csv"
 FOREVER = 1 << 40  # the number of an update that never comes
@@ -51,8 +51,8 @@ class Measured:
         begin, end: when counting begins and ends, in seconds since 1970.
     """
 
-    def __init__(self, cell: Cell, port: int, newsroom: Newsroom) -> None:
-        self.cell, self.port, self.newsroom = cell, port, newsroom
+    def __init__(self, cell: Cell, port: int, publisher: Publisher) -> None:
+        self.cell, self.port, self.publisher = cell, port, publisher
         self.begin = self.end = 0.0
 
     async def publish(self, tally: Tally) -> None:
@@ -63,17 +63,17 @@ class Measured:
             start = await self._next_poll(tally)
         self.begin = start + cell.poll_gap / 2 if cell.polls else start
         count = cell.updates
-        chance = random.Random(f"{cell}")
+        rng = random.Random(f"{cell}")
         room = cell.seconds - 2 * MARGIN
         # So many moments anywhere in a stretch of time are a Poisson process of which one knows the count.
         moments = (
             [room * (index + 0.5) / count for index in range(count)]
             if cell.updates_are == "fixed"
-            else sorted(room * chance.random() for _ in range(count))
+            else sorted(room * rng.random() for _ in range(count))
         )
         for number, moment in enumerate(moments, start=1):
             await asyncio.sleep(max(start + MARGIN + moment - time.time(), 0))
-            self.newsroom.publish(text_of(number, cell.payload) if cell.payload else "")
+            self.publisher.publish(text_of(number, cell.payload) if cell.payload else "")
         self.end = start + cell.seconds + (cell.poll_gap / 2 if cell.polls else SETTLE)
         await asyncio.sleep(max(self.end - time.time(), 0))
 
@@ -94,7 +94,7 @@ def row(cell: Cell, measured: list[Measured], tally: Tally) -> dict[str, Any]:
     """What was measured in a cell, by all who measured in it."""
     lists = [one.counted(tally) for one in measured]
     packets = [packet for packets in lists for packet in packets]
-    updates = [update for one in measured for update in one.newsroom.updates]
+    updates = [update for one in measured for update in one.publisher.updates]
     heads = {
         kind: [packet.head_size for packet in packets if packet.head == kind]
         for kind in ("request", "news", "no news")
@@ -150,9 +150,9 @@ async def measure(batch: list[Cell], network: Network, tally: Tally) -> list[dic
         all_measured = []
         for cell in batch:
             for _ in range(cell.clients):
-                newsroom = Newsroom()
-                server = servers.enter_context(news_server(cell.live_way, newsroom, host=SERVER))
-                all_measured.append(Measured(cell, server.port, newsroom))
+                publisher = Publisher()
+                server = servers.enter_context(news_server(cell.live_way, publisher, host=SERVER))
+                all_measured.append(Measured(cell, server.port, publisher))
         specs = [
             (one.cell.live_way, one.port, one.cell.poll_gap, one.cell.keep_alive) for one in all_measured
         ]

@@ -25,9 +25,9 @@ from functools import partial
 from pathlib import Path
 
 import dialogues
-import impatient
-import newsroom
-import variety
+import haproxy_timeout
+import http_samples
+import publisher_pages
 from netns import SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
 from sniffer import Sniffer, write_pcap, write_pcapng
 
@@ -54,11 +54,11 @@ def chromium(way: str) -> Recording:
     """Chromium gets the news in one of the four ways."""
 
     async def record(network: Network) -> None:
-        stop = newsroom.listen(SERVER, 80)
+        stop = publisher_pages.listen(SERVER, 80)
         url = f"http://{SERVER}/{way}"
         received = json.loads(await run_client(network, sys.executable, str(TOOLS / "browse.py"), url))
         stop()
-        if received != list(newsroom.NEWS):
+        if received != list(publisher_pages.NEWS):
             raise RuntimeError(f"the page received {received}")
 
     return record
@@ -76,29 +76,29 @@ def websockets(client: str, server: Callable[[], AbstractAsyncContextManager[obj
 
 async def keepalive(network: Network) -> None:
     """Pipelined requests by hand, then curl's questions on one connection, then one in HTTP/1.0."""
-    stop = variety.listen(SERVER, variety.PORT)
+    stop = http_samples.listen(SERVER, http_samples.PORT)
     await run_client(network, sys.executable, str(TOOLS / "dialogues.py"), "pipelined")
-    await run_client(network, *variety.curl_command())
-    await run_client(network, *variety.old_curl_command())
+    await run_client(network, *http_samples.curl_command())
+    await run_client(network, *http_samples.old_curl_command())
     stop()
 
 
 async def unasked(network: Network) -> None:
     """HAProxy, and a client that says nothing."""
-    async with impatient.impatient_server():
+    async with haproxy_timeout.impatient_server():
         await run_client(network, sys.executable, str(TOOLS / "dialogues.py"), "silent")
 
 
 echo = dialogues.echo_server
 RECORDINGS: dict[str, tuple[int, Recording]] = {
-    **{f"chromium-{way}.pcap": (80, chromium(way)) for way in newsroom.WAYS},
+    **{f"chromium-{way}.pcap": (80, chromium(way)) for way in publisher_pages.WAYS},
     "websockets-session.pcap": (dialogues.PORT, websockets("session", echo)),
     "websockets-large.pcap": (dialogues.PORT, websockets("large", echo)),
     "websockets-deflate.pcap": (dialogues.PORT, websockets("deflate", partial(echo, compression="deflate"))),
     "websockets-ipv6.pcapng": (dialogues.PORT, websockets("ipv6", partial(echo, SERVER_IPV6))),
     "handshake-refused.pcap": (dialogues.PORT, websockets("refused", dialogues.choosy_server)),
-    "http-keepalive.pcap": (variety.PORT, keepalive),
-    "http-408.pcap": (impatient.PORT, unasked),
+    "http-keepalive.pcap": (http_samples.PORT, keepalive),
+    "http-408.pcap": (haproxy_timeout.PORT, unasked),
 }
 
 

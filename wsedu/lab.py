@@ -13,15 +13,16 @@ import threading
 from collections.abc import Sequence
 from functools import cache
 
-from .live.delivery import Watch, deliver
-from .live.dial import RawConnection, dial
-from .live.heads import HEAD_STYLES, HeadStyle
+from .live.connect_raw import RawConnection, connect_raw
+from .live.delivery import DeliveryMonitor, deliver
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
-from .live.newsroom import poisson
-from .live.server import Server
-from .live.tornado_echo import tornado_echo_server
-from .live.websocket_server import websocket_server
+from .live.publisher import poisson
+from .live.request_headers import HEAD_STYLES, HeadStyle
+from .live.servers import Server, tornado_echo_server, websocket_server
+from .model.cost import WAYS as COST_WAYS
+from .model.cost import Situation, cost
+from .model.measured import Row, around, held_against
 from .protocol.content import Length, content_framing
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
@@ -34,9 +35,6 @@ from .show.frame_builder import Answers, FrameBuilder
 from .show.handshake_bench import HandshakeBench
 from .show.knobs import ProgressBar
 from .show.race import Course, DeliveryRace
-from .wire.cost import WAYS as COST_WAYS
-from .wire.cost import Situation, cost
-from .wire.measured import Row, around, held_against
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
 MOST_CONTENT = 65_536  # bytes of a response that are waited for
@@ -55,7 +53,7 @@ def send_frame(data: bytes) -> Answers:
 
 
 def _answer(server: Server, data: bytes) -> tuple[str, bytes]:
-    with dial(server.port, timeout=PATIENCE) as connection:
+    with connect_raw(server.port, timeout=PATIENCE) as connection:
         connection.send(request("127.0.0.1"))
         connection.receive_head()
         try:
@@ -91,7 +89,7 @@ def handshake_bench() -> HandshakeBench:
     server = servers()["websockets"]
 
     def send(data: bytes) -> bytes:
-        with dial(server.port, timeout=PATIENCE) as connection:
+        with connect_raw(server.port, timeout=PATIENCE) as connection:
             connection.send(data)
             try:
                 return _response(connection)
@@ -112,7 +110,7 @@ def _response(connection: RawConnection) -> bytes:
     )
 
 
-class _Runner(Watch):
+class _Runner(DeliveryMonitor):
     """One way of delivery, under way in a thread of its own."""
 
     def __init__(self, way: Way, gaps: list[float], course: Course) -> None:
@@ -130,7 +128,7 @@ class _Runner(Watch):
                 payload=course.payload,
                 poll_gap=course.poll_gap,
                 head=course.head,  # type: ignore[arg-type]
-                watch=self,
+                monitor=self,
             )
         except Exception as error:  # whatever it is, it is told beside the way's name
             self.error = str(error) or type(error).__name__

@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Real endpoints on 127.0.0.1 for the notebooks: servers, bytes typed by hand, and four ways to deliver the news."""
 
+from .connect_raw import RawConnection, connect_raw
 from .delivery import Delivery, deliver
-from .dial import RawConnection, dial
-from .http_server import http_server
 from .news_server import news_server
-from .newsroom import Newsroom, bursts, fixed, poisson
-from .server import Server
-from .websocket_server import websocket_server
+from .publisher import Publisher, bursts, fixed, poisson
+from .servers import Server, http_server, websocket_server
 
 __all__ = [
     "Delivery",
-    "Newsroom",
+    "Publisher",
     "RawConnection",
     "Server",
     "bursts",
     "deliver",
-    "dial",
+    "connect_raw",
     "fixed",
     "http_server",
     "news_server",

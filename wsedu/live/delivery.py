@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One newsroom, one client, one way: the same news delivered and recorded, so that ways can be compared."""
+"""One publisher, one client, one way: the same news delivered and recorded, so that ways can be compared."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from statistics import quantiles
 from typing import TYPE_CHECKING, TypeVar
 
 from ..wire.bill import Bill
-from ..wire.meter import Meter
+from ..wire.live_bill import LiveBill
 from ..wire.relay import record
-from .heads import HeadStyle
 from .news_client import NewsClient
 from .news_server import Way, news_server
-from .newsroom import Newsroom, Update, fixed, text_of
-from .server import STOP_LIMIT
+from .publisher import Publisher, Update, fixed, text_of
+from .request_headers import HeadStyle
+from .servers import STOP_LIMIT
 
 if TYPE_CHECKING:
     from ..wire.capture import Capture
@@ -67,7 +67,7 @@ class Delivery:
         return quantiles(self.delays, n=100, method="inclusive")[percent - 1]
 
 
-class Watch:
+class DeliveryMonitor:
     """A delivery, seen from outside while it runs: hand a new one to ``deliver``, in a thread of its own.
 
     All of it may be asked from any one other thread, at any time; ``stop`` from any thread at all.
@@ -77,7 +77,7 @@ class Watch:
         self._lock = threading.RLock()  # a signal handler may stop it while its own thread does
         self._stop = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
-        self._seen: tuple[Newsroom, NewsClient, Meter] | None = None
+        self._seen: tuple[Publisher, NewsClient, LiveBill] | None = None
         self._bill = Bill(modelled=True)
         self.receipts: dict[int, float] = {}
 
@@ -118,9 +118,9 @@ class Watch:
                 loop, running = self._running
                 loop.call_soon_threadsafe(running.cancel)
 
-    def begin(self, newsroom: Newsroom, client: NewsClient, meter: Meter) -> None:
+    def begin(self, publisher: Publisher, client: NewsClient, live_bill: LiveBill) -> None:
         """For ``deliver``: this is what there is to see."""
-        self._seen = newsroom, client, meter
+        self._seen = publisher, client, live_bill
 
     async def run(self, running: asyncio.Future[None]) -> None:
         """For ``deliver``: wait for it, or until ``stop``."""
@@ -146,7 +146,7 @@ def deliver(
     poll_gap: float = 0.1,
     keep_alive: bool = True,
     head: HeadStyle = "browser",
-    watch: Watch | None = None,
+    monitor: DeliveryMonitor | None = None,
 ) -> Delivery:
     """Publish news and let one client receive it; returns when the last update is there.
 
@@ -158,7 +158,7 @@ def deliver(
         poll_gap: seconds between two polls.
         keep_alive: for polling: one connection for all polls, or one for each.
         head: of the requests: a ``"browser"``'s, ``"minimal"``, or that of ``"2009"``.
-        watch: for whoever wants to look on, and to stop it; this thread must have no event loop then.
+        monitor: for whoever wants to look on, and to stop it; this thread must have no event loop then.
 
     Returns:
         What it took; the times in it are in seconds.
@@ -167,8 +167,8 @@ def deliver(
         ValueError: there is no such way or head, or the payload cannot hold the number of an update.
         TimeoutError: the last update did not come; it says how long it was waited for.
     """
-    newsroom, watched, watch = Newsroom(), watch is not None, watch or Watch()
-    seen = watch
+    publisher, monitored, monitor = Publisher(), monitor is not None, monitor or DeliveryMonitor()
+    seen = monitor
 
     def on_update(number: int, text: str) -> None:
         seen.receipts[number] = time.monotonic()
@@ -177,27 +177,27 @@ def deliver(
     text_of(len(plan), payload)  # says so now if it does not fit
 
     def exchange() -> tuple[NewsClient, Recording]:
-        with news_server(way, newsroom) as server, record(port=server.port) as recording:
+        with news_server(way, publisher) as server, record(port=server.port) as recording:
             client = NewsClient(way, recording.port, on_update, poll_gap, keep_alive, head)
             client.fields()  # says so now if there is no such head
-            seen.begin(newsroom, client, Meter(recording))
-            asyncio.run(_run(client, newsroom, plan, payload, seen))
+            seen.begin(publisher, client, LiveBill(recording))
+            asyncio.run(_run(client, publisher, plan, payload, seen))
         return client, recording
 
-    client, recording = exchange() if watched else _apart(exchange, watch)
+    client, recording = exchange() if monitored else _apart(exchange, monitor)
     inbox = client.inbox
     return Delivery(
         way,
         recording.capture,
-        newsroom.updates,
-        watch.delays,
+        publisher.updates,
+        monitor.delays,
         client.requests,
         len(inbox.lost),
         inbox.doubled,
     )
 
 
-def _apart(work: Callable[[], Done], watch: Watch) -> Done:
+def _apart(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:
     """Do the work in a thread of its own: this one may have a loop that runs already, as the kernel's has.
 
     And so an interrupt, which comes to the main thread only, never finds a server or a recording half begun.
@@ -208,7 +208,7 @@ def _apart(work: Callable[[], Done], watch: Watch) -> Done:
 
     def run() -> None:
         try:
-            if not watch.stopped:  # otherwise nobody waits any more
+            if not monitor.stopped:  # otherwise nobody waits any more
                 outcome.set_result(work())
         except BaseException as error:  # raised where it was asked for
             outcome.set_exception(error)
@@ -222,18 +222,20 @@ def _apart(work: Callable[[], Done], watch: Watch) -> Done:
             pass  # in pieces: an interrupt just before a wait does not end it
         return outcome.result()
     except BaseException:
-        watch.stop()  # then it ends by itself, even if it has not begun yet
+        monitor.stop()  # then it ends by itself, even if it has not begun yet
         raise
     finally:
         if thread.is_alive():
             thread.join(STOP_LIMIT)
 
 
-async def _run(client: NewsClient, newsroom: Newsroom, plan: list[float], payload: int, watch: Watch) -> None:
-    await watch.run(asyncio.ensure_future(_publish(client, newsroom, plan, payload)))
+async def _run(
+    client: NewsClient, publisher: Publisher, plan: list[float], payload: int, monitor: DeliveryMonitor
+) -> None:
+    await monitor.run(asyncio.ensure_future(_publish(client, publisher, plan, payload)))
 
 
-async def _publish(client: NewsClient, newsroom: Newsroom, plan: list[float], payload: int) -> None:
+async def _publish(client: NewsClient, publisher: Publisher, plan: list[float], payload: int) -> None:
     loop = asyncio.get_running_loop()
     receiving = asyncio.ensure_future(client.run(len(plan)))
     try:
@@ -244,7 +246,7 @@ async def _publish(client: NewsClient, newsroom: Newsroom, plan: list[float], pa
         for number, gap in enumerate(plan, start=1):
             due += gap
             await asyncio.sleep(due - loop.time())
-            newsroom.publish(text_of(number, payload))
+            publisher.publish(text_of(number, payload))
         # Between two polls nothing can come, however well all goes.
         patience = PATIENCE + (client.poll_gap if client.way == "polling" else 0)
         if not (await asyncio.wait([receiving], timeout=patience))[0]:

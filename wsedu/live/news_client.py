@@ -14,9 +14,9 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
-from .heads import Fields, HeadStyle, request_fields
 from .news_server import Way
-from .newsroom import Inbox
+from .publisher import Inbox
+from .request_headers import Fields, HeadStyle, request_fields
 
 OnUpdate = Callable[[int, str], Awaitable[None] | None]
 """Called with number and payload of each new update; a client waits for it, as a slow reader would."""

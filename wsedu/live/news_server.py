@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One newsroom, four ways to deliver: polling, long polling and server-sent events by Tornado, WebSocket by websockets.
+"""One publisher, four ways to deliver: polling, long polling and server-sent events by Tornado, WebSocket by
+websockets.
 
 In each way a client says which update it had last, and gets those after it, in order: as ``?after=7`` in the target,
 or as ``Last-Event-ID: 7`` when an EventSource connects again. So nothing is lost and nothing comes twice, however slow
@@ -19,10 +20,8 @@ import tornado.web
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from .newsroom import Newsroom, Update
-from .server import Server
-from .tornado_server import Handler, serving
-from .websocket_server import serve
+from .publisher import Publisher, Update
+from .servers import Handler, Server, serve, serving
 
 Way = Literal["polling", "longpoll", "eventsource", "websocket"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -60,13 +59,13 @@ class _News(Handler):
     waiting: asyncio.Future[list[Update]] | None = None
 
     @property
-    def newsroom(self) -> Newsroom:
-        newsroom: Newsroom = self.settings["newsroom"]
-        return newsroom
+    def publisher(self) -> Publisher:
+        publisher: Publisher = self.settings["publisher"]
+        return publisher
 
     async def wait_after(self, number: int, limit: float | None) -> list[Update]:
-        """Like the newsroom's, but cancelled when the client goes: nobody is left to answer then."""
-        self.waiting = asyncio.ensure_future(self.newsroom.wait_after(number, limit))
+        """Like the publisher's, but cancelled when the client goes: nobody is left to answer then."""
+        self.waiting = asyncio.ensure_future(self.publisher.wait_after(number, limit))
         return await self.waiting
 
     def on_connection_close(self) -> None:
@@ -98,7 +97,7 @@ class _News(Handler):
 
 class _Polling(_News):
     def get(self) -> None:
-        self.answer(self.newsroom.after(self.cursor(self.get_query_argument("after", ""))))
+        self.answer(self.publisher.after(self.cursor(self.get_query_argument("after", ""))))
 
 
 class _LongPoll(_News):
@@ -133,7 +132,7 @@ HANDLERS: dict[Way, type[Handler]] = {
 
 
 @asynccontextmanager
-async def _over_websocket(newsroom: Newsroom, host: str) -> AsyncIterator[int]:
+async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[int]:
     async def deliver(connection: ServerConnection) -> None:
         assert connection.request is not None
         said = parse_qs(urlsplit(connection.request.path).query).get("after", [""])[0]
@@ -142,7 +141,7 @@ async def _over_websocket(newsroom: Newsroom, host: str) -> AsyncIterator[int]:
         except ValueError as error:
             await connection.close(1008, str(error)[:123])
             return
-        sending = asyncio.ensure_future(_send(connection, newsroom, after))
+        sending = asyncio.ensure_future(_send(connection, publisher, after))
         try:
             await connection.wait_closed()
         finally:
@@ -153,10 +152,10 @@ async def _over_websocket(newsroom: Newsroom, host: str) -> AsyncIterator[int]:
         yield next(iter(server.sockets)).getsockname()[1]
 
 
-async def _send(connection: ServerConnection, newsroom: Newsroom, after: int) -> None:
+async def _send(connection: ServerConnection, publisher: Publisher, after: int) -> None:
     try:
         while True:
-            for update in await newsroom.wait_after(after):
+            for update in await publisher.wait_after(after):
                 await connection.send(update.payload)  # waits while the client is slow
                 after = update.number
     except ConnectionClosed:
@@ -164,9 +163,9 @@ async def _send(connection: ServerConnection, newsroom: Newsroom, after: int) ->
 
 
 def news_server(
-    way: Way, newsroom: Newsroom, *, longest_wait: float = LONGEST_WAIT, host: str = "127.0.0.1"
+    way: Way, publisher: Publisher, *, longest_wait: float = LONGEST_WAIT, host: str = "127.0.0.1"
 ) -> Server:
-    """A server that delivers the updates of a newsroom in one of the four ways.
+    """A server that delivers the updates of a publisher in one of the four ways.
 
     Args:
         way: ``"polling"``, ``"longpoll"``, ``"eventsource"`` or ``"websocket"``; the target is ``/news/`` and its name.
@@ -179,7 +178,7 @@ def news_server(
     if way not in WAYS:
         raise ValueError(f"way must be one of {', '.join(WAYS)}; got {way!r}")
     if way == "websocket":
-        return Server("news server by WebSocket", lambda: _over_websocket(newsroom, host), host)
+        return Server("news server by WebSocket", lambda: _over_websocket(publisher, host), host)
     pages = [(f"/news/{way}", HANDLERS[way])]
-    settings = {"newsroom": newsroom, "longest_wait": longest_wait}
+    settings = {"publisher": publisher, "longest_wait": longest_wait}
     return Server(f"news server by {way}", lambda: serving(pages, host, **settings), host)

@@ -39,13 +39,13 @@ class Verdict:
         return f"{mark}: {self.words}"
 
 
-def check(name: str, answer: Function | None, *, chance: random.Random | None = None) -> Verdict:
+def check(name: str, answer: Function | None, *, rng: random.Random | None = None) -> Verdict:
     """Try the reader's function on fresh input.
 
     Args:
         name: of the exercise.
         answer: the function that the reader wrote.
-        chance: where the input comes from; fresh each time if it is not given.
+        rng: where the input comes from; fresh each time if it is not given.
 
     Raises:
         ValueError: there is no such exercise.
@@ -53,7 +53,7 @@ def check(name: str, answer: Function | None, *, chance: random.Random | None = 
     if name not in EXERCISES:
         raise ValueError(f"there is no exercise {name!r}; there are {', '.join(sorted(EXERCISES))}")
     asked = EXERCISES[name]
-    verdict = _judge(asked, answer, asked.cases(chance or random.Random()))
+    verdict = _judge(asked, answer, asked.cases(rng or random.Random()))
     if verdict.right is not None:
         remember(asked, verdict.right)
     return verdict

@@ -11,8 +11,8 @@ from .exercise import Arguments, exercise
 WORDS = ["Hello", "čau", "日本", "one, two", "ok"]
 
 
-def _texts(chance: random.Random) -> list[Arguments]:
-    words = [*WORDS, "".join(chance.choices("aé€ ", k=9))]
+def _texts(rng: random.Random) -> list[Arguments]:
+    words = [*WORDS, "".join(rng.choices("aé€ ", k=9))]
     return [(Frame(1, word.encode()).serialize(),) for word in words]
 
 
@@ -30,11 +30,11 @@ def text_of(frame: bytes) -> str:
     return frame[2:].decode()
 
 
-def _from_both(chance: random.Random) -> list[Arguments]:
+def _from_both(rng: random.Random) -> list[Arguments]:
     cases: list[Arguments] = []
-    for key in (None, chance.randbytes(4)):
+    for key in (None, rng.randbytes(4)):
         for fin in (True, False):
-            frame = Frame(chance.choice([1, 2]), chance.randbytes(3), fin=fin, masking_key=key)
+            frame = Frame(rng.choice([1, 2]), rng.randbytes(3), fin=fin, masking_key=key)
             cases.append((frame.serialize(),))
         cases.append((Frame(9, masking_key=key).serialize(),))  # nothing in the second byte but its first bit
     return cases
@@ -60,15 +60,15 @@ def sender_of(frame: bytes) -> str:
     return "client" if frame[1] & 0x80 else "server"
 
 
-def _mixed(chance: random.Random) -> list[Arguments]:
+def _mixed(rng: random.Random) -> list[Arguments]:
     def frames(opcodes: list[int]) -> Arguments:
-        return ([Frame(opcode, b"\x03\xe8" * chance.randrange(2)).serialize() for opcode in opcodes],)
+        return ([Frame(opcode, b"\x03\xe8" * rng.randrange(2)).serialize() for opcode in opcodes],)
 
     return [
         frames([1, 8, 8]),
         frames([1, 2, 9, 10]),
         ([Frame(8).serialize(), Frame(1, b"\x88\x00").serialize(), Frame(9).serialize()],),
-        frames(chance.choices([1, 2, 8, 9, 10], k=8)),
+        frames(rng.choices([1, 2, 8, 9, 10], k=8)),
     ]
 
 

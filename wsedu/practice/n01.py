@@ -11,16 +11,16 @@ from .exercise import Arguments, exercise
 LENGTH = [b"Content-Length", b"content-length", b"CONTENT-LENGTH"]
 
 
-def _responses(chance: random.Random) -> list[Arguments]:
+def _responses(rng: random.Random) -> list[Arguments]:
     def joined(contents: list[bytes]) -> Arguments:
-        heads = [b"HTTP/1.1 200 OK\r\n%s: %d\r\n\r\n" % (chance.choice(LENGTH), len(c)) for c in contents]
+        heads = [b"HTTP/1.1 200 OK\r\n%s: %d\r\n\r\n" % (rng.choice(LENGTH), len(c)) for c in contents]
         return (b"".join(head + content for head, content in zip(heads, contents, strict=True)),)
 
     return [
         joined([b"Hello\n"]),
         joined([b"one", b"two"]),
         joined([b"", b"a\r\n\r\nb", b"HTTP/1.1"]),
-        joined([bytes(chance.choices(b"\r\nab:", k=chance.randrange(12))) for _ in range(4)]),
+        joined([bytes(rng.choices(b"\r\nab:", k=rng.randrange(12))) for _ in range(4)]),
         (b"HTTP/1.1 200 OK\r\ncontent-LENGTH: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!",),
     ]
 
@@ -68,9 +68,9 @@ def contents(data: bytes) -> list[bytes]:
     return found
 
 
-def _heads(chance: random.Random) -> list[Arguments]:
-    lines = ["200 OK", "404 Not Found", "204 ", "299 1 of 3", f"{chance.randrange(200, 600)} Code 7"]
-    return [(f"HTTP/1.1 {line}\r\nAge: {chance.randrange(99)}\r\n\r\n".encode(),) for line in lines]
+def _heads(rng: random.Random) -> list[Arguments]:
+    lines = ["200 OK", "404 Not Found", "204 ", "299 1 of 3", f"{rng.randrange(200, 600)} Code 7"]
+    return [(f"HTTP/1.1 {line}\r\nAge: {rng.randrange(99)}\r\n\r\n".encode(),) for line in lines]
 
 
 @exercise(
@@ -93,12 +93,12 @@ def status(head: bytes) -> int:
     return int(head.split(b" ", 2)[1][:3])
 
 
-def _cookies(chance: random.Random) -> list[Arguments]:
+def _cookies(rng: random.Random) -> list[Arguments]:
     return [
         ("visits=1", 1),
         ("visits=1", 1000),
         ("a=b; c=d", 2),
-        (f"session={chance.randbytes(16).hex()}", chance.randrange(2, 10_000)),
+        (f"session={rng.randbytes(16).hex()}", rng.randrange(2, 10_000)),
     ]
 
 

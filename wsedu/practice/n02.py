@@ -9,8 +9,8 @@ from math import exp
 from .exercise import Arguments, exercise
 
 
-def _times(chance: random.Random) -> list[Arguments]:
-    return [(10, 5), (10, 3), (11, 4), (1, 2), (60, 1), (chance.randrange(50, 5000), chance.randrange(2, 40))]
+def _times(rng: random.Random) -> list[Arguments]:
+    return [(10, 5), (10, 3), (11, 4), (1, 2), (60, 1), (rng.randrange(50, 5000), rng.randrange(2, 40))]
 
 
 @exercise(
@@ -30,7 +30,7 @@ def polls(seconds: int, gap: int) -> int:
     return seconds // gap + 1
 
 
-def _answers(chance: random.Random) -> list[Arguments]:
+def _answers(rng: random.Random) -> list[Arguments]:
     empty = b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n"
 
     def news(text: bytes) -> bytes:
@@ -40,7 +40,7 @@ def _answers(chance: random.Random) -> list[Arguments]:
         ([empty, news(b"sun rises"), empty],),
         ([news(b"room 204 is free"), news(b"a")],),
         ([empty],),
-        ([chance.choice([empty, news(b"204" * chance.randrange(9))]) for _ in range(9)],),
+        ([rng.choice([empty, news(b"204" * rng.randrange(9))]) for _ in range(9)],),
     ]
 
 
@@ -67,8 +67,8 @@ def wasted(answers: list[bytes]) -> int:
     return sum(len(one) for one in answers if one.split(b" ", 2)[1] == b"204")
 
 
-def _rates(chance: random.Random) -> list[Arguments]:
-    return [(1.0, 1.0), (20.0, 0.02), (20.0, 0.2), (chance.uniform(0.1, 3), chance.uniform(0.1, 3))]
+def _rates(rng: random.Random) -> list[Arguments]:
+    return [(1.0, 1.0), (20.0, 0.02), (20.0, 0.2), (rng.uniform(0.1, 3), rng.uniform(0.1, 3))]
 
 
 @exercise(

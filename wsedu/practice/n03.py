@@ -9,8 +9,8 @@ import random
 from .exercise import Arguments, exercise
 
 
-def _streams(chance: random.Random) -> list[Arguments]:
-    words = [chance.choice(["one", "a: b", "", "data: x", " two", "č"]) for _ in range(5)]
+def _streams(rng: random.Random) -> list[Arguments]:
+    words = [rng.choice(["one", "a: b", "", "data: x", " two", "č"]) for _ in range(5)]
     return [
         ("data: sun rises\n\n",),
         ("data: one\n\ndata: two\n\n",),
@@ -46,16 +46,16 @@ def events(text: str) -> list[str]:
     return _every_line(whole)
 
 
-def _numbers(chance: random.Random) -> list[Arguments]:
-    most = chance.randrange(12, 40)
-    some = sorted(chance.sample(range(1, most), most - 4))
+def _numbers(rng: random.Random) -> list[Arguments]:
+    most = rng.randrange(12, 40)
+    some = sorted(rng.sample(range(1, most), most - 4))
     return [([1, 2, 4],), ([1, 2, 3],), ([3, 4, 8],), ([1, 2, 2, 5, 4],), ([*some, most],), ([],)]
 
 
 @exercise(
     "03",
     _numbers,
-    "the section “Lost and found”",
+    "the section “SyncLost and found”",
     (lambda ids: max(ids) - len(ids), "not how many, but which; and an update may also come twice"),
     (
         lambda ids: [i for i in range(min(ids), max(ids)) if i not in ids],
@@ -71,11 +71,11 @@ def lost(ids: list[int]) -> list[int]:
     return sorted(set(range(1, max(ids, default=0))) - set(ids))
 
 
-def _polls(chance: random.Random) -> list[Arguments]:
+def _polls(rng: random.Random) -> list[Arguments]:
     def content(*ids: int) -> str:
-        return "".join(json.dumps({"id": i, "news": "x" * chance.randrange(5)}) + "\n" for i in ids)
+        return "".join(json.dumps({"id": i, "news": "x" * rng.randrange(5)}) + "\n" for i in ids)
 
-    first = chance.randrange(20, 90)
+    first = rng.randrange(20, 90)
     return [
         (0, content(1)),
         (3, ""),

@@ -13,8 +13,8 @@ GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 NEEDED = ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]
 
 
-def _keys(chance: random.Random) -> list[Arguments]:
-    fresh = base64.b64encode(chance.randbytes(16)).decode()
+def _keys(rng: random.Random) -> list[Arguments]:
+    fresh = base64.b64encode(rng.randbytes(16)).decode()
     return [("dGhlIHNhbXBsZSBub25jZQ==",), (fresh,)]
 
 
@@ -51,11 +51,11 @@ def _request(names: list[str], target: str = "/") -> bytes:
     return "\r\n".join([f"GET {target} HTTP/1.1", *(f"{name}: x" for name in names), "", ""]).encode()
 
 
-def _requests(chance: random.Random) -> list[Arguments]:
+def _requests(rng: random.Random) -> list[Arguments]:
     cases: list[Arguments] = [(_request(NEEDED),), (_request([name.lower() for name in NEEDED]),)]
     for name in NEEDED:
         others = [other for other in NEEDED if other != name]
-        chance.shuffle(others)
+        rng.shuffle(others)
         cases.append((_request(others, f"/?about={name}:"),))
     return cases
 
@@ -86,7 +86,7 @@ def missing_field(request: bytes) -> str:
     return next((name for name in NEEDED if name.lower() not in _named(request)), "")
 
 
-def _pairs(chance: random.Random) -> list[Arguments]:
+def _pairs(rng: random.Random) -> list[Arguments]:
     return [
         ("Upgrade", "websocket"),
         ("keep-alive, Upgrade", "websocket"),
@@ -94,7 +94,7 @@ def _pairs(chance: random.Random) -> list[Arguments]:
         ("keep-alive", "websocket"),
         ("Upgrade", "h2c"),
         ("no-upgrade", "websocket"),
-        (chance.choice(["close,UPGRADE", "Upgrade ,close"]), chance.choice(["websocket", "WEBSOCKET"])),
+        (rng.choice(["close,UPGRADE", "Upgrade ,close"]), rng.choice(["websocket", "WEBSOCKET"])),
     ]
 
 

@@ -8,8 +8,8 @@ import random
 from .exercise import Arguments, exercise
 
 
-def _first_bytes(chance: random.Random) -> list[Arguments]:
-    return [(0x81,), (0x02,), (0xC1,), (0x8B,), (0x88,), (0x09,), (chance.randrange(256),)]
+def _first_bytes(rng: random.Random) -> list[Arguments]:
+    return [(0x81,), (0x02,), (0xC1,), (0x8B,), (0x88,), (0x09,), (rng.randrange(256),)]
 
 
 @exercise(
@@ -26,13 +26,13 @@ def opcode_of(first: int) -> int:
     return first & 15
 
 
-def _parts(chance: random.Random) -> list[Arguments]:
+def _parts(rng: random.Random) -> list[Arguments]:
     return [
         (1, True),
         (0, False),
         (9, True),
         (2, False),
-        (chance.randrange(16), chance.choice([True, False])),
+        (rng.randrange(16), rng.choice([True, False])),
     ]
 
 

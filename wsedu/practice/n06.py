@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import random
 
-from ..protocol.frames import Frame
-from ..protocol.masking import apply_mask
+from ..protocol.frames import Frame, apply_mask
 from .exercise import Arguments, exercise
 
 
-def _masked(chance: random.Random) -> list[Arguments]:
+def _masked(rng: random.Random) -> list[Arguments]:
     return [
-        (Frame(2, chance.randbytes(length), masking_key=bytes([7, *chance.randbytes(2), 1])).serialize(),)
+        (Frame(2, rng.randbytes(length), masking_key=bytes([7, *rng.randbytes(2), 1])).serialize(),)
         for length in (5, 0, 1, 4, 125)
     ]
 
@@ -45,7 +44,7 @@ def unmask(frame: bytes) -> bytes:
     return bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
 
 
-def _lengths(chance: random.Random) -> list[Arguments]:
+def _lengths(rng: random.Random) -> list[Arguments]:
     lengths = [
         5,
         125,
@@ -53,8 +52,8 @@ def _lengths(chance: random.Random) -> list[Arguments]:
         127,
         65_535,
         65_536,
-        chance.randrange(300, 60_000),
-        chance.randrange(2**20, 2**40),
+        rng.randrange(300, 60_000),
+        rng.randrange(2**20, 2**40),
     ]
     return [(length,) for length in lengths]
 
@@ -99,10 +98,10 @@ def length_bytes(length: int) -> bytes:
     return bytes([127]) + length.to_bytes(8, "big")
 
 
-def _known(chance: random.Random) -> list[Arguments]:
+def _known(rng: random.Random) -> list[Arguments]:
     cases: list[Arguments] = []
     for text in (b'{"id', b'{"id":1}', b"sun rises"):
-        key = chance.randbytes(4)
+        key = rng.randbytes(4)
         cases.append((apply_mask(text, key), text))
     return cases
 

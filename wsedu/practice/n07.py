@@ -13,24 +13,24 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from ..model.measured import FILE
 from ..protocol.frames import Frame
 from ..protocol.handshake import request, response
 from ..protocol.status import may_be_sent
 from ..wire.capture import read
-from ..wire.measured import FILE
-from ..wire.message import Message
-from ..wire.synth import Ends, Event, What, pcap
+from ..wire.message import CapturedMessage
+from ..wire.packet_model import Ends, Event, What, pcap
 from .exercise import Arguments, exercise
 
 DATA = FILE.parent
 
 
-def _cut(chance: random.Random) -> list[Arguments]:
+def _cut(rng: random.Random) -> list[Arguments]:
     def message(payload: bytes) -> list[Frame]:
-        cut = chance.randrange(len(payload) + 1)
+        cut = rng.randrange(len(payload) + 1)
         return [Frame(2, payload[:cut], fin=False), Frame(9, b"?"), Frame(0, payload[cut:])]
 
-    parts = [chance.randbytes(chance.randrange(1, 9)) for _ in range(3)]
+    parts = [rng.randbytes(rng.randrange(1, 9)) for _ in range(3)]
     return [
         ([Frame(1, b"Hello")],),
         ([Frame(1, b"a"), Frame(1, b"b")],),
@@ -77,19 +77,19 @@ def _folder() -> Path:
     return Path(folder.name)
 
 
-def _recorded(chance: random.Random, code: int | None) -> Path:
+def _recorded(rng: random.Random, code: int | None) -> Path:
     """A fresh capture of one WebSocket that is closed by either side, with this status code or none."""
     payload = b"" if code is None else code.to_bytes(2, "big") + b"bye"
-    ends = Ends(("192.0.2.2", 40_000 + chance.randrange(9_000)), ("192.0.2.1", 80))
-    key = b64encode(chance.randbytes(16)).decode()
+    ends = Ends(("192.0.2.2", 40_000 + rng.randrange(9_000)), ("192.0.2.1", 80))
+    key = b64encode(rng.randbytes(16)).decode()
     said = [(True, request("192.0.2.1", key=key)), (False, response(key))]
-    first = chance.random() < 0.5
+    first = rng.random() < 0.5
     for by_client, opcode, content in (
         (not first, 9, b"\x88\x02"),
         (first, 8, payload),
         (not first, 8, payload),
     ):
-        masking_key = chance.randbytes(4) if by_client else None
+        masking_key = rng.randbytes(4) if by_client else None
         said.append((by_client, Frame(opcode, content, masking_key=masking_key).serialize()))
     happened = [(True, What.CONNECT, b""), (False, What.ACCEPT, b"")]
     happened += [(by_client, What.DATA, data) for by_client, data in said]
@@ -100,22 +100,22 @@ def _recorded(chance: random.Random, code: int | None) -> Path:
     return path
 
 
-def _captures(chance: random.Random) -> list[Arguments]:
+def _captures(rng: random.Random) -> list[Arguments]:
     known = [
         DATA / name
         for name in ("chromium-websocket.pcap", "websockets-ipv6.pcapng", "handshake-refused.pcap")
     ]
-    codes = [None, 1008, 3000 + chance.randrange(1000), chance.choice([None, 1001])]
-    fresh = [_recorded(chance, code) for code in codes]
+    codes = [None, 1008, 3000 + rng.randrange(1000), rng.choice([None, 1001])]
+    fresh = [_recorded(rng, code) for code in codes]
     return [(str(path),) for path in (*known, *fresh) if path.exists()]
 
 
-def _closes(path: str) -> list[Message]:
+def _closes(path: str) -> list[CapturedMessage]:
     messages = [message for conversation in read(path).conversations for message in conversation.messages]
     return [one for one in messages if one.frame and one.frame.opcode == 8]
 
 
-def _code(message: Message, order: Literal["big", "little"] = "big") -> int:
+def _code(message: CapturedMessage, order: Literal["big", "little"] = "big") -> int:
     return int.from_bytes(message.payload[:2], order)
 
 
@@ -146,24 +146,24 @@ def closed_first(path: str) -> tuple[str, int]:
     raise ValueError(f"nobody closed in {path}")
 
 
-def _ten(chance: random.Random) -> list[Arguments]:
+def _ten(rng: random.Random) -> list[Arguments]:
     """Two rounds of ten frames: three in order, and one for each rule that a frame can break."""
     cases: list[Arguments] = []
     for cut, half in ((True, False), (False, True)):
-        ping, close = 9 + chance.randrange(2), chance.choice([1000, 1001, 3000 + chance.randrange(2000)])
-        key, reserved = chance.randbytes(4), chance.choice([3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
-        bit = chance.randrange(3)
-        wrong = chance.choice([1005, 1006, 5000 + chance.randrange(999), chance.randrange(1000)])
+        ping, close = 9 + rng.randrange(2), rng.choice([1000, 1001, 3000 + rng.randrange(2000)])
+        key, reserved = rng.randbytes(4), rng.choice([3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
+        bit = rng.randrange(3)
+        wrong = rng.choice([1005, 1006, 5000 + rng.randrange(999), rng.randrange(1000)])
         frames = [
-            Frame(1, chance.choice(["číst", "žluť", "x"]).encode()),
-            Frame(2, b"\xff" + chance.randbytes(2)),
-            chance.choice(
-                [Frame(ping, b"?" * chance.choice([1, 125])), Frame(8, close.to_bytes(2, "big") + b"bye")]
+            Frame(1, rng.choice(["číst", "žluť", "x"]).encode()),
+            Frame(2, b"\xff" + rng.randbytes(2)),
+            rng.choice(
+                [Frame(ping, b"?" * rng.choice([1, 125])), Frame(8, close.to_bytes(2, "big") + b"bye")]
             ),
-            Frame(1, b"ab"[: chance.randrange(3)] + b"\xff" + chance.randbytes(1)),
+            Frame(1, b"ab"[: rng.randrange(3)] + b"\xff" + rng.randbytes(1)),
             Frame(1, b"not masked"),
             Frame(reserved, b"?"),
-            Frame(ping, b"", fin=False) if cut else Frame(ping, b"?" * chance.randrange(126, 200)),
+            Frame(ping, b"", fin=False) if cut else Frame(ping, b"?" * rng.randrange(126, 200)),
             Frame(1, b"x", rsv1=bit == 0, rsv2=bit == 1, rsv3=bit == 2),
             Frame(8, b"\x03" if half else wrong.to_bytes(2, "big")),
             Frame(8, b"\x03\xe8"),
@@ -171,7 +171,7 @@ def _ten(chance: random.Random) -> list[Arguments]:
         frames = [
             frame if frame.payload == b"not masked" else replace(frame, masking_key=key) for frame in frames
         ]
-        chance.shuffle(frames)
+        rng.shuffle(frames)
         cases += [(frame,) for frame in frames]
     return cases
 

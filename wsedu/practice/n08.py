@@ -9,10 +9,10 @@ import struct
 from .exercise import Arguments, exercise
 
 
-def _first_bytes(chance: random.Random) -> list[Arguments]:
+def _first_bytes(rng: random.Random) -> list[Arguments]:
     letters = [ord(letter) for letter in "GPHDOC"]
     frames = [0x81, 0x82, 0x88, 0x89, 0x8A, 0x01, 0x02, 0x00, 0x80]
-    return [(0x47,), (0x81,), (0x48,), (0x01,), *((one,) for one in chance.sample([*letters, *frames], 8))]
+    return [(0x47,), (0x81,), (0x48,), (0x01,), *((one,) for one in rng.sample([*letters, *frames], 8))]
 
 
 @exercise(
@@ -41,14 +41,14 @@ def packet(data: bytes, ip_options: int = 0, tcp_options: int = 12, padding: int
     return link + ip + b"\x01" * ip_options + tcp + b"\x01" * tcp_options + data + bytes(padding)
 
 
-def _packets(chance: random.Random) -> list[Arguments]:
-    data = chance.randbytes(chance.randrange(3, 20))
+def _packets(rng: random.Random) -> list[Arguments]:
+    data = rng.randbytes(rng.randrange(3, 20))
     return [
         (packet(b"\x81\x05Hello"),),
-        (packet(data, tcp_options=0, padding=chance.randrange(1, 6)),),
+        (packet(data, tcp_options=0, padding=rng.randrange(1, 6)),),
         (packet(data, ip_options=4),),
         (packet(data, ip_options=8, tcp_options=20),),
-        (packet(b"", tcp_options=4 * chance.randrange(1, 11)),),
+        (packet(b"", tcp_options=4 * rng.randrange(1, 11)),),
     ]
 
 

@@ -8,11 +8,11 @@ import random
 from .exercise import Arguments, exercise
 
 
-def _polling(chance: random.Random) -> list[Arguments]:
+def _polling(rng: random.Random) -> list[Arguments]:
     return [
         (0.1, 1.0, 600),
         (1.0, 0.5, 871),
-        (chance.uniform(0.01, 0.1), chance.uniform(1, 5), chance.randrange(200, 2000)),
+        (rng.uniform(0.01, 0.1), rng.uniform(1, 5), rng.randrange(200, 2000)),
     ]
 
 
@@ -33,8 +33,8 @@ def heads_per_update(rate: float, gap: float, heads: int) -> float:
     return heads / (rate * gap)
 
 
-def _crowds(chance: random.Random) -> list[Arguments]:
-    return [(1_000, 871, 1), (10_000, 850, 60), (chance.randrange(1, 99) * 1000, chance.randrange(2, 900), 5)]
+def _crowds(rng: random.Random) -> list[Arguments]:
+    return [(1_000, 871, 1), (10_000, 850, 60), (rng.randrange(1, 99) * 1000, rng.randrange(2, 900), 5)]
 
 
 @exercise(
@@ -57,8 +57,8 @@ def mbit(clients: int, size: int, gap: int) -> float:
     return clients * size * 8 / gap / 1e6
 
 
-def _loads(chance: random.Random) -> list[Arguments]:
-    return [(29, 2), (681, 3), (chance.randrange(1, 1400), chance.randrange(1, 9))]
+def _loads(rng: random.Random) -> list[Arguments]:
+    return [(29, 2), (681, 3), (rng.randrange(1, 1400), rng.randrange(1, 9))]
 
 
 @exercise(

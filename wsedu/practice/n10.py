@@ -8,13 +8,13 @@ import random
 from .exercise import Arguments, exercise
 
 
-def _crowds(chance: random.Random) -> list[Arguments]:
+def _crowds(rng: random.Random) -> list[Arguments]:
     return [
         (100_000, 50_000),
         (100_001, 50_000),
         (130_000, 50_000),
         (80_000, 50_000),
-        (chance.randrange(10**6), chance.randrange(100, 9999)),
+        (rng.randrange(10**6), rng.randrange(100, 9999)),
     ]
 
 
@@ -35,10 +35,10 @@ def servers_for(listeners: int, most: int) -> int:
     return -(-listeners // most)
 
 
-def _lines(chance: random.Random) -> list[Arguments]:
+def _lines(rng: random.Random) -> list[Arguments]:
     cases: list[Arguments] = []
     for _ in range(3):
-        start, slope = chance.randrange(1, 50), chance.randrange(2, 90) + 0.5
+        start, slope = rng.randrange(1, 50), rng.randrange(2, 90) + 0.5
         cases.append((*((n, int(start + slope * n)) for n in (100, 1000)),))
     return cases
 
@@ -69,14 +69,14 @@ def per_listener(small: tuple[int, int], large: tuple[int, int]) -> float:
     return (large[1] - small[1]) / (large[0] - small[0])
 
 
-def _rates(chance: random.Random) -> list[Arguments]:
+def _rates(rng: random.Random) -> list[Arguments]:
     return [
         (1, 3600),
         (3600, 3600),
         (60, 1),
         (1, 100_000),
-        (3 * (even := chance.randrange(2, 999)), even),
-        (chance.randrange(1, 50), chance.randrange(60, 90)),
+        (3 * (even := rng.randrange(2, 999)), even),
+        (rng.randrange(1, 50), rng.randrange(60, 90)),
     ]
 
 

@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The two ways in which bytes can fail to be a whole, legal thing."""
+"""The two ways in which bytes can fail to be a whole, legal thing.
+
+What callers pass: the types that several functions share, and a clear error for what is none of them.
+
+Without it, text where bytes belong would fail somewhere inside, or not fail and mean something else.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+# The two ways in which bytes can fail to be a whole, legal thing
 
 
 class NeedMoreData(Exception):
@@ -35,7 +45,7 @@ class ProtocolError(Exception):
     def __str__(self) -> str:
         return f"{self.field} at byte {self.offset}: {self.message} ({self.section})"
 
-    def moved(self, by: int) -> ProtocolError:
+    def shifted(self, by: int) -> ProtocolError:
         """The same refusal with its offset counted from ``by`` bytes earlier; for parsers that call parsers."""
         return ProtocolError(
             self.message,
@@ -44,3 +54,46 @@ class ProtocolError(Exception):
             section=self.section,
             status_code=self.status_code,
         )
+
+
+def quoted(text: bytes | str, limit: int = 60) -> str:
+    """Text from outside, safe to print: ASCII, in quotes, control characters escaped, cut after ``limit``."""
+    if isinstance(text, bytes):
+        text = text[: limit + 1].decode("latin-1")
+    return ascii(text) if len(text) <= limit else ascii(text[:limit]) + "..."
+
+
+# What callers pass: the types that several functions share, and a clear error for what is none of them
+
+Data = bytes | bytearray | memoryview
+Role = Literal["client", "server"]
+
+
+def need_bytes(value: object, name: str = "data") -> None:
+    """Raise TypeError unless it is bytes, of whatever kind."""
+    if not isinstance(value, (bytes, bytearray, memoryview)):
+        raise _wrong(name, "bytes", value)
+
+
+def need_text(value: object, name: str) -> None:
+    """Raise TypeError unless it is text."""
+    if not isinstance(value, str):
+        raise _wrong(name, "str", value)
+
+
+def need_texts(values: Collection[str], name: str) -> None:
+    """Raise TypeError unless it is a collection of texts; one text alone is a collection too, of its letters."""
+    if isinstance(values, str) or not isinstance(values, Collection):
+        raise _wrong(name, "a list of str", values)
+    for value in values:
+        need_text(value, f"each of {name}")
+
+
+def need_role(role: object) -> None:
+    """Raise ValueError unless it is a role, or ``None`` for a sender of whom nothing is known."""
+    if role not in ("client", "server", None):
+        raise ValueError(f"the sender's role is 'client', 'server' or None: {role!r:.60}")
+
+
+def _wrong(name: str, expected: str, value: object) -> TypeError:
+    return TypeError(f"{name}: expected {expected}; found {type(value).__name__}: {value!r:.60}")

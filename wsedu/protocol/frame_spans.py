@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from .arguments import Data
-from .errors import NeedMoreData, ProtocolError
-from .header import LAYOUT, LENGTH_16, OPCODE, PAYLOAD_LENGTH, RSV1, Header, parse_header
-from .masking import apply_mask
+from .errors import Data, NeedMoreData, ProtocolError
+from .frames import LAYOUT, LENGTH_16, OPCODE, PAYLOAD_LENGTH, RSV1, Header, apply_mask, parse_header
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
 from .spans import Kind, Span
 from .status import status_name

@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A request head and a response head of HTTP/1.1 as values, and the way between them and their bytes (RFC 9112).
+"""Splitting a head into its lines, and a start line into its words (RFC 9112, 2.1 and 2.2).
+
+Splitting forgives what real programs send: a bare LF for CRLF, empty lines before the start line, more than one space
+between words. Whether that is legal is for ``head_rules`` to say.
+
+Judging a head: the grammar of RFC 9112, 2 to 5, walked byte by byte to the first byte that breaks it.
+
+Each step either takes bytes that the grammar allows at that place, or refuses the byte that it does not, or finds that
+the bytes end there. So a rule is seen broken at the earliest byte, also in a head that is not complete.
+
+A request head and a response head of HTTP/1.1 as values, and the way between them and their bytes (RFC 9112).
 
 A head is a start line, field lines and an empty line::
 
@@ -19,22 +29,255 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NoReturn
 
-from .arguments import Data, need_bytes, need_text
-from .errors import NeedMoreData
-from .head_lines import (
-    begins_request,
-    begins_response,
-    empty_lines_before,
-    head_end,
-    quoted,
-    split_fields,
-    split_request_line,
-    split_status_line,
-)
-from .head_rules import check_request_head, check_response_head
-from .head_spans import head_spans
+from .errors import Data, NeedMoreData, ProtocolError, need_bytes, need_text, quoted
 from .spans import Span
+
+# Splitting a head into its lines, and a start line into its words (RFC 9112, 2.1 and 2.2)
+
+TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # RFC 9110, 5.6.2
+TOKEN = re.compile(TCHAR.encode() + b"*")  # token = 1*tchar; here perhaps none yet
+EMPTY_LINE = b"\r\n"
+WHITESPACE = " \t\r"  # a CR here is that of the line end
+
+
+def head_end(data: bytes | bytearray, start: int = 0) -> int:
+    """The offset after the empty line that ends the head which begins at ``start``; -1 if it is not there yet."""
+    start += empty_lines_before(data, start)
+    with_cr = data.find(b"\n\r\n", start)
+    # RFC 9112, 2.2: "a recipient MAY recognize a single LF as a line terminator".
+    bare = data.find(b"\n\n", start, with_cr + 1 if with_cr >= 0 else len(data))
+    if bare >= 0:
+        return bare + 2
+    return with_cr + 3 if with_cr >= 0 else -1
+
+
+def empty_lines_before(data: bytes | bytearray, start: int = 0) -> int:
+    """How many bytes of empty lines stand before the start line; RFC 9112, 2.2 has a server ignore them."""
+    at = start
+    while at < len(data) and data[at] in EMPTY_LINE:
+        at += 1
+    return at - start
+
+
+def split_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """Method, request target and version, "parsed on whitespace-delimited word boundaries" (RFC 9112, 3).
+
+    Raises:
+        ProtocolError: the line is no request line (status code 400).
+    """
+    words = line.split(None, 1)
+    method, rest = words if len(words) == 2 else (line, b"")
+    # A target may hold spaces that its sender forgot to encode, so the version is what comes after the *last* space.
+    words = rest.rsplit(None, 1)
+    if len(words) == 2 and words[1].startswith(b"HTTP/") and TOKEN.fullmatch(method):
+        return method, words[0], words[1]
+    raise ProtocolError(
+        f"expected a request line, as in 'GET / HTTP/1.1'; found {quoted(line)}",
+        status_code=400,
+        offset=0,
+        field="request line",
+        section="RFC 9112, 3",
+    )
+
+
+def split_status_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """Version, status code and reason phrase; the last may be missing, with the space before it.
+
+    Raises:
+        ProtocolError: the line is no status line (no status code: a client has nobody to answer).
+    """
+    words = line.split(None, 2)
+    if len(words) >= 2 and words[0].startswith(b"HTTP/") and len(words[1]) == 3 and words[1].isdigit():
+        return words[0], words[1], words[2].rstrip() if len(words) == 3 else b""
+    raise ProtocolError(
+        f"expected a status line, as in 'HTTP/1.1 200 OK'; found {quoted(line)}",
+        status_code=None,
+        offset=0,
+        field="status line",
+        section="RFC 9112, 4",
+    )
+
+
+def begins_request(line: bytes) -> bool:
+    """Whether a line that is not complete can become a request line: its first word is a method, so a token."""
+    return not line.strip() or TOKEN.fullmatch(line.split(None, 1)[0]) is not None
+
+
+def begins_response(line: bytes) -> bool:
+    """Whether a line that is not complete can become a status line."""
+    word = line.lstrip()
+    return word[:5] == b"HTTP/"[: len(word)]
+
+
+def split_fields(lines: list[str]) -> tuple[tuple[str, str], ...]:
+    """Names and values of field lines, Latin-1 text, the whitespace around both taken off (RFC 9112, 5).
+
+    A line that begins with whitespace goes on with the value before it (obs-fold, RFC 9112, 5.2). A line without a
+    colon becomes a name with an empty value, so that nothing is lost.
+    """
+    fields: list[tuple[str, str]] = []
+    for line in lines:
+        if line[:1] in ("\t", " ") and fields:
+            name, value = fields[-1]
+            fields[-1] = name, f"{value} {line.strip(WHITESPACE)}".strip(WHITESPACE)
+            continue
+        name, colon, value = line.partition(":")
+        name = name.strip(WHITESPACE)
+        if name or colon:
+            fields.append((name, value.strip(WHITESPACE)))
+    return tuple(fields)
+
+
+# Judging a head: the grammar of RFC 9112, 2 to 5, walked byte by byte to the first byte that breaks it
+
+# RFC 9112, 3.2 has URI characters only, but browsers send { | } as they are: like h11, take what is visible ASCII.
+TARGET = re.compile(rb"[\x21-\x7e]*")
+# RFC 9110, 5.5: VCHAR, obs-text, and SP and HTAB between them; never NUL, CR, LF or another control character.
+TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+DIGITS = b"0123456789"
+VERSION = (b"H", b"T", b"T", b"P", b"/", DIGITS, b".", DIGITS)
+
+
+def check_request_head(data: bytes | bytearray) -> None:
+    """Hold a request head, as far as it is there, against the grammar.
+
+    Raises:
+        NeedMoreData: nothing is wrong so far, and the empty line at the end is not there.
+        ProtocolError: status code 400, at the first byte that breaks a rule.
+    """
+    walk = Walk(data, status_code=400)
+    if data[:1] in (b"\r", b"\n"):
+        walk.refuse("an empty line before the request line", "method", "RFC 9112, 2.2")
+    walk.some(TOKEN, "method", "RFC 9110, 9.1", "a token, as in GET")
+    walk.one(b" ", "method", "RFC 9112, 3", "one space after the method")
+    walk.some(TARGET, "request target", "RFC 9112, 3.2", "visible ASCII, as in /chat")
+    walk.one(b" ", "request target", "RFC 9112, 3", "one space and the version after the request target")
+    walk.version()
+    walk.crlf("request line")
+    walk.fields()
+
+
+def check_response_head(data: bytes | bytearray) -> None:
+    """Hold a response head, as far as it is there, against the grammar.
+
+    Raises:
+        NeedMoreData: nothing is wrong so far, and the empty line at the end is not there.
+        ProtocolError: without a status code, at the first byte that breaks a rule.
+    """
+    walk = Walk(data, status_code=None)
+    walk.version()
+    walk.one(b" ", "HTTP version", "RFC 9112, 4", "one space after the version")
+    # RFC 9110, 15: "Values outside the range 100..599 are invalid."
+    walk.one(b"12345", "status code", "RFC 9110, 15", "three digits, 100 to 599")
+    walk.one(DIGITS, "status code", "RFC 9110, 15", "three digits, 100 to 599")
+    walk.one(DIGITS, "status code", "RFC 9110, 15", "three digits, 100 to 599")
+    # RFC 9112, 4: "A server MUST send the space that separates the status-code from the reason-phrase even when the
+    # reason-phrase is absent".
+    walk.one(b" ", "status code", "RFC 9112, 4", "one space after the status code")
+    walk.any(TEXT)
+    walk.crlf("reason phrase")
+    walk.fields()
+
+
+class Walk:
+    """A place in bytes, and the steps from it that the grammar allows."""
+
+    def __init__(self, data: bytes | bytearray, *, status_code: int | None) -> None:
+        self.data = data
+        self.at = 0
+        self.status_code = status_code
+
+    def refuse(self, message: str, field: str, section: str) -> NoReturn:
+        """Raise ProtocolError for the byte at this place."""
+        raise ProtocolError(
+            message, status_code=self.status_code, offset=self.at, field=field, section=section
+        )
+
+    def byte(self) -> int:
+        """The byte at this place; NeedMoreData at the end of the bytes."""
+        if self.at >= len(self.data):
+            raise NeedMoreData
+        return self.data[self.at]
+
+    def one(self, allowed: bytes, field: str, section: str, expected: str) -> None:
+        """Take one byte that is in ``allowed``."""
+        byte = self.byte()
+        if byte not in allowed:
+            self.refuse(f"expected {expected}; found {quoted(bytes((byte,)))}", field, section)
+        self.at += 1
+
+    def any(self, pattern: re.Pattern[bytes]) -> bytes:
+        """Take all bytes that the pattern allows, perhaps none; what follows them decides."""
+        match = pattern.match(self.data, self.at)
+        assert match is not None  # these patterns match the empty string too
+        self.at = match.end()
+        return match[0]
+
+    def some(self, pattern: re.Pattern[bytes], field: str, section: str, expected: str) -> bytes:
+        """Take one byte or more that the pattern allows."""
+        taken = self.any(pattern)
+        if not taken:
+            found = quoted(bytes((self.byte(),)))
+            self.refuse(f"expected {expected}; found {found}", field, section)
+        return taken
+
+    def version(self) -> None:
+        """RFC 9112, 2.3: "HTTP/" and two digits with a dot between them, in upper case."""
+        for allowed in VERSION:
+            self.one(allowed, "HTTP version", "RFC 9112, 2.3", "a version, as in HTTP/1.1")
+
+    def crlf(self, field: str) -> None:
+        """The end of a line. ``field`` is what stands before it, and whose bytes these otherwise are."""
+        byte = self.byte()
+        if byte == 0x0A:
+            self.refuse("a bare LF; a line ends in CR LF", field, "RFC 9112, 2.2")
+        if byte != 0x0D:
+            self.refuse(f"{quoted(bytes((byte,)))} is not allowed here", field, _character_rule(field))
+        if self.at + 1 >= len(self.data):
+            raise NeedMoreData
+        if self.data[self.at + 1] != 0x0A:
+            self.refuse("a CR without LF; a line ends in CR LF", field, "RFC 9112, 2.2")
+        self.at += 2
+
+    def fields(self) -> None:
+        """Field lines, and the empty line after them (RFC 9112, 5)."""
+        name = ""
+        while self.byte() not in b"\r\n":
+            if self.byte() in b" \t":
+                if not name:
+                    self.refuse("whitespace before the first field", "field name", "RFC 9112, 2.2")
+                self.refuse(
+                    "a field line that goes on in the next line (obs-fold), which is obsolete",
+                    name,
+                    "RFC 9112, 5.2",
+                )
+            name = self.field_line()
+        self.crlf("empty line")
+
+    def field_line(self) -> str:
+        """One field line; returns the name of the field."""
+        expected = "a field name, which is a token"
+        name = self.some(TOKEN, "field name", "RFC 9110, 5.1", expected).decode("ascii")
+        if self.byte() in b" \t":
+            self.refuse(f"whitespace between the field name {name} and the colon", name, "RFC 9112, 5.1")
+        if self.byte() in b"\r\n":
+            self.refuse(f"a field line without a colon: {quoted(name)}", "field name", "RFC 9112, 5")
+        self.one(b":", "field name", "RFC 9110, 5.1", f"a colon after {quoted(name)}")
+        self.any(TEXT)
+        self.crlf(name)
+        return name
+
+
+def _character_rule(field: str) -> str:
+    """Where it says which characters a part of the head may hold."""
+    places = {"request line": "RFC 9112, 3", "reason phrase": "RFC 9112, 4", "empty line": "RFC 9112, 2.1"}
+    return places.get(field, "RFC 9110, 5.5")
+
+
+# A request head and a response head of HTTP/1.1 as values, and the way between them and their bytes (RFC 9112)
 
 Fields = tuple[tuple[str, str], ...]
 Words = tuple[bytes, bytes, bytes]
@@ -142,6 +385,8 @@ class Request(Head):
 
     def spans(self) -> list[Span]:
         """What each byte of ``serialize()`` is, in order."""
+        from .http1_spans import head_spans  # here: explaining stands on splitting, which is this module
+
         return head_spans(self.serialize())
 
 
@@ -197,6 +442,8 @@ class Response(Head):
 
     def spans(self) -> list[Span]:
         """What each byte of ``serialize()`` is, in order."""
+        from .http1_spans import head_spans  # here: explaining stands on splitting, which is this module
+
         return head_spans(self.serialize())
 
 

@@ -13,14 +13,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .arguments import Data, Role, need_bytes, need_role
-from .errors import NeedMoreData, ProtocolError
-from .frames import Frame
-from .header import OPCODE, Header, check_header, parse_header
-from .masking import apply_mask
+from .errors import Data, NeedMoreData, ProtocolError, Role, need_bytes, need_role
+from .frames import OPCODE, Frame, Header, apply_mask, check_header, parse_header
 from .opcodes import Opcode, is_control, opcode_name
 from .status import StatusCode, parse_close_payload
-from .utf8 import Utf8Judge
+from .utf8 import Utf8Validator
 
 FRAGMENTS = "RFC 6455, 5.4"
 
@@ -80,7 +77,7 @@ class MessageAssembler:
         self._first: Header | None = None  # of its first fragment
         self._data = bytearray()
         self._fragments = 0
-        self._text = Utf8Judge()
+        self._text = Utf8Validator()
 
     def receive_data(self, data: Data) -> None:
         """Take bytes from the wire, as many or few as came. It only keeps them: ``next_event`` judges."""
@@ -135,7 +132,7 @@ class MessageAssembler:
         except NeedMoreData:
             return False
         except ProtocolError as error:
-            raise error.moved(self._offset) from None
+            raise error.shifted(self._offset) from None
         self._header, self._taken = header, 0
         self._skip(header.size)
         if not is_control(header.opcode):
@@ -194,17 +191,17 @@ class MessageAssembler:
                 begin = self._offset + len(data) - self._taken
                 parse_close_payload(bytes(self._control), offset=begin, length=header.payload_length)
         else:
-            self._judge_text(data, complete and header.fin)
+            self._validate_text(data, complete and header.fin)
             self._data += data
         self._skip(len(data))
         return complete
 
-    def _judge_text(self, data: bytearray, final: bool) -> None:
+    def _validate_text(self, data: bytearray, final: bool) -> None:
         first = self._first
         assert first is not None
         if first.opcode != Opcode.TEXT or first.rsv1:
             return  # what must be UTF-8 is the text, and a compressed message does not show it yet
-        at = self._text.judge(data, final=final)
+        at = self._text.validate(data, final=final)
         if at is not None:
             raise ProtocolError(
                 "the text is not UTF-8",
@@ -234,6 +231,6 @@ class MessageAssembler:
         assert first is not None
         data, self._data = bytes(self._data), bytearray()
         fragments, self._fragments = self._fragments, 0
-        self._text = Utf8Judge()
+        self._text = Utf8Validator()
         text = first.opcode == Opcode.TEXT and not first.rsv1
         return Message(Opcode(first.opcode), data.decode("utf-8") if text else data, fragments, first.rsv1)

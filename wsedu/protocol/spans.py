@@ -45,6 +45,6 @@ class Span:
     section: str = ""
     bits: tuple[int, int] | None = None
 
-    def shift(self, by: int) -> Span:
+    def shifted(self, by: int) -> Span:
         """The same span, ``by`` bytes further on."""
         return replace(self, start=self.start + by, end=self.end + by)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from .errors import ProtocolError
-from .utf8 import Utf8Judge
+from .utf8 import Utf8Validator
 
 
 class StatusCode(IntEnum):
@@ -112,7 +112,7 @@ def parse_close_payload(
             field="status code",
             section="RFC 6455, 7.4.1" if code in STATUS_NAMES else "RFC 6455, 7.4.2",
         )
-    at = Utf8Judge().judge(payload[2:], final=len(payload) == length)
+    at = Utf8Validator().validate(payload[2:], final=len(payload) == length)
     if at is not None:
         raise ProtocolError(
             "the reason is not UTF-8",

@@ -10,13 +10,13 @@ import codecs
 SURROGATES = {bytes((0xED, second)) for second in range(0xA0, 0xC0)}
 
 
-class Utf8Judge:
+class Utf8Validator:
     """Judges text that comes in pieces, each of which may end inside a character (RFC 6455, 5.6)."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
 
-    def judge(self, data: bytes | bytearray, *, final: bool = False) -> int | None:
+    def validate(self, data: bytes | bytearray, *, final: bool = False) -> int | None:
         """Take the next piece; with ``final`` the text ends with it.
 
         Returns:

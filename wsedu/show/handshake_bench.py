@@ -12,8 +12,8 @@ import ipywidgets as widgets
 
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.handshake import GUID, check_request, check_response
-from ..protocol.head_spans import head_spans
 from ..protocol.http1 import Request
+from ..protocol.http1_spans import head_spans
 from .bytemap import ByteMap
 from .html import LEFT, PLAIN, SCROLL, TABLE, Markup, join, tag, visible
 from .knobs import LABELS, Pictured, Sender, choice, fitted

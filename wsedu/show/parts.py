@@ -130,15 +130,15 @@ def _several(views: Sequence[View]) -> View:
     layers = []
     at = 0
     for one in views:
-        parts += (_moved(part, at) for part in one.parts)
+        parts += (_shifted(part, at) for part in one.parts)
         layers.append((one.name, at, at + len(one.data)))
         at += len(one.data)
     name, data = " + ".join(one.name for one in views), b"".join(one.data for one in views)
     return View(name, data, tuple(parts), tuple(layers) if len(layers) > 1 else ())
 
 
-def _moved(part: Part, by: int) -> Part:
-    bits = tuple(span.shift(by) for span in part.bits)
+def _shifted(part: Part, by: int) -> Part:
+    bits = tuple(span.shifted(by) for span in part.bits)
     return Part(
         part.start + by, part.end + by, part.kind, part.name, part.value, part.meaning, part.section, bits
     )

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 
 from ..protocol.content import content_framing, content_spans
 from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.head_lines import head_end
-from ..protocol.header import parse_header
-from ..protocol.http1 import Request, Response
+from ..protocol.frames import parse_header
+from ..protocol.http1 import Request, Response, head_end
 from ..protocol.spans import Kind
-from .connections import Connection, Follower
+from .connections import CaptureReader, Connection
 from .exchange import OTHER
-from .message import Message
+from .message import CapturedMessage
 from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
 
@@ -83,7 +82,7 @@ def bills(packets: Iterable[Packet], *, modelled: bool = False) -> tuple[Bill, d
     return billing.bills()
 
 
-class Billing(Follower):
+class Billing(CaptureReader):
     """Follows the connections once more, packet by packet, and puts every packet and every message on a bill."""
 
     def __init__(self, modelled: bool = False) -> None:
@@ -144,7 +143,7 @@ class Billing(Follower):
             bill.parts["other"] += self._captured - data_at - size  # padding
         self._billed[connection.index] = bill, data + size
 
-    def _messages(self, messages: Iterable[Message]) -> None:
+    def _messages(self, messages: Iterable[CapturedMessage]) -> None:
         """Put messages on their connections' bills."""
         for message in messages:
             parts = self._billed[message.conversation][0].parts
@@ -155,7 +154,7 @@ class Billing(Follower):
                 size = _http(parts, message.head, message.raw, message.request_method)
                 self._handshake(parts, message, size)
 
-    def _handshake(self, parts: dict[str, int], message: Message, size: int) -> None:
+    def _handshake(self, parts: dict[str, int], message: CapturedMessage, size: int) -> None:
         """The two heads of an opening handshake have a part of their own, once it is known that they are."""
         head, index = message.head, message.conversation
         switched = self._seen[index].exchange.switched

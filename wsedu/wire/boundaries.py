@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Generator
 
 from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.header import parse_header
+from ..protocol.frames import parse_header
 
 LONGEST_HEAD = 1 << 18  # bytes; what Chromium takes
 

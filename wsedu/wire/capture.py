@@ -14,10 +14,10 @@ from typing import BinaryIO
 
 from .bill import Bill, bills
 from .fast import FastReader
-from .message import Message
+from .message import CapturedMessage
+from .packet_model import is_modelled
 from .packet_view import PacketView, PacketViews
 from .pcapfile import CutShort, Packet, read_packets, write_capture
-from .synth import is_modelled
 
 Source = str | Path | BinaryIO
 _CONVERSATION = attrgetter("conversation")
@@ -35,7 +35,7 @@ class Conversation:
     """
 
     def __init__(
-        self, index: int, client: str, server: str, messages: list[Message], capture: Capture
+        self, index: int, client: str, server: str, messages: list[CapturedMessage], capture: Capture
     ) -> None:
         self.index, self.client, self.server, self.messages = index, client, server, messages
         self.capture = capture
@@ -134,7 +134,7 @@ def read(source: Source) -> Capture:
     """
     capture = Capture(source)
     reader = FastReader(capture.warnings)
-    said: defaultdict[int, list[Message]] = defaultdict(list)
+    said: defaultdict[int, list[CapturedMessage]] = defaultdict(list)
     with _opened(source) as file, _collector_paused():
         try:
             first = next(read_packets(file), None)
@@ -152,7 +152,7 @@ def read(source: Source) -> Capture:
     return capture
 
 
-def messages(source: Source, warnings: list[str] | None = None) -> Iterator[Message]:
+def messages(source: Source, warnings: list[str] | None = None) -> Iterator[CapturedMessage]:
     """The messages of a capture one by one, in flat memory: nothing is kept of those that were given.
 
     Args:

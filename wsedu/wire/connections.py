@@ -6,16 +6,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from ..protocol.errors import ProtocolError
-from ..protocol.head_lines import (
-    begins_request,
-    begins_response,
-    quoted,
-    split_request_line,
-    split_status_line,
-)
-from .exchange import LONGEST_HEAD, OTHER, Exchange, Found, Lost, Sender
-from .message import FrameMessage, GapMessage, HttpMessage, Message
+from ..protocol.errors import ProtocolError, quoted
+from ..protocol.http1 import begins_request, begins_response, split_request_line, split_status_line
+from .exchange import LONGEST_HEAD, OTHER, Exchange, ParsedMessage, Sender, SyncLost
+from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage
 from .packets import ACK, FIN, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
 from .streams import SPACE, Gap, Piece, Stream
@@ -92,7 +86,7 @@ class Connection:
         return self.other(side).syn is None
 
 
-class Follower:
+class CaptureReader:
     """Follows every connection of a capture, packet by packet.
 
     Args:
@@ -114,7 +108,7 @@ class Follower:
         self._closed: deque[Connection] = deque()
         self._skipped: dict[str, int] = {}
 
-    def run(self, packets: Iterable[Packet]) -> Iterator[Message]:
+    def run(self, packets: Iterable[Packet]) -> Iterator[CapturedMessage]:
         """The messages in a capture, in the order in which each became complete.
 
         Args:
@@ -133,7 +127,7 @@ class Follower:
         if cut is not None:
             raise cut
 
-    def packet(self, index: int, packet: Packet) -> Iterator[Message]:
+    def packet(self, index: int, packet: Packet) -> Iterator[CapturedMessage]:
         """What the next packet completes."""
         if not index:
             self.origin = packet.time
@@ -146,7 +140,7 @@ class Follower:
         if segment is not None:
             yield from self.segment(segment, index)
 
-    def finish(self, *, whole: bool) -> Iterator[Message]:
+    def finish(self, *, whole: bool) -> Iterator[CapturedMessage]:
         """What the end of the file shows; ``whole`` unless it is cut short."""
         if whole:
             # Of a file cut short one cannot say that a late segment would not have come.
@@ -155,7 +149,7 @@ class Follower:
         for reason, times in self._skipped.items():
             self.warnings.append(f"{reason} ({times:,} packet{'s' * (times != 1)})")
 
-    def segment(self, segment: Segment, index: int) -> Iterator[Message]:
+    def segment(self, segment: Segment, index: int) -> Iterator[CapturedMessage]:
         """What the segment in a packet completes."""
         key = (segment.source, segment.destination)
         connection = self.connections.get(key)
@@ -183,7 +177,9 @@ class Follower:
     def noticed(self, connection: Connection, segment: Segment) -> None:
         """Called for each segment before its bytes are read; for whoever counts packets."""
 
-    def _bytes(self, connection: Connection, side: Side, segment: Segment, index: int) -> Iterator[Message]:
+    def _bytes(
+        self, connection: Connection, side: Side, segment: Segment, index: int
+    ) -> Iterator[CapturedMessage]:
         sequence = segment.sequence + bool(segment.flags & SYN)
         fin = bool(segment.flags & FIN)
         for item in side.stream.receive(sequence, segment.payload, segment.cut, fin, index):
@@ -195,7 +191,7 @@ class Follower:
         if side.stream.ended:
             yield from self._ended(connection, side)
 
-    def _closing(self, connection: Connection, side: Side, segment: Segment) -> Iterator[Message]:
+    def _closing(self, connection: Connection, side: Side, segment: Segment) -> Iterator[CapturedMessage]:
         """Note FIN and RST. Bytes may still be late or under way, so a connection that is over is kept for a while."""
         was_over = connection.over
         side.fin = side.fin or bool(segment.flags & FIN)
@@ -205,13 +201,13 @@ class Follower:
             if len(self._closed) > MOST_CLOSED:
                 yield from self._forget(self._closed.popleft())
 
-    def _forget(self, connection: Connection) -> Iterator[Message]:
+    def _forget(self, connection: Connection) -> Iterator[CapturedMessage]:
         ends = connection.first.address, connection.second.address
         if self.connections.get(ends) is connection:
             yield from self._finish(connection)
             del self.connections[ends], self.connections[ends[::-1]]
 
-    def _piece(self, connection: Connection, side: Side, piece: Piece) -> Iterator[Message]:
+    def _piece(self, connection: Connection, side: Side, piece: Piece) -> Iterator[CapturedMessage]:
         side.carriers.append((side.stream.length, piece.packet))
         if connection.client is None:
             side.early += piece.data
@@ -238,7 +234,7 @@ class Follower:
             return
         self._unreadable(connection, f"it begins with {quoted(line)}")
 
-    def _identified(self, connection: Connection) -> Iterator[Message]:
+    def _identified(self, connection: Connection) -> Iterator[CapturedMessage]:
         """Read what came before it was known who the client is."""
         if connection.client is None:
             return
@@ -250,13 +246,15 @@ class Follower:
             if side.stream.ended:
                 yield from self._ended(connection, side)
 
-    def read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[Message]:
+    def read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[CapturedMessage]:
         """What the next bytes from a sender complete."""
         yield from self._found(connection, connection.exchange.receive(sender, data))
 
-    def _found(self, connection: Connection, items: Iterator[Found | Lost]) -> Iterator[Message]:
+    def _found(
+        self, connection: Connection, items: Iterator[ParsedMessage | SyncLost]
+    ) -> Iterator[CapturedMessage]:
         for item in items:
-            if isinstance(item, Found):
+            if isinstance(item, ParsedMessage):
                 side = connection.side(item.sender)
                 yield self._message(connection, side, self._carried(side, item), item)
             elif connection.exchange.begun():
@@ -282,7 +280,7 @@ class Follower:
         )
 
     @staticmethod
-    def _carried(side: Side, found: Found) -> tuple[int, ...]:
+    def _carried(side: Side, found: ParsedMessage) -> tuple[int, ...]:
         """The packets that carried a message; forgets those that end before its end."""
         start, end = found.start, found.start + len(found.raw)
         while side.carriers and side.carriers[0][0] <= start:
@@ -299,9 +297,9 @@ class Follower:
         connection: Connection,
         side: Side,
         packets: tuple[int, ...],
-        found: Found | None,
+        found: ParsedMessage | None,
         missing: int = 0,
-    ) -> Message:
+    ) -> CapturedMessage:
         """A message that became complete, or a gap that became certain."""
         if connection.index not in self.names:
             self.names[connection.index] = connection.ends()
@@ -312,7 +310,7 @@ class Follower:
             return FrameMessage(*place, found.raw[: len(found.raw) - len(found.content)], found.content)
         return HttpMessage(*place, found)
 
-    def _gap(self, connection: Connection, side: Side) -> Iterator[Message]:
+    def _gap(self, connection: Connection, side: Side) -> Iterator[CapturedMessage]:
         """Tell a gap, once all before it was read: it is the last of its sender."""
         if side.gap is None or connection.client is None or not connection.readable:
             return
@@ -323,13 +321,13 @@ class Follower:
             gap, side.gap = side.gap, None
             yield self._message(connection, side, (gap.packet,), None, gap.missing)
 
-    def _ended(self, connection: Connection, side: Side) -> Iterator[Message]:
+    def _ended(self, connection: Connection, side: Side) -> Iterator[CapturedMessage]:
         """No byte will follow from this side."""
         if connection.client is not None and connection.readable:
             ended = connection.exchange.end(connection.sender(side), whole=side.stream.closed)
             yield from self._found(connection, ended)
 
-    def _finish(self, connection: Connection) -> Iterator[Message]:
+    def _finish(self, connection: Connection) -> Iterator[CapturedMessage]:
         """No packet of this connection will follow."""
         if (
             connection.readable

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from ..protocol.http1 import Request, Response
 from ..protocol.opcodes import Opcode, opcode_name
 from .fast import FastReader
-from .message import Message
+from .message import CapturedMessage
 from .pcapfile import CutShort, NotACapture
 
 PREVIEW = 60  # characters of a payload or target that a line shows
@@ -71,7 +71,7 @@ def _complain(text: str, status: int) -> int:
     return status
 
 
-def as_object(message: Message, client: str, server: str) -> dict[str, Any]:
+def as_object(message: CapturedMessage, client: str, server: str) -> dict[str, Any]:
     """A message as ``--json`` prints it."""
     row: dict[str, Any] = {
         "conversation": message.conversation,
@@ -99,14 +99,14 @@ def as_object(message: Message, client: str, server: str) -> dict[str, Any]:
     return row
 
 
-def as_line(message: Message) -> str:
+def as_line(message: CapturedMessage) -> str:
     """A message on one line; what came from outside is made printable."""
     arrow = "->" if message.sender == "client" else "<-"
     start = f"{message.conversation:>3} {message.time:>11.6f} {arrow} {message.kind:<8}"
     return f"{start} {message.wire_length:>7}  {printable(_what(message))}"
 
 
-def _what(message: Message) -> str:
+def _what(message: CapturedMessage) -> str:
     head = message.head
     if isinstance(head, Request):
         return f"{head.method} {_short(head.target)}{_content(message)}"
@@ -124,7 +124,7 @@ def _what(message: Message) -> str:
     return f"{opcode_name(header.opcode)}{flags} {header.payload_length:,} {text}"
 
 
-def _content(message: Message) -> str:
+def _content(message: CapturedMessage) -> str:
     return f", content {len(message.content):,}" if message.content else ""
 
 

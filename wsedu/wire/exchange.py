@@ -11,13 +11,19 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from ..protocol.chunked import ChunkedDecoder
-from ..protocol.content import Chunked, Framing, Length, NoContent, Switch, UntilClose, content_framing
+from ..protocol.content import (
+    Chunked,
+    ChunkedDecoder,
+    Framing,
+    Length,
+    NoContent,
+    Switch,
+    UntilClose,
+    content_framing,
+)
 from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.head_lines import begins_request
-from ..protocol.header import parse_header
-from ..protocol.http1 import Request, Response
-from ..protocol.masking import apply_mask
+from ..protocol.frames import apply_mask, parse_header
+from ..protocol.http1 import Request, Response, begins_request
 from .codings import remove_transfer_codings
 
 Sender = Literal["client", "server"]
@@ -27,7 +33,7 @@ LONGEST_HEAD = 1 << 18  # bytes; what Chromium takes. A head that goes on for lo
 _SHORT_HEAD = 1 << 10  # bytes of a head that is looked at again at each byte, to see early what is no HTTP
 
 
-class Found(NamedTuple):
+class ParsedMessage(NamedTuple):
     """A message, as bytes of its direction."""
 
     kind: Literal["request", "response", "frame"]
@@ -39,7 +45,7 @@ class Found(NamedTuple):
     request_method: str | None = None  # of a response, that of the request it answers
 
 
-class Lost(NamedTuple):
+class SyncLost(NamedTuple):
     """Message boundaries of a direction cannot be read from here on; the other direction goes on."""
 
     sender: Sender
@@ -84,7 +90,7 @@ class Exchange:
         self._asked: deque[Request] = deque()  # requests whose final response has not come
         self.switched = False  # a 101 to WebSocket has come
 
-    def receive(self, sender: Sender, data: bytes) -> Iterator[Found | Lost]:
+    def receive(self, sender: Sender, data: bytes) -> Iterator[ParsedMessage | SyncLost]:
         """Take the next bytes of a direction.
 
         Yields:
@@ -95,7 +101,7 @@ class Exchange:
             side.buffer += data
             yield from self._read(sender)
 
-    def end(self, sender: Sender, *, whole: bool) -> Iterator[Found | Lost]:
+    def end(self, sender: Sender, *, whole: bool) -> Iterator[ParsedMessage | SyncLost]:
         """The direction has ended; ``whole`` if by FIN, so that content until the close is complete. As ``receive``."""
         side = self._sides[sender]
         if side.ended or side.lost:
@@ -113,16 +119,16 @@ class Exchange:
             except ProtocolError as error:
                 yield self._lose(sender, str(error))
 
-    def _unanswered(self, sender: Sender) -> Iterator[Found | Lost]:
+    def _unanswered(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
         """Nothing more is read of a direction: what waits for it in the other one has to do without."""
         client = self._sides["client"]
         if sender == "server" and client.waiting:
             client.waiting, client.unsure = False, True
             yield from self._read("client")
 
-    def _lose(self, sender: Sender, why: str) -> Lost:
+    def _lose(self, sender: Sender, why: str) -> SyncLost:
         self._sides[sender].lost = True
-        return Lost(sender, why)
+        return SyncLost(sender, why)
 
     def waiting(self, sender: Sender) -> bool:
         """Whether a direction holds bytes that only the other one makes readable."""
@@ -149,7 +155,7 @@ class Exchange:
         side = self._sides[sender]
         side.start, side.buffer = start, held
 
-    def unfinished(self, sender: Sender) -> Found | None:
+    def unfinished(self, sender: Sender) -> ParsedMessage | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
         side = self._sides[sender]
         if not side.buffer or (side.head is None and not side.frames):
@@ -157,9 +163,11 @@ class Exchange:
         kind: Literal["request", "response", "frame"] = "frame" if side.frames else "response"
         if isinstance(side.head, Request):
             kind = "request"
-        return Found(kind, sender, side.start, bytes(side.buffer), side.head, b"", side.request_method)
+        return ParsedMessage(
+            kind, sender, side.start, bytes(side.buffer), side.head, b"", side.request_method
+        )
 
-    def _read(self, sender: Sender) -> Iterator[Found | Lost]:
+    def _read(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
         side = self._sides[sender]
         while side.buffer and not side.waiting and not side.lost:
             if side.unsure and side.head is None:
@@ -189,13 +197,13 @@ class Exchange:
         return header.size + header.payload_length
 
     @staticmethod
-    def _frame(sender: Sender, side: _Direction, size: int) -> Found:
+    def _frame(sender: Sender, side: _Direction, size: int) -> ParsedMessage:
         header, start = parse_header(side.buffer), side.start
         raw = side.take(size)
         payload = raw[header.size :]
         if header.masking_key is not None:
             payload = apply_mask(payload, header.masking_key)
-        return Found("frame", sender, start, raw, None, payload)
+        return ParsedMessage("frame", sender, start, raw, None, payload)
 
     def _message_size(self, sender: Sender, side: _Direction) -> int:
         """Bytes of the HTTP message at the start of the buffer; raises NeedMoreData while it is not complete."""
@@ -258,7 +266,7 @@ class Exchange:
             raise NeedMoreData
         return at + decoder.used
 
-    def _message(self, sender: Sender, size: int) -> Iterator[Found | Lost]:
+    def _message(self, sender: Sender, size: int) -> Iterator[ParsedMessage | SyncLost]:
         side = self._sides[sender]
         head, framing, start, method = side.head, side.framing, side.start, side.request_method
         assert head is not None
@@ -271,17 +279,17 @@ class Exchange:
                 side.frames = self.switched
                 side.unsure = (server.ended or server.lost) and not self.switched
                 side.waiting = not (side.frames or side.unsure or answered)
-            yield Found("request", sender, start, raw, head, content)
+            yield ParsedMessage("request", sender, start, raw, head, content)
             return
         lost = None
         if head.status >= 200 or head.status == 101:
             lost = self._answered(head, isinstance(framing, Switch))
-        yield Found("response", sender, start, raw, head, content, method)
+        yield ParsedMessage("response", sender, start, raw, head, content, method)
         if lost is not None:
             yield lost
         yield from self._read("client")
 
-    def _answered(self, response: Response, switched: bool) -> Lost | None:
+    def _answered(self, response: Response, switched: bool) -> SyncLost | None:
         """What follows on both sides after a final response, or a 101."""
         client, server = self._sides["client"], self._sides["server"]
         request = self._asked.popleft() if self._asked else None

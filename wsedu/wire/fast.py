@@ -19,11 +19,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.header import LENGTH_16, MASK, parse_header
-from ..protocol.masking import apply_mask
-from .connections import Connection, Follower, Side
+from ..protocol.frames import LENGTH_16, MASK, apply_mask, parse_header
+from .connections import CaptureReader, Connection, Side
 from .exchange import Sender
-from .message import FrameMessage, Message
+from .message import CapturedMessage, FrameMessage
 from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
 from .streams import SPACE
@@ -95,7 +94,7 @@ class _Lane:
         self.connection.exchange.take_back(self.sender, self.start, self.held)
 
 
-class FastReader(Follower):
+class FastReader(CaptureReader):
     """Reads one capture."""
 
     def __init__(self, warnings: list[str]) -> None:
@@ -105,7 +104,7 @@ class FastReader(Follower):
         self._shape = _shape(-1, 0, 4)  # of the last packet on the careful way; at first that of none
         self._packet = Packet(0, 0, b"", 0)
 
-    def batches(self, file: BinaryIO) -> Iterator[list[Message]]:
+    def batches(self, file: BinaryIO) -> Iterator[list[CapturedMessage]]:
         """The messages of a capture in the order in which each became complete, some at a time.
 
         Raises:
@@ -114,7 +113,7 @@ class FastReader(Follower):
         # This is the hot loop: about 2 microseconds a message. So it is one function, and names are local. All that
         # it decides is whether a packet is dull; ``tests/test_fast.py`` holds its messages to those of ``run``.
         cut: CutShort | None = None
-        batch: list[Message] = []
+        batch: list[CapturedMessage] = []
         index, now, buffer, lanes, shape, header_size = -1, 0, b"", self._lanes, self._shape, _TCP_HEADER
         link, size, unpack, ip_end, tcp_at = shape
         try:
@@ -213,7 +212,7 @@ class FastReader(Follower):
         if cut is not None:
             raise cut
 
-    def segment(self, segment: Segment, index: int) -> Iterator[Message]:
+    def segment(self, segment: Segment, index: int) -> Iterator[CapturedMessage]:
         """A segment on the careful way; look then whether those that follow it may take the fast one."""
         ends = segment.source, segment.destination
         key, answers = _key(*ends), _key(*ends[::-1])

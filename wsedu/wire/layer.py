@@ -32,8 +32,7 @@ from scapy.layers.inet import TCP
 from scapy.packet import Packet, bind_top_down
 
 from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.header import LENGTH_16, LENGTH_64, MASK, parse_header, shortest_form
-from ..protocol.masking import apply_mask
+from ..protocol.frames import LENGTH_16, LENGTH_64, MASK, apply_mask, parse_header, shortest_form
 from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.status import status_name
 

@@ -8,18 +8,16 @@ from typing import Literal
 from ..protocol.content import content_framing, content_spans
 from ..protocol.errors import ProtocolError
 from ..protocol.frame_spans import frame_spans
-from ..protocol.frames import Frame
-from ..protocol.head_spans import head_spans
-from ..protocol.header import MASK, Header, parse_header
+from ..protocol.frames import MASK, Frame, Header, apply_mask, parse_header
 from ..protocol.http1 import Request, Response
-from ..protocol.masking import apply_mask
+from ..protocol.http1_spans import head_spans
 from ..protocol.spans import Span
-from .exchange import Found, Sender
+from .exchange import ParsedMessage, Sender
 
 MessageKind = Literal["request", "response", "frame", "gap"]
 
 
-class Message:
+class CapturedMessage:
     """A request, a response, a frame, or a gap where the capture lacks bytes: each kind is a class of its own.
 
     Attributes:
@@ -83,7 +81,7 @@ class Message:
         return f"<{self.kind} of the {self.sender}, {self.wire_length:,} bytes, at {self.time:.6f} s>"
 
 
-class FrameMessage(Message):
+class FrameMessage(CapturedMessage):
     """A frame. ``header`` are the bytes before the payload, ``payload`` those behind them, unmasked."""
 
     __slots__ = ("_header", "payload")
@@ -134,13 +132,13 @@ class FrameMessage(Message):
         return frame_spans(self.raw)
 
 
-class HttpMessage(Message):
+class HttpMessage(CapturedMessage):
     """A request or a response. ``found`` is the whole of it."""
 
     __slots__ = ("_raw", "content", "head", "kind", "request_method")
 
     def __init__(
-        self, conversation: int, sender: Sender, time: float, packets: tuple[int, ...], found: Found
+        self, conversation: int, sender: Sender, time: float, packets: tuple[int, ...], found: ParsedMessage
     ) -> None:
         super().__init__(conversation, sender, time, packets)
         self.kind: MessageKind = found.kind
@@ -163,10 +161,10 @@ class HttpMessage(Message):
             framing = content_framing(self.head, self.request_method)
         except ProtocolError:
             return spans
-        return spans + [span.shift(size) for span in content_spans(self.raw[size:], framing)]
+        return spans + [span.shifted(size) for span in content_spans(self.raw[size:], framing)]
 
 
-class GapMessage(Message):
+class GapMessage(CapturedMessage):
     """Bytes that the capture lacks."""
 
     __slots__ = ("missing",)

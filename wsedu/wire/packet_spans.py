@@ -109,7 +109,7 @@ def part_of(spans: list[Span], start: int, end: int, at: int) -> list[Span]:
     """The spans of the bytes from ``start`` to ``end`` of a message, moved to ``at``."""
     inside = [span for span in spans if span.start < end and span.end > start]
     return [
-        replace(span, start=max(span.start, start), end=min(span.end, end)).shift(at - start)
+        replace(span, start=max(span.start, start), end=min(span.end, end)).shifted(at - start)
         for span in inside
     ]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..protocol.opcodes import opcode_name
 from ..protocol.spans import Kind, Span
-from .message import Message
+from .message import CapturedMessage
 from .packet_spans import Layer, packet_layers, part_of
 from .packets import SYN, Segment, Unreadable, segment_of
 from .pcapfile import Packet
@@ -57,12 +57,14 @@ class PacketViews:
     """
 
     def __init__(
-        self, packets: Sequence[Packet], messages: Iterable[Message], modelled: bool = False
+        self, packets: Sequence[Packet], messages: Iterable[CapturedMessage], modelled: bool = False
     ) -> None:
         self._packets, self._modelled = packets, modelled
         # Of each packet: the messages in it, each with its place in the stream and the first message of the stream.
-        self._carried: defaultdict[int, list[tuple[Message, int, Message]]] = defaultdict(list)
-        streams: dict[tuple[int, str], tuple[Message, int]] = {}
+        self._carried: defaultdict[int, list[tuple[CapturedMessage, int, CapturedMessage]]] = defaultdict(
+            list
+        )
+        streams: dict[tuple[int, str], tuple[CapturedMessage, int]] = {}
         for message in messages:
             key = message.conversation, message.sender
             first, at = streams.get(key, (message, 0))
@@ -111,7 +113,7 @@ class PacketViews:
                 spans = part_of(message.spans(), at - begin, end - begin, start + at)
                 yield _name(message, at - begin, end - begin), spans
 
-    def _origin(self, first: Message) -> int:
+    def _origin(self, first: CapturedMessage) -> int:
         """The sequence number of the first byte of a stream: the least that its first message was carried under."""
         numbers = []
         for index in first.packets:
@@ -127,7 +129,7 @@ def _sequence(segment: Segment) -> int:
     return segment.sequence + bool(segment.flags & SYN)
 
 
-def _name(message: Message, start: int, end: int) -> str:
+def _name(message: CapturedMessage, start: int, end: int) -> str:
     size = message.wire_length
     name = f"{opcode_name(message.raw[0] & 0x0F)} frame" if message.kind == "frame" else message.kind
     return name if end - start == size else f"{name}, bytes {start:,} to {end - 1:,} of {size:,}"

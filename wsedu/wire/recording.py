@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from ..protocol.arguments import need_text
+from ..protocol.errors import need_text
 
 if TYPE_CHECKING:
     from .capture import Capture

@@ -12,9 +12,9 @@ import contextlib
 import socket
 import threading
 
-from .passing import Passing
+from .packet_model import Event, What, pcap
 from .recording import Recording
-from .synth import Event, What, pcap
+from .tcp_proxy import TcpProxy
 
 BACKLOG = 1024  # clients that may knock at once
 
@@ -33,7 +33,7 @@ class RelayRecording(Recording):
             opened.enter_context(stop)
             address: tuple[str, int] = listener.getsockname()
             self._error: BaseException | None = None
-            self._passing = Passing(listener, self._server, stop)
+            self._passing = TcpProxy(listener, self._server, stop)
             self._thread = threading.Thread(target=self._run, name="wsedu relay", daemon=True)
             opened.callback(self._halt)  # before the sockets are closed, which it waits for
             self._thread.start()

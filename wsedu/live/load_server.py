@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A server for crowds, in a process of its own: so that the kernel is not measured with it.
 
-    python -m wsedu.live.desk          (a WebSocket server that broadcasts, and a polling server beside it)
+    python -m wsedu.live.load_server          (a WebSocket server that broadcasts, and a polling server beside it)
 
 It obeys lines on stdin and answers each with a line of JSON on stdout: ``publish`` sends the next update to every
 listener, ``usage`` says what the process has used. At the end of stdin it ends.
@@ -20,8 +20,8 @@ from websockets.asyncio.server import ServerConnection, broadcast
 
 from .limits import raise_file_limit
 from .news_server import news_server
-from .newsroom import Newsroom
-from .websocket_server import serve
+from .publisher import Publisher
+from .servers import serve
 
 LARGEST_BACKLOG = 65_535
 
@@ -40,7 +40,7 @@ def resident_bytes() -> int:
 async def main() -> None:
     """Serve until stdin ends."""
     raise_file_limit()
-    newsroom, listeners = Newsroom(), set[ServerConnection]()
+    publisher, listeners = Publisher(), set[ServerConnection]()
 
     async def listen(connection: ServerConnection) -> None:
         listeners.add(connection)
@@ -53,11 +53,11 @@ async def main() -> None:
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stdin), sys.stdin)
     async with serve(listen, close_timeout=0, backlog=LARGEST_BACKLOG) as server:
-        with news_server("polling", newsroom) as polling:
+        with news_server("polling", publisher) as polling:
             _say(websocket=next(iter(server.sockets)).getsockname()[1], polling=polling.port)
             while line := await stdin.readline():
                 if line == b"publish\n":
-                    update = newsroom.publish("")
+                    update = publisher.publish("")
                     broadcast(listeners, update.payload)
                     _say(number=update.number, time=update.time, listeners=len(listeners))
                 elif line == b"usage\n":

@@ -15,7 +15,7 @@ import struct
 import sys
 import time
 
-from .synth import Address, Ends, Event, What
+from .packet_model import Address, Ends, Event, What
 
 READ = 65536  # bytes taken from a socket in one go
 ENOUGH = 262144  # bytes waiting for a slow reader; more are left in the sender's hands until there is room
@@ -39,7 +39,7 @@ class _End:
         self.then: What | None = None  # what this end is to see after those bytes: END or RESET
 
 
-class Passing:
+class TcpProxy:
     """Passes bytes on until it is told to stop.
 
     Args:

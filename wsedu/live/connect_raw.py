@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from ..protocol.errors import NeedMoreData
-from ..protocol.head_lines import head_end
-from ..protocol.header import parse_header
+from ..protocol.frames import parse_header
+from ..protocol.http1 import head_end
 
 TIMEOUT = 5.0  # seconds without a byte
 
@@ -112,7 +112,7 @@ class RawConnection:
         self.close()
 
 
-def dial(port: int, host: str = "127.0.0.1", timeout: float = TIMEOUT) -> RawConnection:
+def connect_raw(port: int, host: str = "127.0.0.1", timeout: float = TIMEOUT) -> RawConnection:
     """Connect to a port of this machine.
 
     Args:

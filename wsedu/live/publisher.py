@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A source of updates: numbered, stamped, and kept, so that a client that was away can catch up.
 
-Time and chance are given to it, so that a test or a notebook can decide both.
+Time and rng are given to it, so that a test or a notebook can decide both.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from math import inf
 from typing import NamedTuple
 
-from ..protocol.arguments import need_text
+from ..protocol.errors import need_text
 
 Gaps = Iterable[float]
 """Seconds from one update to the next, the first one counted from the start."""
@@ -29,8 +29,8 @@ class Update(NamedTuple):
 
     Attributes:
         number: 1 for the first; each update has the number after that of the one before.
-        time: when it was published, in seconds of the newsroom's clock.
-        text: one line, as ``Newsroom.publish`` takes it.
+        time: when it was published, in seconds of the publisher's clock.
+        text: one line, as ``Publisher.publish`` takes it.
     """
 
     number: int
@@ -48,7 +48,7 @@ def fixed(gap: float, count: int) -> Iterator[float]:
     return (gap for _ in range(count))
 
 
-def poisson(gap: float, count: int, chance: random.Random) -> Iterator[float]:
+def poisson(gap: float, count: int, rng: random.Random) -> Iterator[float]:
     """``count`` updates that come whenever they like, ``gap`` seconds apart in the mean.
 
     Raises:
@@ -56,7 +56,7 @@ def poisson(gap: float, count: int, chance: random.Random) -> Iterator[float]:
     """
     if not 0 < gap < inf:
         raise ValueError(f"gap must be a number of seconds, more than 0; got {gap}")
-    return (chance.expovariate(1 / gap) for _ in range(count))
+    return (rng.expovariate(1 / gap) for _ in range(count))
 
 
 def bursts(gap: float, count: int, size: int) -> Iterator[float]:
@@ -76,7 +76,7 @@ def text_of(number: int, size: int) -> str:
     return "." * room
 
 
-class Newsroom:
+class Publisher:
     """Updates, from one thread to any number of waiting ones.
 
     Args:

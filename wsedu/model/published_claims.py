@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .heads import fields_2009
-
 CLIENTS = 1_000, 10_000, 100_000
 """How many clients ask once a second, in the three cases of 2010."""
 CONTENT_2010 = 21
@@ -25,6 +23,40 @@ POLL_2013 = 850
 """Bytes of head of each poll in the sum of 2013: 800 of HTTP, 50 of cookie and message number."""
 CLIENTS_2013, GAP_2013 = 10_000, 60
 """Its clients, and the seconds between two polls of each."""
+
+
+_COOKIE = "; ".join(
+    f"showInherited{name}=false"
+    for name in (
+        "Constant",
+        "ProtectedConstant",
+        "Property",
+        "ProtectedProperty",
+        "Method",
+        "ProtectedMethod",
+        "Event",
+        "Style",
+        "Effect",
+    )
+)
+
+
+def fields_2009(host: str = "localhost:8080") -> list[tuple[str, str]]:
+    """The request fields of the comparison of 2009, after Host."""
+    return [
+        (
+            "User-Agent",
+            "Mozilla/5.0 (Windows; U; Windows NT 5.1; en-US; rv:1.9.1.5) Gecko/20091102 Firefox/3.5.5",
+        ),
+        ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+        ("Accept-Language", "en-us"),
+        ("Accept-Encoding", "gzip,deflate"),
+        ("Accept-Charset", "ISO-8859-1,utf-8;q=0.7,*;q=0.7"),
+        ("Keep-Alive", "300"),
+        ("Connection", "keep-alive"),
+        ("Referer", "http://www.example.com/PollingStock/"),
+        ("Cookie", _COOKIE),
+    ]
 
 
 def _head(first: str, fields: list[tuple[str, str]]) -> bytes:

@@ -83,7 +83,7 @@ socket.onclose = () => { finished = true; };
 }
 
 
-class Newsroom:
+class Publisher:
     """The news so far. The clock starts with the first reader."""
 
     def __init__(self) -> None:
@@ -117,11 +117,11 @@ class _Page(tornado.web.RequestHandler):
 
 
 class _News(tornado.web.RequestHandler):
-    def initialize(self, newsroom: Newsroom) -> None:
-        self.newsroom = newsroom
+    def initialize(self, publisher: Publisher) -> None:
+        self.publisher = publisher
 
     def prepare(self) -> None:
-        self.newsroom.open()
+        self.publisher.open()
         self.set_header("Cache-Control", "no-store")
 
     def compute_etag(self) -> None:
@@ -135,7 +135,7 @@ class _News(tornado.web.RequestHandler):
 class _Polling(_News):
     def get(self) -> None:
         seen = int(self.get_query_argument("after"))
-        if seen < self.newsroom.published:
+        if seen < self.publisher.published:
             self.answer(NEWS[seen])
         else:
             self.set_status(204)
@@ -143,7 +143,7 @@ class _Polling(_News):
 
 class _LongPoll(_News):
     async def get(self) -> None:
-        self.answer(await self.newsroom.wait_for(int(self.get_query_argument("after")) + 1))
+        self.answer(await self.publisher.wait_for(int(self.get_query_argument("after")) + 1))
 
 
 class _EventSource(_News):
@@ -151,19 +151,19 @@ class _EventSource(_News):
         self.set_header("Content-Type", "text/event-stream")
         await self.flush()
         for number in range(1, len(NEWS) + 1):
-            self.write(f"data: {await self.newsroom.wait_for(number)}\n\n")
+            self.write(f"data: {await self.publisher.wait_for(number)}\n\n")
             await self.flush()
         # Here the content ends. An EventSource asks again after a few seconds, if its page lets it.
 
 
 class _WebSocket(tornado.websocket.WebSocketHandler):
-    def initialize(self, newsroom: Newsroom) -> None:
-        self.newsroom = newsroom
+    def initialize(self, publisher: Publisher) -> None:
+        self.publisher = publisher
 
     async def open(self) -> None:
-        self.newsroom.open()
+        self.publisher.open()
         for number in range(1, len(NEWS) + 1):
-            await self.write_message(await self.newsroom.wait_for(number))
+            await self.write_message(await self.publisher.wait_for(number))
 
     def on_message(self, message: str | bytes) -> None:
         """The page only listens."""
@@ -171,7 +171,7 @@ class _WebSocket(tornado.websocket.WebSocketHandler):
 
 def listen(address: str, port: int) -> Callable[[], None]:
     """Start the server in the running event loop; the function that comes back stops it."""
-    shared = {"newsroom": Newsroom()}
+    shared = {"publisher": Publisher()}
     application = tornado.web.Application(
         [
             (r"/(polling|longpoll|eventsource|websocket)", _Page),

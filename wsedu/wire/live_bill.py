@@ -4,15 +4,15 @@
 from __future__ import annotations
 
 from .bill import Bill, Billing
+from .packet_model import Model
 from .pcapfile import Packet
 from .recording import Recording
 from .relay import RelayRecording
-from .synth import Model
 
 ETHERNET = 1  # LINKTYPE_ number
 
 
-class Meter:
+class LiveBill:
     """What a relay's recording has cost so far: a look at it costs only what came since the last one.
 
     Args:
@@ -24,7 +24,9 @@ class Meter:
 
     def __init__(self, recording: Recording) -> None:
         if not isinstance(recording, RelayRecording):
-            raise TypeError("a meter reads the relay's recording; the kernel's can be read when it has ended")
+            raise TypeError(
+                "a live_bill reads the relay's recording; the kernel's can be read when it has ended"
+            )
         self._recording = recording
         self._model, self._billing = Model(), Billing(modelled=True)
         self._seen = 0

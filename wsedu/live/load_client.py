@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Thousands of listeners, in a process of their own.
 
-    python -m wsedu.live.crowd --port 8765 --listeners 1000 [--poll SECONDS [--anew]]
+    python -m wsedu.live.load_client --port 8765 --listeners 1000 [--poll SECONDS [--anew]]
 
 Each listener has a real connection. It does no more than it must, so that it is the server that is measured: it shakes
 hands and counts frames, or, with ``--poll``, asks so many seconds after each answer; with ``--anew`` each time on a
@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 
 from .limits import raise_file_limit
-from .listeners import Listener, Poller, PollerAnew
+from .load_clients import Listener, Poller, PollerAnew
 
 PER_ADDRESS = 20_000
 """Connections from one address of 127.0.0.0/8: the ports of one address run out at some 28,000."""

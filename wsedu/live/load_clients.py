@@ -7,10 +7,9 @@ import asyncio
 from collections.abc import Callable
 
 from ..protocol.errors import NeedMoreData
+from ..protocol.frames import parse_header
 from ..protocol.handshake import request
-from ..protocol.head_lines import head_end
-from ..protocol.header import parse_header
-from ..protocol.http1 import Response
+from ..protocol.http1 import Response, head_end
 
 ASK = b"GET /news/polling?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from ..model.published_claims import fields_2009
 from .news_server import Way
 
 HeadStyle = Literal["browser", "minimal", "2009"]
@@ -28,38 +29,6 @@ _SITE: Fields = [
 ]
 # What a browser always offers, whether the server takes it up or not; ours does not.
 _OFFER = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
-_COOKIE = "; ".join(
-    f"showInherited{name}=false"
-    for name in (
-        "Constant",
-        "ProtectedConstant",
-        "Property",
-        "ProtectedProperty",
-        "Method",
-        "ProtectedMethod",
-        "Event",
-        "Style",
-        "Effect",
-    )
-)
-
-
-def fields_2009(host: str = "localhost:8080") -> Fields:
-    """The request fields of the comparison of 2009, after Host."""
-    return [
-        (
-            "User-Agent",
-            "Mozilla/5.0 (Windows; U; Windows NT 5.1; en-US; rv:1.9.1.5) Gecko/20091102 Firefox/3.5.5",
-        ),
-        ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
-        ("Accept-Language", "en-us"),
-        ("Accept-Encoding", "gzip,deflate"),
-        ("Accept-Charset", "ISO-8859-1,utf-8;q=0.7,*;q=0.7"),
-        ("Keep-Alive", "300"),
-        ("Connection", "keep-alive"),
-        ("Referer", "http://www.example.com/PollingStock/"),
-        ("Cookie", _COOKIE),
-    ]
 
 
 def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:

@@ -11,7 +11,7 @@ from statistics import median
 from types import TracebackType
 from typing import NamedTuple, Self
 
-DESK = "-m", "wsedu.live.desk"
+DESK = "-m", "wsedu.live.load_server"
 ANSWER_LIMIT = 120.0  # seconds that a process may take to end
 RECEIPT_LIMIT = 60.0
 """Seconds that an update may take to the last listener; ten thousand have it within one or two."""
@@ -115,7 +115,7 @@ def _silent(connected: int) -> None:
 
 
 def _start(port: int, listeners: int, *more: str) -> _Process:
-    return _Process("-m", "wsedu.live.crowd", "--port", str(port), "--listeners", str(listeners), *more)
+    return _Process("-m", "wsedu.live.load_client", "--port", str(port), "--listeners", str(listeners), *more)
 
 
 def _connected(crowd: _Process, progress: Callable[[int], None]) -> float:

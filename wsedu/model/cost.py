@@ -2,7 +2,7 @@
 """What one update costs on the wire, in closed form: a model, to be held against measurements.
 
 One client, in the steady state: its connection is open, except where a way opens one for each poll. Updates come by
-chance (a Poisson process) or at fixed gaps. TCP is that of Linux on a network that loses nothing: timestamps in each
+rng (a Poisson process) or at fixed gaps. TCP is that of Linux on a network that loses nothing: timestamps in each
 segment (RFC 7323), delayed acknowledgements that ride on data where there is some (RFC 9293, 3.8.6.3).
 """
 
@@ -159,7 +159,7 @@ def _longpoll(situation: Situation) -> Cost:
     """A request waits for news; the next one goes out as soon as it is there, and takes the acknowledgement along."""
     _often_enough(situation, situation.longest_wait, "longest_wait")
     mean = situation.rate * situation.turnaround
-    wait = exp(-mean)  # chance that nothing came in the meantime, so that the request has to wait
+    wait = exp(-mean)  # rng that nothing came in the meantime, so that the request has to wait
     updates = mean + wait  # in each response with news
     late = exp(-situation.rate * situation.longest_wait)
     empty = (

@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A server in a thread of its own, so that it answers while the kernel runs a cell and never blocks one.
+
+How each of our Tornado servers begins and ends.
+
+A real HTTP server: Tornado, which is also the server behind JupyterLab.
+
+A real WebSocket server: the ``websockets`` library, echoing what it is sent.
+
+A second real WebSocket server, Tornado's: so that a reader sees where two servers differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, cast
+
+import tornado.httpserver
+import tornado.iostream
+import tornado.netutil
+import tornado.web
+import tornado.websocket
+import websockets.asyncio.server as websockets
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.typing import Origin, Subprotocol
+
+# A server in a thread of its own, so that it answers while the kernel runs a cell and never blocks one
+
+START_LIMIT = 10.0  # seconds; a server on loopback listens within milliseconds
+STOP_LIMIT = 10.0  # seconds; likewise
+
+
+class Server:
+    """A running server; ends with its ``with`` block, or with ``close()`` in a notebook where it serves many cells.
+
+    Args:
+        name: what it is, for ``repr``.
+        serving: makes an async context manager that listens on ``host`` while it is entered, and gives the port.
+        host: the address that it listens on.
+
+    Attributes:
+        host: the same.
+        port: the free port that it listens on.
+
+    Raises:
+        OSError: it cannot listen; ``TimeoutError`` where it does not within ten seconds.
+    """
+
+    def __init__(
+        self, name: str, serving: Callable[[], AbstractAsyncContextManager[int]], host: str = "127.0.0.1"
+    ) -> None:
+        self._name, self._serving, self.host = name, serving, host
+        self._started, self._stop = threading.Event(), asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        self._error: BaseException | None = None
+        self.port = 0
+        self._thread = threading.Thread(target=self._run, name=f"wsedu {name}", daemon=True)
+        try:
+            self._thread.start()
+            if not self._started.wait(START_LIMIT):
+                raise TimeoutError(f"the {name} does not listen after {START_LIMIT:g} s")
+            if self._error is not None:
+                raise self._error
+        except BaseException:  # Ctrl-C: nobody else could close it, for nobody has it yet
+            self.close()
+            raise
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # handed to the thread that is waiting for the start
+            self._error = error
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        # First the one and then the other, and `close` the other way round: so one of the two sees the other.
+        self._loop = asyncio.get_running_loop()
+        if self._closed:
+            return
+        async with self._serving() as self.port:
+            self._started.set()
+            await self._stop.wait()
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Run ``function`` in the server's thread, between two of its steps, and wait until it has run."""
+        assert self._loop is not None
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                function()
+            finally:
+                done.set()
+
+        self._loop.call_soon_threadsafe(run)
+        done.wait(STOP_LIMIT)
+
+    def close(self) -> None:
+        """Stop listening, close what is open, and wait for the thread to end. May be called twice."""
+        self._closed = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stop.set)
+        if self._thread.is_alive():
+            self._thread.join(STOP_LIMIT)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        state = "listens" if self._thread.is_alive() else "has stopped listening"
+        return f"<{self._name} that {state} on {self.host}>"
+
+
+# How each of our Tornado servers begins and ends
+
+BACKLOG = 1024  # clients that may knock at once
+
+OF_CLIENTS = tornado.web.HTTPError, tornado.iostream.StreamClosedError, tornado.websocket.WebSocketClosedError
+"""What a client that asks for nonsense, or leaves, makes a handler raise."""
+
+
+class Handler(tornado.web.RequestHandler):
+    """A handler that says nothing of what its clients do; an error of its own it does say.
+
+    Tornado's loggers are left alone: Jupyter's own server may use them in the same process.
+    """
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        if not isinstance(value, OF_CLIENTS):
+            super().log_exception(typ, value, tb)
+
+
+@asynccontextmanager
+async def serving(
+    pages: Sequence[tuple[str, type[Handler]]],
+    host: str = "127.0.0.1",
+    **settings: Any,
+) -> AsyncIterator[int]:
+    """Serve pages on a free port while the block runs, and write no log of what clients do.
+
+    Args:
+        pages: patterns of targets, each with its handler.
+        host: the address to listen on.
+        settings: what the handlers find in their ``settings``.
+
+    Yields:
+        The port.
+    """
+    application = tornado.web.Application(list(pages), log_function=lambda handler: None, **settings)
+    server = tornado.httpserver.HTTPServer(application)
+    sockets = tornado.netutil.bind_sockets(0, host, backlog=BACKLOG)
+    server.add_sockets(sockets)
+    try:
+        yield sockets[0].getsockname()[1]
+    finally:
+        server.stop()
+        await server.close_all_connections()
+
+
+# A real HTTP server: Tornado, which is also the server behind JupyterLab
+
+
+class _Page(Handler):
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "Tornado")
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+
+    def compute_etag(self) -> None:
+        """None: an Etag would be one field more to explain, and this server caches nothing."""
+
+
+class _Hello(_Page):
+    def get(self) -> None:
+        self.write("Hello\n")
+
+
+class _Number(_Page):
+    """Says its own number, so that a reader can tell which response is which."""
+
+    def get(self, number: str) -> None:
+        self.write(f"{number}\n")
+
+
+class _Visits(_Page):
+    """Counts visits in a cookie: the server itself remembers nothing."""
+
+    def get(self) -> None:
+        told = self.get_cookie("visits", "")
+        visits = int(told) + 1 if told and told.isdecimal() else 1
+        self.set_cookie("visits", str(visits))
+        self.write(f"visit {visits}\n")
+
+
+class _EchoPage(_Page):
+    """Sends the content back. Tornado answers ``Expect: 100-continue`` by itself, with 100 Continue."""
+
+    def post(self) -> None:
+        self.write(self.request.body)
+
+
+class _Chunks(_Page):
+    """Sends its content in pieces, without saying before how long it will be."""
+
+    async def get(self) -> None:
+        for piece in ("one\n", "two\n", "three\n"):
+            self.write(piece)
+            await self.flush()
+
+
+class _Wait(_Page):
+    """Answers when ``HttpServer.release`` is called, and not before."""
+
+    async def get(self) -> None:
+        await self.settings["released"].wait()
+        self.write("released\n")
+
+
+PAGES = (
+    (r"/hello", _Hello),
+    (r"/number/(\d+)", _Number),
+    (r"/visits", _Visits),
+    (r"/echo", _EchoPage),
+    (r"/chunks", _Chunks),
+    (r"/wait", _Wait),
+)
+
+
+class HttpServer(Server):
+    """The HTTP server of the notebooks; see ``http_server``."""
+
+    def __init__(self) -> None:
+        self._released = asyncio.Event()
+        super().__init__("HTTP server", lambda: serving(PAGES, released=self._released))
+
+    def release(self) -> None:
+        """Let every request for ``/wait`` have its response, those to come too."""
+        self.call(self._released.set)
+
+
+def http_server() -> HttpServer:
+    """An HTTP/1.1 server on 127.0.0.1; its Server field reads ``Tornado``, whatever the version.
+
+    Returns:
+        The running server. It answers GET for ``/hello``, ``/number/7`` (its number), ``/visits`` (counted in a
+        cookie), ``/chunks`` (in three pieces) and ``/wait`` (after ``release()``), and POST for ``/echo``.
+    """
+    return HttpServer()
+
+
+# A real WebSocket server: the ``websockets`` library, echoing what it is sent
+
+# A reader breaks handshakes and leaves without a closing handshake; the library logs that as an error, with a
+# traceback on stderr, in the middle of the page.
+quiet = logging.getLogger("wsedu.live.websockets")
+quiet.addHandler(logging.NullHandler())
+quiet.propagate = False
+
+
+def without_date(connection: ServerConnection, request: Request, response: Response) -> Response:
+    """The response as it is sent: a 101 need not have a Date (RFC 9110, 6.6.1), and without it the same bytes come
+    on every day."""
+    if response.status_code == 101:
+        del response.headers["Date"]
+    return response
+
+
+@asynccontextmanager
+async def serve(
+    handler: Callable[[ServerConnection], Awaitable[None]], host: str = "127.0.0.1", **options: Any
+) -> AsyncIterator[websockets.Server]:
+    """The library's ``serve`` as all our servers use it, on a free port; ``options`` are its own."""
+    connected = set[ServerConnection]()
+
+    class Known(ServerConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)
+            connected.add(self)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            connected.discard(self)
+            super().connection_lost(exc)
+
+    async with websockets.serve(
+        handler,
+        host,
+        0,
+        create_connection=Known,
+        process_response=without_date,
+        server_header="websockets",
+        ping_interval=None,  # a Ping of the server's own would come between what a reader expects
+        logger=quiet,
+        **{"compression": None, "close_timeout": 0.2} | options,  # a reader's client may never answer a Close
+    ) as server:
+        try:
+            yield server
+        finally:
+            # The library waits for opening handshakes that have begun, up to ten seconds each.
+            for connection in tuple(connected):
+                if connection.state is State.CONNECTING:
+                    connection.transport.abort()
+
+
+def websocket_server(
+    *,
+    greeting: str | None = None,
+    origins: Sequence[str] | None = None,
+    subprotocols: Sequence[str] = (),
+    compression: bool = False,
+) -> Server:
+    """An echo server on 127.0.0.1: each message comes back as it is.
+
+    Args:
+        greeting: sent to each client as soon as the handshake is done, before the client says anything.
+        origins: the values of Origin that are welcome; ``None`` welcomes all.
+        subprotocols: those it speaks, the best first.
+        compression: take up permessage-deflate when a client offers it.
+
+    Returns:
+        The running server; its Server field reads ``websockets``, whatever the version of Python.
+    """
+
+    async def echo(connection: ServerConnection) -> None:
+        try:
+            if greeting is not None:
+                await connection.send(greeting)
+            async for message in connection:
+                await connection.send(message)
+        except ConnectionClosed:
+            pass
+
+    @asynccontextmanager
+    async def serving() -> AsyncIterator[int]:
+        async with serve(
+            echo,
+            origins=None if origins is None else [cast(Origin, origin) for origin in origins],
+            subprotocols=[cast(Subprotocol, name) for name in subprotocols] or None,
+            compression="deflate" if compression else None,
+        ) as server:
+            yield next(iter(server.sockets)).getsockname()[1]
+
+    return Server("WebSocket server", serving)
+
+
+# A second real WebSocket server, Tornado's: so that a reader sees where two servers differ
+
+
+class _EchoSocket(Handler, tornado.websocket.WebSocketHandler):
+    def set_default_headers(self) -> None:
+        self.set_header("Server", "Tornado")
+
+    def check_origin(self, origin: str) -> bool:
+        return True
+
+    async def on_message(self, message: str | bytes) -> None:
+        await self.write_message(message, binary=isinstance(message, bytes))
+
+
+def tornado_echo_server() -> Server:
+    """An echo server on 127.0.0.1, made with Tornado; the target is ``/``."""
+    return Server("WebSocket server by Tornado", lambda: serving([(r"/", _EchoSocket)]))

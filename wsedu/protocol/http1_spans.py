@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the fields that a reader meets most say, a sentence each, with the section that defines them.
+
+What each byte of a head says (RFC 9112, 2 to 5): the head's half of every picture.
+
+It explains what is there, legal or not, and cuts every line into pieces that leave no byte out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .errors import Data
+from .http1 import empty_lines_before, head_end
+from .spans import Kind, Span
+
+# What the fields that a reader meets most say, a sentence each, with the section that defines them
+
+# In lower case, as the case of a field name does not matter (RFC 9110, 5.1).
+KNOWN_FIELDS = {
+    "accept": ("the media types that the client would like", "RFC 9110, 12.5.1"),
+    "accept-encoding": ("the content codings that the client can undo", "RFC 9110, 12.5.3"),
+    "accept-language": ("the languages that the user would like", "RFC 9110, 12.5.4"),
+    "accept-ranges": ("whether the server sends parts on request", "RFC 9110, 14.3"),
+    "allow": ("the methods that this target knows", "RFC 9110, 10.2.1"),
+    "authorization": ("credentials of the user", "RFC 9110, 11.6.2"),
+    "cache-control": ("what caches may do with this message", "RFC 9111, 5.2"),
+    "connection": ("what holds for this one connection; a proxy takes it off", "RFC 9110, 7.6.1"),
+    "content-encoding": ("how the content is compressed", "RFC 9110, 8.4"),
+    "content-length": ("how many bytes of content follow the empty line", "RFC 9110, 8.6"),
+    "content-type": ("the media type of the content", "RFC 9110, 8.3"),
+    "cookie": ("what the server gave to this client before, sent back with every request", "RFC 6265, 5.4"),
+    "date": ("when the server made this response", "RFC 9110, 6.6.1"),
+    "etag": ("a name for this version of the content", "RFC 9110, 8.8.3"),
+    "expect": ("what the client waits for before it sends the content", "RFC 9110, 10.1.1"),
+    "expires": ("when the content becomes stale", "RFC 9111, 5.3"),
+    "host": ("which host is asked for, as one address may serve many", "RFC 9110, 7.2"),
+    "if-modified-since": ("answer in full only if it changed after this", "RFC 9110, 13.1.3"),
+    "if-none-match": ("answer in full only if the version is none of these", "RFC 9110, 13.1.2"),
+    "keep-alive": ("how long an idle connection stays open", "RFC 2068, 19.7.1.1"),
+    "last-event-id": ("the last event that the client saw before it lost the stream", "HTML, 9.2.4"),
+    "last-modified": ("when the content was changed last", "RFC 9110, 8.8.2"),
+    "location": ("where to go instead", "RFC 9110, 10.2.2"),
+    "origin": ("the web page that asks; a server can refuse those that it does not know", "RFC 6454, 7"),
+    "pragma": ("cache control for HTTP/1.0", "RFC 9111, 5.4"),
+    "referer": ("the page that led here", "RFC 9110, 10.1.3"),
+    "retry-after": ("how long to wait before asking again", "RFC 9110, 10.2.3"),
+    "sec-websocket-accept": ("the proof that the server read the key as WebSocket", "RFC 6455, 4.2.2"),
+    "sec-websocket-extensions": (
+        "extensions, offered by the client and chosen by the server",
+        "RFC 6455, 9.1",
+    ),
+    "sec-websocket-key": ("16 random bytes in Base64, which the server must answer to", "RFC 6455, 4.1"),
+    "sec-websocket-protocol": (
+        "subprotocols, offered by the client, one chosen by the server",
+        "RFC 6455, 1.9",
+    ),
+    "sec-websocket-version": ("the version of the WebSocket protocol; RFC 6455 is 13", "RFC 6455, 4.1"),
+    "server": ("the server's software", "RFC 9110, 10.2.4"),
+    "set-cookie": ("to be sent back by the client with every later request", "RFC 6265, 4.1"),
+    "transfer-encoding": ("how the content is framed on this connection", "RFC 9112, 6.1"),
+    "upgrade": ("the protocol to switch to on this connection", "RFC 9110, 7.8"),
+    "user-agent": ("the client's software", "RFC 9110, 10.1.5"),
+    "vary": ("the request fields that this response depends on", "RFC 9110, 12.5.5"),
+    "www-authenticate": ("how to authenticate", "RFC 9110, 11.6.1"),
+}
+
+STATUS_CLASSES = {
+    "1": "informational: the final response is still to come",
+    "2": "successful",
+    "3": "redirection: go elsewhere, or use what you have",
+    "4": "the client's error",
+    "5": "the server's error",
+}
+
+METHODS = {
+    "GET": "send me a representation of the target",
+    "HEAD": "as GET, without the content",
+    "POST": "do with this content what the target does with it",
+    "PUT": "replace the target with this content",
+    "DELETE": "remove the target",
+    "CONNECT": "open a tunnel to the target",
+    "OPTIONS": "what can the target do?",
+    "TRACE": "send back what you got",
+    "PATCH": "change the target as this content says",
+}
+
+
+def field_meaning(name: str) -> tuple[str, str]:
+    """What a field says, and where that is defined."""
+    return KNOWN_FIELDS.get(name.lower(), ("a field", "RFC 9110, 5.1"))
+
+
+def method_meaning(method: str) -> str:
+    """What a method asks for."""
+    return METHODS.get(method, "a method that RFC 9110 does not define")
+
+
+def status_meaning(status: str) -> str:
+    """What a status code of HTTP says, by its class and for some by itself."""
+    single = {
+        "100": "go on and send the content; the final response is still to come",
+        "101": "from the empty line on, this connection speaks the protocol named in Upgrade",
+        "204": "successful, and there is no content",
+        "304": "what you have is still good; there is no content",
+        "408": "the server waited long enough for a request",
+        "426": "the server wants another protocol; it is named in Upgrade",
+    }
+    return single.get(status) or STATUS_CLASSES.get(status[:1], "an invalid status code")
+
+
+# What each byte of a head says (RFC 9112, 2 to 5): the head's half of every picture
+
+BLANK = b" \t"
+REQUEST_LINE = "RFC 9112, 3"
+STATUS_LINE = "RFC 9112, 4"
+
+
+def head_spans(data: Data) -> list[Span]:
+    """What each byte of one request or response head is, in order; of as much of the head as is there.
+
+    Args:
+        data: bytes from the wire, from the start line on; bytes after the empty line are left alone.
+    """
+    data = bytes(data)
+    end = head_end(data)
+    if end >= 0:
+        data = data[:end]
+    pieces = _Pieces()
+    before = empty_lines_before(data)
+    pieces.add(data[:before], "empty line", "before the start line; a server ignores it", "RFC 9112, 2.2")
+    start_line, *lines = data[before:].split(b"\n")
+    line_end = _take_start_line(pieces, start_line)
+    for line in lines:
+        pieces.add(line_end + b"\n", "CRLF", "the end of the line", "RFC 9112, 2.2")
+        line_end = _take_field_line(pieces, line)
+    pieces.add(line_end, "CRLF", "the end of the line begins", "RFC 9112, 2.2")
+    if end >= 0:
+        pieces.last_is_the_empty_line()
+    return pieces.spans
+
+
+class _Pieces:
+    """Spans one after the other, each beginning where the one before it ends."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self.at = 0
+
+    def add(self, raw: bytes, name: str, meaning: str, section: str) -> None:
+        """A span for these bytes; none for no bytes."""
+        if not raw:
+            return
+        value = raw if name in ("CRLF", "SP", "empty line") else raw.decode("latin-1")
+        end = self.at + len(raw)
+        self.spans.append(Span(self.at, end, name, value, meaning, Kind.HTTP_HEAD, section))
+        self.at = end
+
+    def last_is_the_empty_line(self) -> None:
+        """Name the line end that stands alone for what it is."""
+        self.spans[-1] = replace(
+            self.spans[-1], name="empty line", meaning="the head ends here", section="RFC 9112, 2.1"
+        )
+
+
+def _take_start_line(pieces: _Pieces, line: bytes) -> bytes:
+    """Cut a start line into words and the whitespace between them; returns the CR that is left of its end."""
+    text, line_end = _without_cr(line)
+    if text.lstrip(BLANK).startswith(b"HTTP/"):
+        _take_status_line(pieces, text)
+    else:
+        _take_request_line(pieces, text)
+    return line_end
+
+
+def _take_request_line(pieces: _Pieces, text: bytes) -> None:
+    method, gap, rest = _first_word(text)
+    pieces.add(method, "method", method_meaning(method.decode("latin-1")), REQUEST_LINE)
+    pieces.add(gap, "SP", "separates method and request target", REQUEST_LINE)
+    at = max(rest.rfind(b" HTTP/"), rest.rfind(b"\tHTTP/")) + 1
+    target, version = (rest[:at], rest[at:]) if at else (rest, b"")
+    bare = target.rstrip(BLANK)
+    pieces.add(bare, "request target", "what is asked for", "RFC 9112, 3.2")
+    pieces.add(target[len(bare) :], "SP", "separates request target and version", REQUEST_LINE)
+    pieces.add(version, "HTTP version", "the version that the client speaks", "RFC 9112, 2.3")
+
+
+def _take_status_line(pieces: _Pieces, text: bytes) -> None:
+    version, gap, rest = _first_word(text)
+    pieces.add(version, "HTTP version", "the version that the server speaks", "RFC 9112, 2.3")
+    pieces.add(gap, "SP", "separates version and status code", STATUS_LINE)
+    status, gap, reason = _first_word(rest)
+    pieces.add(status, "status code", status_meaning(status.decode("latin-1")), "RFC 9110, 15")
+    pieces.add(gap, "SP", "separates status code and reason phrase", STATUS_LINE)
+    pieces.add(reason, "reason phrase", "for people; a program goes by the status code", STATUS_LINE)
+
+
+def _take_field_line(pieces: _Pieces, line: bytes) -> bytes:
+    """Cut a field line into name, colon and value; returns the CR that is left of its end."""
+    text, line_end = _without_cr(line)
+    if text[:1] in (b" ", b"\t"):
+        pieces.add(
+            text, "field value", "goes on with the value of the line before (obs-fold)", "RFC 9112, 5.2"
+        )
+        return line_end
+    before, colon, after = text.partition(b":")
+    name = before.rstrip(BLANK)
+    meaning, section = field_meaning(name.decode("latin-1"))
+    pieces.add(name, "field name", meaning, section)
+    value = after.strip(BLANK)
+    gap = len(before) - len(name) + len(colon) + len(after) - len(after.lstrip(BLANK))
+    pieces.add(text[len(name) : len(name) + gap], "colon", "separates name and value", "RFC 9112, 5")
+    if value:
+        what = f"the value of {name.decode('latin-1')}"
+        pieces.add(value, "field value", what, "RFC 9110, 5.5")
+        pieces.add(text[len(name) + gap + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")
+    return line_end
+
+
+def _first_word(text: bytes) -> tuple[bytes, bytes, bytes]:
+    """The first word, the whitespace after it, and the rest."""
+    stripped = text.lstrip(BLANK)
+    word = text[: len(text) - len(stripped)] + stripped.replace(b"\t", b" ").partition(b" ")[0]
+    rest = text[len(word) :].lstrip(BLANK)
+    return word, text[len(word) : len(text) - len(rest)], rest
+
+
+def _without_cr(line: bytes) -> tuple[bytes, bytes]:
+    """A line, and the CR at its end if there is one."""
+    return (line[:-1], b"\r") if line.endswith(b"\r") else (line, b"")
