@@ -24,9 +24,10 @@ from websockets.sync.client import connect
 from wsedu import Frame, Opcode, bars, byte_map, handshake
 from wsedu.doctor import doctor
 from wsedu.live import websocket_server
-from wsedu.wire import kernel, loopback
+from wsedu.wire import packet_recorder
 from wsedu.wire.capture import Capture, read
-from wsedu.wire.kernel import KernelRecording, Tap
+from wsedu.wire.kernel import KernelRecording
+from wsedu.wire.packet_recorder import ClosingConnections, PacketRecorder
 from wsedu.wire.packets import ACK, FIN, RST, SYN, Segment, segment_of
 from wsedu.wire.pcapfile import Packet
 from wsedu.wire.recording import Recording
@@ -48,8 +49,8 @@ def allowed() -> None:
 def roomy(allowed: None) -> None:
     with record(9, kernel=True) as rec:
         assert isinstance(rec, KernelRecording)
-        size = loopback.buffer_size(rec._tap._tap)
-    if size < loopback.BUFFER:
+        size = rec._recorder.buffer_size()
+    if size < packet_recorder.BUFFER:
         pytest.skip(
             f"without CAP_NET_ADMIN the kernel grants a buffer of {size >> 10:,} KiB: too small for this"
         )
@@ -183,13 +184,13 @@ def test_a_burst_of_ten_thousand_messages(listener: socket.socket) -> None:  # n
 
 def hold(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Let the recording read nothing until the event is set."""
-    event, go_on = threading.Event(), Tap._read
+    event, go_on = threading.Event(), PacketRecorder._read
 
-    def wait_and_read(self: Tap) -> None:
+    def wait_and_read(self: PacketRecorder) -> None:
         event.wait(LIMIT)
         go_on(self)
 
-    monkeypatch.setattr(Tap, "_read", wait_and_read)
+    monkeypatch.setattr(PacketRecorder, "_read", wait_and_read)
     return event
 
 
@@ -198,13 +199,13 @@ class Sentinel:
 
     def __init__(self, rec: Recording, then: Callable[[int], bool]) -> None:
         assert isinstance(rec, KernelRecording)
-        self.sent, self.then, self.socket = 0, then, rec._tap._sentinel
-        rec._tap._sentinel = self  # type: ignore[assignment]
+        self.sent, self.then, self.socket = 0, then, rec._recorder._sentinel
+        rec._recorder._sentinel = self  # type: ignore[assignment]
 
-    def send(self, data: bytes) -> None:
+    def sendto(self, data: bytes, address: tuple[str, int]) -> None:
         self.sent += 1
         if self.then(self.sent):
-            self.socket.send(data)
+            self.socket.sendto(data, address)
 
 
 @pytest.mark.usefixtures("roomy")
@@ -227,7 +228,7 @@ def test_what_does_not_fit_is_missed_and_said(
     listener: socket.socket,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(loopback, "BUFFER", 1 << 14)
+    monkeypatch.setattr(packet_recorder, "BUFFER", 1 << 14)
     reading = hold(monkeypatch)
 
     def full_at_first(count: int) -> bool:
@@ -254,7 +255,7 @@ def test_an_end_that_is_never_seen_is_not_waited_for(
     listener: socket.socket,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kernel, "LIMIT", 0.0)
+    monkeypatch.setattr(packet_recorder, "LIMIT", 0.0)
     with record(port_of(listener), kernel=True) as rec, joined(listener) as (client, server):
         Sentinel(rec, lambda count: False)
     assert rec.capture.warnings == ["not complete: the end of the recording was not seen"]
@@ -268,7 +269,7 @@ def test_an_interface_that_fails_is_said(listener: socket.socket) -> None:  # no
 
     with record(port_of(listener), kernel=True) as rec:
         Sentinel(rec, fail)
-    assert rec.capture.warnings == ["not complete: the loopback interface failed (Network is unreachable)"]
+    assert rec.capture.warnings == ["not complete: the interface lo failed (Network is unreachable)"]
 
 
 @real
@@ -300,10 +301,10 @@ def test_who_closes_last_is_given_time_to(
     listener: socket.socket,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    half_acknowledged, half_closed = threading.Event(), kernel._Ends.half_closed
+    half_acknowledged, are_half_done = threading.Event(), ClosingConnections.are_half_done
 
-    def noted(self: kernel._Ends, packets: list[Packet]) -> bool:
-        answer = half_closed(self, packets)
+    def noted(self: ClosingConnections, packets: list[Packet]) -> bool:
+        answer = are_half_done(self, packets)
         if any(self._acknowledged.get(direction) == end for direction, end in self._after_fin.items()):
             half_acknowledged.set()
         return answer
@@ -312,7 +313,7 @@ def test_who_closes_last_is_given_time_to(
         half_acknowledged.wait(LIMIT)
         one.close()
 
-    monkeypatch.setattr(kernel._Ends, "half_closed", noted)
+    monkeypatch.setattr(ClosingConnections, "are_half_done", noted)
     with record(port_of(listener), kernel=True) as rec:
         client = socket.create_connection(listener.getsockname(), LIMIT)
         server, _ = listener.accept()
@@ -335,13 +336,13 @@ def test_a_connection_that_stays_open_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits: list[bool] = []
-    half_closed = kernel._Ends.half_closed
+    are_half_done = ClosingConnections.are_half_done
 
-    def noted(self: kernel._Ends, packets: list[Packet]) -> bool:
-        waits.append(half_closed(self, packets))
+    def noted(self: ClosingConnections, packets: list[Packet]) -> bool:
+        waits.append(are_half_done(self, packets))
         return waits[-1]
 
-    monkeypatch.setattr(kernel._Ends, "half_closed", noted)
+    monkeypatch.setattr(ClosingConnections, "are_half_done", noted)
     with contextlib.ExitStack() as open_still:
         with record(port_of(listener), kernel=True) as rec:
             open_still.enter_context(joined(listener))
@@ -394,15 +395,15 @@ def test_it_begins_when_the_kernel_stamps_packets(
     listener: socket.socket,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stamps, following = [3, 2, 1, 0], Tap._next
+    stamps, following = [3, 2, 1, 0], PacketRecorder._next
 
-    def late(self: Tap) -> Packet | None:
+    def late(self: PacketRecorder) -> Packet | None:
         packet = following(self)
         if packet is None or not stamps:
             return packet
         return packet._replace(time=packet.time + stamps.pop(0) * 10**9)
 
-    monkeypatch.setattr(Tap, "_next", late)
+    monkeypatch.setattr(PacketRecorder, "_next", late)
     with record(port_of(listener), kernel=True) as rec:
         assert stamps == []
     assert len(rec.capture.packets) == 0 and rec.capture.complete
@@ -431,7 +432,7 @@ def test_only_this_machine(listener: socket.socket) -> None:  # noqa: F811
 
 def test_only_linux(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(PermissionError, match="works on Linux only.*leave kernel=True away"):
+    with pytest.raises(PermissionError, match="on Linux only.*leave kernel=True away"):
         with record(port_of(listener), kernel=True):
             pytest.fail("the block must not begin")
 
