@@ -78,6 +78,7 @@ class PacketRecorder:
         self._source, self._destination = source, destination
         self._buffer = memoryview(bytearray(LARGEST))
         self._given_up = False
+        self._taken = 0  # packets
         self._closings = ClosingConnections()
         self._opened = contextlib.ExitStack()
         self._thread = threading.Thread(target=self._read, name="wsedu packets", daemon=True)
@@ -187,10 +188,10 @@ class PacketRecorder:
         self._sentinel.sendto(b"", self._sentinel_to)
 
     def _read_to_the_sentinel(self) -> None:
-        read, news = 0, time.monotonic()
+        taken, news = 0, time.monotonic()
         while self._thread.is_alive():
-            if len(self.packets) > read:
-                read, news = len(self.packets), time.monotonic()
+            if self._taken > taken:
+                taken, news = self._taken, time.monotonic()
             elif time.monotonic() > news + LIMIT:
                 self.missing.append("not complete: the end of the recording was not seen")
                 break
@@ -223,6 +224,7 @@ class PacketRecorder:
         if packet is not None:
             if _is_sentinel(packet):
                 return False
+            self._taken += 1
             self.keep(packet)
         return True
 

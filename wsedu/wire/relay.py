@@ -30,9 +30,7 @@ class RelayRecording(Recording):
     def _begin(self) -> tuple[str, int]:
         with contextlib.ExitStack() as opened:  # closes them again if one of the steps fails
             listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=BACKLOG))
-            self._stop, stop = socket.socketpair()
-            opened.enter_context(self._stop)
-            opened.enter_context(stop)
+            self._stop, stop = map(opened.enter_context, socket.socketpair())
             address: tuple[str, int] = listener.getsockname()
             self._error: BaseException | None = None
             self._proxy = TcpProxy(listener, self._server, stop)
