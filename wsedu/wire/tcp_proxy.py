@@ -54,7 +54,6 @@ class TcpProxy:
     def __init__(self, listener: socket.socket, server: Address, stop: socket.socket) -> None:
         self.events: list[RelayEvent] = []
         self._listener, self._server, self._stop = listener, server, stop
-        self._selector = selectors.DefaultSelector()
         self._open: set[_ProxyEnd] = set()
         self._until: float | None = None  # when patience ends; None before the stop
         # Wall clock time, except that it never goes back.
@@ -66,19 +65,19 @@ class TcpProxy:
         Raises:
             OSError: there are no more sockets to be had. What was written down until then stays.
         """
-        try:
-            self._listener.setblocking(False)
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-            self._selector.register(self._stop, selectors.EVENT_READ, self._begin_to_stop)
-            while ready := self._wait():
-                for key, mask in ready:
-                    if key.fileobj in self._selector.get_map():  # a step before this one may have closed it
-                        key.data(mask)
-        finally:
-            for end in self._open:
-                end.socket.close()
-            for one in (self._selector, self._listener, self._stop):
-                one.close()
+        with self._listener, self._stop, selectors.DefaultSelector() as self._selector:
+            try:
+                self._listener.setblocking(False)
+                self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+                self._selector.register(self._stop, selectors.EVENT_READ, self._begin_to_stop)
+                while ready := self._wait():
+                    for key, mask in ready:
+                        # Unless a step before this one has closed it.
+                        if key.fileobj in self._selector.get_map():
+                            key.data(mask)
+            finally:
+                for end in self._open:
+                    end.socket.close()
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What can be done now; nothing when all that was under way has arrived, and it is time to stop."""
