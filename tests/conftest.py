@@ -3,6 +3,12 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -18,3 +24,26 @@ LONGEST = ("test_browser.py", "test_widgets.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files come first, so that no worker is left with one of them at the end."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A TCP server that a test plays by hand."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        listening.settimeout(10)
+        yield listening
+
+
+@pytest.fixture
+def nothing_left_open() -> Iterator[None]:
+    """No file and no thread of ours but those that were there before, perhaps of other tests."""
+
+    def threads() -> set[threading.Thread]:
+        return {one for one in threading.enumerate() if one.name.startswith("wsedu")}
+
+    process = psutil.Process()
+    files = process.num_handles if sys.platform == "win32" else process.num_fds
+    files_before, threads_before = files(), threads()
+    yield
+    assert threads() <= threads_before
+    assert files() <= files_before  # fewer, if what an older test forgot is collected meanwhile

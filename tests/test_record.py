@@ -7,52 +7,38 @@ scheduled when.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import itertools
 import os
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
+from by_hand import TcpPacket, packets_in, tcp_packets, warnings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import tshark
-from test_record_packets import Seen, taken_apart, warnings
-from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import connect
 
 import wsedu
-from wsedu.live import http_server, websocket_server
-from wsedu.wire import passing
-from wsedu.wire.packet_model import ACK, FIN, RST, SYN, What
+from wsedu.live import websocket_server
+from wsedu.wire import tcp_proxy
+from wsedu.wire.packet_model import EventKind
+from wsedu.wire.packets import ACK, FIN, RST, SYN
 from wsedu.wire.recording import Recording
 from wsedu.wire.relay import RelayRecording, record
 
 LIMIT = 10  # seconds, after which a test that waits has failed
 
 
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
-        listening.settimeout(LIMIT)
-        yield listening
-
-
-@pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
-    before = open_files()
-    yield
-    assert [one.name for one in threading.enumerate() if one.name.startswith("wsedu")] == []
-    assert open_files() - before <= 0
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 
 def port_of(listener: socket.socket) -> int:
@@ -82,24 +68,18 @@ def saved(rec: Recording, folder: Path) -> Path:
     return path
 
 
-def seen(rec: Recording, listener: socket.socket | int) -> list[Seen]:
+def seen(rec: Recording) -> list[TcpPacket]:
     """All packets of a recording, taken apart by hand."""
-    port = listener if isinstance(listener, int) else port_of(listener)
-    content, at, result = rec._pcap(), 24, []
-    while at < len(content):
-        seconds, nanoseconds, size, _ = struct.unpack_from("<IIII", content, at)
-        packet = content[at + 16 : at + 16 + size]
-        assert port in struct.unpack_from("!HH", packet, 34), "the packets name the server's own port"
-        result.append(taken_apart(seconds * 10**9 + nanoseconds, packet, port))
-        at += 16 + size
-    return result
+    packets = tcp_packets(packets_in(rec._pcap()))
+    assert packets[0].destination[-2:] == struct.pack("!H", rec._server[1]), "they name the server's own port"
+    return packets
 
 
-def sent(packets: list[Seen], from_client: bool) -> bytes:
+def sent(packets: list[TcpPacket], from_client: bool) -> bytes:
     return b"".join(one.payload for one in packets if one.from_client is from_client)
 
 
-def ends(packets: list[Seen]) -> list[tuple[bool, int]]:
+def ends(packets: list[TcpPacket]) -> list[tuple[bool, int]]:
     """Who said FIN or RST, in order."""
     return [(one.from_client, one.flags & ~ACK) for one in packets if one.flags & (FIN | RST)]
 
@@ -116,7 +96,7 @@ def test_the_bytes_are_the_same(listener: socket.socket, spoken: list[tuple[bool
         said = [b"".join(data for by, data in spoken if by is by_client) for by_client in (True, False)]
         assert receive(server, len(said[0])) == said[0]
         assert receive(client, len(said[1])) == said[1]
-    packets = seen(rec, listener)
+    packets = seen(rec)
     assert [sent(packets, True), sent(packets, False)] == said
     times = [one.time for one in packets]
     assert times == sorted(times)
@@ -129,7 +109,7 @@ def test_what_is_under_way_at_the_end_is_recorded(listener: socket.socket) -> No
             with record(port_of(listener)) as rec:
                 client = clients.enter_context(socket.create_connection(("127.0.0.1", rec.port), LIMIT))
                 client.sendall(b"x" * 100_000)
-            assert sent(seen(rec, listener), True) == b"x" * 100_000
+            assert sent(seen(rec), True) == b"x" * 100_000
 
 
 def test_a_connection_that_is_open_at_the_end_is_recorded_as_open(listener: socket.socket) -> None:
@@ -137,7 +117,7 @@ def test_a_connection_that_is_open_at_the_end_is_recorded_as_open(listener: sock
         with record(port_of(listener)) as rec:
             client, server = connection.enter_context(joined(rec, listener))
             client.sendall(b"hello")
-        assert ends(seen(rec, listener)) == []
+        assert ends(seen(rec)) == []
         assert client.recv(1) == b""  # and then it is closed
         assert receive(server, 6) == b"hello"
 
@@ -149,8 +129,8 @@ def test_a_server_that_closes_after_its_client_is_waited_for(listener: socket.so
         client.sendall(b"hello")
         assert receive(client, 5) == b"hello"  # unread, it would make a reset of the end
     served.join(LIMIT)
-    assert ends(seen(rec, listener)) == [(True, FIN), (False, FIN)]
-    assert sent(seen(rec, listener), False) == b"hello"
+    assert ends(seen(rec)) == [(True, FIN), (False, FIN)]
+    assert sent(seen(rec), False) == b"hello"
 
 
 def echo_until_the_end(listener: socket.socket) -> None:
@@ -163,14 +143,14 @@ def echo_until_the_end(listener: socket.socket) -> None:
 def test_a_server_that_never_closes_is_not_waited_for_long(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(passing, "PATIENCE", 0.05)
+    monkeypatch.setattr(tcp_proxy, "PATIENCE", 0.05)
     with contextlib.ExitStack() as connection:
         with record(port_of(listener)) as rec:
             client, _ = connection.enter_context(joined(rec, listener))
             client.close()
             began = time.monotonic()
         assert time.monotonic() - began < 5
-    assert ends(seen(rec, listener)) == [(True, FIN)]
+    assert ends(seen(rec)) == [(True, FIN)]
 
 
 @pytest.mark.parametrize("by_client", [True, False])
@@ -184,7 +164,7 @@ def test_a_half_close(listener: socket.socket, by_client: bool) -> None:
         assert receive(first, 11) == b"not from me"
         second.shutdown(socket.SHUT_WR)
         assert first.recv(1) == b""
-    packets = seen(rec, listener)
+    packets = seen(rec)
     assert ends(packets) == [(by_client, FIN), (not by_client, FIN)]
     assert sent(packets, not by_client) == b"not from me"
 
@@ -198,7 +178,7 @@ def test_a_reset(listener: socket.socket, by_client: bool, tmp_path: Path) -> No
         with pytest.raises(ConnectionResetError):
             assert receive(second, 10) == b"last words"
             second.recv(1)
-    packets = seen(rec, listener)
+    packets = seen(rec)
     assert sent(packets, by_client) == b"last words"
     assert ends(packets) == [(by_client, RST)]
     assert warnings(saved(rec, tmp_path)) == "Connection reset (RST)\n"  # it was one; nothing else is odd
@@ -208,13 +188,13 @@ def test_a_server_that_has_broken_off_before_the_relay_looks(listener: socket.so
     """The relay is made to wait with its first look at the new connection until all is over."""
     over = threading.Event()
     with pytest.MonkeyPatch.context() as patched:
-        decided = passing.TcpProxy._decided
+        decided = tcp_proxy.TcpProxy._decided
 
-        def late(self: passing.TcpProxy, server: Any) -> None:
+        def late(self: tcp_proxy.TcpProxy, server: Any) -> None:
             over.wait(LIMIT)
             decided(self, server)
 
-        patched.setattr(passing.TcpProxy, "_decided", late)
+        patched.setattr(tcp_proxy.TcpProxy, "_decided", late)
         with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
             server.sendall(b"last words")
             reset(server)
@@ -222,8 +202,8 @@ def test_a_server_that_has_broken_off_before_the_relay_looks(listener: socket.so
             assert receive(client, 10) == b"last words"
             with pytest.raises(ConnectionResetError):
                 client.recv(1)
-    assert sent(seen(rec, listener), False) == b"last words"
-    assert ends(seen(rec, listener)) == [(False, RST)]
+    assert sent(seen(rec), False) == b"last words"
+    assert ends(seen(rec)) == [(False, RST)]
 
 
 def reset(end: socket.socket) -> None:
@@ -239,7 +219,7 @@ def test_a_reset_that_shows_only_when_something_is_sent(listener: socket.socket)
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             while True:  # how much fits into the sockets between before that is the kernel's business
                 server.sendall(bytes(100_000))
-    assert ends(seen(rec, listener)) == [(True, FIN), (True, RST)]
+    assert ends(seen(rec)) == [(True, FIN), (True, RST)]
 
 
 def test_a_server_that_refuses() -> None:
@@ -247,7 +227,7 @@ def test_a_server_that_refuses() -> None:
     with record(closed) as rec, pytest.raises(ConnectionResetError):
         with socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
             client.recv(1)
-    assert [(one.from_client, one.flags) for one in seen(rec, closed)] == [(True, SYN), (False, RST | ACK)]
+    assert [(one.from_client, one.flags) for one in seen(rec)] == [(True, SYN), (False, RST | ACK)]
     assert "1 connection (1 refused: no server listens there), 0 bytes from clients" in repr(rec)
 
 
@@ -266,7 +246,7 @@ def test_fifty_connections_at_once(listener: socket.socket) -> None:
             server.sendall(bytes(number))
         for number, (client, _) in enumerate(pairs):
             assert receive(client, number) == bytes(number)
-    packets = seen(rec, listener)
+    packets = seen(rec)
     assert sum(one.flags == SYN for one in packets) == 50
     assert sum(bool(one.flags & FIN) for one in packets) == 100
     assert len(sent(packets, False)) == sum(range(50))
@@ -281,10 +261,10 @@ def test_a_slow_reader_slows_the_sender_down(listener: socket.socket) -> None:
         sending.join(0.3)
         assert sending.is_alive(), "24 MiB vanished in the relay"
         assert isinstance(rec, RelayRecording)
-        assert max(len(end.outgoing) for end in rec._passing._open) < 2 * passing.ENOUGH
+        assert max(len(end.outgoing) for end in rec._proxy._open) < 2 * tcp_proxy.ENOUGH
         assert receive(server, len(data)) == data
         sending.join(LIMIT)
-    assert sent(seen(rec, listener), True) == data
+    assert sent(seen(rec), True) == data
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
@@ -294,7 +274,7 @@ def test_an_exception_in_the_block_leaves_nothing_behind(
     with pytest.raises(error), record(port_of(listener)) as rec, joined(rec, listener) as (client, _):
         client.sendall(b"until here")
         raise error
-    assert sent(seen(rec, listener), True) == b"until here"
+    assert sent(seen(rec), True) == b"until here"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", rec.port), LIMIT)
 
@@ -305,31 +285,32 @@ def test_when_the_relay_itself_fails_the_end_of_the_block_says_so(
     def no_more_sockets(self: Any, server: Any, error: int) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(passing.TcpProxy, "_fail", no_more_sockets)
+    monkeypatch.setattr(tcp_proxy.TcpProxy, "_fail", no_more_sockets)
     closed = free_port()
     with pytest.raises(RuntimeError, match="the recording broke off early: .*Too many open files"):
         with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
             assert client.recv(1) == b""
-    assert [one.flags for one in seen(rec, closed)] == [SYN]
+    assert [one.flags for one in seen(rec)] == [SYN]
 
 
-@pytest.mark.parametrize("port", [0, -1, 65536, 10**9])
-def test_a_port_that_no_server_can_have(port: int) -> None:
-    with pytest.raises(ValueError, match=f"port must be from 1 to 65535, got {port}"):
-        record(port)
-
-
-@pytest.mark.parametrize("port", ["8765", None, 8765.0, True])
-def test_a_port_that_is_no_number(port: Any) -> None:
-    with pytest.raises(TypeError, match="port must be a number from 1 to 65535, as in record"):
-        record(port)
-
-
-def test_a_host_without_an_ipv4_address() -> None:
-    with pytest.raises(ValueError, match="host '::1' has no IPv4 address"):
-        record(8765, "::1")
-    with pytest.raises(TypeError, match="host: expected str; found int: 80"):
-        record(8765, 80)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("port", "host", "error", "said"),
+    [
+        *(
+            (port, "::", ValueError, f"port must be from 1 to 65535, got {port}")
+            for port in (0, -1, 65536, 10**9)
+        ),
+        *((port, "::", TypeError, "port must be a number from 1") for port in ("8765", None, 8765.0, True)),
+        (8765, "::1", ValueError, "host '::1' has no IPv4 address"),
+        (8765, 80, TypeError, "host: expected str; found int: 80"),
+    ],
+)
+@pytest.mark.parametrize("kernel", [False, True])
+def test_where_no_server_can_be(
+    port: Any, host: Any, error: type[Exception], said: str, kernel: bool
+) -> None:
+    with pytest.raises(error, match=said):
+        record(port, host, kernel=kernel)
 
 
 def test_things_done_too_early_or_twice(listener: socket.socket, tmp_path: Path) -> None:
@@ -376,9 +357,14 @@ def test_tshark_finds_no_error_and_no_warning(tmp_path: Path) -> None:
             one.start()
         for one in talkers:
             one.join()
+    for conversation in rec.capture.conversations:
+        assert [one.sender for one in conversation.messages] == ["client", "server"] * 4
+        assert [one.kind for one in conversation.messages] == ["request", "response"] + ["frame"] * 6
+        assert conversation.messages[2].payload == b"Hello"
+    assert rec.capture is rec.capture and rec.capture.warnings == []
     path = saved(rec, tmp_path)
     assert warnings(path) == ""
-    assert ends(seen(rec, server.port)).count((False, FIN)) == 4
+    assert ends(seen(rec)).count((False, FIN)) == 4
     frames = tshark("-r", path, "-d", f"tcp.port=={server.port},http", "-Y", "websocket", "-T", "fields",
                     "-e", "websocket.opcode", "-E", "aggregator=|")  # fmt: skip
     assert frames.replace("\n", "|").count("1|") == 4 * 4
@@ -389,15 +375,15 @@ def test_both_have_ended_and_one_still_has_bytes_to_come(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data, client_ended = os.urandom(1 << 20) * 24, threading.Event()
-    note = passing.TcpProxy._note
+    note = tcp_proxy.TcpProxy._note
 
-    def noted(self: passing.TcpProxy, end: Any, what: What, data: bytes = b"") -> None:
-        note(self, end, what, data)
-        if what is What.END and end.is_client:
+    def noted(self: tcp_proxy.TcpProxy, end: Any, kind: EventKind, data: bytes = b"") -> None:
+        note(self, end, kind, data)
+        if kind is EventKind.END and end.is_client:
             client_ended.set()
 
-    monkeypatch.setattr(passing, "ENOUGH", 2 * len(data))  # all of it waits in the relay
-    monkeypatch.setattr(passing.TcpProxy, "_note", noted)
+    monkeypatch.setattr(tcp_proxy, "ENOUGH", 2 * len(data))  # all of it waits in the relay
+    monkeypatch.setattr(tcp_proxy.TcpProxy, "_note", noted)
     with record(port_of(listener)) as rec, joined(rec, listener) as (client, server):
         client.sendall(data)
         client.shutdown(socket.SHUT_WR)
@@ -405,40 +391,40 @@ def test_both_have_ended_and_one_still_has_bytes_to_come(
         server.shutdown(socket.SHUT_WR)
         assert client.recv(1) == b""
         assert receive(server, len(data) + 1) == data
-    assert ends(seen(rec, listener)) == [(True, FIN), (False, FIN)]
+    assert ends(seen(rec)) == [(True, FIN), (False, FIN)]
 
 
-def test_the_capture_is_read_like_any_other() -> None:
-    with websocket_server() as server, record(port=server.port) as rec:
-        talk(rec.port)
-    (conversation,) = rec.capture.conversations
-    assert conversation.server == f"127.0.0.1:{server.port}"
-    assert [(one.kind, one.sender) for one in conversation.messages] == [
-        ("request", "client"),
-        ("response", "server"),
-        *[("frame", "client"), ("frame", "server")] * 3,
-    ]
-    assert conversation.messages[2].payload == b"Hello"
-    assert rec.capture is rec.capture and rec.capture.warnings == []
+BEGINNING = {"__enter__", "_begin", "start", "_open_sockets", "_wait_for_time_stamps"}
+END = {"__exit__", "_end", "_halt", "stop", "close"}
 
 
-def test_in_a_running_loop_as_a_notebook_has_it() -> None:
-    async def cell(port: int) -> None:
-        with record(port) as rec:
-            async with connect_async(f"ws://127.0.0.1:{rec.port}") as client:
-                await client.send("Hello")
-                assert await client.recv() == "Hello"
-        assert ends(seen(rec, port)) == [(False, FIN), (True, FIN)]
+@pytest.mark.parametrize("functions", [BEGINNING, END])
+@pytest.mark.parametrize("kernel", [False, True])
+def test_an_interrupt_at_any_line_leaves_nothing(kernel: bool, functions: set[str]) -> None:
+    """But for the first line of `__exit__`, before it has done anything: nothing written in Python could help there."""
+    first = 1 if functions is BEGINNING else 2
+    for line in itertools.count(first):
+        rec, left = record(9, kernel=kernel), line
 
-    with websocket_server() as server:
-        asyncio.run(cell(server.port))
+        def trace(frame: FrameType, event: str, argument: object) -> Any:
+            nonlocal left
+            if Path(frame.f_code.co_filename).parent.name != "wire" or frame.f_code.co_name not in functions:
+                return None
+            left -= event == "line"
+            if event == "line" and left == 0:
+                raise KeyboardInterrupt
+            return trace
 
-
-def test_http_too(tmp_path: Path) -> None:
-    with http_server() as server, record(server.port) as rec:
-        with socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
-            client.sendall(b"GET /chunks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            content = receive(client, 1 << 20)
-    assert content.endswith(b"\r\n0\r\n\r\n")
-    assert sent(seen(rec, server.port), False) == content
-    assert warnings(saved(rec, tmp_path)) == ""
+        traced = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            with contextlib.suppress(KeyboardInterrupt), rec:
+                pass
+        except PermissionError as error:
+            pytest.skip(str(error).partition(". ")[0])
+        finally:
+            sys.settrace(traced)
+        assert not any(one.name in ("wsedu relay", "wsedu packets") for one in threading.enumerate()), line
+        if left > 0:  # it has no line of that number
+            break
+    assert line > 8

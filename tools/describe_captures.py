@@ -42,7 +42,9 @@ def table(tshark: Callable[..., str]) -> str:
 
 def _row(path: Path, tshark: Callable[..., str]) -> tuple[str, ...]:
     options = [part for name in _FIELDS for part in ("-e", name)]
-    output = tshark("-n", "-r", path, "-T", "fields", "-E", "aggregator=|", *options)
+    # A client's port may be one that tshark takes for another protocol (57000 is IRC to it).
+    decode = ("-d", "tcp.port==8765,http")
+    output = tshark("-n", *decode, "-r", path, "-T", "fields", "-E", "aggregator=|", *options)
     packets = [line.split("\t") for line in output.splitlines()]
     columns: dict[str, list[str]] = {name: [] for name in _FIELDS}
     for packet in packets:

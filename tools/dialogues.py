@@ -152,36 +152,34 @@ async def _refused() -> None:
     for request_line, changes in _ATTEMPTS:
         fields = {name: value for name, value in {**_FIELDS, **changes}.items() if value is not None}
         head = [request_line, *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-        reader, writer = await asyncio.open_connection(SERVER, PORT)
-        writer.write("\r\n".join(head).encode("ascii"))
-        await reader.read()
-        writer.close()
-        await writer.wait_closed()
+        await _say("\r\n".join(head), PORT)
     async with connect(f"ws://{SERVER}:{PORT}/news", origin=_ORIGIN, compression=None):
         pass
 
 
-async def _pipelined() -> None:
-    """Four requests in one segment, on one connection: the answers come in the order of the questions."""
-    requests = b""
-    for target in ("/first", "/second", "/third"):
-        requests += f"GET {target} HTTP/1.1\r\nHost: {SERVER}:8080\r\n\r\n".encode()
-    requests += f"GET /fourth HTTP/1.1\r\nHost: {SERVER}:8080\r\nConnection: close\r\n\r\n".encode()
-    reader, writer = await asyncio.open_connection(SERVER, 8080)
-    writer.write(requests)
+async def _say(text: str, port: int) -> None:
+    """Send this by hand on a connection of its own, and wait until the server closes it."""
+    reader, writer = await asyncio.open_connection(SERVER, port)
+    writer.write(text.encode("ascii"))
     await reader.read()
     writer.close()
     await writer.wait_closed()
 
 
+def _get(target: str, field: str = "") -> str:
+    return f"GET {target} HTTP/1.1\r\nHost: {SERVER}:8080\r\n{field}\r\n"
+
+
+async def _pipelined() -> None:
+    """Four requests in one segment, on one connection: the answers come in the order of the questions."""
+    requests = [_get(target) for target in ("/first", "/second", "/third")]
+    await _say("".join(requests) + _get("/fourth", "Connection: close\r\n"), 8080)
+
+
 async def _silent() -> None:
     """A client that connects and says nothing at all; then one that asks once and says nothing more."""
-    for request in b"", f"GET / HTTP/1.1\r\nHost: {SERVER}:8080\r\n\r\n".encode():
-        reader, writer = await asyncio.open_connection(SERVER, 8080)
-        writer.write(request)
-        await reader.read()
-        writer.close()
-        await writer.wait_closed()
+    await _say("", 8080)
+    await _say(_get("/"), 8080)
 
 
 CLIENTS: dict[str, Callable[[], Coroutine[None, None, None]]] = {

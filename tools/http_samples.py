@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A Tornado server whose answers show what HTTP/1.1 can look like, and the questions that curl asks it."""
+"""Two servers that show what HTTP/1.1 can look like: Tornado, with the questions that curl asks it, and HAProxy."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import tornado.httpserver
 import tornado.web
@@ -30,17 +34,18 @@ _QUESTIONS: list[list[str]] = [
 ]
 
 
+_CURL = ["--silent", "--show-error", "--output", "/dev/null"]
+
+
 def curl_command() -> list[str]:
     """All questions on one connection."""
-    command = ["curl", "--silent", "--show-error", "--output", "/dev/null", *_QUESTIONS[0]]
-    for question in _QUESTIONS[1:]:
-        command += ["--next", "--silent", "--show-error", "--output", "/dev/null", *question]
-    return command
+    words = [word for question in _QUESTIONS for word in ("--next", *_CURL, *question)]
+    return ["curl", *words[1:]]
 
 
 def old_curl_command() -> list[str]:
     """One question in HTTP/1.0, whose answer has no length: it ends with the connection."""
-    return ["curl", "--silent", "--show-error", "--output", "/dev/null", "--http1.0", f"{_BASE}/chunked"]
+    return ["curl", *_CURL, "--http1.0", f"{_BASE}/chunked"]
 
 
 class _Handler(tornado.web.RequestHandler):
@@ -70,8 +75,7 @@ class _Handler(tornado.web.RequestHandler):
             case _:
                 self.write(f"this is {self.request.path}\n")
 
-    async def head(self, path: str) -> None:
-        await self.get(path)
+    head = get
 
     def post(self, path: str) -> None:
         self.set_header("Content-Type", "text/plain")
@@ -80,11 +84,45 @@ class _Handler(tornado.web.RequestHandler):
     put = post
 
 
-def listen(address: str, port: int) -> Callable[[], None]:
+def listen() -> Callable[[], None]:
     """Start the server in the running event loop; the function that comes back stops it."""
     application = tornado.web.Application(
         [(r"/(.*)", _Handler)], compress_response=True, log_function=lambda handler: None
     )
     server = tornado.httpserver.HTTPServer(application)
-    server.listen(port, address)
+    server.listen(PORT, SERVER)
     return server.stop
+
+
+# It answers every request by itself and has no other server behind it.
+_HAPROXY = f"""
+global
+    maxconn 16
+    stats socket {{folder}}/admin
+defaults
+    mode http
+    timeout client 5s
+    timeout http-request 300ms
+    timeout http-keep-alive 300ms
+frontend greeting
+    bind {SERVER}:{PORT}
+    http-request return status 200 content-type text/plain string "here I am\\n"
+"""
+
+
+@asynccontextmanager
+async def haproxy() -> AsyncIterator[None]:
+    """HAProxy, which waits for a request but not for long; raises FileNotFoundError where it is not installed."""
+    with tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
+        file = Path(folder) / "haproxy.cfg"
+        file.write_text(_HAPROXY.format(folder=folder))
+        process = await asyncio.create_subprocess_exec("haproxy", "-db", "-q", "-f", str(file))
+        try:
+            while not (Path(folder) / "admin").exists() and process.returncode is None:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)  # the admin socket is bound a moment before it serves
+            yield
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measure what an update costs, for the model in wsedu/wire/cost.py to be held against; some four minutes.
+"""Measure what an update costs, for the model in wsedu/model/cost.py to be held against; some four minutes.
 
     sudo python tools/measure_grid.py              as root, or
     unshare -Urn python tools/measure_grid.py      as anybody, where that is allowed
 
-Real servers and clients of wsedu.live on a small real network (tools/netns.py), each packet counted by tools/tally.py.
-Only the steady state counts: connections are open before the first update, and still open when counting ends; the
-exception is polling with a new connection each, where opening and closing are the point. Polls are counted whole:
-counting begins and ends half way between two polls. Writes data/measured-grid.csv; a measurement in which a packet
-was dropped or an update did not arrive once is refused and not written.
+Real servers and clients of wsedu.live on a small real network (tools/netns.py), each packet counted by
+tools/packet_counter.py. Only the steady state counts: connections are open before the first update, and still open when
+counting ends; the exception is polling with a new connection each, where opening and closing are the point. Polls are
+counted whole: counting begins and ends half way between two polls. Writes data/measured-grid.csv; a measurement in
+which a packet was dropped or an update did not arrive once is refused and not written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,8 +31,8 @@ from statistics import fmean
 from typing import Any
 
 from grid import BATCHES, Cell
-from netns import SERVER, SERVER_INTERFACE, Network
-from packet_counter import Counted, Tally
+from netns import CLIENT, SERVER, SERVER_INTERFACE, Network
+from packet_counter import CountedPacket, PacketCounter
 
 from wsedu.live.news_client import NewsClient
 from wsedu.live.news_server import news_server
@@ -55,12 +55,12 @@ class Measured:
         self.cell, self.port, self.publisher = cell, port, publisher
         self.begin = self.end = 0.0
 
-    async def publish(self, tally: Tally) -> None:
+    async def publish(self, counter: PacketCounter) -> None:
         """Publish the cell's updates, from now or from the next poll on."""
         cell = self.cell
         start = time.time()
         if cell.polls:
-            start = await self._next_poll(tally)
+            start = await self._next_poll(counter)
         self.begin = start + cell.poll_gap / 2 if cell.polls else start
         count = cell.updates
         rng = random.Random(f"{cell}")
@@ -77,22 +77,22 @@ class Measured:
         self.end = start + cell.seconds + (cell.poll_gap / 2 if cell.polls else SETTLE)
         await asyncio.sleep(max(self.end - time.time(), 0))
 
-    async def _next_poll(self, tally: Tally) -> float:
-        seen = len(tally.packets[self.port])
+    async def _next_poll(self, counter: PacketCounter) -> float:
+        seen = len(counter.counted[self.port])
         while True:
             await asyncio.sleep(0.005)
-            for packet in tally.packets[self.port][seen:]:
+            for packet in counter.counted[self.port][seen:]:
                 if packet.head == "request":
                     return packet.time
 
-    def counted(self, tally: Tally) -> list[Counted]:
+    def counted(self, counter: PacketCounter) -> list[CountedPacket]:
         """The packets of the time that counts."""
-        return [packet for packet in tally.packets[self.port] if self.begin <= packet.time < self.end]
+        return [packet for packet in counter.counted[self.port] if self.begin <= packet.time < self.end]
 
 
-def row(cell: Cell, measured: list[Measured], tally: Tally) -> dict[str, Any]:
+def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[str, Any]:
     """What was measured in a cell, by all who measured in it."""
-    lists = [one.counted(tally) for one in measured]
+    lists = [one.counted(counter) for one in measured]
     packets = [packet for packets in lists for packet in packets]
     updates = [update for one in measured for update in one.publisher.updates]
     heads = {
@@ -131,7 +131,7 @@ def _mean(sizes: list[int]) -> str:
     return f"{fmean(sizes):.2f}" if sizes else ""
 
 
-def _turnaround(lists: list[list[Counted]]) -> float:
+def _turnaround(lists: list[list[CountedPacket]]) -> float:
     """Mean seconds from the end of a response to the next request, as the server's host sees them."""
     gaps = []
     for packets in lists:
@@ -144,7 +144,7 @@ def _turnaround(lists: list[list[Counted]]) -> float:
     return fmean(gaps) if gaps else 0.0
 
 
-async def measure(batch: list[Cell], network: Network, tally: Tally) -> list[dict[str, Any]]:
+async def measure(batch: list[Cell], network: Network, counter: PacketCounter) -> list[dict[str, Any]]:
     """Measure some cells at the same time."""
     with ExitStack() as servers:
         all_measured = []
@@ -165,12 +165,12 @@ async def measure(batch: list[Cell], network: Network, tally: Tally) -> list[dic
         if await process.stdout.readline() != b"ready\n":
             raise RuntimeError("the clients did not start")
         await asyncio.sleep(SETTLE)
-        await asyncio.gather(*(one.publish(tally) for one in all_measured))
+        await asyncio.gather(*(one.publish(counter) for one in all_measured))
         output, _ = await process.communicate(b"")  # nothing, and the end of its input: the clients end
     for one, (cursor, faults) in zip(all_measured, json.loads(output), strict=True):
         if cursor != one.cell.updates or faults:
             raise RuntimeError(f"{one.cell}: {cursor} updates of {one.cell.updates}, {faults} faults")
-    return [row(cell, [one for one in all_measured if one.cell is cell], tally) for cell in batch]
+    return [row(cell, [one for one in all_measured if one.cell is cell], counter) for cell in batch]
 
 
 async def be_clients(specs: list[Any]) -> None:
@@ -207,8 +207,13 @@ async def run(batches: list[list[Cell]]) -> list[dict[str, Any]]:
     with Network() as network:
         for number, batch in enumerate(batches, start=1):
             print(f"batch {number} of {len(batches)}: {len(batch)} cells", flush=True)
-            with Tally(SERVER_INTERFACE, SERVER) as tally:
-                rows += await measure(batch, network, tally)
+            counter = PacketCounter(SERVER_INTERFACE, SERVER, CLIENT)
+            with closing(counter):
+                counter.start()
+                rows += await measure(batch, network, counter)
+                counter.stop()
+            if counter.missing:
+                raise RuntimeError(f"{counter.missing[0]}: measure again")
     return rows
 
 

@@ -4,19 +4,16 @@
 from __future__ import annotations
 
 import socket
-import struct
-import threading
-from types import TracebackType
 from typing import NamedTuple
 
-_ETH_P_ALL = 3
-_SOL_PACKET, _PACKET_STATISTICS = 263, 6
-_SO_TIMESTAMPNS, _SO_RCVBUFFORCE = 35, 33
-_BUFFER = 32 << 20  # bytes
-_REQUEST, _NEWS, _NO_NEWS = b"GET ", b"HTTP/1.1 200 ", b"HTTP/1.1 204 "
+from wsedu.wire.packet_recorder import PacketRecorder
+from wsedu.wire.packets import segment_of
+from wsedu.wire.pcapfile import Packet
+
+_HEADS = {b"GET ": "request", b"HTTP/1.1 200 ": "news", b"HTTP/1.1 204 ": "no news"}
 
 
-class Counted(NamedTuple):
+class CountedPacket(NamedTuple):
     """A packet.
 
     Attributes:
@@ -36,73 +33,38 @@ class Counted(NamedTuple):
     head_size: int
 
 
-class Tally:
-    """Counts every TCP packet over IPv4 on an interface, by the server's port, for the length of a ``with`` block.
+class PacketCounter(PacketRecorder):
+    """Counts every TCP packet on an interface, by the server's port, and keeps none of them.
 
     Args:
         interface: on which.
-        server: the server's address.
+        server, client: their IPv4 addresses; the server is on this host.
 
     Attributes:
-        packets: by port, in the order in which the kernel saw them.
-
-    Raises:
-        RuntimeError: at the end, when the kernel dropped packets.
+        counted: by port, in the order in which the kernel saw them.
     """
 
-    def __init__(self, interface: str, server: str) -> None:
-        self._interface, self._server = interface, socket.inet_aton(server)
-        self.packets: dict[int, list[Counted]] = {}
+    def __init__(self, interface: str, server: str, client: str) -> None:
+        super().__init__(interface, None, server, client)
+        self._server = socket.inet_aton(server)
+        self.counted: dict[int, list[CountedPacket]] = {}
 
-    def __enter__(self) -> Tally:
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
-        except PermissionError:  # only the machine's root may go beyond its limit; drops are counted anyway
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        self._socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        self._socket.settimeout(0.1)
-        self._socket.bind((self._interface, 0))
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="tally", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-        with self._socket:
-            seen = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-        _, drops = struct.unpack("II", seen)
-        if drops and kind is None:
-            raise RuntimeError(f"the kernel dropped {drops} packets: measure again")
-
-    def _listen(self) -> None:
-        while not self._stop.is_set():
-            try:
-                packet, ancillary, _, _ = self._socket.recvmsg(2048, 64)
-            except TimeoutError:
-                continue
-            if packet[12:14] == b"\x08\x00" and packet[23] == socket.IPPROTO_TCP:
-                seconds, nanoseconds = struct.unpack("qq", ancillary[0][2])
-                self._count(seconds + nanoseconds / 1e9, packet)
-
-    def _count(self, time: float, packet: bytes) -> None:
-        tcp_at = 14 + 4 * (packet[14] & 15)
-        source, destination = struct.unpack_from("!HH", packet, tcp_at)
-        to_server = packet[30:34] == self._server
-        data_at = tcp_at + 4 * (packet[tcp_at + 12] >> 4)
-        end = 14 + int.from_bytes(packet[16:18])  # not len(packet): Ethernet may pad
-        kind, size = _head(packet[data_at:end])
-        counted = Counted(time, to_server, len(packet), end - data_at, kind, size)
-        self.packets.setdefault(destination if to_server else source, []).append(counted)
-
-
-def _head(data: bytes) -> tuple[str, int]:
-    for begin, kind in ((_REQUEST, "request"), (_NEWS, "news"), (_NO_NEWS, "no news")):
-        if data.startswith(begin):
-            end = data.find(b"\r\n\r\n")
-            return kind, end + 4 if end >= 0 else len(data)
-    return "", 0
+    def keep(self, packet: Packet) -> None:
+        """Count it."""
+        segment = segment_of(packet.link_type, packet.data)
+        assert segment is not None  # nothing else comes through the recorder's filter
+        to_server = segment.destination[0] == self._server
+        _, port = segment.destination if to_server else segment.source
+        data = segment.payload
+        kind = next((kind for begin, kind in _HEADS.items() if data.startswith(begin)), "")
+        head, found, _ = data.partition(b"\r\n\r\n")
+        self.counted.setdefault(port, []).append(
+            CountedPacket(
+                packet.time / 1e9,
+                to_server,
+                len(packet.data),
+                len(data),
+                kind,
+                len(head) + len(found) if kind else 0,
+            )
+        )

@@ -83,31 +83,25 @@ socket.onclose = () => { finished = true; };
 }
 
 
-class Publisher:
-    """The news so far. The clock starts with the first reader."""
+class Clock:
+    """When which news breaks. The clock starts with the first reader."""
 
-    def __init__(self) -> None:
-        self.published = 0
-        self._news = asyncio.Condition()
-        self._clock: asyncio.Task[None] | None = None
+    start: float | None = None  # by the clock of the event loop
 
     def open(self) -> None:
-        """Start the clock, unless it runs already."""
-        if self._clock is None:
-            self._clock = asyncio.create_task(self._publish())
+        """Start it, unless it runs already."""
+        if self.start is None:
+            self.start = asyncio.get_running_loop().time()
+
+    def elapsed(self) -> float:
+        """Seconds since it was started."""
+        assert self.start is not None
+        return asyncio.get_running_loop().time() - self.start
 
     async def wait_for(self, number: int) -> str:
-        """Return update `number` (the first is 1) as soon as it is out."""
-        async with self._news:
-            await self._news.wait_for(lambda: self.published >= number)
+        """Update `number` (the first is 1), as soon as it is out."""
+        await asyncio.sleep(number * GAP - self.elapsed())
         return NEWS[number - 1]
-
-    async def _publish(self) -> None:
-        while self.published < len(NEWS):
-            await asyncio.sleep(GAP)
-            async with self._news:
-                self.published += 1
-                self._news.notify_all()
 
 
 class _Page(tornado.web.RequestHandler):
@@ -117,11 +111,11 @@ class _Page(tornado.web.RequestHandler):
 
 
 class _News(tornado.web.RequestHandler):
-    def initialize(self, publisher: Publisher) -> None:
-        self.publisher = publisher
+    def initialize(self, clock: Clock) -> None:
+        self.clock = clock
 
     def prepare(self) -> None:
-        self.publisher.open()
+        self.clock.open()
         self.set_header("Cache-Control", "no-store")
 
     def compute_etag(self) -> None:
@@ -135,7 +129,7 @@ class _News(tornado.web.RequestHandler):
 class _Polling(_News):
     def get(self) -> None:
         seen = int(self.get_query_argument("after"))
-        if seen < self.publisher.published:
+        if (seen + 1) * GAP <= self.clock.elapsed():
             self.answer(NEWS[seen])
         else:
             self.set_status(204)
@@ -143,7 +137,7 @@ class _Polling(_News):
 
 class _LongPoll(_News):
     async def get(self) -> None:
-        self.answer(await self.publisher.wait_for(int(self.get_query_argument("after")) + 1))
+        self.answer(await self.clock.wait_for(int(self.get_query_argument("after")) + 1))
 
 
 class _EventSource(_News):
@@ -151,19 +145,19 @@ class _EventSource(_News):
         self.set_header("Content-Type", "text/event-stream")
         await self.flush()
         for number in range(1, len(NEWS) + 1):
-            self.write(f"data: {await self.publisher.wait_for(number)}\n\n")
+            self.write(f"data: {await self.clock.wait_for(number)}\n\n")
             await self.flush()
         # Here the content ends. An EventSource asks again after a few seconds, if its page lets it.
 
 
 class _WebSocket(tornado.websocket.WebSocketHandler):
-    def initialize(self, publisher: Publisher) -> None:
-        self.publisher = publisher
+    def initialize(self, clock: Clock) -> None:
+        self.clock = clock
 
     async def open(self) -> None:
-        self.publisher.open()
+        self.clock.open()
         for number in range(1, len(NEWS) + 1):
-            await self.write_message(await self.publisher.wait_for(number))
+            await self.write_message(await self.clock.wait_for(number))
 
     def on_message(self, message: str | bytes) -> None:
         """The page only listens."""
@@ -171,7 +165,7 @@ class _WebSocket(tornado.websocket.WebSocketHandler):
 
 def listen(address: str, port: int) -> Callable[[], None]:
     """Start the server in the running event loop; the function that comes back stops it."""
-    shared = {"publisher": Publisher()}
+    shared = {"clock": Clock()}
     application = tornado.web.Application(
         [
             (r"/(polling|longpoll|eventsource|websocket)", _Page),

@@ -4,10 +4,10 @@
     sudo python tools/record_captures.py [NAME...]              as root, or
     unshare -Urn python tools/record_captures.py [NAME...]      as anybody, where that is allowed
 
-Without a NAME all are recorded; a NAME is a file in data/ without its ending. Needs Linux, the programs
-``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium``, ``curl`` or ``haproxy``. A recording in which a
-packet was dropped, a connection was reset or left open, or the news did not arrive whole is refused and not
-written. Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
+Without a NAME all are recorded; a NAME is a file in data/ without its ending. ``--folder`` writes them elsewhere. Needs
+Linux, the programs ``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium``, ``curl`` or ``haproxy``. A
+recording in which a packet was dropped, a connection was reset or left open, or the news did not arrive whole is
+refused and not written. Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from functools import partial
 from pathlib import Path
 
 import dialogues
-import haproxy_timeout
 import http_samples
 import publisher_pages
-from netns import SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
-from sniffer import Sniffer, write_pcap, write_pcapng
+from netns import CLIENT, SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
+
+from wsedu.wire.packet_recorder import PacketRecorder
+from wsedu.wire.packets import ACK, FIN, RST, SYN, segment_of
+from wsedu.wire.pcapfile import write_capture
 
 TOOLS = Path(__file__).resolve().parent
-DATA = TOOLS.parent / "data"
 Recording = Callable[[Network], Coroutine[None, None, None]]
 
 
@@ -76,7 +77,7 @@ def websockets(client: str, server: Callable[[], AbstractAsyncContextManager[obj
 
 async def keepalive(network: Network) -> None:
     """Pipelined requests by hand, then curl's questions on one connection, then one in HTTP/1.0."""
-    stop = http_samples.listen(SERVER, http_samples.PORT)
+    stop = http_samples.listen()
     await run_client(network, sys.executable, str(TOOLS / "dialogues.py"), "pipelined")
     await run_client(network, *http_samples.curl_command())
     await run_client(network, *http_samples.old_curl_command())
@@ -85,7 +86,7 @@ async def keepalive(network: Network) -> None:
 
 async def unasked(network: Network) -> None:
     """HAProxy, and a client that says nothing."""
-    async with haproxy_timeout.impatient_server():
+    async with http_samples.haproxy():
         await run_client(network, sys.executable, str(TOOLS / "dialogues.py"), "silent")
 
 
@@ -98,27 +99,34 @@ RECORDINGS: dict[str, tuple[int, Recording]] = {
     "websockets-ipv6.pcapng": (dialogues.PORT, websockets("ipv6", partial(echo, SERVER_IPV6))),
     "handshake-refused.pcap": (dialogues.PORT, websockets("refused", dialogues.choosy_server)),
     "http-keepalive.pcap": (http_samples.PORT, keepalive),
-    "http-408.pcap": (haproxy_timeout.PORT, unasked),
+    "http-408.pcap": (http_samples.PORT, unasked),
 }
 
 
-def record(name: str, network: Network) -> None:
-    """Record one capture and write it to data/."""
+async def record(name: str, network: Network, folder: Path) -> None:
+    """Record one capture and write it to a folder."""
     port, recording = RECORDINGS[name]
-
-    async def recorded() -> None:
-        with Sniffer(SERVER_INTERFACE, port) as sniffer:
-            await recording(network)
-            await asyncio.to_thread(sniffer.wait_until_closed, 10)
-        if sniffer.reset:
-            raise RuntimeError(f"{name}: a connection was reset, not closed: record again")
-        if port == 80 and sniffer.connections != 2:
-            raise RuntimeError(f"{name}: {sniffer.connections} connections, not 2 (page, news): record again")
-        write = write_pcapng if name.endswith(".pcapng") else write_pcap
-        write(DATA / name, sniffer.packets)
-        print(f"{name}: {len(sniffer.packets)} packets")
-
-    asyncio.run(recorded())
+    recorder = PacketRecorder(SERVER_INTERFACE, port, SERVER, CLIENT, grace=10)
+    with closing(recorder):
+        recorder.start()
+        await recording(network)
+        # In a thread, since the servers run in this event loop and may still have to close their side.
+        await asyncio.to_thread(recorder.stop)
+    segments = [segment_of(packet.link_type, packet.data) for packet in recorder.packets]
+    flags = [segment.flags for segment in segments if segment is not None]
+    opened = sum(flag & (SYN | ACK) == SYN for flag in flags)
+    faults = list(recorder.missing)
+    if any(flag & RST for flag in flags):
+        faults.append("a connection was reset, not closed")
+    if sum(bool(flag & FIN) for flag in flags) != 2 * opened:
+        faults.append("a connection is still open")
+    if port == 80 and opened != 2:
+        faults.append(f"{opened} connections, not 2 (page, news)")
+    if faults:
+        raise RuntimeError(f"{name}: {'; '.join(faults)}: record again")
+    capture = write_capture(recorder.packets, pcapng=name.endswith(".pcapng"))
+    (folder / name).write_bytes(capture)
+    print(f"{name}: {len(recorder.packets)} packets")
 
 
 def main() -> None:
@@ -126,11 +134,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Record the captures in data/ again.")
     names = {Path(name).stem: name for name in RECORDINGS}
     parser.add_argument("name", nargs="*", choices=[*names, []], help="which (all, if none is named)")
-    chosen = parser.parse_args().name or list(names)
+    parser.add_argument("--folder", type=Path, default=TOOLS.parent / "data", help="where to write (data/)")
+    options = parser.parse_args()
     try:
         with Network() as network:
-            for stem in chosen:
-                record(names[stem], network)
+            for stem in options.name or names:
+                asyncio.run(record(names[stem], network, options.folder))
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         sys.exit(f"record_captures: {error}")
 

@@ -19,7 +19,8 @@ from ..protocol.handshake import request, response
 from ..protocol.status import may_be_sent
 from ..wire.capture import read
 from ..wire.message import CapturedMessage
-from ..wire.packet_model import Ends, Event, What, pcap
+from ..wire.packet_model import Endpoints, EventKind, RelayEvent, packets
+from ..wire.pcapfile import write_capture
 from .exercise import Arguments, exercise
 
 DATA = FILE.parent
@@ -80,7 +81,7 @@ def _folder() -> Path:
 def _recorded(rng: random.Random, code: int | None) -> Path:
     """A fresh capture of one WebSocket that is closed by either side, with this status code or none."""
     payload = b"" if code is None else code.to_bytes(2, "big") + b"bye"
-    ends = Ends(("192.0.2.2", 40_000 + rng.randrange(9_000)), ("192.0.2.1", 80))
+    endpoints = Endpoints(("192.0.2.2", 40_000 + rng.randrange(9_000)), ("192.0.2.1", 80))
     key = b64encode(rng.randbytes(16)).decode()
     said = [(True, request("192.0.2.1", key=key)), (False, response(key))]
     first = rng.random() < 0.5
@@ -91,10 +92,10 @@ def _recorded(rng: random.Random, code: int | None) -> Path:
     ):
         masking_key = rng.randbytes(4) if by_client else None
         said.append((by_client, Frame(opcode, content, masking_key=masking_key).serialize()))
-    happened = [(True, What.CONNECT, b""), (False, What.ACCEPT, b"")]
-    happened += [(by_client, What.DATA, data) for by_client, data in said]
-    events = [Event(i * 10**6, ends, by, what, data) for i, (by, what, data) in enumerate(happened)]
-    data = pcap(events)
+    happened = [(True, EventKind.CONNECT, b""), (False, EventKind.ACCEPT, b"")]
+    happened += [(by_client, EventKind.DATA, data) for by_client, data in said]
+    events = [RelayEvent(i * 10**6, endpoints, by, what, data) for i, (by, what, data) in enumerate(happened)]
+    data = write_capture(packets(events))
     path = _folder() / f"fresh-{zlib.crc32(data):08x}.pcap"
     path.write_bytes(data)
     return path

@@ -4,12 +4,9 @@
 from __future__ import annotations
 
 from .bill import Bill, Billing
-from .packet_model import Model
-from .pcapfile import Packet
+from .packet_model import PacketModel
 from .recording import Recording
 from .relay import RelayRecording
-
-ETHERNET = 1  # LINKTYPE_ number
 
 
 class LiveBill:
@@ -25,10 +22,10 @@ class LiveBill:
     def __init__(self, recording: Recording) -> None:
         if not isinstance(recording, RelayRecording):
             raise TypeError(
-                "a live_bill reads the relay's recording; the kernel's can be read when it has ended"
+                "a live bill is that of a relay's recording; the kernel's can be read when it has ended"
             )
         self._recording = recording
-        self._model, self._billing = Model(), Billing(modelled=True)
+        self._model, self._billing = PacketModel(), Billing(modelled=True)
         self._seen = 0
 
     def bill(self) -> Bill:
@@ -37,6 +34,6 @@ class LiveBill:
         # The relay goes on writing at the end of the list: take what is there now.
         for event in events[self._seen :]:
             self._seen += 1
-            for time, data in self._model.add(event):
-                self._billing.add(Packet(time, ETHERNET, data, len(data)))
+            for packet in self._model.add(event):
+                self._billing.add(packet)
         return self._billing.bills()[0]

@@ -27,23 +27,24 @@ from enum import Enum, auto
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
+from .packets import ACK, FIN, RST, SYN
+from .pcapfile import LINKTYPE_ETHERNET, Packet
+
 MSS = 1460  # bytes: 1,500 of an Ethernet frame, less 20 of IP and 20 of TCP
 ACK_DELAY = 40_000_000  # nanoseconds; as Linux does, and far below the 500 ms that RFC 5681, 4.2 allows
 WINDOW = 65535  # bytes
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+PSH = 0x08
 
 # RFC 9542, 2.1.2: set aside for documentation. No other captures of ours have these two, so a file can be known again.
 CLIENT_MAC, SERVER_MAC = bytes.fromhex("00005e0053f2"), bytes.fromhex("00005e0053f1")
 _IPV4 = b"\x08\x00"
 _MSS_OPTION = struct.pack("!BBH", 2, 4, MSS)
-# Nanoseconds (the magic number says so), version 2.4, no time zone, snap length, Ethernet.
-PCAP_HEADER = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1)
 
 Address = tuple[str, int]
 
 
-class What(Enum):
-    """What can happen on a connection."""
+class EventKind(Enum):
+    """What can happen on a connection, as far as a relay sees it."""
 
     CONNECT = auto()  # the client asks for a connection
     ACCEPT = auto()  # the server takes it
@@ -53,30 +54,21 @@ class What(Enum):
 
 
 @dataclass(eq=False)
-class Ends:
+class Endpoints:
     """The two ends of one connection, each as (IPv4 address, port). Two connections are never the same one."""
 
     client: Address
     server: Address
 
 
-class Event(NamedTuple):
-    """One thing that was seen to happen."""
+class RelayEvent(NamedTuple):
+    """One thing that a relay saw happen."""
 
     time: int  # nanoseconds since 1970; never less than that of the event before
-    ends: Ends
+    endpoints: Endpoints
     by_client: bool  # whose doing it is
-    what: What
+    kind: EventKind
     data: bytes = b""
-
-
-def pcap(events: Iterable[Event]) -> bytes:
-    """The contents of a pcap file in which these events travel as packets; times in nanoseconds."""
-    parts = [PCAP_HEADER]
-    for time, packet in packets(events):
-        parts.append(struct.pack("<IIII", *divmod(time, 1_000_000_000), len(packet), len(packet)))
-        parts.append(packet)
-    return b"".join(parts)
 
 
 def is_modelled(frame: bytes) -> bool:
@@ -84,43 +76,53 @@ def is_modelled(frame: bytes) -> bool:
     return {frame[:6], frame[6:12]} == {CLIENT_MAC, SERVER_MAC}
 
 
-def packets(events: Iterable[Event]) -> Iterator[tuple[int, bytes]]:
-    """The packets that would have carried these events, as (nanoseconds since 1970, Ethernet frame), in order."""
-    model = Model()
+def packets(events: Iterable[RelayEvent]) -> Iterator[Packet]:
+    """The packets that would have carried these events, in order."""
+    model = PacketModel()
     for event in events:
         yield from model.add(event)
     yield from model.end()
 
 
-class Model:
+class PacketModel:
     """Makes packets of events that come one after the other; ``packets`` does it for all of them at once."""
 
     def __init__(self) -> None:
-        self._connections: dict[Ends, _Connection] = {}
-        # The delay is the same for all, so the first to wait is the first to go.
-        self._waiting: deque[_Waiting] = deque()
+        self._connections: dict[Endpoints, _ModelledConnection] = {}
+        # Acknowledgements that wait for a segment to ride on: when they are due, whose they are and of what. The delay
+        # is the same for all, so the first to wait is the first to go.
+        self._delayed: deque[tuple[int, _ModelledSender, int]] = deque()
 
-    def add(self, event: Event) -> Iterator[tuple[int, bytes]]:
+    def add(self, event: RelayEvent) -> Iterator[Packet]:
         """The packets until this event, and of it."""
-        while self._waiting and self._waiting[0].due <= event.time:
-            yield from self._waiting.popleft().go()
-        connection = self._connections.get(event.ends)
+        yield from self._acknowledge(event.time)
+        connection = self._connections.get(event.endpoints)
         if connection is None:
-            connection = self._connections[event.ends] = _Connection(event.ends, event.time)
-        for packet in connection.segments(event):
-            yield event.time, packet
+            connection = self._connections[event.endpoints] = _ModelledConnection(event.endpoints, event.time)
+        for frame in connection.segments(event):
+            yield _packet(event.time, frame)
         receiver = connection.server if event.by_client else connection.client
         if receiver.unacknowledged:
-            self._waiting.append(_Waiting(event.time + ACK_DELAY, receiver, receiver.expected))
+            self._delayed.append((event.time + ACK_DELAY, receiver, receiver.expected))
 
-    def end(self) -> Iterator[tuple[int, bytes]]:
+    def end(self) -> Iterator[Packet]:
         """The acknowledgements that are still waiting after the last event."""
-        while self._waiting:
-            yield from self._waiting.popleft().go()
+        yield from self._acknowledge(None)
+
+    def _acknowledge(self, until: int | None) -> Iterator[Packet]:
+        while self._delayed and (until is None or self._delayed[0][0] <= until):
+            due, sender, expected = self._delayed.popleft()
+            # Unless one has gone since: with a segment of its own, or because a second segment came.
+            if sender.unacknowledged and sender.expected == expected:
+                yield _packet(due, sender.segment(ACK))
+
+
+def _packet(time: int, frame: bytes) -> Packet:
+    return Packet(time, LINKTYPE_ETHERNET, frame, len(frame))
 
 
 @dataclass
-class _Side:
+class _ModelledSender:
     """One end of a connection: what it will send next, and what it expects."""
 
     ethernet: bytes
@@ -151,70 +153,66 @@ class _Side:
         return self.ethernet + ip + tcp
 
 
-class _Waiting(NamedTuple):
-    """An acknowledgement that waits for a segment to ride on."""
-
-    due: int
-    side: _Side
-    expected: int
-
-    def go(self) -> Iterator[tuple[int, bytes]]:
-        if self.side.unacknowledged and self.side.expected == self.expected:
-            yield self.due, self.side.segment(ACK)
-
-
-class _Connection:
+class _ModelledConnection:
     """Makes the segments of one connection."""
 
-    def __init__(self, ends: Ends, time: int) -> None:
-        client, server = (IPv4Address(end[0]).packed for end in (ends.client, ends.server))
-        ports = struct.pack("!HH", ends.client[1], ends.server[1])
+    def __init__(self, endpoints: Endpoints, time: int) -> None:
+        (client_ip, client_port), (server_ip, server_port) = endpoints.client, endpoints.server
+        client, server = IPv4Address(client_ip).packed, IPv4Address(server_ip).packed
+        # RFC 9293, 3.4.1: ISN = M + F(...), where M is a clock of 4 microseconds and F a secret of each connection, so
+        # that nobody can guess the numbers. Here nobody has to be kept from guessing: half a circle between the two
+        # directions is all that tells them apart.
         clock = time // 4000
-        self.client = _Side(SERVER_MAC + CLIENT_MAC + _IPV4, client + server, ports, clock & 0xFFFFFFFF)
-        self.server = _Side(
+        self.client = _ModelledSender(
+            SERVER_MAC + CLIENT_MAC + _IPV4,
+            client + server,
+            struct.pack("!HH", client_port, server_port),
+            clock & 0xFFFFFFFF,
+        )
+        self.server = _ModelledSender(
             CLIENT_MAC + SERVER_MAC + _IPV4,
             server + client,
-            ports[2:] + ports[:2],
+            struct.pack("!HH", server_port, client_port),
             (clock + (1 << 31)) & 0xFFFFFFFF,
         )
         self._accepted = False
 
-    def segments(self, event: Event) -> Iterator[bytes]:
+    def segments(self, event: RelayEvent) -> Iterator[bytes]:
         """What travels on account of this event: the sender's segments and the receiver's answers at once."""
         sender, receiver = self.client, self.server
         if not event.by_client:
             sender, receiver = receiver, sender
-        match event.what:
-            case What.CONNECT:
+        match event.kind:
+            case EventKind.CONNECT:
                 yield sender.segment(SYN, options=_MSS_OPTION)
                 receiver.expected = sender.sequence
-            case What.ACCEPT:
+            case EventKind.ACCEPT:
                 self._accepted = True
                 yield sender.segment(SYN | ACK, options=_MSS_OPTION)
                 receiver.expected = sender.sequence
                 yield receiver.segment(ACK)
-            case What.DATA:
+            case EventKind.DATA:
                 yield from self._data(sender, receiver, event.data)
-            case What.END:
+            case EventKind.END:
                 yield sender.segment(FIN | ACK)
                 sender.at_once = sender.ended = True
                 yield from self._received(sender, receiver)
-            case What.RESET:
+            case EventKind.RESET:
+                # RFC 9293, 3.10.7.1, of a segment to a port where nobody listens: "If the ACK bit is off, sequence
+                # number zero is used", since what answers is no connection and has no numbers of its own.
                 if not self._accepted and not event.by_client:
-                    sender.sequence = (
-                        0  # RFC 9293, 3.10.7.1: it comes from no connection, so it counts from 0
-                    )
+                    sender.sequence = 0
                 yield sender.segment(RST | ACK if sender.expected else RST)
                 sender.unacknowledged = receiver.unacknowledged = 0
 
-    def _data(self, sender: _Side, receiver: _Side, data: bytes) -> Iterator[bytes]:
+    def _data(self, sender: _ModelledSender, receiver: _ModelledSender, data: bytes) -> Iterator[bytes]:
         for start in range(0, len(data), MSS):
             last = start + MSS >= len(data)
             yield sender.segment(ACK | PSH if last else ACK, data[start : start + MSS])
             yield from self._received(sender, receiver)
 
     @staticmethod
-    def _received(sender: _Side, receiver: _Side) -> Iterator[bytes]:
+    def _received(sender: _ModelledSender, receiver: _ModelledSender) -> Iterator[bytes]:
         """Let the receiver have what the sender has sent, and acknowledge it if it does so at once."""
         receiver.expected = sender.sequence
         receiver.unacknowledged += 1

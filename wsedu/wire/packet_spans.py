@@ -8,13 +8,13 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from ..protocol.spans import Kind, Span
+from .pcapfile import LINKTYPE_ETHERNET
 
 Layer = tuple[str, list[Span]]
 """A name, and what the bytes of that layer are; offsets count from the first byte of the packet."""
 
 ETHERNET = "IEEE 802.3"
 IPV4, IPV6, TCP = "RFC 791, 3.1", "RFC 8200, 3", "RFC 9293, 3.1"
-_ETHERNET = 1  # LINKTYPE_ number
 _TYPES = {0x0800: "IPv4 follows", 0x86DD: "IPv6 follows", 0x8100: "a VLAN tag follows"}
 _FLAGS = (
     ("CWR", "slowed down, as ECE asked"),
@@ -124,7 +124,7 @@ def _unknown(name: str, data: bytes, start: int, end: int) -> Layer:
 
 def _link(link_type: int, data: bytes) -> Layer:
     fields = _Fields(data, 0, ETHERNET)
-    if link_type != _ETHERNET:
+    if link_type != LINKTYPE_ETHERNET:
         fields.add(len(data), "link header", "how the packet came to the one who captured it", bytes, " ")
         return "link", [replace(span, section="") for span in fields.spans]
     fields.add(6, "destination address", "of the next network card", _mac)

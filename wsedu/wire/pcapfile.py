@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 MAX_BLOCK = 1 << 28  # bytes; a larger "length" is damage, not a packet
 AT_ONCE = 1 << 18  # bytes that are read from the file at once
+LINKTYPE_ETHERNET = 1
 
 
 class NotACapture(ValueError):
@@ -233,8 +234,8 @@ def _packet(
     return time, interface.link_type, original, data, start, start + captured
 
 
-def write_capture(packets: Iterable[Packet]) -> bytes:
-    """The packets as a pcap file with times in nanoseconds, or as pcapng if pcap cannot hold them.
+def write_capture(packets: Iterable[Packet], *, pcapng: bool = False) -> bytes:
+    """The packets as a pcap file with times in nanoseconds; as pcapng if that is asked for or pcap cannot hold them.
 
     One pcap file has one link type, and its times are between 1970 and 2106.
 
@@ -242,8 +243,8 @@ def write_capture(packets: Iterable[Packet]) -> bytes:
         ValueError: a time that is too far away for pcapng too.
     """
     packets = list(packets)
-    link_types = {packet.link_type for packet in packets} or {1}
-    if len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
+    link_types = {packet.link_type for packet in packets} or {LINKTYPE_ETHERNET}
+    if pcapng or len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
         return _write_pcapng(packets)
     parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _SNAP_LENGTH, link_types.pop())]
     for packet in packets:

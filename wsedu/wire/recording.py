@@ -6,11 +6,13 @@ from __future__ import annotations
 import io
 import os
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from ..protocol.errors import need_text
+from .pcapfile import Packet, write_capture
 
 if TYPE_CHECKING:
     from .capture import Capture
@@ -31,9 +33,8 @@ class Recording:
             raise ValueError(f"port must be from 1 to 65535, got {port}")
         need_text(host, "host")
         self._server = (_ipv4_address(host), port)
-        self._address: tuple[str, int] | None = (
-            None  # where clients connect, from the beginning of the block on
-        )
+        # Where clients connect, from the beginning of the block on.
+        self._address: tuple[str, int] | None = None
         self._finished = False
         self._missing = list[str]()  # why packets are missing, a line each
         self._capture: Capture | None = None
@@ -45,14 +46,18 @@ class Recording:
         raise NotImplementedError
 
     def _abandon(self) -> None:
-        """Close again what ``_begin`` has opened, if it came so far: an interrupt can follow upon its return."""
+        """Close what ``_begin`` has opened, as far as it came and as far as ``_end`` has not.
 
-    def _end(self) -> None:
-        """Stop recording, and leave nothing behind. Raises RuntimeError if it had broken off."""
+        An interrupt can come between any two steps: just after ``_begin`` has returned, or as ``_end`` begins.
+        """
         raise NotImplementedError
 
-    def _contents(self) -> bytes:
-        """Of the pcap file."""
+    def _end(self) -> None:
+        """Stop recording, and leave nothing open. Raises RuntimeError if it had broken off."""
+        raise NotImplementedError
+
+    def _packets(self) -> Iterable[Packet]:
+        """What was recorded, in the order of time."""
         raise NotImplementedError
 
     def _summary(self) -> str:
@@ -103,7 +108,7 @@ class Recording:
     def _pcap(self) -> bytes:
         if not self._finished:
             raise RuntimeError("the recording is not finished: it can be read after its `with` block")
-        return self._contents()
+        return write_capture(self._packets())
 
     def __enter__(self) -> Self:
         if self._address is not None:
@@ -125,6 +130,7 @@ class Recording:
                 raise
         finally:
             self._finished = True
+            self._abandon()  # an interrupt may have hit `_end` before it could do anything
 
     def __repr__(self) -> str:
         what = f"recording of {self._server[0]}:{self._server[1]}"

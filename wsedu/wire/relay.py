@@ -2,8 +2,8 @@
 """Record a live exchange, for any user: a relay between clients and a server that writes down what it passes on.
 
 The kernel shows packets only to those who may see everybody's. A relay sees its own connections, and needs no
-privilege. What it cannot see is TCP/IP: the packets of a recording are modelled (``synth.py`` says how), the bytes that
-they carry are real.
+privilege. What it cannot see is TCP/IP: the packets of a recording are modelled (``packet_model.py`` says how), the
+bytes that they carry are real.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+from collections.abc import Iterable
 
-from .packet_model import Event, What, pcap
+from .packet_model import EventKind, RelayEvent, packets
+from .pcapfile import Packet
 from .recording import Recording
 from .tcp_proxy import TcpProxy
 
@@ -28,12 +30,10 @@ class RelayRecording(Recording):
     def _begin(self) -> tuple[str, int]:
         with contextlib.ExitStack() as opened:  # closes them again if one of the steps fails
             listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=BACKLOG))
-            self._stop, stop = socket.socketpair()
-            opened.enter_context(self._stop)
-            opened.enter_context(stop)
+            self._stop, stop = map(opened.enter_context, socket.socketpair())
             address: tuple[str, int] = listener.getsockname()
             self._error: BaseException | None = None
-            self._passing = TcpProxy(listener, self._server, stop)
+            self._proxy = TcpProxy(listener, self._server, stop)
             self._thread = threading.Thread(target=self._run, name="wsedu relay", daemon=True)
             opened.callback(self._halt)  # before the sockets are closed, which it waits for
             self._thread.start()
@@ -42,7 +42,7 @@ class RelayRecording(Recording):
 
     def _run(self) -> None:
         try:
-            self._passing.run()
+            self._proxy.run()
         except BaseException as error:  # it is raised where the reader can see it, at the end of the block
             self._error = error
 
@@ -62,7 +62,7 @@ class RelayRecording(Recording):
             raise RuntimeError(self._missing[0]) from self._error
 
     @property
-    def events(self) -> list[Event]:
+    def events(self) -> list[RelayEvent]:
         """What has happened so far; the relay goes on adding to it.
 
         Raises:
@@ -70,17 +70,17 @@ class RelayRecording(Recording):
         """
         if self._address is None:
             raise RuntimeError("the recording has not begun")
-        return self._passing.events
+        return self._proxy.events
 
-    def _contents(self) -> bytes:
-        return pcap(self._passing.events)
+    def _packets(self) -> Iterable[Packet]:
+        return packets(self._proxy.events)
 
     def _summary(self) -> str:
-        events = self._passing.events
-        connections = sum(event.what is What.CONNECT for event in events)
+        events = self._proxy.events
+        connections = sum(event.kind is EventKind.CONNECT for event in events)
         # A refusal is a RST of the server before it has accepted.
-        accepted = {event.ends for event in events if event.what is What.ACCEPT}
-        reset = {event.ends for event in events if event.what is What.RESET and not event.by_client}
+        accepted = {event.endpoints for event in events if event.kind is EventKind.ACCEPT}
+        reset = {event.endpoints for event in events if event.kind is EventKind.RESET and not event.by_client}
         refused = len(reset - accepted)
         sent = [sum(len(event.data) for event in events if event.by_client is side) for side in (True, False)]
         return (

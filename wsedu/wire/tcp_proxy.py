@@ -15,7 +15,7 @@ import struct
 import sys
 import time
 
-from .packet_model import Address, Ends, Event, What
+from .packet_model import Address, Endpoints, EventKind, RelayEvent
 
 READ = 65536  # bytes taken from a socket in one go
 ENOUGH = 262144  # bytes waiting for a slow reader; more are left in the sender's hands until there is room
@@ -24,19 +24,19 @@ RESET_ON_CLOSE = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 PATIENCE = 1.0  # seconds that an end is waited for at the end, once the other end has closed
 
 
-class _End:
+class _ProxyEnd:
     """One of the two sockets of a connection: the one that leads to the client, or to the server."""
 
-    def __init__(self, connected: socket.socket, ends: Ends, is_client: bool) -> None:
+    def __init__(self, connected: socket.socket, endpoints: Endpoints, is_client: bool) -> None:
         connected.setblocking(False)
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket, self.ends, self.is_client = connected, ends, is_client
+        self.socket, self.endpoints, self.is_client = connected, endpoints, is_client
         self.other = self
         self.connected = is_client
         self.talks = True  # has not said yet that it will send no more
         self.listens = True  # takes what is sent to it
         self.outgoing = bytearray()  # on its way to this end
-        self.then: What | None = None  # what this end is to see after those bytes: END or RESET
+        self.then: EventKind | None = None  # what this end is to see after those bytes: END or RESET
 
 
 class TcpProxy:
@@ -52,10 +52,9 @@ class TcpProxy:
     """
 
     def __init__(self, listener: socket.socket, server: Address, stop: socket.socket) -> None:
-        self.events: list[Event] = []
+        self.events: list[RelayEvent] = []
         self._listener, self._server, self._stop = listener, server, stop
-        self._selector = selectors.DefaultSelector()
-        self._open: set[_End] = set()
+        self._open: set[_ProxyEnd] = set()
         self._until: float | None = None  # when patience ends; None before the stop
         # Wall clock time, except that it never goes back.
         self._epoch = time.time_ns() - time.perf_counter_ns()
@@ -66,19 +65,19 @@ class TcpProxy:
         Raises:
             OSError: there are no more sockets to be had. What was written down until then stays.
         """
-        try:
-            self._listener.setblocking(False)
-            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-            self._selector.register(self._stop, selectors.EVENT_READ, self._begin_to_stop)
-            while ready := self._wait():
-                for key, mask in ready:
-                    if key.fileobj in self._selector.get_map():  # a step before this one may have closed it
-                        key.data(mask)
-        finally:
-            for end in self._open:
-                end.socket.close()
-            for one in (self._selector, self._listener, self._stop):
-                one.close()
+        with self._listener, self._stop, selectors.DefaultSelector() as self._selector:
+            try:
+                self._listener.setblocking(False)
+                self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+                self._selector.register(self._stop, selectors.EVENT_READ, self._begin_to_stop)
+                while ready := self._wait():
+                    for key, mask in ready:
+                        # Unless a step before this one has closed it.
+                        if key.fileobj in self._selector.get_map():
+                            key.data(mask)
+            finally:
+                for end in self._open:
+                    end.socket.close()
 
     def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
         """What can be done now; nothing when all that was under way has arrived, and it is time to stop."""
@@ -93,36 +92,36 @@ class TcpProxy:
         return ready
 
     @staticmethod
-    def _is_unfinished(end: _End) -> bool:
+    def _is_unfinished(end: _ProxyEnd) -> bool:
         return not end.connected or bool(end.outgoing) or not end.talks
 
     def _begin_to_stop(self, mask: int) -> None:
         self._selector.unregister(self._stop)
         self._until = time.monotonic() + PATIENCE
 
-    def _note(self, end: _End, what: What, data: bytes = b"") -> None:
+    def _note(self, end: _ProxyEnd, kind: EventKind, data: bytes = b"") -> None:
         now = self._epoch + time.perf_counter_ns()
-        self.events.append(Event(now, end.ends, end.is_client, what, data))
+        self.events.append(RelayEvent(now, end.endpoints, end.is_client, kind, data))
 
     def _accept(self, mask: int) -> None:
         try:
             accepted, address = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # the client is gone before we came
             return
-        ends = Ends(address, self._server)
-        client = _End(accepted, ends, True)
+        endpoints = Endpoints(address, self._server)
+        client = _ProxyEnd(accepted, endpoints, True)
         self._open.add(client)
-        server = _End(socket.socket(socket.AF_INET, socket.SOCK_STREAM), ends, False)
+        server = _ProxyEnd(socket.socket(socket.AF_INET, socket.SOCK_STREAM), endpoints, False)
         self._open.add(server)
         client.other, server.other = server, client
-        self._note(client, What.CONNECT)
+        self._note(client, EventKind.CONNECT)
         error = server.socket.connect_ex(self._server)
         if error in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):  # when it can be written, it is decided
             self._selector.register(server.socket, selectors.EVENT_WRITE, lambda mask: self._decided(server))
         else:
             self._fail(server, error)
 
-    def _decided(self, server: _End) -> None:
+    def _decided(self, server: _ProxyEnd) -> None:
         error = server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error == errno.ECONNRESET:  # it did accept, and has broken off already; there may be bytes to read
             server.listens = False
@@ -130,15 +129,15 @@ class TcpProxy:
             self._fail(server, error)
             return
         server.connected = True
-        self._note(server, What.ACCEPT)
-        self._watch(server)
-        self._watch(server.other)
+        self._note(server, EventKind.ACCEPT)
+        self._register(server)
+        self._register(server.other)
 
-    def _fail(self, server: _End, error: int) -> None:
+    def _fail(self, server: _ProxyEnd, error: int) -> None:
         """There is no connection to the server: it refused, or it did not answer at all."""
         self._break(server, noted=error == errno.ECONNREFUSED)
 
-    def _watch(self, end: _End) -> None:
+    def _register(self, end: _ProxyEnd) -> None:
         """Ask the selector for what can be done next at this end, and for nothing else."""
         mask = 0
         if end.talks and len(end.other.outgoing) < ENOUGH:
@@ -153,13 +152,13 @@ class TcpProxy:
         if mask:
             self._selector.register(end.socket, mask, lambda mask: self._step(end, mask))
 
-    def _step(self, end: _End, mask: int) -> None:
+    def _step(self, end: _ProxyEnd, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
             self._send(end)
         if mask & selectors.EVENT_READ and end in self._open and end.talks:
             self._receive(end)
 
-    def _receive(self, end: _End) -> None:
+    def _receive(self, end: _ProxyEnd) -> None:
         try:
             data = end.socket.recv(READ)
         except BlockingIOError:
@@ -168,18 +167,18 @@ class TcpProxy:
             self._break(end)
             return
         if data:
-            self._note(end, What.DATA, data)
+            self._note(end, EventKind.DATA, data)
             end.other.outgoing += data
         elif not end.listens:  # it took no more, and this was all that it had sent before
             self._break(end)
             return
         else:
             end.talks = False
-            self._note(end, What.END)
-            end.other.then = What.END
+            self._note(end, EventKind.END)
+            end.other.then = EventKind.END
         self._send(end.other)
 
-    def _send(self, end: _End) -> None:
+    def _send(self, end: _ProxyEnd) -> None:
         """Send what waits for this end, as far as it takes it."""
         try:
             if end.outgoing and end.listens:
@@ -192,18 +191,18 @@ class TcpProxy:
             self._finish(end)
         for one in (end, end.other):
             if one in self._open:
-                self._watch(one)
+                self._register(one)
 
-    def _takes_no_more(self, end: _End) -> None:
+    def _takes_no_more(self, end: _ProxyEnd) -> None:
         """It has reset the connection; but what it had sent before may still be here to be read."""
         end.listens = False
         end.outgoing.clear()
         if not end.talks:
             self._break(end)
 
-    def _finish(self, end: _End) -> None:
+    def _finish(self, end: _ProxyEnd) -> None:
         """All bytes are sent to this end: pass on what came after them."""
-        if end.then is What.RESET:
+        if end.then is EventKind.RESET:
             self._close(end, reset=True)
             return
         end.then = None
@@ -213,16 +212,16 @@ class TcpProxy:
             self._close(end)
             self._close(end.other)
 
-    def _break(self, end: _End, *, noted: bool = True) -> None:
+    def _break(self, end: _ProxyEnd, *, noted: bool = True) -> None:
         """This end has reset the connection, or refused it: the other end is to see the same."""
         if noted:
-            self._note(end, What.RESET)
+            self._note(end, EventKind.RESET)
         self._close(end)
         if end.other in self._open:
-            end.other.then, end.other.talks = What.RESET, False
+            end.other.then, end.other.talks = EventKind.RESET, False
             self._send(end.other)
 
-    def _close(self, end: _End, *, reset: bool = False) -> None:
+    def _close(self, end: _ProxyEnd, *, reset: bool = False) -> None:
         if end in self._open:
             self._open.remove(end)
             with contextlib.suppress(KeyError):
