@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""From a captured packet to its TCP segment: link layers, IPv4 and IPv6, and nothing guessed.
+"""From a captured packet to its TCP segment, through link layers, tunnels, IPv4 and IPv6; nothing is guessed.
+
+A header says by a number what comes next: an EtherType, or the protocol number of IP. ``_READERS`` has a function for
+each of them; it moves on behind its header and returns the next number. So a tunnel is one more function, and tunnels
+inside tunnels need no code at all. What might hold TCP and is not read raises ``Unreadable``, and is counted.
 
 Link types are the LINKTYPE_ numbers of draft-ietf-opsawg-pcaplinktype.
 """
@@ -7,6 +11,7 @@ Link types are the LINKTYPE_ numbers of draft-ietf-opsawg-pcaplinktype.
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -15,10 +20,7 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 _ETHERNET, _NULL, _LOOP, _SLL, _SLL2 = 1, 0, 108, 113, 276
 _RAW = {12, 14, 101, 228, 229}
-_VLAN_TAGS = {b"\x81\x00", b"\x88\xa8", b"\x91\x00"}
-_IP = {b"\x08\x00", b"\x86\xdd"}
-_TCP, _FRAGMENT, _AUTHENTICATION = 6, 44, 51
-_EXTENSIONS = {0, 43, 60, 135}  # hop-by-hop, routing, destination options, mobility
+MOST_HEADERS = 32  # of one packet; more is no network, but somebody who wants to keep us busy
 
 Address = tuple[bytes, int]  # 4 or 16 bytes, port
 
@@ -35,7 +37,8 @@ class Segment(NamedTuple):
     flags: int
     payload: bytes
     cut: int  # bytes at the end of the payload that the snap length took away
-    places: tuple[int, int, int]  # offsets of the IP header, the TCP header and the payload, captured or not
+    # Offsets of the IP header, the TCP header and the payload, captured or not. In a tunnel it is the innermost IP.
+    places: tuple[int, int, int]
 
 
 class Unreadable(Exception):
@@ -58,75 +61,190 @@ def segment_of(link_type: int, data: bytes, original_length: int | None = None) 
         original_length: bytes on the wire, if the snap length took some of them.
 
     Raises:
-        Unreadable: an unknown link type, an IP fragment, lengths that contradict each other, or a packet that the snap
-            length cut inside its headers.
+        Unreadable: an unknown link type, an IP fragment, lengths that contradict each other, a tunnel that is not
+            looked into, or a packet that the snap length cut inside its headers.
     """
-    wire_length = len(data) if original_length is None else original_length
+    headers = _Headers(data, len(data) if original_length is None else original_length)
     try:
-        at = _network_layer(link_type, data)
-        if at is None or at >= len(data):
-            return None
-        version = data[at] >> 4
-        if version == 4:
-            return _ipv4(data, at, wire_length)
-        return _ipv6(data, at, wire_length) if version == 6 else None
+        kind = _link(headers, link_type)
+        for _ in range(MOST_HEADERS):
+            if kind == _TCP:
+                return _segment(headers)
+            if kind in _CLOSED:
+                raise Unreadable(f"{_CLOSED[kind]}, which is not looked into")
+            if kind not in _READERS:
+                return None
+            kind = _READERS[kind](headers)
     except (struct.error, IndexError):
         raise Unreadable("a packet is cut inside its headers") from None
+    raise Unreadable(f"more than {MOST_HEADERS} headers inside one another")
 
 
-def _network_layer(link_type: int, data: bytes) -> int | None:
-    """Where the IP header starts; ``None`` if there is none."""
-    if link_type in _RAW:
-        return 0
-    if link_type in (_NULL, _LOOP):
-        return 4
+class _Headers:
+    """How far the headers of a packet have been read."""
+
+    def __init__(self, data: bytes, end: int) -> None:
+        self.data = data
+        self.at = 0  # of the next header
+        self.end = end  # of the innermost IP packet so far, which may be behind what was captured
+        self.ip_at = 0
+        self.source = self.destination = b""
+
+    def number(self, at: int, size: int = 2) -> int:
+        """A number of the next header, ``at`` bytes behind its start; 0 if it is not there."""
+        return int.from_bytes(self.data[self.at + at : self.at + at + size], "big")
+
+
+# EtherTypes are 1,536 and more (IEEE 802.3, 3.2.6), protocol numbers of IP 255 and less, so one table holds both. What
+# comes after the last header, or cannot hold TCP, is not in it.
+_TCP, _UDP, _IPV4, _IPV6, _MPLS, _ETHERNET_FRAME = 6, 17, 0x0800, 0x86DD, 0x8847, 0x6558
+_NONE = -1
+
+
+def _link(headers: _Headers, link_type: int) -> int:
+    if link_type in _RAW or link_type in (_NULL, _LOOP):
+        headers.at = 0 if link_type in _RAW else 4
+        return _IPV4  # or 6: the first four bits of the header say it
     if link_type == _ETHERNET:
-        at, kind = 14, data[12:14]
-    elif link_type == _SLL:
-        at, kind = 16, data[14:16]
-    elif link_type == _SLL2:
-        at, kind = 20, data[:2]
-    else:
+        return _ethernet(headers)
+    if link_type not in (_SLL, _SLL2):
         raise Unreadable(f"link type {link_type} is not known here")
-    while kind in _VLAN_TAGS:  # IEEE 802.1Q: two bytes of tag, and again a type
-        at, kind = at + 4, data[at + 2 : at + 4]
-    return at if kind in _IP else None
+    kind = headers.number(14 if link_type == _SLL else 0)
+    headers.at = 16 if link_type == _SLL else 20
+    return _ether_type(headers, kind)
 
 
-def _ipv4(data: bytes, at: int, wire_length: int) -> Segment | None:
-    header, total = (data[at] & 0x0F) * 4, int.from_bytes(data[at + 2 : at + 4], "big")
-    if data[at + 9] != _TCP:
-        return None
-    if int.from_bytes(data[at + 6 : at + 8], "big") & 0x3FFF:  # more fragments, or an offset (RFC 791, 3.1)
-        raise Unreadable("a fragmented IPv4 packet")
-    if header < 20:
-        raise Unreadable("an IPv4 header of less than 20 bytes")
+def _ethernet(headers: _Headers) -> int:
+    kind = headers.number(12)
+    headers.at += 14
+    return _ether_type(headers, kind)
+
+
+def _vlan(headers: _Headers) -> int:
+    """IEEE 802.1Q: two bytes of tag, and again a type."""
+    kind = headers.number(2)
+    headers.at += 4
+    return _ether_type(headers, kind)
+
+
+def _ether_type(headers: _Headers, kind: int) -> int:
+    """An EtherType; where a length stands in its place, LLC follows, and with SNAP a type after all (RFC 1042)."""
+    if kind >= 1536:
+        return kind
+    snap = headers.data[headers.at : headers.at + 6] == b"\xaa\xaa\x03\0\0\0"
+    kind = headers.number(6)
+    headers.at += 8
+    return kind if snap and kind >= 1536 else _NONE
+
+
+def _pppoe(headers: _Headers) -> int:
+    """RFC 2516, 4: six bytes, then the protocol number of PPP, which is neither an EtherType nor one of IP."""
+    protocol = headers.number(6)
+    headers.at += 8
+    return {0x21: _IPV4, 0x57: _IPV6, 0x281: _MPLS}.get(protocol, _NONE)
+
+
+def _mpls(headers: _Headers) -> int:
+    """RFC 3032, 2.1: labels of four bytes; the last has the bottom-of-stack bit, and nothing says what follows."""
+    while not headers.data[headers.at + 2] & 0x01:
+        headers.at += 4
+    headers.at += 4
+    if headers.data[headers.at] >> 4 not in (4, 6):  # which no other payload begins with (RFC 4928, 3)
+        raise Unreadable("MPLS that carries no IP, which is not looked into")
+    return _IPV4
+
+
+def _gre(headers: _Headers) -> int:
+    """RFC 2784, 2.1; checksum, key and sequence number take four bytes each (RFC 2890, 2)."""
+    flags, kind = headers.number(0), headers.number(2)
+    if flags & 0x4007:  # source routes of RFC 1701, or the version of PPTP (RFC 2637)
+        raise Unreadable("GRE of another kind than RFC 2784, which is not looked into")
+    headers.at += 4 + 4 * (flags & 0xB000).bit_count()
+    return _ether_type(headers, kind)
+
+
+def _udp(headers: _Headers) -> int:
+    """VXLAN (RFC 7348, 5) is known by its port: eight bytes behind those of UDP, and an Ethernet frame."""
+    port = headers.number(2)
+    if port in _CLOSED_PORTS:
+        raise Unreadable(f"{_CLOSED_PORTS[port]}, which is not looked into")
+    if port != _VXLAN or not headers.number(8, 1) & 0x08:
+        return _NONE
+    headers.at += 16
+    return _ETHERNET_FRAME
+
+
+def _ip(headers: _Headers) -> int:
+    data, at = headers.data, headers.at
+    version, headers.ip_at = data[at] >> 4, at
+    if version == 4:  # RFC 791, 3.1
+        size, total, kind = (data[at] & 0x0F) * 4, headers.number(2), data[at + 9]
+        fragment = headers.number(6) & 0x3FFF  # more fragments, or an offset
+        headers.source, headers.destination = data[at + 12 : at + 16], data[at + 16 : at + 20]
+        if size < 20 and (kind == _TCP or kind in _READERS):
+            raise Unreadable("an IPv4 header of less than 20 bytes")
+    elif version == 6:  # RFC 8200, 3
+        size, total, kind, fragment = 40, headers.number(4), data[at + 6], 0
+        total += 40 if total else 0
+        headers.source, headers.destination = data[at + 8 : at + 24], data[at + 24 : at + 40]
+    else:
+        return _NONE
     # A total length of 0 comes from a sender's own machine, where the network card was to fill it in.
-    end = at + total if total else wire_length
-    return _segment(data, at, at + header, end, data[at + 12 : at + 16], data[at + 16 : at + 20])
+    headers.at, headers.end = at + size, at + total if total else headers.end
+    return _whole(kind, fragment, "IPv4")
 
 
-def _ipv6(data: bytes, at: int, wire_length: int) -> Segment | None:
-    length, kind = int.from_bytes(data[at + 4 : at + 6], "big"), data[at + 6]
-    source, destination = data[at + 8 : at + 24], data[at + 24 : at + 40]
-    end = at + 40 + length if length else wire_length
-    ip_at, at = at, at + 40
-    while kind != _TCP:
-        if kind == _FRAGMENT:
-            # an offset, or more fragments (RFC 8200, 4.5)
-            if int.from_bytes(data[at + 2 : at + 4], "big") & 0xFFF9:
-                raise Unreadable("a fragmented IPv6 packet")
-            kind, at = data[at], at + 8
-        elif kind == _AUTHENTICATION:
-            kind, at = data[at], at + (data[at + 1] + 2) * 4
-        elif kind in _EXTENSIONS:
-            kind, at = data[at], at + (data[at + 1] + 1) * 8
-        else:
-            return None
-    return _segment(data, ip_at, at, end, source, destination)
+def _fragment(headers: _Headers) -> int:
+    kind, fragment = (
+        headers.number(0, 1),
+        headers.number(2) & 0xFFF9,
+    )  # an offset, or more fragments (RFC 8200, 4.5)
+    headers.at += 8
+    return _whole(kind, fragment, "IPv6")
 
 
-def _segment(data: bytes, ip_at: int, at: int, end: int, source: bytes, destination: bytes) -> Segment:
+def _whole(kind: int, fragment: int, version: str) -> int:
+    """What follows in a packet that is no fragment. Of UDP fragments are usual, but VXLAN has none (RFC 7348, 4.3)."""
+    if fragment and kind == _UDP:
+        return _NONE
+    if fragment and (kind == _TCP or kind in _READERS):
+        raise Unreadable(f"a fragmented {version} packet")
+    return kind
+
+
+def _extension(headers: _Headers) -> int:
+    """RFC 8200, 4.2: the length is in units of 8 bytes, the first 8 not counted."""
+    kind, size = headers.data[headers.at], headers.data[headers.at + 1]
+    headers.at += (size + 1) * 8
+    return kind
+
+
+def _authentication(headers: _Headers) -> int:
+    """RFC 4302, 2.2: the length is in words of 4 bytes, two of them not counted."""
+    kind, size = headers.data[headers.at], headers.data[headers.at + 1]
+    headers.at += (size + 2) * 4
+    return kind
+
+
+_READERS: dict[int, Callable[[_Headers], int]] = {
+    **dict.fromkeys((_IPV4, _IPV6, 4, 41), _ip),  # RFC 2003 and RFC 4213: IP in IP
+    **dict.fromkeys((0x8100, 0x88A8, 0x9100), _vlan),
+    **dict.fromkeys((_MPLS, 0x8848, 137), _mpls),
+    **dict.fromkeys((0, 43, 60, 135), _extension),  # hop-by-hop, routing, destination options, mobility
+    0x8864: _pppoe,
+    _ETHERNET_FRAME: _ethernet,
+    47: _gre,
+    _UDP: _udp,
+    44: _fragment,
+    51: _authentication,
+}
+_CLOSED = {50: "ESP", 115: "L2TP", 0x88E5: "MACsec", 0x88E7: "a provider's bridge (IEEE 802.1ah)"}
+_VXLAN = 4789
+_CLOSED_PORTS = {1701: "L2TP", 2152: "GTP-U", 4790: "VXLAN-GPE", 6081: "Geneve"}
+
+
+def _segment(headers: _Headers) -> Segment:
+    data, at, end = headers.data, headers.at, headers.end
     source_port, destination_port, sequence, acknowledgement, offset, flags = _tcp(data, at)
     start = at + (offset >> 4) * 4
     if start < at + 20:
@@ -135,12 +253,12 @@ def _segment(data: bytes, ip_at: int, at: int, end: int, source: bytes, destinat
         raise Unreadable("a TCP header that goes on behind the end of its IP packet")
     payload = data[start:end]  # not to the end of the packet: Ethernet pads short ones
     return Segment(
-        (source, source_port),
-        (destination, destination_port),
+        (headers.source, source_port),
+        (headers.destination, destination_port),
         sequence,
         acknowledgement,
         flags,
         payload,
         end - max(start, min(end, len(data))),
-        (ip_at, at, start),
+        (headers.ip_at, at, start),
     )
