@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_address
 from typing import NamedTuple
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
-_ETHERNET, _NULL, _LOOP, _SLL, _SLL2 = 1, 0, 108, 113, 276
-_RAW = {12, 14, 101, 228, 229}
+# Of a link type: bytes of its header, and where in it the EtherType stands (Ethernet, Linux cooked v1 and v2).
+_LINKS = {1: (14, 12), 113: (16, 14), 276: (20, 0)}
+# The same for link types whose packets are IP of either version: raw IP, and BSD loopback.
+_IP_LINKS = {**dict.fromkeys((12, 14, 101, 228, 229), 0), 0: 4, 108: 4}
 MOST_HEADERS = 32  # of one packet; more is no network, but somebody who wants to keep us busy
 
 Address = tuple[bytes, int]  # 4 or 16 bytes, port
@@ -66,7 +68,12 @@ def segment_of(link_type: int, data: bytes, original_length: int | None = None) 
     """
     headers = _Headers(data, len(data) if original_length is None else original_length)
     try:
-        kind = _link(headers, link_type)
+        if link_type in _LINKS:
+            kind = _typed(headers, *_LINKS[link_type])
+        elif link_type in _IP_LINKS:
+            kind, headers.at = _IPV4, _IP_LINKS[link_type]
+        else:
+            raise Unreadable(f"link type {link_type} is not known here")
         for _ in range(MOST_HEADERS):
             if kind == _TCP:
                 return _segment(headers)
@@ -91,50 +98,29 @@ class _Headers:
         self.source = self.destination = b""
 
     def number(self, at: int, size: int = 2) -> int:
-        """A number of the next header, ``at`` bytes behind its start; 0 if it is not there."""
-        return int.from_bytes(self.data[self.at + at : self.at + at + size], "big")
+        """A number of the next header, ``at`` bytes behind its start."""
+        raw = self.data[self.at + at : self.at + at + size]
+        if len(raw) < size:
+            raise IndexError
+        return int.from_bytes(raw, "big")
 
 
 # EtherTypes are 1,536 and more (IEEE 802.3, 3.2.6), protocol numbers of IP 255 and less, so one table holds both. What
 # comes after the last header, or cannot hold TCP, is not in it.
 _TCP, _UDP, _IPV4, _IPV6, _MPLS, _ETHERNET_FRAME = 6, 17, 0x0800, 0x86DD, 0x8847, 0x6558
-_NONE = -1
+_LEAST_ETHER_TYPE, _NONE = 1536, -1
 
 
-def _link(headers: _Headers, link_type: int) -> int:
-    if link_type in _RAW or link_type in (_NULL, _LOOP):
-        headers.at = 0 if link_type in _RAW else 4
-        return _IPV4  # or 6: the first four bits of the header say it
-    if link_type == _ETHERNET:
-        return _ethernet(headers)
-    if link_type not in (_SLL, _SLL2):
-        raise Unreadable(f"link type {link_type} is not known here")
-    kind = headers.number(14 if link_type == _SLL else 0)
-    headers.at = 16 if link_type == _SLL else 20
-    return _ether_type(headers, kind)
+def _typed(headers: _Headers, size: int, type_at: int) -> int:
+    """A header of ``size`` bytes with an EtherType in it.
 
-
-def _ethernet(headers: _Headers) -> int:
-    kind = headers.number(12)
-    headers.at += 14
-    return _ether_type(headers, kind)
-
-
-def _vlan(headers: _Headers) -> int:
-    """IEEE 802.1Q: two bytes of tag, and again a type."""
-    kind = headers.number(2)
-    headers.at += 4
-    return _ether_type(headers, kind)
-
-
-def _ether_type(headers: _Headers, kind: int) -> int:
-    """An EtherType; where a length stands in its place, LLC follows, and with SNAP a type after all (RFC 1042)."""
-    if kind >= 1536:
-        return kind
-    snap = headers.data[headers.at : headers.at + 6] == b"\xaa\xaa\x03\0\0\0"
-    kind = headers.number(6)
-    headers.at += 8
-    return kind if snap and kind >= 1536 else _NONE
+    Where a length stands in its place, LLC follows, and with SNAP there is a type after all (RFC 1042).
+    """
+    kind = headers.number(type_at)
+    headers.at += size
+    if kind < _LEAST_ETHER_TYPE and headers.data.startswith(b"\xaa\xaa\x03\0\0\0", headers.at):
+        return _typed(headers, 8, 6)
+    return kind if kind >= _LEAST_ETHER_TYPE else _NONE
 
 
 def _pppoe(headers: _Headers) -> int:
@@ -156,11 +142,10 @@ def _mpls(headers: _Headers) -> int:
 
 def _gre(headers: _Headers) -> int:
     """RFC 2784, 2.1; checksum, key and sequence number take four bytes each (RFC 2890, 2)."""
-    flags, kind = headers.number(0), headers.number(2)
+    flags = headers.number(0)
     if flags & 0x4007:  # source routes of RFC 1701, or the version of PPTP (RFC 2637)
         raise Unreadable("GRE of another kind than RFC 2784, which is not looked into")
-    headers.at += 4 + 4 * (flags & 0xB000).bit_count()
-    return _ether_type(headers, kind)
+    return _typed(headers, 4 + 4 * (flags & 0xB000).bit_count(), 2)
 
 
 def _udp(headers: _Headers) -> int:
@@ -176,21 +161,27 @@ def _udp(headers: _Headers) -> int:
 
 def _ip(headers: _Headers) -> int:
     data, at = headers.data, headers.at
-    version, headers.ip_at = data[at] >> 4, at
+    version, fragment = data[at] >> 4, 0
     if version == 4:  # RFC 791, 3.1
-        size, total, kind = (data[at] & 0x0F) * 4, headers.number(2), data[at + 9]
+        size, total, kind, addresses, width = (
+            (data[at] & 0x0F) * 4,
+            headers.number(2),
+            data[at + 9],
+            at + 12,
+            4,
+        )
         fragment = headers.number(6) & 0x3FFF  # more fragments, or an offset
-        headers.source, headers.destination = data[at + 12 : at + 16], data[at + 16 : at + 20]
         if size < 20 and (kind == _TCP or kind in _READERS):
             raise Unreadable("an IPv4 header of less than 20 bytes")
-    elif version == 6:  # RFC 8200, 3
-        size, total, kind, fragment = 40, headers.number(4), data[at + 6], 0
+    elif version == 6:  # RFC 8200, 3; the length there is without the header
+        size, total, kind, addresses, width = 40, headers.number(4), data[at + 6], at + 8, 16
         total += 40 if total else 0
-        headers.source, headers.destination = data[at + 8 : at + 24], data[at + 24 : at + 40]
     else:
         return _NONE
+    middle = addresses + width
+    headers.source, headers.destination = data[addresses:middle], data[middle : middle + width]
     # A total length of 0 comes from a sender's own machine, where the network card was to fill it in.
-    headers.at, headers.end = at + size, at + total if total else headers.end
+    headers.ip_at, headers.at, headers.end = at, at + size, at + total if total else headers.end
     return _whole(kind, fragment, "IPv4")
 
 
@@ -212,31 +203,24 @@ def _whole(kind: int, fragment: int, version: str) -> int:
     return kind
 
 
-def _extension(headers: _Headers) -> int:
-    """RFC 8200, 4.2: the length is in units of 8 bytes, the first 8 not counted."""
+def _extension(headers: _Headers, unit: int = 8, uncounted: int = 1) -> int:
+    """The length is in units of 8 bytes, the first 8 not counted (RFC 8200, 4.2); for AH in words (RFC 4302, 2.2)."""
     kind, size = headers.data[headers.at], headers.data[headers.at + 1]
-    headers.at += (size + 1) * 8
-    return kind
-
-
-def _authentication(headers: _Headers) -> int:
-    """RFC 4302, 2.2: the length is in words of 4 bytes, two of them not counted."""
-    kind, size = headers.data[headers.at], headers.data[headers.at + 1]
-    headers.at += (size + 2) * 4
+    headers.at += (size + uncounted) * unit
     return kind
 
 
 _READERS: dict[int, Callable[[_Headers], int]] = {
     **dict.fromkeys((_IPV4, _IPV6, 4, 41), _ip),  # RFC 2003 and RFC 4213: IP in IP
-    **dict.fromkeys((0x8100, 0x88A8, 0x9100), _vlan),
+    **dict.fromkeys((0x8100, 0x88A8, 0x9100), partial(_typed, size=4, type_at=2)),  # IEEE 802.1Q
     **dict.fromkeys((_MPLS, 0x8848, 137), _mpls),
     **dict.fromkeys((0, 43, 60, 135), _extension),  # hop-by-hop, routing, destination options, mobility
     0x8864: _pppoe,
-    _ETHERNET_FRAME: _ethernet,
+    _ETHERNET_FRAME: partial(_typed, size=14, type_at=12),
     47: _gre,
     _UDP: _udp,
     44: _fragment,
-    51: _authentication,
+    51: partial(_extension, unit=4, uncounted=2),
 }
 _CLOSED = {50: "ESP", 115: "L2TP", 0x88E5: "MACsec", 0x88E7: "a provider's bridge (IEEE 802.1ah)"}
 _VXLAN = 4789
@@ -252,13 +236,6 @@ def _segment(headers: _Headers) -> Segment:
     if start > end:
         raise Unreadable("a TCP header that goes on behind the end of its IP packet")
     payload = data[start:end]  # not to the end of the packet: Ethernet pads short ones
-    return Segment(
-        (headers.source, source_port),
-        (headers.destination, destination_port),
-        sequence,
-        acknowledgement,
-        flags,
-        payload,
-        end - max(start, min(end, len(data))),
-        (headers.ip_at, at, start),
-    )
+    cut = end - max(start, min(end, len(data)))
+    ends = (headers.source, source_port), (headers.destination, destination_port)
+    return Segment(*ends, sequence, acknowledgement, flags, payload, cut, (headers.ip_at, at, start))
