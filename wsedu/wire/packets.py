@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
+VLAN_TAGS = 0x8100, 0x88A8, 0x9100  # EtherTypes of IEEE 802.1Q
 
 # Of a link type: bytes of its header, and where in it the EtherType stands (Ethernet, Linux cooked v1 and v2).
 _LINKS = {1: (14, 12), 113: (16, 14), 276: (20, 0)}
@@ -212,7 +213,7 @@ def _extension(headers: _Headers, unit: int = 8, uncounted: int = 1) -> int:
 
 _READERS: dict[int, Callable[[_Headers], int]] = {
     **dict.fromkeys((_IPV4, _IPV6, 4, 41), _ip),  # RFC 2003 and RFC 4213: IP in IP
-    **dict.fromkeys((0x8100, 0x88A8, 0x9100), partial(_typed, size=4, type_at=2)),  # IEEE 802.1Q
+    **dict.fromkeys(VLAN_TAGS, partial(_typed, size=4, type_at=2)),
     **dict.fromkeys((_MPLS, 0x8848, 137), _mpls),
     **dict.fromkeys((0, 43, 60, 135), _extension),  # hop-by-hop, routing, destination options, mobility
     0x8864: _pppoe,
