@@ -234,10 +234,8 @@ def tunnels() -> dict[str, tuple[int, Callable[[Any], Any]]]:
     from scapy.layers.ppp import PPP, PPPoE
     from scapy.layers.vxlan import VXLAN
 
-    macs = {
-        "src": "02:00:00:00:00:01",
-        "dst": "02:00:00:00:00:02",
-    }  # or else Scapy would ask the network for them
+    # Or else Scapy would ask the network for them.
+    macs: dict[str, Any] = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
     ether, outer, bottom = Ether(**macs), IP(src="198.51.100.1", dst="198.51.100.2"), MPLS(label=9, s=1)
     vxlan = outer / UDP(sport=9, dport=4789) / VXLAN(vni=7) / ether
     gre = GRE(chksum_present=1, key_present=1, seqnum_present=1, key=3)
