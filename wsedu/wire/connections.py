@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 
 from ..protocol.errors import ProtocolError, quoted
 from ..protocol.http1 import begins_request, begins_response, split_request_line, split_status_line
+from .codings import InflateBudget
 from .exchange import LONGEST_HEAD, OTHER, Exchange, ParsedMessage, Sender, SyncLost
 from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage
-from .packets import ACK, FIN, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
+from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
 from .streams import SPACE, Gap, Piece, Stream
 
@@ -35,13 +36,16 @@ class Side:
 class Connection:
     """One TCP connection: its two sides, and what is said on it."""
 
-    def __init__(self, index: int, first: Address, second: Address) -> None:
+    def __init__(
+        self, index: int, first: Address, second: Address, budget: InflateBudget | None = None
+    ) -> None:
         self.index = index
         self.first = Side(first)
         self.second = Side(second)
         self.client: Side | None = None
-        self.exchange = Exchange()
+        self.exchange = Exchange(budget)
         self.readable = True
+        self.doubted = False  # it was said that a retransmission may be none
         self.reset = False
 
     @property
@@ -107,6 +111,7 @@ class CaptureReader:
         self.now = 0
         self._closed: deque[Connection] = deque()
         self._skipped: dict[str, int] = {}
+        self._budget = InflateBudget()
 
     def run(self, packets: Iterable[Packet]) -> Iterator[CapturedMessage]:
         """The messages in a capture, in the order in which each became complete.
@@ -148,6 +153,8 @@ class CaptureReader:
                 yield from self._finish(connection)
         for reason, times in self._skipped.items():
             self.warnings.append(f"{reason} ({times:,} packet{'s' * (times != 1)})")
+        if self._budget.refused:
+            self.warnings.append(str(self._budget))
 
     def segment(self, segment: Segment, index: int) -> Iterator[CapturedMessage]:
         """What the segment in a packet completes."""
@@ -157,11 +164,13 @@ class CaptureReader:
             yield from self._finish(connection)
             connection = None
         if connection is None:
-            connection = Connection(self.count, *key)
+            connection = Connection(self.count, *key, self._budget)
             self.count += 1
             self.connections[key] = self.connections[key[::-1]] = connection
         self.noticed(connection, segment)
         side = connection.at(segment.source)
+        if segment.flags & ACK:
+            connection.other(side).stream.acknowledged = segment.acknowledgement
         if segment.flags & SYN:
             side.syn = segment.sequence
             if connection.client is None:
@@ -181,14 +190,20 @@ class CaptureReader:
         self, connection: Connection, side: Side, segment: Segment, index: int
     ) -> Iterator[CapturedMessage]:
         sequence = segment.sequence + bool(segment.flags & SYN)
-        fin = bool(segment.flags & FIN)
-        for item in side.stream.receive(sequence, segment.payload, segment.cut, fin, index):
+        fin, pushed, stream = bool(segment.flags & FIN), bool(segment.flags & PSH), side.stream
+        for item in stream.receive(sequence, segment.payload, segment.cut, fin, index, pushed=pushed):
             if isinstance(item, Gap):
                 side.gap = item
                 yield from self._gap(connection, side)
             else:
                 yield from self._piece(connection, side, item)
-        if side.stream.ended:
+        if stream.doubt and not connection.doubted:  # said once, for it may be so of every segment
+            connection.doubted = True
+            self.warnings.append(
+                f"{connection.name()}: {stream.doubt} from {endpoint(side.address)}, taken for a retransmission "
+                f"with other content and left out (packet {index}, and perhaps more)"
+            )
+        if stream.ended:
             yield from self._ended(connection, side)
 
     def _closing(self, connection: Connection, side: Side, segment: Segment) -> Iterator[CapturedMessage]:

@@ -24,7 +24,7 @@ from ..protocol.content import (
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frames import apply_mask, parse_header
 from ..protocol.http1 import Request, Response, begins_request
-from .codings import remove_transfer_codings
+from .codings import InflateBudget, remove_transfer_codings
 
 Sender = Literal["client", "server"]
 OTHER: dict[Sender, Sender] = {"client": "server", "server": "client"}
@@ -83,9 +83,14 @@ class _Direction:
 
 
 class Exchange:
-    """Both directions of one connection. ``end`` a direction to say that no byte of it will follow."""
+    """Both directions of one connection. ``end`` a direction to say that no byte of it will follow.
 
-    def __init__(self) -> None:
+    Args:
+        budget: how much may be inflated; one for all connections of a capture.
+    """
+
+    def __init__(self, budget: InflateBudget | None = None) -> None:
+        self._budget = budget
         self._sides: dict[Sender, _Direction] = {"client": _Direction(), "server": _Direction()}
         self._asked: deque[Request] = deque()  # requests whose final response has not come
         self.switched = False  # a 101 to WebSocket has come
@@ -270,7 +275,7 @@ class Exchange:
         side = self._sides[sender]
         head, framing, start, method = side.head, side.framing, side.start, side.request_method
         assert head is not None
-        content, answered = remove_transfer_codings(head, b"".join(side.content)), side.answered
+        content, answered = remove_transfer_codings(head, b"".join(side.content), self._budget), side.answered
         raw = side.take(size)
         if isinstance(head, Request):
             if "websocket" in head.field_tokens("Upgrade"):

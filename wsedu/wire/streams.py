@@ -5,13 +5,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 HALF = 1 << 31
 SPACE = 1 << 32
-# Bytes that may wait behind a hole for the segment that fills it. More than any sender has under way at once, so that
-# past this the segment is not late but missing from the capture.
+# What may wait behind a hole for the segment that fills it: bytes, and segments. More than any sender has under way at
+# once, so that past this the segment is not late but missing from the capture. The second limit also keeps an insertion
+# cheap: whatever the order in which segments come, a list of this length is what it moves at most.
 MOST_WAITING = 16 << 20
+MOST_WAITING_SEGMENTS = 1 << 16
+# Bytes that were passed on last and are still known, to compare with what comes for the same place again. Enough for
+# most of a segment, and little enough for ten thousand connections.
+REMEMBERED = 1 << 10
 
 
 class Piece(NamedTuple):
@@ -45,6 +51,8 @@ class Stream:
         length: bytes that were passed on, so the place of the next one.
         ended: by FIN, by a gap, or because nobody reads on.
         closed: by FIN, and all that was sent is there.
+        acknowledged: number of the next byte that the other side expects, as its last segment says (RFC 9293, 3.1).
+        doubt: why bytes that were left out as a retransmission may be none; empty as long as there is no reason.
     """
 
     def __init__(self) -> None:
@@ -52,11 +60,17 @@ class Stream:
         self.length = 0
         self.ended = False
         self.closed = False
+        self.acknowledged: int | None = None
+        self.doubt = ""
+        self._probe: tuple[int, bytes, int, bool, int] | None = None  # what came first, if it may be no data
         self._fin: int | None = None  # place of the end, as a FIN tells it
         self._shown = 0, 0  # the furthest place that a packet showed, and that packet
-        self._cuts: dict[int, tuple[int, int]] = {}  # place -> bytes that the snap length took there, packet
+        self._cuts: list[
+            tuple[int, int, int]
+        ] = []  # a heap: place, packet, bytes that the snap length took there
         self._waiting: list[_Waiting] = []  # in order, and no two overlap
         self._waiting_bytes = 0
+        self._remembered = 0, b""  # the bytes that were passed on last, and the place of the first of them
 
     @property
     def next(self) -> int:
@@ -71,9 +85,12 @@ class Stream:
 
     def in_order(self) -> bool:
         """Whether all that came was passed on, and no end is in sight."""
-        return self.first is not None and not (self.ended or self._waiting or self._fin is not None)
+        held_up = self.ended or self._waiting or self._fin is not None or self._probe is not None
+        return self.first is not None and not held_up
 
-    def receive(self, sequence: int, data: bytes, cut: int, fin: bool, packet: int) -> Iterator[Piece | Gap]:
+    def receive(
+        self, sequence: int, data: bytes, cut: int, fin: bool, packet: int, *, pushed: bool = True
+    ) -> Iterator[Piece | Gap]:
         """Take a segment.
 
         Args:
@@ -82,10 +99,25 @@ class Stream:
             cut: bytes at its end that the snap length took away.
             fin: whether FIN is set.
             packet: index of the packet.
+            pushed: whether PSH is set.
 
         Yields:
             What the segment lets the stream go on with, none or several.
         """
+        # The first segment of a capture without SYN may be a keep-alive. It "SHOULD be sent with SEG.SEQ = SND.NXT-1"
+        # and "may or may not contain one garbage octet of data" (RFC 9293, 3.8.4). Of data PSH would be set: a sender
+        # "MUST set the PSH bit in the last buffered segment" (3.9.1.2). Whether its octet has been acknowledged is
+        # known at the latest when more comes.
+        if self.first is None and len(data) + cut <= 1 and not (fin or pushed):
+            self.start(sequence)
+            self._probe = sequence, data, cut, fin, packet
+            return
+        if self._probe is not None:
+            probe, self._probe = self._probe, None
+            if self.acknowledged == (probe[0] + 1) % SPACE:
+                self.first = self.acknowledged
+            else:
+                yield from self.receive(*probe)
         self.start(sequence)
         # Half of the sequence numbers are ahead of the one that is due, the others behind it.
         place = self.length + (sequence - self.next + HALF) % SPACE - HALF
@@ -97,30 +129,42 @@ class Stream:
         if end > max(self.length, self._shown[0]):
             self._shown = end, packet
         if cut:
-            self._cuts.setdefault(end - cut, (cut, packet))
+            heappush(self._cuts, (end - cut, packet, cut))
         if place < self.length:
+            if len(data) > 1:  # the one octet of a keep-alive is garbage
+                if place < 0:
+                    self.doubt = "data before its first sequence number"
+                self._compare(*self._remembered, place, data)
             data, place = data[self.length - place :], self.length
         self._keep(place, data, packet)
         yield from self._go_on()
-        gap = self.give_up() if self._waiting_bytes > MOST_WAITING else None
-        if gap:
-            yield gap
+        if self._waiting_bytes > MOST_WAITING or len(self._waiting) > MOST_WAITING_SEGMENTS:
+            if gap := self.give_up():
+                yield gap
+
+    def _compare(self, known_at: int, known: bytes, place: int, data: bytes) -> None:
+        """A retransmission has the same bytes where it overlaps with what came before."""
+        low, high = max(known_at, place), min(known_at + len(known), place + len(data))
+        if low < high and known[low - known_at : high - known_at] != data[low - place : high - place]:
+            self.doubt = self.doubt or "other bytes for sequence numbers that it has used before"
 
     def _keep(self, place: int, data: bytes, packet: int) -> None:
         """Put bytes where they belong, except those for places that have theirs."""
         waiting, start, end = self._waiting, place, place + len(data)
         at = bisect_left(waiting, (place + 1,))  # tuples compare item by item
         if at and waiting[at - 1].end > place:
-            place = waiting[at - 1].end
+            at -= 1
         while place < end:
-            until = min(end, waiting[at].place) if at < len(waiting) else end
+            other = waiting[at] if at < len(waiting) else None
+            until = end if other is None else min(end, other.place)
             if until > place:
                 waiting.insert(at, _Waiting(place, until, data[place - start : until - start], packet))
                 self._waiting_bytes += until - place
                 at += 1
-            if at == len(waiting):
+            if other is None:
                 return
-            place, at = max(until, waiting[at].end), at + 1
+            self._compare(other.place, other.data, start, data)
+            place, at = max(until, other.end), at + 1
 
     def _go_on(self) -> Iterator[Piece | Gap]:
         """Pass on what has become due."""
@@ -133,19 +177,23 @@ class Stream:
             if self.ended:
                 return  # whoever takes the pieces has seen enough
             self._waiting_bytes -= len(one.data)
-            self.length = one.end
+            at, known = self._remembered
+            if at + len(known) != one.place:
+                known = b""  # the fast path has read on since
+            known = (known + one.data[-REMEMBERED:])[-REMEMBERED:]
+            self._remembered, self.length = (one.end - len(known), known), one.end
             yield Piece(one.data, one.packet)
         if self.ended:
             return
-        if self._cuts:
-            known, self._cuts = self._cuts, {at: cut for at, cut in self._cuts.items() if at > self.length}
-            if self.length in known:
-                missing, packet = known[self.length]
-                if self._waiting:
-                    missing = min(missing, self._waiting[0].place - self.length)
-                self.end()
-                yield Gap(missing, packet)
-        if self._fin is not None and not self.ended and self._fin <= self.length:
+        while self._cuts and self._cuts[0][0] < self.length:
+            heappop(self._cuts)  # came whole in the end
+        if self._cuts and self._cuts[0][0] == self.length:
+            _, packet, missing = self._cuts[0]
+            if self._waiting:
+                missing = min(missing, self._waiting[0].place - self.length)
+            self.end()
+            yield Gap(missing, packet)
+        elif self._fin is not None and self._fin <= self.length:
             self.closed = True
             self.end()
 
@@ -157,9 +205,7 @@ class Stream:
         elif self._fin is not None:
             place = self._fin
         elif place - self.length == 1:
-            return (
-                None  # what is missing is most likely a FIN, which takes a sequence number too, and no byte
-            )
+            return None  # most likely a FIN is missing, which takes a sequence number too, and no byte
         missing = place - self.length
         if self.ended or missing <= 0:
             return None
@@ -172,3 +218,4 @@ class Stream:
         self._waiting.clear()
         self._cuts.clear()
         self._waiting_bytes = 0
+        self._remembered = 0, b""
