@@ -19,7 +19,7 @@ from wsedu.protocol.spans import Kind, Span
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare
 from wsedu.show.html import columns, visible
-from wsedu.show.ladder import ladder
+from wsedu.show.sequence import ladder
 
 # What JupyterLab's sanitizer keeps of a notebook that is not trusted, and we need; tabindex it takes away.
 ALLOWED = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The cost slider: its numbers are the model's, its marks those of the file, whatever the knobs say."""
+"""The cost slider: its numbers are the model's, its marks those of the file, whatever the controls say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from traitlets import HasTraits
 
 from wsedu.lab import cost_slider
 from wsedu.model.measured import held_against
-from wsedu.show.knobs import RangeKnob
+from wsedu.show.controls import RangeSlider
 
 
 def test_a_knob_moves_the_numbers() -> None:
@@ -20,8 +20,8 @@ def test_a_knob_moves_the_numbers() -> None:
         in slider.shown.value
     )
     before = slider.shown.value
-    for knob in (slider.clients, slider.rate, slider.payload):
-        knob.index += 1
+    for control in (slider.clients, slider.rate, slider.payload):
+        control.index += 1
         assert slider.shown.value != before
         before = slider.shown.value
     slider.head.value = "2009"
@@ -48,12 +48,12 @@ def test_the_model_goes_through_the_marks() -> None:
 
 
 def test_the_page_can_ask_for_no_value_that_is_not_there() -> None:
-    knob = RangeKnob("rate", (0.5, 1_000), 0.5, "bytes")
-    assert isinstance(knob, HasTraits) and knob.shown == ["0.5 bytes", "1,000 bytes"]
-    knob.index = 99
-    assert knob.value == 1_000
-    knob.index = -1
-    assert knob.value == 0.5
+    control = RangeSlider("rate", (0.5, 1_000), 0.5, "bytes")
+    assert isinstance(control, HasTraits) and control.shown == ["0.5 bytes", "1,000 bytes"]
+    control.index = 99
+    assert control.value == 1_000
+    control.index = -1
+    assert control.value == 0.5
 
 
 def test_the_picture_says_what_it_shows() -> None:

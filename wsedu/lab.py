@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a notebook shows and what it talks to, put together: the knobs of ``show`` on the servers of ``live``.
+"""What a notebook shows and what it talks to, put together: the controls of ``show`` on the servers of ``live``.
 
 The servers here run as long as the kernel does, since a reader may press a button at any time.
 """
@@ -30,11 +30,11 @@ from .protocol.handshake import request
 from .protocol.http1 import Request, Response
 from .protocol.opcodes import Opcode, opcode_name
 from .protocol.status import parse_close_payload
-from .show.cost_slider import Choice, CostSlider
+from .show.controls import ProgressBar
+from .show.cost_slider import CostSettings, CostSlider
 from .show.frame_builder import Answers, FrameBuilder
 from .show.handshake_bench import HandshakeBench
-from .show.knobs import ProgressBar
-from .show.race import Course, DeliveryRace
+from .show.race import DeliveryRace, RaceSettings
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
 MOST_CONTENT = 65_536  # bytes of a response that are waited for
@@ -110,24 +110,24 @@ def _response(connection: RawConnection) -> bytes:
     )
 
 
-class _Runner(DeliveryMonitor):
+class DeliveryThread(DeliveryMonitor):
     """One way of delivery, under way in a thread of its own."""
 
-    def __init__(self, way: Way, gaps: list[float], course: Course) -> None:
+    def __init__(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
         super().__init__()
         self.error = ""
-        self._thread = threading.Thread(target=self._deliver, args=(way, gaps, course), name=f"wsedu {way}")
+        self._thread = threading.Thread(target=self._deliver, args=(way, gaps, settings), name=f"wsedu {way}")
         self._thread.daemon = True
         self._thread.start()
 
-    def _deliver(self, way: Way, gaps: list[float], course: Course) -> None:
+    def _deliver(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
         try:
             deliver(
                 way,
                 gaps,
-                payload=course.payload,
-                poll_gap=course.poll_gap,
-                head=course.head,  # type: ignore[arg-type]
+                payload=settings.payload,
+                poll_gap=settings.poll_gap,
+                head=settings.head,  # type: ignore[arg-type]
                 monitor=self,
             )
         except Exception as error:  # whatever it is, it is told beside the way's name
@@ -140,7 +140,7 @@ class _Runner(DeliveryMonitor):
 
 
 _race: DeliveryRace | None = None  # the latest, so that there is never more than one
-_running: dict[str, _Runner] = {}  # in it
+_running: dict[str, DeliveryThread] = {}  # in it
 
 
 def delivery_race() -> DeliveryRace:
@@ -153,11 +153,11 @@ def delivery_race() -> DeliveryRace:
     except RuntimeError:
         loop = None
 
-    def start(course: Course) -> dict[str, _Runner]:
-        gaps = list(poisson(1 / course.rate, course.updates, random.Random(course.updates)))
+    def start(settings: RaceSettings) -> dict[str, DeliveryThread]:
+        gaps = list(poisson(1 / settings.rate, settings.updates, random.Random(settings.updates)))
         _running.clear()
         for way in WAYS:
-            _running[way] = _Runner(way, gaps, course)
+            _running[way] = DeliveryThread(way, gaps, settings)
         if loop is not None:
             loop.call_soon_threadsafe(_hear_interrupts, loop)
         return dict(_running)
@@ -168,7 +168,7 @@ def delivery_race() -> DeliveryRace:
 
 def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
     """While a race is on, an interrupt stops it: between two cells a kernel would ignore the signal."""
-    on = not all(runner.done for runner in list(_running.values()))
+    on = not all(delivery.done for delivery in list(_running.values()))
     heard = signal.getsignal(signal.SIGINT)
     if on and heard == signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupted)
@@ -179,8 +179,8 @@ def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _interrupted(number: int, frame: object) -> None:
-    for runner in list(_running.values()):
-        runner.stop()
+    for delivery in list(_running.values()):
+        delivery.stop()
 
 
 def progress_bar(most: int, what: str) -> ProgressBar:
@@ -197,7 +197,7 @@ DIGITS = 2  # of the number of an update
 CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own
 
 
-def _modelled(way: str, choice: Choice) -> float:
+def _modelled(way: str, choice: CostSettings) -> float:
     anew = way == "polling anew"
     situation = Situation(
         rate=choice.rate,
@@ -228,7 +228,7 @@ def _rows() -> Sequence[Row]:
         return ()  # the package is here without its data
 
 
-def _measured(choice: Choice) -> dict[str, list[tuple[float, float]]]:
+def _measured(choice: CostSettings) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for row in _rows() if choice.head == "browser" else ():
         situation = row.situation

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ..protocol.spans import Kind
 from .html import LEFT, MUTED, PLAIN, RIGHT, SCROLL, TABLE, Markup, clip, pad, tag, visible
-from .kinds import LOOKS, chip, order
+from .palette import LOOKS, chip, order
 
 KIND_OF: dict[str, Kind | None] = {
     "content": Kind.CONTENT,

@@ -11,7 +11,7 @@ from textwrap import wrap
 from ..protocol.spans import Kind, Span
 from .dump import dump_html, dump_text
 from .html import PLAIN, SCROLL, TABLE, Markup, bytes_of, clip, columns, pad, tag, visible
-from .kinds import LOOKS, chip, order
+from .palette import LOOKS, chip, order
 from .parts import Part, View, bit_mask, hex_or_size, show_value, view
 
 MOST_ROWS = 120
@@ -24,7 +24,7 @@ CELL = "text-align:left;vertical-align:baseline;padding:3px 16px 3px 0"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MapRow:
     """A row of the table: bytes or bits that say one thing."""
 
     kind: Kind | None
@@ -49,7 +49,7 @@ class ByteMap:
         self.view = view
         self.fold = fold
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MapRow]:
         """The rows of the table, at most ``MOST_ROWS``; none for bytes that no span explains."""
         return [row for part in self.view.parts[:MOST_ROWS] for row in _rows(self.view.data, part)]
 
@@ -94,13 +94,13 @@ def byte_map(x: object, spans: Iterable[Span] | None = None, *, fold: bool = Tru
     return ByteMap(view(x, spans), fold)
 
 
-def _rows(data: bytes, part: Part) -> Iterator[Row]:
+def _rows(data: bytes, part: Part) -> Iterator[MapRow]:
     if part.kind is None:
         return
     for span in part.bits:
         raw = bit_mask(span, data[part.start])
         value = show_value(span.value, 28)
-        yield Row(
+        yield MapRow(
             part.kind,
             part.start,
             1,
@@ -115,7 +115,7 @@ def _rows(data: bytes, part: Part) -> Iterator[Row]:
         raw = hex_or_size(data[part.start : part.end], 2 if part.kind == Kind.HTTP_HEAD else 8)
         value = show_value(part.value, 200, part.kind)
         name, meaning = clip(part.name, 40), visible(part.meaning)
-        yield Row(part.kind, part.start, part.size, raw, name, value, meaning, visible(part.section))
+        yield MapRow(part.kind, part.start, part.size, raw, name, value, meaning, visible(part.section))
 
 
 def _title_text(view: View) -> str:
@@ -158,7 +158,7 @@ def _bits_html(data: bytes, flags: list[Part]) -> Markup:
     return tag("div", table, style=f"{SCROLL};margin:12px 0", tabindex=0)
 
 
-def table_html(rows: list[Row], more: int = 0) -> Markup:
+def table_html(rows: list[MapRow], more: int = 0) -> Markup:
     """The rows as a table; ``more`` of them are counted only."""
     heads = ("field", "offset", "bytes", "value", "meaning", "defined in")
     lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
@@ -189,7 +189,7 @@ def _section_html(section: str) -> Markup:
     return tag("a", section, href=f"https://www.rfc-editor.org/rfc/rfc{found[1]}#section-{found[2]}")
 
 
-def _table_text(rows: list[Row]) -> list[str]:
+def _table_text(rows: list[MapRow]) -> list[str]:
     table: list[tuple[str, ...]] = [("offset", "bytes", "field", "value", "meaning", "RFC")]
     for row in rows:
         raw = row.raw.replace("·", ".") if len(row.raw) <= 14 else bytes_of(row.size)

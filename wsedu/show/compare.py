@@ -10,7 +10,7 @@ from textwrap import wrap
 from ..protocol.spans import Kind
 from .dump import BOX, dump_html, dump_text, printable
 from .html import LEFT, MUTED, PLAIN, RIGHT, SCROLL, TABLE, Markup, bytes_of, clip, join, pad, tag, visible
-from .kinds import LOOKS, chip, order
+from .palette import LOOKS, chip, order
 from .parts import Part, View, view
 
 NEWS = (Kind.CONTENT, Kind.PAYLOAD)
@@ -27,7 +27,7 @@ NARROWEST = 320
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
+class ComparedColumn:
     """One of the things compared.
 
     Attributes:
@@ -63,7 +63,7 @@ class Comparison:
         fold: whether the middle of long content and payloads is left out.
     """
 
-    def __init__(self, sides: Sequence[Side], fold: bool = True) -> None:
+    def __init__(self, sides: Sequence[ComparedColumn], fold: bool = True) -> None:
         self.sides = tuple(sides)
         self.fold = fold
 
@@ -208,21 +208,23 @@ def compare(*things: object, names: Sequence[str] | None = None, fold: bool = Tr
         raise ValueError(f"compare draws one thing or more, with a name for each: {len(things)} given")
     views = [view(thing) for thing in things]
     called = [visible(str(name)) for name in names or [one.name for one in views]]
-    return Comparison([Side(name, one, one.sizes()) for name, one in zip(called, views, strict=True)], fold)
+    return Comparison(
+        [ComparedColumn(name, one, one.sizes()) for name, one in zip(called, views, strict=True)], fold
+    )
 
 
 def _ratio(ratio: float) -> str:
     return f"{ratio:,.0f}" if ratio >= 20 else f"{ratio:.1f}" if ratio >= 1.1 else f"{ratio:.2f}"
 
 
-def _bar_text(side: Side, most: int) -> str:
+def _bar_text(side: ComparedColumn, most: int) -> str:
     """A letter for every ``most / BAR`` bytes, and at least one for each kind."""
     return "".join(
         LOOKS[kind].letter * max(1, round(side.sizes[kind] * BAR / most)) for kind in order(side.sizes)
     )
 
 
-def _bar_html(side: Side, most: int) -> Markup:
+def _bar_html(side: ComparedColumn, most: int) -> Markup:
     """Boxes side by side, as wide as their share of the longest side; they say what they are where that fits."""
     boxes = []
     for kind in order(side.sizes):
@@ -236,7 +238,7 @@ def _bar_html(side: Side, most: int) -> Markup:
     return tag("div", *boxes, style=f"display:flex;width:100%;min-width:{NARROWEST}px")
 
 
-def _news_characters(side: Side, run: Part) -> list[str]:
+def _news_characters(side: ComparedColumn, run: Part) -> list[str]:
     """The news as characters, one a byte; of a masked payload as it reads once unmasked."""
     data = side.view.data[run.start : min(run.end, run.start + AFTER)]
     part = next(part for part in side.view.parts if part.start == run.start)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
 
+from .controls import Pictured, RangeSlider, choice, row
 from .html import LEFT, PLAIN, RIGHT, SCROLL, TABLE, Markup, tag
-from .knobs import Pictured, RangeKnob, choice, row
 from .plot import Points, plot
 
 CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -21,8 +21,8 @@ UNITS = (("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the knobs say of each client.
+class CostSettings:
+    """What the controls say of each client.
 
     Attributes:
         rate: updates a second.
@@ -38,7 +38,7 @@ class Choice:
 
 
 class CostSlider(Pictured):
-    """Clients, rate, payload and head as knobs; a curve for each way, over the rate.
+    """Clients, rate, payload and head as controls; a curve for each way, over the rate.
 
     Args:
         ways: at most five.
@@ -51,25 +51,25 @@ class CostSlider(Pictured):
     def __init__(
         self,
         ways: Sequence[str],
-        cost: Callable[[str, Choice], float],
-        measured: Callable[[Choice], Mapping[str, Points]],
+        cost: Callable[[str, CostSettings], float],
+        measured: Callable[[CostSettings], Mapping[str, Points]],
         heads: Sequence[str],
     ) -> None:
         self._ways, self._cost, self._measured = ways, cost, measured
-        self.clients = RangeKnob("clients", CLIENTS, 1_000)
-        self.rate = RangeKnob("updates a second", RATES, 1)
-        self.payload = RangeKnob("payload", PAYLOADS, 27, "bytes")
+        self.clients = RangeSlider("clients", CLIENTS, 1_000)
+        self.rate = RangeSlider("updates a second", RATES, 1)
+        self.payload = RangeSlider("payload", PAYLOADS, 27, "bytes")
         self.poll_gap = choice(list(GAPS.items()), 1.0, "a poll every")
         self.head = choice(list(heads), heads[0], "request head")
         self.shown = widgets.HTML()
-        for knob, trait in (
+        for control, trait in (
             (self.clients, "index"),
             (self.rate, "index"),
             (self.payload, "index"),
             (self.poll_gap, "value"),
             (self.head, "value"),
         ):
-            knob.observe(self._changed, names=trait)
+            control.observe(self._changed, names=trait)
         ranges = row(self.clients, self.rate, self.payload)
         super().__init__([widgets.HTML(HINT), ranges, row(self.poll_gap, self.head), self.shown])
         self._changed()
@@ -78,9 +78,9 @@ class CostSlider(Pictured):
         return "(run this cell: what so many clients cost, with sliders)"
 
     @property
-    def choice(self) -> Choice:
-        """As the knobs stand."""
-        return Choice(self.rate.value, int(self.payload.value), self.poll_gap.value, self.head.value)
+    def choice(self) -> CostSettings:
+        """As the controls stand."""
+        return CostSettings(self.rate.value, int(self.payload.value), self.poll_gap.value, self.head.value)
 
     def _changed(self, change: object = None) -> None:
         choice, clients = self.choice, int(self.clients.value)
@@ -103,7 +103,7 @@ class CostSlider(Pictured):
         )
         self.shown.value = self.draw(self._sentence(), Markup(picture._repr_html_()), self._table(measured))
 
-    def _bits(self, way: str, choice: Choice) -> float:
+    def _bits(self, way: str, choice: CostSettings) -> float:
         """A second, for all clients."""
         return 8 * self.clients.value * choice.rate * self._cost(way, choice)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..protocol.spans import Kind, Span
 from .html import PLAIN, SCROLL, Markup, bytes_of, tag, visible
-from .kinds import LOOKS
+from .palette import LOOKS
 
 WIDTH = 32  # bits of a row
 PAYLOAD_ROWS = 3  # of the payload; the rest is counted

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ..protocol.spans import Kind
 from .html import MUTED, SCROLL, Markup, clip, join, tag
-from .kinds import LOOKS
+from .palette import LOOKS
 from .parts import Part, View
 
 ROW = 16

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The frame builder: every bit of a frame as a knob, its bytes as they change, and real servers to send them to."""
+"""The frame builder: every bit of a frame as a control, its bytes as they change, and real servers to send them to."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..protocol.frames import Frame
 from ..protocol.messages import MessageAssembler
 from ..protocol.opcodes import Opcode, opcode_name
 from .bytemap import ByteMap, table_html, title_html
+from .controls import LABELS, Pictured, SendButton, choice, fitted, row
 from .diagram import frame_diagram
 from .dump import dump_html
 from .html import Markup, join, tag
-from .knobs import LABELS, Pictured, Sender, choice, fitted, row
 from .parts import view
 
 Answers = Mapping[str, tuple[str, bytes]]
@@ -60,10 +60,19 @@ class FrameBuilder(Pictured):
         self.payload = widgets.Textarea("Hello", description="payload", rows=2, style=LABELS, layout=WIDE)
         self.shown, self.fields = widgets.HTML(), widgets.HTML()
         self.data = b""
-        self.sender = Sender(lambda: partial(_answers, send, self.data)) if send else None
-        knobs = [self.fin, *self.rsv, self.opcode, self.masked, self.form, self.key, self.unit, self.payload]
-        for knob in knobs:
-            knob.observe(self._changed, names="value")
+        self.sender = SendButton(lambda: partial(_answers, send, self.data)) if send else None
+        controls = [
+            self.fin,
+            *self.rsv,
+            self.opcode,
+            self.masked,
+            self.form,
+            self.key,
+            self.unit,
+            self.payload,
+        ]
+        for control in controls:
+            control.observe(self._changed, names="value")
         bits = row(self.fin, *self.rsv, self.masked)
         others = row(self.opcode, self.form, self.key, self.unit)
         hint = widgets.HTML(fitted(tag("p", HINT)))

@@ -15,8 +15,8 @@ from ..protocol.handshake import GUID, check_request, check_response
 from ..protocol.http1 import Request
 from ..protocol.http1_spans import head_spans
 from .bytemap import ByteMap
+from .controls import LABELS, Pictured, SendButton, choice, fitted
 from .html import LEFT, PLAIN, SCROLL, TABLE, Markup, join, tag, visible
-from .knobs import LABELS, Pictured, Sender, choice, fitted
 from .parts import view
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -65,7 +65,7 @@ class HandshakeBench(Pictured):
         self.data = b""
         self.broken.observe(self._spoil, names="value")
         self.lines.observe(self._changed, names="value")
-        self.sender = Sender(lambda: partial(_answered, send, self.data)) if send else None
+        self.sender = SendButton(lambda: partial(_answered, send, self.data)) if send else None
         hint = widgets.HTML(fitted(tag("p", HINT)))
         super().__init__([hint, self.broken, self.lines, self.shown, *([self.sender] if self.sender else [])])
         self._changed()

@@ -16,14 +16,14 @@ import traitlets
 
 from ..protocol.spans import Span
 from .html import bytes_of, clip, visible
-from .kinds import LOOKS
+from .palette import LOOKS
 from .parts import Part, View, show_value, view
 
 if TYPE_CHECKING:
-    from .ladder_touch import LadderTouch
+    from .sequence_explorer import SequenceExplorer
 
 _HERE = Path(__file__).parent
-STYLE = _HERE / "touch.css"
+STYLE = _HERE / "explorer.css"
 LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
 
 Node = dict[str, Any]
@@ -81,10 +81,10 @@ def _plain(start: int, end: int, name: str, kind: str | None, value: str, meanin
     }
 
 
-class ByteTouch(anywidget.AnyWidget):
+class ByteExplorer(anywidget.AnyWidget):
     """One map of bytes, or several that follow each other; see ``touch``."""
 
-    _esm = script("pane.js", "touch.js")
+    _esm = script("byte_pane.js", "explorer.js")
     _css = STYLE
     sides = traitlets.List(traitlets.Dict()).tag(sync=True)
     data = traitlets.List(traitlets.Bytes()).tag(sync=True)
@@ -106,7 +106,7 @@ class ByteTouch(anywidget.AnyWidget):
 
 def touch(
     *things: object, spans: Iterable[Span] | None = None, names: Sequence[str] | None = None
-) -> ByteTouch | LadderTouch:
+) -> ByteExplorer | SequenceExplorer:
     """What can be drawn, to touch: by pointer, or by Tab, arrows, Home, End and Enter.
 
     Args:
@@ -125,10 +125,10 @@ def touch(
     if not things or (names is not None and len(names) != len(things)):
         raise ValueError(f"touch shows one thing or more, with a name for each: {len(things)} given")
     if len(things) == 1 and hasattr(things[0], "messages"):
-        from .ladder_touch import LadderTouch  # here, since it is made of what is above
+        from .sequence_explorer import SequenceExplorer  # here, since it is made of what is above
 
-        return LadderTouch(things[0])
+        return SequenceExplorer(things[0])
     views = [view(things[0], spans)] if len(things) == 1 else [view(thing) for thing in things]
     if names is not None:
         views = [replace(one, name=visible(name)) for name, one in zip(names, views, strict=True)]
-    return ByteTouch(views)
+    return ByteExplorer(views)

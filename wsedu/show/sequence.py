@@ -10,19 +10,19 @@ from typing import Any
 from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.spans import Kind
 from .html import MUTED, PLAIN, SCROLL, TABLE, Markup, clip, columns, tag, visible
-from .kinds import LOOKS, chip, order
+from .palette import LOOKS, chip, order
 from .parts import show_value, view
 
 REPEATS = 3
 """So many repetitions of one message, or of two that take turns, are folded into a line."""
-MOST_RUNGS = 200
-"""Rungs of a ladder; the messages after them are counted, not shown."""
-LANE = 72
+MOST_ROWS = 200
+"""Rows of a ladder; the messages after them are counted, not shown."""
+BETWEEN = 72
 """Columns of a terminal between the two lines."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class SequenceRow:
     """A line of the ladder: a message, or many that repeat the ones above.
 
     Attributes:
@@ -40,25 +40,25 @@ class Rung:
     kinds: tuple[tuple[Kind | None, int], ...] = ()
 
 
-class Ladder:
+class SequenceDiagram:
     """Who said what when. In a notebook it shows itself; ``print`` gives the same as text.
 
     Attributes:
         client, server: who they are.
-        rungs: what is shown, in order of time.
-        more: how many messages came after the last rung.
+        rows: what is shown, in order of time.
+        more: how many messages came after the last row.
         times: whether times are shown.
     """
 
     def __init__(self, client: str, server: str, messages: Sequence[Any], *, times: bool, fold: bool) -> None:
         self.client, self.server, self.times = visible(client), visible(server), times
-        rungs = _rungs(messages, fold)
-        self.rungs: list[Rung] = []
+        rows = _rows(messages, fold)
+        self.rows: list[SequenceRow] = []
         shown = 0
-        for rung, count in rungs:
-            if len(self.rungs) == MOST_RUNGS:
+        for row, count in rows:
+            if len(self.rows) == MOST_ROWS:
                 break
-            self.rungs.append(rung)
+            self.rows.append(row)
             shown += count
         self.more = len(messages) - shown
 
@@ -66,17 +66,17 @@ class Ladder:
         client, server = clip(self.client, 34), clip(self.server, 34)
         margin = f"{'':10}" if self.times else "  "
         time = f"{'seconds':>9} " if self.times else "  "
-        head = client + " " * (LANE + 2 - columns(client) - columns(server)) + server
+        head = client + " " * (BETWEEN + 2 - columns(client) - columns(server)) + server
         lines = [f"{time}{head}{'bytes':>10}"]
-        for rung in self.rungs:
-            time = f"{rung.time:9.3f} " if self.times else margin
-            lines.append(f"{time}|{_lane(rung)}|{rung.size:>10,}")
+        for row in self.rows:
+            time = f"{row.time:9.3f} " if self.times else margin
+            lines.append(f"{time}|{_arrow_text(row)}|{row.size:>10,}")
         if self.more:
             lines.append(f"{margin}  … {self.more:,} more messages …")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        kinds = order(kind for rung in self.rungs for kind, _ in rung.kinds)
+        kinds = order(kind for row in self.rows for kind, _ in row.kinds)
         legend = [tag("span", chip(kind), style="margin-right:12px") for kind in kinds]
         cell = "text-align:right;padding:2px 12px 2px 0;white-space:nowrap"
         ends = tag(
@@ -90,11 +90,11 @@ class Ladder:
             heads.insert(0, tag("th", "seconds", scope="col", style=cell))
         heads.append(tag("th", "bytes", scope="col", style=f"{cell};padding-left:12px"))
         lines = [tag("tr", *heads, style=PLAIN)]
-        for rung in self.rungs:
-            cells = [tag("td", _lane_html(rung), style=f"padding:0;{LIFELINES}")]
+        for row in self.rows:
+            cells = [tag("td", _arrow_html(row), style=f"padding:0;{LIFELINES}")]
             if self.times:
-                cells.insert(0, tag("td", f"{rung.time:.3f}", style=f"{cell};{MUTED}"))
-            cells.append(tag("td", f"{rung.size:,}", style=cell))
+                cells.insert(0, tag("td", f"{row.time:.3f}", style=f"{cell};{MUTED}"))
+            cells.append(tag("td", f"{row.size:,}", style=cell))
             lines.append(tag("tr", *cells, style=PLAIN))
         table = tag(
             "table",
@@ -109,7 +109,7 @@ class Ladder:
 LIFELINES = "border-left:2px solid #808080;border-right:2px solid #808080"
 
 
-def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> Ladder:
+def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> SequenceDiagram:
     """Who said what when: the messages of a conversation as arrows between client and server.
 
     Args:
@@ -128,7 +128,7 @@ def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> La
     if not isinstance(messages, Iterable):
         raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
     client, server = ends_of(conversation)
-    return Ladder(client, server, list(messages), times=times, fold=fold)
+    return SequenceDiagram(client, server, list(messages), times=times, fold=fold)
 
 
 def ends_of(conversation: object) -> tuple[str, str]:
@@ -137,16 +137,16 @@ def ends_of(conversation: object) -> tuple[str, str]:
     return client, server
 
 
-def _rungs(messages: Sequence[Any], fold: bool) -> Iterator[tuple[Rung, int]]:
-    """The rungs, each with the number of messages that it stands for."""
+def _rows(messages: Sequence[Any], fold: bool) -> Iterator[tuple[SequenceRow, int]]:
+    """The rows, each with the number of messages that it stands for."""
     start = messages[0].time if messages else 0.0
     for at, shown, folded, text in stretches(messages, fold):
         for message in messages[at : at + shown]:
-            yield rung_of(message, start), 1
+            yield row_of(message, start), 1
         if folded:
             same = messages[at + shown : at + shown + folded]
             size = sum(len(message.raw) for message in same)
-            yield Rung("", same[0].time - start, text, size), folded
+            yield SequenceRow("", same[0].time - start, text, size), folded
 
 
 def stretches(messages: Sequence[Any], fold: bool = True) -> Iterator[tuple[int, int, int, str]]:
@@ -194,15 +194,15 @@ def _likeness(message: Any) -> object:
     return message.sender, message.kind, getattr(head, "status", id(message))
 
 
-def rung_of(message: Any, start: float) -> Rung:
-    """A message as a rung; ``start`` is the time of the first message."""
+def row_of(message: Any, start: float) -> SequenceRow:
+    """A message as a row; ``start`` is the time of the first message."""
     size = len(message.raw)
     if message.kind == "gap":
         text = f"gap: {getattr(message, 'missing', 0):,} bytes are missing; after them nothing is read"
-        return Rung(message.sender, message.time - start, text, size)
+        return SequenceRow(message.sender, message.time - start, text, size)
     sizes = view(message).sizes()
     kinds = tuple((kind, sizes[kind]) for kind in order(sizes))
-    return Rung(message.sender, message.time - start, _describe(message), size, kinds)
+    return SequenceRow(message.sender, message.time - start, _describe(message), size, kinds)
 
 
 def _describe(message: Any) -> str:
@@ -238,30 +238,30 @@ def _close(payload: bytes) -> str:
     return f" {int.from_bytes(payload[:2], 'big')} {visible(payload[2:].decode('utf-8', 'replace'))}".rstrip()
 
 
-def _lane(rung: Rung) -> str:
+def _arrow_text(row: SequenceRow) -> str:
     """The way from one line to the other in text: ``--- GET / ---->``."""
-    room = LANE - 10
-    text = clip(rung.text, room)
-    dashes = "-" * (LANE - columns(text) - 6)
-    if not rung.sender:
-        return f"{text:^{LANE}}"
-    if rung.sender == "client":
+    room = BETWEEN - 10
+    text = clip(row.text, room)
+    dashes = "-" * (BETWEEN - columns(text) - 6)
+    if not row.sender:
+        return f"{text:^{BETWEEN}}"
+    if row.sender == "client":
         return f"--- {text} {dashes}>"
     return f"<{dashes} {text} ---"
 
 
-def _lane_html(rung: Rung) -> Markup:
+def _arrow_html(row: SequenceRow) -> Markup:
     """The same as a shaft, whose parts are as long as the shares of the kinds in the message."""
-    text = tag("samp", clip(rung.text, 64), dir="auto")
-    row = "display:flex;align-items:center;gap:8px;padding:3px 6px;white-space:nowrap"
-    if not rung.sender:
-        return tag("div", tag("span", clip(rung.text, 80), style=f"margin:0 auto;{MUTED}"), style=row)
+    text = tag("samp", clip(row.text, 64), dir="auto")
+    flex = "display:flex;align-items:center;gap:8px;padding:3px 6px;white-space:nowrap"
+    if not row.sender:
+        return tag("div", tag("span", clip(row.text, 80), style=f"margin:0 auto;{MUTED}"), style=flex)
     pieces = []
-    for kind, count in rung.kinds:
-        style = f"{LOOKS[kind].style};width:{100 * count / (rung.size or 1):.1f}%;height:4px;min-width:3px"
+    for kind, count in row.kinds:
+        style = f"{LOOKS[kind].style};width:{100 * count / (row.size or 1):.1f}%;height:4px;min-width:3px"
         pieces.append(tag("div", style=style, title=f"{LOOKS[kind].label} {count:,}"))
     shaft = tag("div", *pieces, style="display:flex;flex:1 1 auto;min-width:60px")
     if not pieces:
         shaft = tag("div", style="flex:1 1 auto;min-width:60px;border-bottom:2px dotted #808080")
-    order_ = (text, shaft, "►") if rung.sender == "client" else ("◄", shaft, text)
-    return tag("div", *order_, style=row)
+    order_ = (text, shaft, "►") if row.sender == "client" else ("◄", shaft, text)
+    return tag("div", *order_, style=flex)

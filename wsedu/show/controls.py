@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Knobs that pass an accessibility check, and what the widgets with knobs share."""
+"""Controls that pass an accessibility check, and what the widgets with controls share."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .html import MUTED, Markup, join, tag
 
 _HERE = Path(__file__).parent
 LABELS = {"description_width": "140px"}
-KNOB = widgets.Layout(width="270px")
+CONTROL = widgets.Layout(width="270px")
 
 
-class RangeKnob(anywidget.AnyWidget):
+class RangeSlider(anywidget.AnyWidget):
     """A slider over a few values.
 
     Args:
@@ -33,8 +33,8 @@ class RangeKnob(anywidget.AnyWidget):
         name, shown: what the page says.
     """
 
-    _esm = _HERE / "knob.js"
-    _css = _HERE / "touch.css"
+    _esm = _HERE / "range_slider.js"
+    _css = _HERE / "explorer.css"
     name = traitlets.Unicode().tag(sync=True)
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int().tag(sync=True)
@@ -58,17 +58,17 @@ def number(
     kind: Callable[..., widgets.Widget], value: float, low: float, high: float, name: str
 ) -> widgets.Widget:
     """A field for a number; ``kind`` is ``BoundedIntText`` or ``BoundedFloatText``."""
-    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=KNOB)
+    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=CONTROL)
 
 
 def choice(options: Sequence[object], value: object, name: str) -> widgets.Dropdown:
     """A choice among a few."""
-    return widgets.Dropdown(options=options, value=value, description=name, style=LABELS, layout=KNOB)
+    return widgets.Dropdown(options=options, value=value, description=name, style=LABELS, layout=CONTROL)
 
 
-def row(*knobs: widgets.Widget) -> widgets.HBox:
-    """Knobs side by side, as far as there is room."""
-    return widgets.HBox(knobs, layout=widgets.Layout(flex_flow="row wrap"))
+def row(*controls: widgets.Widget) -> widgets.HBox:
+    """Controls side by side, as far as there is room."""
+    return widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap"))
 
 
 def fitted(*content: str) -> Markup:
@@ -114,7 +114,7 @@ class ProgressBar(widgets.IntProgress):
         return f"(run this cell: a bar that grows to {self.max:,} {self._what})"
 
 
-class Sender(widgets.VBox):
+class SendButton(widgets.VBox):
     """A button that asks somebody, and what was answered.
 
     Args:

@@ -9,10 +9,10 @@ from typing import Any
 import anywidget
 import traitlets
 
+from .explorer import LOOKS_BY_NAME, STYLE, script, side_of
 from .html import bytes_of, clip
-from .ladder import ends_of, rung_of, stretches
 from .parts import view
-from .touch import LOOKS_BY_NAME, STYLE, script, side_of
+from .sequence import ends_of, row_of, stretches
 
 CHUNK = 100
 """Messages that go to the browser at once."""
@@ -20,14 +20,14 @@ MOST_PACKETS = 500
 """Packets that are listed of one message."""
 
 
-class LadderTouch(anywidget.AnyWidget):
+class SequenceExplorer(anywidget.AnyWidget):
     """A conversation to look into.
 
     The browser has only what it shows: it asks for further messages as they come into view, and for the bytes of a
     message or of a packet when it is opened.
     """
 
-    _esm = script("pane.js", "ladder_touch.js")
+    _esm = script("byte_pane.js", "sequence_explorer.js")
     _css = STYLE
     looks = traitlets.Dict().tag(sync=True)
     ends = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -42,30 +42,30 @@ class LadderTouch(anywidget.AnyWidget):
             looks=LOOKS_BY_NAME,
             ends=list(ends_of(conversation)),
             stretches=[list(stretch) for stretch in stretches(self._messages, fold)],
-            first=self._rungs(0),
+            first=self._rows(0),
         )
         self.on_msg(self._asked)
 
     def __repr__(self) -> str:
         return "(run this cell: a ladder of messages that open)"
 
-    def _rungs(self, index: int) -> list[list[Any]]:
+    def _rows(self, index: int) -> list[list[Any]]:
         """Of each message: sender, seconds since the first one, text, bytes, and how many of each kind."""
-        rungs = (rung_of(message, self._start) for message in self._messages[index : index + CHUNK])
+        rows = (row_of(message, self._start) for message in self._messages[index : index + CHUNK])
         return [
             [
-                rung.sender,
-                rung.time,
-                clip(rung.text, 56),
-                rung.size,
-                [[kind or "", count] for kind, count in rung.kinds],
+                row.sender,
+                row.time,
+                clip(row.text, 56),
+                row.size,
+                [[kind or "", count] for kind, count in row.kinds],
             ]
-            for rung in rungs
+            for row in rows
         ]
 
     def _asked(self, widget: object, asked: Any, buffers: object) -> None:
         """Answer the browser; what makes no sense is not answered."""
-        answers = {"rungs": self._more, "message": self._message, "packet": self._packet}
+        answers = {"messages": self._more, "message": self._message, "packet": self._packet}
         what, index = asked.get("ask"), asked.get("index")
         if what not in answers or not isinstance(index, int) or index < 0:
             return
@@ -76,7 +76,7 @@ class LadderTouch(anywidget.AnyWidget):
         self.send({**answer, "view": asked.get("view"), "focus": asked.get("focus")}, data)
 
     def _more(self, index: int) -> tuple[dict[str, Any], list[bytes]]:
-        return {"rungs": self._rungs(index), "index": index}, []
+        return {"messages": self._rows(index), "index": index}, []
 
     def _message(self, index: int) -> tuple[dict[str, Any], list[bytes]]:
         message = self._messages[index]
