@@ -11,8 +11,7 @@ import pytest
 
 import wsedu
 from wsedu.lab import frame_builder, handshake_bench
-from wsedu.show.explorer import ByteExplorer, touch
-from wsedu.show.sequence_explorer import CHUNK, SequenceExplorer
+from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -56,7 +55,7 @@ def test_a_frame_is_judged_as_the_first_of_a_connection(
 def test_the_diagram_has_each_bit_once() -> None:
     """Whatever the frame: the cells of a row have 32 columns, and their bits are those of the frame."""
     from wsedu.protocol.frame_spans import frame_spans
-    from wsedu.show.diagram import frame_diagram
+    from wsedu.show.bits import frame_diagram
 
     for size in (0, 1, 5, 126, 70_000):
         for key in (None, b"abcd"):

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Controls that pass an accessibility check, and what the widgets with controls share."""
+"""Controls that pass an accessibility check, and what the widgets with controls share.
+
+ipywidgets' own sliders are a <div> with a role and no name, which axe-core refuses and a screen reader calls "slider"
+and nothing else. A <select>, a field for text or numbers, a checkbox and a button of theirs are those of the browser,
+each with its <label>: they are used as they are.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,9 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from .html import MUTED, Markup, join, tag
+from ..protocol.errors import NeedMoreData, ProtocolError
+from .html import MUTED, Markup, join, sentence, tag
+from .text import visible
 
 _HERE = Path(__file__).parent
 LABELS = {"description_width": "140px"}
@@ -20,7 +27,7 @@ CONTROL = widgets.Layout(width="270px")
 
 
 class RangeSlider(anywidget.AnyWidget):
-    """A slider over a few values.
+    """A slider over a few values: the browser's own range input, within its label.
 
     Args:
         name: its label.
@@ -42,7 +49,7 @@ class RangeSlider(anywidget.AnyWidget):
     def __init__(self, name: str, options: Sequence[float], value: float, unit: str = "") -> None:
         self.options = tuple(options)
         shown = [f"{option:{'g' if option < 1 else ',.0f'}} {unit}".rstrip() for option in options]
-        super().__init__(name=name, shown=shown, index=self.options.index(value))
+        super().__init__(name=visible(name), shown=shown, index=self.options.index(value))
 
     @traitlets.validate("index")
     def _inside(self, proposal: Any) -> int:
@@ -72,14 +79,34 @@ def row(*controls: widgets.Widget) -> widgets.HBox:
 
 
 def fitted(*content: str) -> Markup:
-    """What an HTML widget shows: its lines as close as elsewhere on the page, where a widget has them as far apart as
-    its buttons are high; and never wider than the page, where a widget grows with its content.
+    """What an HTML widget shows: its lines as close as elsewhere on the page, and never wider than the page.
+
+    A widget's own rules set lines as far apart as its buttons are high, and let it grow with its content, past the edge
+    of the page: ``contain:inline-size`` makes the content ask for no width.
     """
     return tag("div", *content, style="contain:inline-size;line-height:1.5")
 
 
-class Pictured(widgets.VBox):
-    """A widget that is also a picture, for a page that was never run: what it shows before anybody has touched it."""
+def verdict(check: Callable[[], Markup], missing: str) -> Markup:
+    """What a parser says of bytes that a reader made, as HTML.
+
+    Args:
+        check: parses them, and says what is right about them.
+        missing: what is said of bytes that end too early.
+    """
+    try:
+        return check()
+    except ProtocolError as error:
+        return sentence("✗ Must be refused: ", f"{error}; status code {error.status_code}")
+    except NeedMoreData:
+        return sentence("… Not whole: ", missing)
+
+
+class WidgetWithPicture(widgets.VBox):
+    """A widget that is also a picture, for a page that was never run: what it shows before anybody has used it.
+
+    A notebook holds no widget views: without a kernel one that is trusted shows "model not found" in their place.
+    """
 
     drawn = Markup("")
 
@@ -130,7 +157,8 @@ class SendButton(widgets.VBox):
         super().__init__([self.button, self.answered])
 
     def _clicked(self, button: object) -> None:
-        # Not disabled meanwhile: whoever has pressed it by keyboard would lose the place.
+        # Not disabled meanwhile: a button that is disabled loses the focus, and whoever has pressed it by keyboard
+        # would begin again at the top of the page.
         if self.button.description == SEND:
             self.button.description = "Sending …"
             threading.Thread(target=self._ask, args=(self._prepare(),), daemon=True).start()

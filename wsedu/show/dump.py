@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from ..protocol.spans import Kind
-from .html import MUTED, SCROLL, Markup, clip, join, tag
+from .html import MUTED, SCROLL, Markup, join, tag
 from .palette import LOOKS
 from .parts import Part, View
+from .text import clip
 
 ROW = 16
 FOLD_AT = 12
@@ -24,10 +26,11 @@ BOX = (
     f"{SCROLL}"
 )
 
-NEWS = (Kind.CONTENT, Kind.PAYLOAD, None)
+CARRIED = (Kind.CONTENT, Kind.PAYLOAD, None)
+"""Kinds that are folded where they are long: what a message is there to carry."""
 
 
-def printable(data: bytes) -> str:
+def ascii_column(data: bytes) -> str:
     """Bytes as text: ASCII that prints, and a middle dot for every other byte."""
     return "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in data)
 
@@ -44,7 +47,7 @@ def folds(view: View, fold: bool, whole_heads: bool) -> list[tuple[int, int]]:
         return []
     gaps = []
     for run in view.runs():
-        if (run.kind in NEWS or not whole_heads) and run.size > FOLD_AT * ROW:
+        if (run.kind in CARRIED or not whole_heads) and run.size > FOLD_AT * ROW:
             start = -(-run.start // ROW) * ROW + KEEP * ROW
             gaps.append((start, (run.end - 1) // ROW * ROW))
     size = len(view.data)
@@ -127,23 +130,11 @@ def _space_before(row: int, at: int) -> str:
 
 
 def _text_html(data: bytes, pieces: list[tuple[int, int, Part]]) -> Markup:
-    written: list[str] = []
-    run: tuple[int, int, Kind | None] | None = None
-    for start, end, part in pieces:
-        if run and run[2] == part.kind:
-            run = (run[0], end, part.kind)
-            continue
-        if run:
-            written.append(_text_run(data, run))
-        run = (start, end, part.kind)
-    if run:
-        written.append(_text_run(data, run))
+    written = []
+    for kind, group in groupby(pieces, key=lambda piece: piece[2].kind):
+        same = list(group)
+        written.append(tag("span", ascii_column(data[same[0][0] : same[-1][1]]), style=LOOKS[kind].style))
     return join(*written)
-
-
-def _text_run(data: bytes, run: tuple[int, int, Kind | None]) -> Markup:
-    start, end, kind = run
-    return tag("span", printable(data[start:end]), style=LOOKS[kind].style)
 
 
 def place(part: Part) -> str:
@@ -165,7 +156,7 @@ def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> lis
             row = view.data[start:end]
             left, right = row[: ROW // 2].hex(" "), row[ROW // 2 :].hex(" ")
             lines.append(
-                f"  {label:13}  {start:>{digits}}  {f'{left}  {right}'.rstrip():{width}}   {printable(row)}"
+                f"  {label:13}  {start:>{digits}}  {f'{left}  {right}'.rstrip():{width}}   {ascii_column(row)}"
             )
             label = ""
     if fold and len(lines) > MOST_ROWS:
@@ -175,7 +166,7 @@ def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> lis
 
 def _stretches(run: Part, fold: bool, whole_heads: bool) -> Iterator[tuple[int, int]]:
     """The rows of a run of one kind; what is left out has the negative of its end."""
-    short = run.kind in NEWS or not whole_heads
+    short = run.kind in CARRIED or not whole_heads
     limit = FOLD_AT if short else MOST_ROWS
     starts = range(run.start, run.end, ROW)
     folded = fold and len(starts) > limit

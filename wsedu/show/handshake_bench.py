@@ -15,9 +15,10 @@ from ..protocol.handshake import GUID, check_request, check_response
 from ..protocol.http1 import Request
 from ..protocol.http1_spans import head_spans
 from .bytemap import ByteMap
-from .controls import LABELS, Pictured, SendButton, choice, fitted
-from .html import LEFT, PLAIN, SCROLL, TABLE, Markup, join, tag, visible
+from .controls import LABELS, SendButton, WidgetWithPicture, choice, fitted, verdict
+from .html import LEFT, TABLE, Markup, join, row_head, scrolling, sentence, table_row, tag
 from .parts import view
+from .text import visible
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 REQUEST = f"""GET / HTTP/1.1
@@ -46,7 +47,7 @@ SPOILED = {
 HINT = "Choose what to break, or edit the request: change a field, take its line out, add one. Then send it."
 
 
-class HandshakeBench(Pictured):
+class HandshakeBench(WidgetWithPicture):
     """A request head to edit, line by line, and to send.
 
     Args:
@@ -66,8 +67,9 @@ class HandshakeBench(Pictured):
         self.broken.observe(self._spoil, names="value")
         self.lines.observe(self._changed, names="value")
         self.sender = SendButton(lambda: partial(_answered, send, self.data)) if send else None
+        sender = [self.sender] if self.sender else []
         hint = widgets.HTML(fitted(tag("p", HINT)))
-        super().__init__([hint, self.broken, self.lines, self.shown, *([self.sender] if self.sender else [])])
+        super().__init__([hint, self.broken, self.lines, self.shown, *sender])
         self._changed()
 
     def __repr__(self) -> str:
@@ -87,13 +89,11 @@ class HandshakeBench(Pictured):
         self.shown.value = self.draw(self._verdict(), self._accept())
 
     def _verdict(self) -> Markup:
-        try:
+        def check() -> Markup:
             check_request(self.data)
-        except ProtocolError as error:
-            return tag("p", tag("b", "✗ Must be refused: "), f"{error}; status code {error.status_code}")
-        except NeedMoreData:
-            return tag("p", tag("b", "… Not whole: "), "the head has no end")
-        return tag("p", tag("b", "✓ An opening handshake"), " by RFC 6455, 4.2.1.")
+            return sentence("✓ An opening handshake", " by RFC 6455, 4.2.1.")
+
+        return verdict(check, "the head has no end")
 
     def _accept(self) -> Markup:
         """The accept value, step by step (RFC 6455, 4.2.2)."""
@@ -111,17 +111,9 @@ class HandshakeBench(Pictured):
             ("SHA-1, 20 bytes", digest.hex(" ")),
             ("base64: the accept value", base64.b64encode(digest).decode()),
         ]
-        rows = [
-            tag(
-                "tr",
-                tag("th", name, scope="row", style=LEFT),
-                tag("td", tag("samp", value), style=LEFT),
-                style=PLAIN,
-            )
-            for name, value in steps
-        ]
+        rows = (table_row(row_head(name), tag("td", tag("samp", value), style=LEFT)) for name, value in steps)
         caption = tag("caption", "From key to accept value (RFC 6455, 4.2.2)", style="text-align:left")
-        return tag("div", tag("table", caption, *rows, style=TABLE), style=SCROLL, tabindex=0)
+        return scrolling(tag("table", caption, *rows, style=TABLE))
 
 
 def _answered(send: Callable[[bytes], bytes], request: bytes) -> Markup:
@@ -131,13 +123,12 @@ def _answered(send: Callable[[bytes], bytes], request: bytes) -> Markup:
 def answer_html(request: bytes, response: bytes) -> Markup:
     """A response to an opening handshake: whether a client may go on, what the server says, and its bytes; as HTML."""
     if not response:
-        return tag("p", tag("b", "The server closed the connection without a response."))
+        return sentence("The server closed the connection without a response.")
     spans = head_spans(response)
     end = spans[-1].end
     content = response[end:].decode("utf-8", "replace").strip()
     words = tag("p", "The server says: ", tag("samp", visible(content))) if content else Markup("")
-    drawn = ByteMap(view(response[:end], spans, "response"))
-    return join(_client(request, response), words, Markup(drawn._repr_html_()))
+    return join(_client(request, response), words, ByteMap(view(response[:end], spans, "response")).html())
 
 
 def _client(request: bytes, response: bytes) -> Markup:
@@ -145,11 +136,9 @@ def _client(request: bytes, response: bytes) -> Markup:
         key = Request.parse(request, strict=False)[0].get("Sec-WebSocket-Key") or ""
         check_response(response, key)
     except ProtocolError as error:
-        return tag("p", tag("b", "✗ No WebSocket: "), str(error))
+        return sentence("✗ No WebSocket: ", str(error))
     except NeedMoreData:
-        return tag("p", tag("b", "… Not whole: "), "the head of the response has no end")
-    return tag(
-        "p",
-        tag("b", "✓ A WebSocket from here on"),
-        ": the accept value is the one computed here (RFC 6455, 4.1).",
+        return sentence("… Not whole: ", "the head of the response has no end")
+    return sentence(
+        "✓ A WebSocket from here on", ": the accept value is the one computed here (RFC 6455, 4.1)."
     )

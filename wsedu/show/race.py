@@ -13,7 +13,8 @@ import ipywidgets as widgets
 
 from .bars import BillLike, bars
 from .controls import choice, fitted, number, row
-from .html import LEFT, PLAIN, RIGHT, SCROLL, TABLE, Markup, tag, visible
+from .html import Markup, figures, scrolling, sentence, tag
+from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 10.0  # seconds; a race that is stopped ends within one
@@ -156,27 +157,24 @@ def standing(deliveries: Mapping[str, RunningDelivery], settings: RaceSettings, 
     published = max((delivery.published for delivery in deliveries.values()), default=0)
     state = "Running" if not over else "Finished" if min(received.values()) == settings.updates else "Stopped"
     bar = tag("progress", value=published, max=settings.updates, **{"aria-label": "updates published"})
-    progress = tag(
-        "p", tag("b", f"{state}: "), f"{published:,} of {settings.updates:,} updates published ", bar
-    )
-    heads = ("received", "requests", "bytes", "delay, median", "delay, longest")
-    named = (tag("th", head, scope="col", style=RIGHT) for head in heads)
-    lines = [tag("tr", tag("td"), *named, style=PLAIN)]  # the corner heads nothing
+    progress = sentence(f"{state}: ", f"{published:,} of {settings.updates:,} updates published ", bar)
     bills = {name: delivery.bill() for name, delivery in deliveries.items()}
+    rows = []
     for name, delivery in deliveries.items():
         delays = delivery.delays
         cells = [f"{received[name]:,}", f"{delivery.requests:,}", f"{bills[name].total_bytes:,}"]
-        cells += [_milliseconds(median(delays)), _milliseconds(max(delays))] if delays else ["–", "–"]
-        row = [tag("th", name, scope="row", style=LEFT), *(tag("td", cell, style=RIGHT) for cell in cells)]
-        lines.append(tag("tr", *row, style=PLAIN))
-    table = tag("div", tag("table", *lines, style=TABLE), style=f"{SCROLL};margin:8px 0", tabindex=0)
+        times = (
+            [f"{1000 * seconds:,.1f} ms" for seconds in (median(delays), max(delays))]
+            if delays
+            else ["–", "–"]
+        )
+        rows.append((name, cells + times))
+    heads = ("received", "requests", "bytes", "delay, median", "delay, longest")
     errors = [
-        tag("p", tag("b", f"{name}: "), visible(delivery.error))
+        sentence(f"{name}: ", visible(delivery.error))
         for name, delivery in deliveries.items()
         if delivery.error
     ]
-    return fitted(progress, table, *errors, Markup(bars(bills)._repr_html_()))
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:,.1f} ms"
+    return fitted(
+        progress, scrolling(figures(heads, rows), style=";margin:8px 0"), *errors, bars(bills).html()
+    )
