@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from ..protocol.errors import printable
 from ..protocol.http1 import Request, Response
 from ..protocol.opcodes import Opcode, opcode_name
 from .fast import FastReader
@@ -131,3 +130,8 @@ def _content(message: CapturedMessage) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= PREVIEW else text[:PREVIEW] + "…"
+
+
+def printable(text: str) -> str:
+    """The text with everything that a terminal might act on written as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
