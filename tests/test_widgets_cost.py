@@ -40,11 +40,11 @@ def test_marks_are_what_was_measured() -> None:
 def test_the_model_goes_through_the_marks() -> None:
     """The heads that the slider assumes are those that were measured."""
     slider = cost_slider()
-    for way, points in slider._measured(slider.choice).items():
+    for way, points in slider._measured(slider.settings).items():
         for rate, measured in points:
             slider.rate.options = (rate,)
             slider.rate.index = 0
-            assert slider._cost(way, slider.choice) == pytest.approx(measured, rel=0.1), (way, rate)
+            assert slider._cost(way, slider.settings) == pytest.approx(measured, rel=0.1), (way, rate)
 
 
 def test_the_page_can_ask_for_no_value_that_is_not_there() -> None:
