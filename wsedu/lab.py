@@ -20,8 +20,7 @@ from .live.news_server import WAYS, Way
 from .live.publisher import poisson
 from .live.request_headers import HEAD_STYLES, HeadStyle
 from .live.servers import Server, tornado_echo_server, websocket_server
-from .model.cost import WAYS as COST_WAYS
-from .model.cost import Situation, cost
+from .model.cost import CASES, Situation, cost
 from .model.measured import Row, around, held_against
 from .protocol.content import Length, content_framing
 from .protocol.errors import ProtocolError
@@ -190,32 +189,34 @@ def progress_bar(most: int, what: str) -> ProgressBar:
 
 def cost_slider() -> CostSlider:
     """What clients × rate × payload × head cost by each way: the model's curves, and what was measured on them."""
-    return CostSlider(COST_WAYS, _modelled, _measured, HEAD_STYLES)
+    return CostSlider(tuple(CASES), _modelled, _measured, HEAD_STYLES)
 
 
 DIGITS = 2  # of the number of an update
 CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own
 
 
-def _modelled(way: str, choice: Choice) -> float:
-    anew = way == "polling anew"
+def _modelled(label: str, choice: Choice) -> float:
+    way, keep_alive = CASES[label]
+    close = 0 if keep_alive else CLOSE
     situation = Situation(
         rate=choice.rate,
         payload=choice.payload,
         poll_gap=choice.poll_gap,
-        request_head=_request_head(way, choice.head),
-        news_head=Situation.news_head + CLOSE * anew,
-        empty_head=Situation.empty_head + CLOSE * anew,
+        request_head=_request_head(way, keep_alive, choice.head),
+        news_head=Situation.news_head + close,
+        empty_head=Situation.empty_head + close,
         around=around(way, choice.payload, DIGITS),
+        keep_alive=keep_alive,
     )
     return cost(way, situation).bytes
 
 
 @cache
-def _request_head(way: str, head: HeadStyle) -> int:
+def _request_head(way: str, keep_alive: bool, head: HeadStyle) -> int:
     """Bytes of the head with which our client asks."""
     name: Way = "longpoll" if way == "longpoll" else "polling"
-    client = NewsClient(name, 8000, lambda number, text: None, keep_alive=way != "polling anew", head=head)
+    client = NewsClient(name, 8000, lambda number, text: None, keep_alive=keep_alive, head=head)
     fields = (("Host", client.host), *client.fields())
     return len(Request("GET", f"/news/{name}?after=10", fields=fields).serialize())
 
@@ -232,8 +233,8 @@ def _measured(choice: Choice) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for row in _rows() if choice.head == "browser" else ():
         situation = row.situation
-        polls = row.way.startswith("polling")
+        polls = row.way == "polling"
         if round(situation.payload) == choice.payload and not situation.fixed:
             if not polls or situation.poll_gap == choice.poll_gap:
-                found.setdefault(row.way, []).append((situation.rate, row.bytes))
+                found.setdefault(row.label, []).append((situation.rate, row.bytes))
     return found
