@@ -10,7 +10,6 @@ import asyncio
 import random
 import signal
 import threading
-from collections.abc import Sequence
 from functools import cache
 
 from .live.connect_raw import RawConnection, connect_raw
@@ -20,9 +19,8 @@ from .live.news_server import WAYS, Way
 from .live.publisher import poisson
 from .live.request_headers import HEAD_STYLES, HeadStyle
 from .live.servers import Server, tornado_echo_server, websocket_server
-from .model.cost import WAYS as COST_WAYS
-from .model.cost import Situation, cost
-from .model.measured import Row, around, held_against
+from .model.cases import measured_points, modelled_bytes
+from .model.cost import CASES
 from .protocol.content import Length, content_framing
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
@@ -190,50 +188,24 @@ def progress_bar(most: int, what: str) -> ProgressBar:
 
 def cost_slider() -> CostSlider:
     """What clients × rate × payload × head cost by each way: the model's curves, and what was measured on them."""
-    return CostSlider(COST_WAYS, _modelled, _measured, HEAD_STYLES)
 
+    def modelled(case: str, chosen: CostSettings) -> float:
+        head = _request_head(*CASES[case], chosen.head)
+        return modelled_bytes(
+            case, rate=chosen.rate, payload=chosen.payload, poll_gap=chosen.poll_gap, request_head=head
+        )
 
-DIGITS = 2  # of the number of an update
-CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own
+    def measured(chosen: CostSettings) -> dict[str, list[tuple[float, float]]]:
+        # All measurements are of clients with a browser's head.
+        return measured_points(chosen.payload, chosen.poll_gap) if chosen.head == "browser" else {}
 
-
-def _modelled(way: str, choice: CostSettings) -> float:
-    anew = way == "polling anew"
-    situation = Situation(
-        rate=choice.rate,
-        payload=choice.payload,
-        poll_gap=choice.poll_gap,
-        request_head=_request_head(way, choice.head),
-        news_head=Situation.news_head + CLOSE * anew,
-        empty_head=Situation.empty_head + CLOSE * anew,
-        around=around(way, choice.payload, DIGITS),
-    )
-    return cost(way, situation).bytes
+    return CostSlider(tuple(CASES), modelled, measured, HEAD_STYLES)
 
 
 @cache
-def _request_head(way: str, head: HeadStyle) -> int:
+def _request_head(way: str, keep_alive: bool, head: HeadStyle) -> int:
     """Bytes of the head with which our client asks."""
     name: Way = "longpoll" if way == "longpoll" else "polling"
-    client = NewsClient(name, 8000, lambda number, text: None, keep_alive=way != "polling anew", head=head)
+    client = NewsClient(name, 8000, lambda number, text: None, keep_alive=keep_alive, head=head)
     fields = (("Host", client.host), *client.fields())
     return len(Request("GET", f"/news/{name}?after=10", fields=fields).serialize())
-
-
-@cache
-def _rows() -> Sequence[Row]:
-    try:
-        return held_against()
-    except OSError:
-        return ()  # the package is here without its data
-
-
-def _measured(choice: CostSettings) -> dict[str, list[tuple[float, float]]]:
-    found: dict[str, list[tuple[float, float]]] = {}
-    for row in _rows() if choice.head == "browser" else ():
-        situation = row.situation
-        polls = row.way.startswith("polling")
-        if round(situation.payload) == choice.payload and not situation.fixed:
-            if not polls or situation.poll_gap == choice.poll_gap:
-                found.setdefault(row.way, []).append((situation.rate, row.bytes))
-    return found
