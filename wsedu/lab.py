@@ -11,8 +11,9 @@ import random
 import signal
 import threading
 from functools import cache
+from typing import Any
 
-from .live.connect_raw import RawConnection, connect_raw
+from .live.connect_raw import connect_raw
 from .live.delivery import DeliveryMonitor, deliver
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
@@ -33,6 +34,7 @@ from .show.cost_slider import CostSettings, CostSlider
 from .show.frame_builder import Answers, FrameBuilder
 from .show.handshake_bench import HandshakeBench
 from .show.race import DeliveryRace, RaceSettings
+from .show.text import visible
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
 MOST_CONTENT = 65_536  # bytes of a response that are waited for
@@ -73,7 +75,7 @@ def _in_words(answer: bytes) -> str:
     except ProtocolError as error:
         return f"closed, with a Close frame that breaks a rule itself: {error}."
     said = f"status code {code}" if code else "no status code"
-    return f"closed: {said}{f', “{reason}”' if reason else ''}."
+    return f"closed: {said}{f', “{visible(reason)}”' if reason else ''}."
 
 
 def frame_builder() -> FrameBuilder:
@@ -90,22 +92,17 @@ def handshake_bench() -> HandshakeBench:
         with connect_raw(server.port, timeout=PATIENCE) as connection:
             connection.send(data)
             try:
-                return _response(connection)
+                head = connection.receive_head()
+                framing = content_framing(Response.parse(head, strict=False)[0])
+                # Content whose end its head does not announce ends with the connection: nobody waits for that here.
+                size = framing.bytes if isinstance(framing, Length) else 0
+                return head + connection.receive_exactly(min(size, MOST_CONTENT))
             except (EOFError, ConnectionError):
                 return b""
             except TimeoutError:
                 raise TimeoutError(f"it said nothing within {PATIENCE} s") from None
 
     return HandshakeBench(send)
-
-
-def _response(connection: RawConnection) -> bytes:
-    """A response, with its content if its head says how long that is."""
-    head = connection.receive_head()
-    framing = content_framing(Response.parse(head, strict=False)[0])
-    return head + connection.receive_exactly(
-        min(framing.bytes, MOST_CONTENT) if isinstance(framing, Length) else 0
-    )
 
 
 class DeliveryThread(DeliveryMonitor):
@@ -120,14 +117,9 @@ class DeliveryThread(DeliveryMonitor):
 
     def _deliver(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
         try:
-            deliver(
-                way,
-                gaps,
-                payload=settings.payload,
-                poll_gap=settings.poll_gap,
-                head=settings.head,  # type: ignore[arg-type]
-                monitor=self,
-            )
+            head: Any = settings.head  # one of HEAD_STYLES, which are what the race has to choose from
+            gap, size = settings.poll_gap, settings.payload
+            deliver(way, gaps, payload=size, poll_gap=gap, head=head, monitor=self)
         except Exception as error:  # whatever it is, it is told beside the way's name
             self.error = str(error) or type(error).__name__
 

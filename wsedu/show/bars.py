@@ -30,14 +30,12 @@ KIND_OF: dict[str, Kind | None] = {
 class BillLike(Protocol):
     """What ``bars`` draws: a bill of the package ``wire``, or anything of its shape."""
 
-    @property
-    def parts(self) -> Mapping[str, int]: ...
+    parts: dict[str, int]
+    packets: int
+    connections: int
+
     @property
     def total_bytes(self) -> int: ...
-    @property
-    def packets(self) -> int: ...
-    @property
-    def connections(self) -> int: ...
 
 
 class Bars(Picture):

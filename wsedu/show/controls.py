@@ -87,6 +87,11 @@ def fitted(*content: str) -> Markup:
     return tag("div", *content, style="contain:inline-size;line-height:1.5")
 
 
+def hint(text: str) -> widgets.HTML:
+    """What can be done with the controls, in words."""
+    return widgets.HTML(fitted(tag("p", text)))
+
+
 def verdict(check: Callable[[], Markup], missing: str) -> Markup:
     """What a parser says of bytes that a reader made, as HTML.
 
@@ -145,12 +150,13 @@ class SendButton(widgets.VBox):
     """A button that asks somebody, and what was answered.
 
     Args:
-        prepare: called when the button is pressed; gives what asks, and gives the answer as HTML. That runs in a thread
-            of its own: the kernel stays free while others think. An ``OSError`` in it is told.
+        ask: takes bytes, and gives the answer as HTML, in a thread of its own: the kernel stays free while others
+            think. An ``OSError`` in it is told.
+        data: gives the bytes, when the button is pressed.
     """
 
-    def __init__(self, prepare: Callable[[], Callable[[], str]]) -> None:
-        self._prepare = prepare
+    def __init__(self, ask: Callable[[bytes], str], data: Callable[[], bytes]) -> None:
+        self._ask, self._data = ask, data
         self.button = widgets.Button(description=SEND, button_style="primary")
         self.answered = widgets.HTML()
         self.button.on_click(self._clicked)
@@ -161,11 +167,11 @@ class SendButton(widgets.VBox):
         # would begin again at the top of the page.
         if self.button.description == SEND:
             self.button.description = "Sending …"
-            threading.Thread(target=self._ask, args=(self._prepare(),), daemon=True).start()
+            threading.Thread(target=self._send, args=(self._data(),), daemon=True).start()
 
-    def _ask(self, ask: Callable[[], str]) -> None:
+    def _send(self, data: bytes) -> None:
         try:
-            self.answered.value = fitted(ask())
+            self.answered.value = fitted(self._ask(data))
         except OSError as error:
             self.answered.value = fitted(tag("p", f"The server gave no answer: {error}"))
         finally:

@@ -12,6 +12,7 @@ from .controls import RangeSlider, WidgetWithPicture, choice, row
 from .html import Markup, figures, scrolling, sentence, tag
 from .plot import Points, plot
 
+RATE = "updates a second"
 CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 RATES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
@@ -57,7 +58,7 @@ class CostSlider(WidgetWithPicture):
     ) -> None:
         self._ways, self._cost, self._measured = ways, cost, measured
         self.clients = RangeSlider("clients", CLIENTS, 1_000)
-        self.rate = RangeSlider("updates a second", RATES, 1)
+        self.rate = RangeSlider(RATE, RATES, 1)
         self.payload = RangeSlider("payload", PAYLOADS, 27, "bytes")
         self.poll_gap = choice(list(GAPS.items()), 1.0, "a poll every")
         self.head = choice(list(heads), heads[0], "request head")
@@ -67,7 +68,7 @@ class CostSlider(WidgetWithPicture):
         for control in (self.poll_gap, self.head):
             control.observe(self._changed, names="value")
         ranges = row(self.clients, self.rate, self.payload)
-        super().__init__([widgets.HTML(HINT), ranges, row(self.poll_gap, self.head), self.shown])
+        super().__init__([widgets.HTML(tag("p", HINT)), ranges, row(self.poll_gap, self.head), self.shown])
         self._changed()
 
     def __repr__(self) -> str:
@@ -90,29 +91,22 @@ class CostSlider(WidgetWithPicture):
             way: [(rate, 8 * clients * rate * cost / size) for rate, cost in points]
             for way, points in self._measured(settings).items()
         }
-        picture = plot(
-            curves,
-            x="updates a second",
-            y=f"{unit}, all clients",
-            logarithmic=True,
-            measured=measured,
-            at=settings.rate,
-        )
-        self.shown.value = self.draw(self._sentence(), picture.html(), self._table(measured))
+        unit = f"{unit}, all clients"
+        picture = plot(curves, x=RATE, y=unit, logarithmic=True, measured=measured, at=settings.rate)
+        costs = {way: self._cost(way, settings) for way in self._ways}
+        self.shown.value = self.draw(self._sentence(costs), picture.html(), self._table(costs, measured))
 
     def _bits(self, way: str, settings: CostSettings) -> float:
         """A second, for all clients."""
         return 8 * self.clients.value * settings.rate * self._cost(way, settings)
 
-    def _sentence(self) -> Markup:
-        costs = {way: self._cost(way, self.settings) for way in self._ways}
+    def _sentence(self, costs: Mapping[str, float]) -> Markup:
         most, least = max(costs, key=lambda way: costs[way]), min(costs, key=lambda way: costs[way])
         said = f"{most} costs {costs[most] / costs[least]:,.1f} times {least}"
         what = f"{self.rate.shown[self.rate.index]} a second, {self.payload.shown[self.payload.index]} each"
         return sentence(f"Clients {self.clients.shown[self.clients.index]}, updates {what}: {said}.")
 
-    def _table(self, measured: Mapping[str, Points]) -> Markup:
-        costs = {way: self._cost(way, self.settings) for way in self._ways}
+    def _table(self, costs: Mapping[str, float], measured: Mapping[str, Points]) -> Markup:
         rows = ((way, (f"{cost:,.0f}", _rate(self._bits(way, self.settings)))) for way, cost in costs.items())
         table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
         count = sum(len(points) for points in measured.values())
@@ -122,9 +116,7 @@ class CostSlider(WidgetWithPicture):
         return tag("div", tag("p", note), table)
 
 
-HINT = (
-    "<p>Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen.</p>"
-)
+HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen."
 
 
 def _rate(bits: float) -> str:

@@ -127,17 +127,12 @@ class SequenceExplorer(anywidget.AnyWidget):
 
     def _rows(self, index: int) -> list[list[Any]]:
         """Of each message: sender, seconds since the first one, text, bytes, and how many of each kind."""
-        rows = (row_of(message, self._start) for message in self._messages[index : index + CHUNK])
-        return [
-            [
-                row.sender,
-                row.time,
-                clip(row.text, 56),
-                row.size,
-                [[kind or "", count] for kind, count in row.kinds],
-            ]
-            for row in rows
-        ]
+        rows = []
+        for message in self._messages[index : index + CHUNK]:
+            row = row_of(message, self._start)
+            kinds = [[kind or "", count] for kind, count in row.kinds]
+            rows.append([row.sender, row.time, clip(row.text, 56), row.size, kinds])
+        return rows
 
     def _asked(self, widget: object, asked: Any, buffers: object) -> None:
         """Answer the browser; what makes no sense is not answered."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Literal
 
 import ipywidgets as widgets
@@ -15,7 +14,7 @@ from ..protocol.messages import MessageAssembler
 from ..protocol.opcodes import Opcode, opcode_name
 from .bits import frame_diagram
 from .bytemap import ByteMap, table_html, title_html
-from .controls import CONTROL, LABELS, SendButton, WidgetWithPicture, choice, fitted, row, verdict
+from .controls import CONTROL, LABELS, SendButton, WidgetWithPicture, choice, fitted, hint, row, verdict
 from .dump import dump_html
 from .html import Markup, sentence, tag
 from .parts import view
@@ -26,6 +25,7 @@ Answers = Mapping[str, tuple[str, bytes]]
 FORMS: dict[str, Literal[7, 16, 64] | None] = {"shortest": None, "7 bits": 7, "16 bits": 16, "64 bits": 64}
 KEY = "37 fa 21 3d"
 NARROW = widgets.Layout(width="auto", margin="2px 14px 2px 2px")
+# Two controls of 270 pixels and what lies between them; on a page that is narrower, the page.
 WIDE = widgets.Layout(width="560px", max_width="98%")
 
 
@@ -35,47 +35,32 @@ class FrameBuilder(WidgetWithPicture):
     What breaks a rule can be built as well: the rule is named beside it, and the server is asked all the same.
 
     Args:
-        send: takes the bytes of a frame and tells what each server answered; without it there is no button.
+        send: takes the bytes of a frame and tells what each server answered.
 
     Attributes:
         data: the bytes of the frame as it stands.
-        sender: the button, and what was answered; ``None`` without ``send``.
+        sender: the button, and what was answered.
     """
 
-    def __init__(self, send: Callable[[bytes], Answers] | None = None) -> None:
-        self.fin = widgets.Checkbox(True, description="FIN", indent=False, layout=NARROW)
-        self.rsv = [
-            widgets.Checkbox(False, description=f"RSV{number}", indent=False, layout=NARROW)
-            for number in (1, 2, 3)
-        ]
+    def __init__(self, send: Callable[[bytes], Answers]) -> None:
+        self.fin, self.masked = _checkbox("FIN", True), _checkbox("MASK", True)
+        self.rsv = [_checkbox(f"RSV{number}", False) for number in (1, 2, 3)]
         names = {int(opcode): opcode_name(opcode) for opcode in Opcode}
         opcodes = [(f"{code:X} {names.get(code, 'reserved')}", code) for code in range(16)]
         self.opcode = choice(opcodes, int(Opcode.TEXT), "opcode")
-        self.masked = widgets.Checkbox(True, description="MASK", indent=False, layout=NARROW)
         self.form = choice(list(FORMS), "shortest", "payload length in")
         self.key = widgets.Text(KEY, description="masking key", style=LABELS, layout=CONTROL)
         self.unit = choice(["text", "hex"], "text", "payload as")
         self.payload = widgets.Textarea("Hello", description="payload", rows=2, style=LABELS, layout=WIDE)
         self.shown, self.fields = widgets.HTML(), widgets.HTML()
         self.data = b""
-        self.sender = SendButton(lambda: partial(_answers, send, self.data)) if send else None
-        controls = [
-            self.fin,
-            *self.rsv,
-            self.opcode,
-            self.masked,
-            self.form,
-            self.key,
-            self.unit,
-            self.payload,
-        ]
-        for control in controls:
+        self.sender = SendButton(lambda data: _answers(send(data)), lambda: self.data)
+        bits = self.fin, *self.rsv, self.masked
+        others = self.opcode, self.form, self.key, self.unit
+        for control in (*bits, *others, self.payload):
             control.observe(self._changed, names="value")
-        bits = row(self.fin, *self.rsv, self.masked)
-        others = row(self.opcode, self.form, self.key, self.unit)
-        hint = widgets.HTML(fitted(tag("p", HINT)))
-        sender = [self.sender] if self.sender else []
-        super().__init__([hint, bits, others, self.payload, self.shown, *sender, self.fields])
+        rows = row(*bits), row(*others)
+        super().__init__([hint(HINT), *rows, self.payload, self.shown, self.sender, self.fields])
         self._changed()
 
     def __repr__(self) -> str:
@@ -113,8 +98,7 @@ class FrameBuilder(WidgetWithPicture):
             picture = title_html(drawn.view), dump_html(drawn.view), frame_diagram(self.data, spans)
             self.shown.value = self.draw(first_frame(self.data), *picture)
             self.fields.value = fitted(table_html(drawn.rows()))
-        if self.sender:
-            self.sender.button.disabled = not self.fields.value
+        self.sender.button.disabled = not self.fields.value
 
 
 HINT = (
@@ -139,12 +123,16 @@ def first_frame(data: bytes) -> Markup:
     return verdict(check, "the payload length announces more than there is")
 
 
-def _answers(send: Callable[[bytes], Answers], data: bytes) -> Markup:
+def _checkbox(name: str, value: bool) -> widgets.Checkbox:
+    return widgets.Checkbox(value, description=name, indent=False, layout=NARROW)
+
+
+def _answers(answers: Answers) -> Markup:
     """What each server did, side by side."""
     # 380 pixels each: a row of the dump, sixteen bytes and their text, has room from there on; on a narrow page one
     # answer goes beneath the other.
     sides = []
-    for name, (what, answer) in send(data).items():
+    for name, (what, answer) in answers.items():
         dump = dump_html(view(answer, frame_spans(answer))) if answer else Markup("")
         sides.append(tag("div", sentence(f"{name}: ", what), dump, style="flex:1 1 380px;min-width:0"))
     return tag("div", *sides, style="display:flex;flex-wrap:wrap;gap:8px 24px")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from functools import partial
 
 import ipywidgets as widgets
 
@@ -15,7 +14,7 @@ from ..protocol.handshake import GUID, check_request, check_response
 from ..protocol.http1 import Request
 from ..protocol.http1_spans import head_spans
 from .bytemap import ByteMap
-from .controls import LABELS, SendButton, WidgetWithPicture, choice, fitted, verdict
+from .controls import LABELS, SendButton, WidgetWithPicture, choice, hint, verdict
 from .html import LEFT, TABLE, Markup, join, row_head, scrolling, sentence, table_row, tag
 from .parts import view
 from .text import visible
@@ -51,14 +50,14 @@ class HandshakeBench(WidgetWithPicture):
     """A request head to edit, line by line, and to send.
 
     Args:
-        send: takes the bytes of a request and gives those of the response; without it there is no button.
+        send: takes the bytes of a request and gives those of the response.
 
     Attributes:
         data: the request as it stands: its lines, each with CRLF, and the empty line.
-        sender: the button, and what was answered; ``None`` without ``send``.
+        sender: the button, and what was answered.
     """
 
-    def __init__(self, send: Callable[[bytes], bytes] | None = None) -> None:
+    def __init__(self, send: Callable[[bytes], bytes]) -> None:
         wide = widgets.Layout(width="640px", max_width="98%", height="150px")
         self.broken = choice(list(SPOILED), "nothing", "break")
         self.lines = widgets.Textarea(REQUEST, description="request", style=LABELS, layout=wide)
@@ -66,10 +65,8 @@ class HandshakeBench(WidgetWithPicture):
         self.data = b""
         self.broken.observe(self._spoil, names="value")
         self.lines.observe(self._changed, names="value")
-        self.sender = SendButton(lambda: partial(_answered, send, self.data)) if send else None
-        sender = [self.sender] if self.sender else []
-        hint = widgets.HTML(fitted(tag("p", HINT)))
-        super().__init__([hint, self.broken, self.lines, self.shown, *sender])
+        self.sender = SendButton(lambda data: answer_html(data, send(data)), lambda: self.data)
+        super().__init__([hint(HINT), self.broken, self.lines, self.shown, self.sender])
         self._changed()
 
     def __repr__(self) -> str:
@@ -114,10 +111,6 @@ class HandshakeBench(WidgetWithPicture):
         rows = (table_row(row_head(name), tag("td", tag("samp", value), style=LEFT)) for name, value in steps)
         caption = tag("caption", "From key to accept value (RFC 6455, 4.2.2)", style="text-align:left")
         return scrolling(tag("table", caption, *rows, style=TABLE))
-
-
-def _answered(send: Callable[[bytes], bytes], request: bytes) -> Markup:
-    return answer_html(request, send(request))
 
 
 def answer_html(request: bytes, response: bytes) -> Markup:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from ..protocol.spans import Kind
 from .html import Markup, tag
 
+Sizes = Mapping[Kind | None, float]
+
 BAR = 60
 """Columns of the longest bar made of text."""
 
@@ -70,13 +72,7 @@ def chip(kind: Kind | None, text: str | None = None) -> Markup:
 
 
 def stacked_bar(
-    sizes: Mapping[Kind | None, float],
-    whole: float,
-    *,
-    box: str,
-    row: str,
-    digits: int = 2,
-    narrowest: int = 0,
+    sizes: Sizes, whole: float, *, box: str, row: str, digits: int = 2, narrowest: int = 0
 ) -> Markup:
     """Boxes side by side, each as wide as its share of the longest bar.
 
@@ -103,6 +99,6 @@ def stacked_bar(
     return tag("div", *boxes, style=row)
 
 
-def stacked_letters(sizes: Mapping[Kind | None, float], whole: float) -> str:
+def stacked_letters(sizes: Sizes, whole: float) -> str:
     """The same as text: a letter for every ``whole / BAR``, and at least one for each kind."""
     return "".join(LOOKS[kind].letter * max(1, round(size * BAR / whole)) for kind, size in sizes.items())

@@ -12,7 +12,7 @@ from typing import Protocol
 import ipywidgets as widgets
 
 from .bars import BillLike, bars
-from .controls import choice, fitted, number, row
+from .controls import choice, fitted, hint, number, row
 from .html import Markup, figures, scrolling, sentence, tag
 from .text import visible
 
@@ -76,7 +76,7 @@ class DeliveryRace(widgets.VBox):
         self.payload = number(widgets.BoundedIntText, 27, 5, 4_096, "bytes of an update")
         self.head = choice(list(heads), heads[0], "request head")
         self.button = widgets.Button(description="Start", button_style="primary")
-        self.shown = widgets.HTML(fitted(tag("p", HINT)))
+        self.shown = hint(HINT)
         self.button.on_click(self._clicked)
         controls = [self.updates, self.rate, self.poll_gap, self.payload, self.head]
         super().__init__([row(*controls), self.button, self.shown])
@@ -159,22 +159,14 @@ def standing(deliveries: Mapping[str, RunningDelivery], settings: RaceSettings, 
     bar = tag("progress", value=published, max=settings.updates, **{"aria-label": "updates published"})
     progress = sentence(f"{state}: ", f"{published:,} of {settings.updates:,} updates published ", bar)
     bills = {name: delivery.bill() for name, delivery in deliveries.items()}
-    rows = []
+    rows, errors = [], []
     for name, delivery in deliveries.items():
-        delays = delivery.delays
         cells = [f"{received[name]:,}", f"{delivery.requests:,}", f"{bills[name].total_bytes:,}"]
-        times = (
-            [f"{1000 * seconds:,.1f} ms" for seconds in (median(delays), max(delays))]
-            if delays
-            else ["–", "–"]
-        )
-        rows.append((name, cells + times))
+        times = [median(delivery.delays), max(delivery.delays)] if delivery.delays else []
+        cells += [f"{1000 * seconds:,.1f} ms" for seconds in times] or ["–", "–"]
+        rows.append((name, cells))
+        if delivery.error:
+            errors.append(sentence(f"{name}: ", visible(delivery.error)))
     heads = ("received", "requests", "bytes", "delay, median", "delay, longest")
-    errors = [
-        sentence(f"{name}: ", visible(delivery.error))
-        for name, delivery in deliveries.items()
-        if delivery.error
-    ]
-    return fitted(
-        progress, scrolling(figures(heads, rows), style=";margin:8px 0"), *errors, bars(bills).html()
-    )
+    table = scrolling(figures(heads, rows), style=";margin:8px 0")
+    return fitted(progress, table, *errors, bars(bills).html())
