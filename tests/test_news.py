@@ -19,13 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import wsedu
+from wsedu import Request
 from wsedu.live import delivery
 from wsedu.live.connect_raw import connect_raw
 from wsedu.live.news_client import NewsClient, pause_after
 from wsedu.live.news_server import WAYS, Way, news_server
 from wsedu.live.publisher import Inbox, Publisher, bursts, fixed, poisson, text_of
 from wsedu.live.request_headers import request_fields
-from wsedu.model.published_claims import fields_2009
+from wsedu.model.published_claims import REQUEST_2010
 
 DATA = Path(__file__).parent.parent / "data"
 LIMIT = 20.0  # seconds for what takes milliseconds
@@ -259,11 +260,10 @@ def test_our_opening_handshake_is_as_long_as_chromiums() -> None:
     assert len(ours.serialize()) - len(theirs.serialize()) == 2 * host  # it stands in Host and in Origin
 
 
-def test_the_head_of_2009_has_its_printed_length() -> None:
-    lines = ["GET /PollingStock//PollingStock HTTP/1.1", "Host: localhost:8080"]
-    lines += [f"{name}: {value}" for name, value in fields_2009()]
-    printed, on_the_wire = sum(map(len, lines)), len("\r\n".join(lines)) + 4
-    assert (printed, on_the_wire) == (692, 716)
+def test_the_head_of_2009_is_the_published_one() -> None:
+    fields = [("Host", "localhost:8080"), *request_fields("polling", "2009", "localhost:8080")]
+    request = Request("GET", "/PollingStock//PollingStock", fields=tuple(fields))
+    assert request.serialize() == REQUEST_2010
 
 
 def test_gaps() -> None:

@@ -20,8 +20,8 @@ from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare
-from wsedu.show.kinds import LOOKS
-from wsedu.show.ladder import ladder
+from wsedu.show.palette import LOOKS
+from wsedu.show.sequence import ladder
 
 KEY = bytes.fromhex("37fa213d")
 NEWS = b'{"price": 101.25}'
@@ -198,15 +198,15 @@ def test_ladder_says_who_said_what_when() -> None:
 def test_ladder_folds_what_repeats_itself() -> None:
     polls = [message for number in range(30) for message in polled(number / 10)]
     folded = ladder(polls)
-    assert [rung.text for rung in folded.rungs] == [
+    assert [row.text for row in folded.rows] == [
         "GET /news HTTP/1.1",
         "200 OK",
         "… 29 more pairs like these, until 2.902 s …",
     ]
-    assert sum(rung.size for rung in folded.rungs) == sum(len(poll.raw) for poll in polls)
-    assert len(ladder(polls, fold=False).rungs) == 60
+    assert sum(row.size for row in folded.rows) == sum(len(poll.raw) for poll in polls)
+    assert len(ladder(polls, fold=False).rows) == 60
     pushed = ladder([framed("server", number, Frame(1, b"%d" % number)) for number in range(9)])
-    assert [rung.text for rung in pushed.rungs] == ["Text: 0", "… 8 more like this, until 8.000 s …"]
+    assert [row.text for row in pushed.rows] == ["Text: 0", "… 8 more like this, until 8.000 s …"]
 
 
 def test_ladder_of_very_many_messages_counts_the_rest() -> None:

@@ -18,8 +18,8 @@ from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare
-from wsedu.show.html import columns, visible
-from wsedu.show.ladder import ladder
+from wsedu.show.sequence import ladder
+from wsedu.show.text import columns, visible
 
 # What JupyterLab's sanitizer keeps of a notebook that is not trusted, and we need; tabindex it takes away.
 ALLOWED = {

@@ -312,8 +312,8 @@ def test_a_handshake_is_spoiled_and_really_sent(ran: NotebookPage) -> None:
 
 def test_a_message_of_the_ladder_opens_with_its_packets(ran: NotebookPage) -> None:
     output = _output(ran, "ladder")
-    rungs = output.get_by_role("tree").first
-    rungs.focus()
+    rows = output.get_by_role("tree").first
+    rows.focus()
     _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
     opened = output.locator(".wsedu-opened")
     opened.get_by_text("message 3 of 40, from the client").wait_for(timeout=WAIT)
@@ -351,10 +351,10 @@ def test_the_ladder_by_pointer(ran: NotebookPage) -> None:
 
 def test_what_repeats_itself_is_folded_and_unfolds(ran: NotebookPage) -> None:
     output = _output(ran, "folded")
-    rungs = output.get_by_role("tree").first
+    rows = output.get_by_role("tree").first
     fold = output.get_by_role("treeitem").filter(has_text="more pairs like these").first
     assert fold.get_attribute("aria-expanded") == "false"
-    rungs.focus()
+    rows.focus()
     _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
     assert fold.get_attribute("aria-expanded") == "true"
     _press(ran, "ArrowDown", "Enter")
@@ -368,11 +368,11 @@ def test_what_repeats_itself_is_folded_and_unfolds(ran: NotebookPage) -> None:
 
 def test_of_ten_thousand_messages_only_what_is_seen_is_drawn_and_sent(ran: NotebookPage) -> None:
     output = _output(ran, "long")
-    rungs = output.get_by_role("tree").first
-    asked = "() => window.asked.filter(text => text.includes('rungs')).length"
+    rows = output.get_by_role("tree").first
+    asked = '() => window.asked.filter(text => text.includes("\\"messages\\"")).length'
     before = ran.page.evaluate(asked)
     assert output.get_by_role("treeitem").count() < 30
-    rungs.focus()
+    rows.focus()
     _press(ran, "End")
     last = output.get_by_role("treeitem").last
     last.get_by_text("Close").wait_for(timeout=WAIT)

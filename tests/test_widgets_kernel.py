@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the kernel does when a knob is turned or a message is opened, without a browser."""
+"""What the kernel does when a control is turned or a message is opened, without a browser."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 
 import wsedu
 from wsedu.lab import frame_builder, handshake_bench
-from wsedu.show.ladder_touch import CHUNK, LadderTouch
-from wsedu.show.touch import ByteTouch, touch
+from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -56,7 +55,7 @@ def test_a_frame_is_judged_as_the_first_of_a_connection(
 def test_the_diagram_has_each_bit_once() -> None:
     """Whatever the frame: the cells of a row have 32 columns, and their bits are those of the frame."""
     from wsedu.protocol.frame_spans import frame_spans
-    from wsedu.show.diagram import frame_diagram
+    from wsedu.show.bits import frame_diagram
 
     for size in (0, 1, 5, 126, 70_000):
         for key in (None, b"abcd"):
@@ -79,8 +78,8 @@ def test_a_request_without_a_key_has_no_accept_value() -> None:
 def test_what_touch_takes() -> None:
     with pytest.raises(ValueError, match="0 given"):
         touch()
-    assert isinstance(touch(wsedu.Frame(1)), ByteTouch)
-    assert isinstance(touch(wsedu.read(DATA / "http-408.pcap").conversations[0]), LadderTouch)
+    assert isinstance(touch(wsedu.Frame(1)), ByteExplorer)
+    assert isinstance(touch(wsedu.read(DATA / "http-408.pcap").conversations[0]), SequenceExplorer)
     assert len(touch(wsedu.Frame(1), wsedu.Frame(2), names=["one", "two"]).sides) == 2
     both = touch([wsedu.Frame(1), wsedu.Frame(2)]).sides[0]["tree"]
     assert [node["name"] for node in both] == ["Text frame", "Binary frame"]
@@ -91,7 +90,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What a ladder sends to the browser."""
     sent: list[tuple[Any, ...]] = []
     monkeypatch.setattr(
-        LadderTouch, "send", lambda self, content, buffers=None: sent.append((content, buffers))
+        SequenceExplorer, "send", lambda self, content, buffers=None: sent.append((content, buffers))
     )
     return sent
 
@@ -102,9 +101,9 @@ def test_a_ladder_sends_what_it_is_asked_for(answers: list[tuple[Any, ...]]) -> 
         messages=conversation.messages * 200, capture=conversation.capture, client="c", server="s"
     )
     ladder = touch(long)
-    assert isinstance(ladder, LadderTouch) and len(ladder.first) == CHUNK
-    ladder._asked(None, {"ask": "rungs", "index": 1_150, "view": "v"}, [])
-    assert len(answers[0][0]["rungs"]) == 50 and answers[0][0]["view"] == "v"
+    assert isinstance(ladder, SequenceExplorer) and len(ladder.first) == CHUNK
+    ladder._asked(None, {"ask": "messages", "index": 1_150, "view": "v"}, [])
+    assert len(answers[0][0]["messages"]) == 50 and answers[0][0]["view"] == "v"
     large = max(range(6), key=lambda index: len(conversation.messages[index].raw))
     ladder._asked(None, {"ask": "message", "index": large}, [])
     said, data = answers[1]

@@ -18,7 +18,7 @@ from wsedu.lab import delivery_race
 from wsedu.live.delivery import DeliveryMonitor, deliver
 from wsedu.live.news_server import WAYS, Way
 from wsedu.live.publisher import fixed
-from wsedu.show.race import Course, DeliveryRace
+from wsedu.show.race import DeliveryRace, RaceSettings
 from wsedu.wire.live_bill import LiveBill
 from wsedu.wire.relay import record
 
@@ -117,7 +117,7 @@ def test_a_second_race_ends_the_first_and_closing_ends_both(race: DeliveryRace) 
 
 
 def test_what_cannot_begin_or_breaks_is_told() -> None:
-    def fails(course: Course) -> dict[str, None]:
+    def fails(settings: RaceSettings) -> dict[str, None]:
         raise ValueError("no <such> thing")
 
     race = DeliveryRace(fails, ["minimal"])  # type: ignore[arg-type]

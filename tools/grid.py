@@ -8,8 +8,8 @@ from itertools import product
 from typing import Literal, cast
 
 from wsedu.live.news_server import Way
+from wsedu.model.cost import CASES
 
-WAYS = ("polling", "polling anew", "longpoll", "eventsource", "websocket")
 SMALL = (0, 27, 1024)
 LARGE = 65536
 
@@ -19,7 +19,7 @@ class Cell:
     """One row.
 
     Attributes:
-        way: of delivery, as in wsedu.model.cost.
+        label: of the way of delivery, a key of wsedu.model.cost.CASES.
         rate: updates a second.
         payload: bytes of an update; 0 for the smallest that is possible, its number and a space.
         seconds: for which updates are published.
@@ -28,7 +28,7 @@ class Cell:
         clients: that measure it at the same time, each with a publisher of its own.
     """
 
-    way: str
+    label: str
     rate: float
     payload: int
     seconds: float
@@ -37,19 +37,19 @@ class Cell:
     clients: int = 1
 
     @property
-    def live_way(self) -> Way:
+    def way(self) -> Way:
         """The way, as in wsedu.live."""
-        return cast(Way, self.way.removesuffix(" anew"))
+        return cast(Way, CASES[self.label][0])
 
     @property
     def keep_alive(self) -> bool:
         """Whether polls share a connection."""
-        return self.way != "polling anew"
+        return CASES[self.label][1]
 
     @property
-    def polls(self) -> bool:
-        """Whether it is one of the ways that poll."""
-        return self.way in ("polling", "polling anew")
+    def written(self) -> str:
+        """As the file has it: the way, and a second word where each poll has a connection of its own."""
+        return self.way if self.keep_alive else f"{self.way} closing"
 
     @property
     def updates(self) -> int:
@@ -57,24 +57,25 @@ class Cell:
         return round(self.rate * self.seconds)
 
 
-def _rare(way: str, rate: float) -> int:
-    # An update every ten seconds: rng decides how many long polls end empty, so more clients take part.
-    return 10 if way == "longpoll" and rate < 1 else 1
+def _rare(label: str, rate: float) -> int:
+    # An update every ten seconds: chance decides how many long polls end empty, so more clients take part.
+    return 10 if label == "longpoll" and rate < 1 else 1
 
 
 _SLOW = [
-    Cell(way, rate, payload, 100, clients=_rare(way, rate))
-    for way, rate, payload in product(WAYS, (0.1, 1), (*SMALL, LARGE))
+    Cell(label, rate, payload, 100, clients=_rare(label, rate))
+    for label, rate, payload in product(CASES, (0.1, 1), (*SMALL, LARGE))
 ]
-_TEN = [Cell(way, 10, payload, 60) for way, payload in product(WAYS, SMALL)]
+_TEN = [Cell(label, 10, payload, 60) for label, payload in product(CASES, SMALL)]
 _FIXED = [Cell("polling", rate, 27, 100, updates_are="fixed") for rate in (0.1, 1, 10)]
-_OFTEN = [Cell(way, 0.1, 27, 100, poll_gap=0.1) for way in WAYS[:2]]
+_POLLS = [label for label in CASES if CASES[label][0] == "polling"]
+_OFTEN = [Cell(label, 0.1, 27, 100, poll_gap=0.1) for label in _POLLS]
 
 BATCHES = [
     _SLOW + _TEN + _FIXED + _OFTEN,
-    [Cell(way, 10, LARGE, 20) for way in WAYS],
-    [Cell(way, rate, 27, 20, poll_gap=0.1) for way, rate in product(WAYS[:2], (1, 10, 100))],
-    *([Cell(way, 100, payload, 10) for way in WAYS] for payload in SMALL),
-    *([Cell(way, 100, LARGE, 6)] for way in WAYS),
+    [Cell(label, 10, LARGE, 20) for label in CASES],
+    [Cell(label, rate, 27, 20, poll_gap=0.1) for label, rate in product(_POLLS, (1, 10, 100))],
+    *([Cell(label, 100, payload, 10) for label in CASES] for payload in SMALL),
+    *([Cell(label, 100, LARGE, 6)] for label in CASES),
 ]
 """What is in one batch is measured at the same time: the quiet cells together, the loud ones alone."""

@@ -59,9 +59,9 @@ class Measured:
         """Publish the cell's updates, from now or from the next poll on."""
         cell = self.cell
         start = time.time()
-        if cell.polls:
+        if cell.way == "polling":
             start = await self._next_poll(counter)
-        self.begin = start + cell.poll_gap / 2 if cell.polls else start
+        self.begin = start + cell.poll_gap / 2 if cell.way == "polling" else start
         count = cell.updates
         rng = random.Random(f"{cell}")
         room = cell.seconds - 2 * MARGIN
@@ -74,7 +74,7 @@ class Measured:
         for number, moment in enumerate(moments, start=1):
             await asyncio.sleep(max(start + MARGIN + moment - time.time(), 0))
             self.publisher.publish(text_of(number, cell.payload) if cell.payload else "")
-        self.end = start + cell.seconds + (cell.poll_gap / 2 if cell.polls else SETTLE)
+        self.end = start + cell.seconds + (cell.poll_gap / 2 if cell.way == "polling" else SETTLE)
         await asyncio.sleep(max(self.end - time.time(), 0))
 
     async def _next_poll(self, counter: PacketCounter) -> float:
@@ -102,10 +102,10 @@ def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[st
     requests = len(heads["request"])
     total = sum(packet.size for packet in packets)
     return {
-        "way": cell.way,
+        "way": cell.written,
         "rate": cell.rate,
         "payload": cell.payload,
-        "poll_gap": cell.poll_gap if cell.polls else "",
+        "poll_gap": cell.poll_gap if cell.way == "polling" else "",
         "updates_are": cell.updates_are,
         "seconds": cell.seconds * len(measured),
         "updates": len(updates),
@@ -151,11 +151,9 @@ async def measure(batch: list[Cell], network: Network, counter: PacketCounter) -
         for cell in batch:
             for _ in range(cell.clients):
                 publisher = Publisher()
-                server = servers.enter_context(news_server(cell.live_way, publisher, host=SERVER))
+                server = servers.enter_context(news_server(cell.way, publisher, host=SERVER))
                 all_measured.append(Measured(cell, server.port, publisher))
-        specs = [
-            (one.cell.live_way, one.port, one.cell.poll_gap, one.cell.keep_alive) for one in all_measured
-        ]
+        specs = [(one.cell.way, one.port, one.cell.poll_gap, one.cell.keep_alive) for one in all_measured]
         process = await asyncio.create_subprocess_exec(
             *network.client_command(sys.executable, __file__, "--clients", json.dumps(specs)),
             stdin=subprocess.PIPE,

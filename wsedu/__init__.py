@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from .show.bars import bars as bars
     from .show.bytemap import byte_map as byte_map
     from .show.compare import compare as compare
-    from .show.ladder import ladder as ladder
+    from .show.explorer import touch as touch
     from .show.plot import plot as plot
-    from .show.touch import touch as touch
+    from .show.sequence import ladder as ladder
     from .wire.capture import messages as messages
     from .wire.capture import read as read
     from .wire.relay import record as record
@@ -48,12 +48,12 @@ _WHERE = {
     "byte_map": ".show.bytemap",
     "compare": ".show.compare",
     "handshake": ".protocol.handshake",
-    "ladder": ".show.ladder",
+    "ladder": ".show.sequence",
     "messages": ".wire.capture",
     "plot": ".show.plot",
     "read": ".wire.capture",
     "record": ".wire.relay",
-    "touch": ".show.touch",
+    "touch": ".show.explorer",
 }
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605

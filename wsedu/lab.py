@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a notebook shows and what it talks to, put together: the knobs of ``show`` on the servers of ``live``.
+"""What a notebook shows and what it talks to, put together: the controls of ``show`` on the servers of ``live``.
 
 The servers here run as long as the kernel does, since a reader may press a button at any time.
 """
@@ -10,19 +10,18 @@ import asyncio
 import random
 import signal
 import threading
-from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
-from .live.connect_raw import RawConnection, connect_raw
+from .live.connect_raw import connect_raw
 from .live.delivery import DeliveryMonitor, deliver
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
 from .live.publisher import poisson
 from .live.request_headers import HEAD_STYLES, HeadStyle
 from .live.servers import Server, tornado_echo_server, websocket_server
-from .model.cost import WAYS as COST_WAYS
-from .model.cost import Situation, cost
-from .model.measured import Row, around, held_against
+from .model.cases import measured_points, modelled_bytes
+from .model.cost import CASES
 from .protocol.content import Length, content_framing
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
@@ -30,11 +29,12 @@ from .protocol.handshake import request
 from .protocol.http1 import Request, Response
 from .protocol.opcodes import Opcode, opcode_name
 from .protocol.status import parse_close_payload
-from .show.cost_slider import Choice, CostSlider
+from .show.controls import ProgressBar
+from .show.cost_slider import CostSettings, CostSlider
 from .show.frame_builder import Answers, FrameBuilder
 from .show.handshake_bench import HandshakeBench
-from .show.knobs import ProgressBar
-from .show.race import Course, DeliveryRace
+from .show.race import DeliveryRace, RaceSettings
+from .show.text import visible
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
 MOST_CONTENT = 65_536  # bytes of a response that are waited for
@@ -75,7 +75,7 @@ def _in_words(answer: bytes) -> str:
     except ProtocolError as error:
         return f"closed, with a Close frame that breaks a rule itself: {error}."
     said = f"status code {code}" if code else "no status code"
-    return f"closed: {said}{f', “{reason}”' if reason else ''}."
+    return f"closed: {said}{f', “{visible(reason)}”' if reason else ''}."
 
 
 def frame_builder() -> FrameBuilder:
@@ -92,7 +92,11 @@ def handshake_bench() -> HandshakeBench:
         with connect_raw(server.port, timeout=PATIENCE) as connection:
             connection.send(data)
             try:
-                return _response(connection)
+                head = connection.receive_head()
+                framing = content_framing(Response.parse(head, strict=False)[0])
+                # Content whose end its head does not announce ends with the connection: nobody waits for that here.
+                size = framing.bytes if isinstance(framing, Length) else 0
+                return head + connection.receive_exactly(min(size, MOST_CONTENT))
             except (EOFError, ConnectionError):
                 return b""
             except TimeoutError:
@@ -101,35 +105,21 @@ def handshake_bench() -> HandshakeBench:
     return HandshakeBench(send)
 
 
-def _response(connection: RawConnection) -> bytes:
-    """A response, with its content if its head says how long that is."""
-    head = connection.receive_head()
-    framing = content_framing(Response.parse(head, strict=False)[0])
-    return head + connection.receive_exactly(
-        min(framing.bytes, MOST_CONTENT) if isinstance(framing, Length) else 0
-    )
-
-
-class _Runner(DeliveryMonitor):
+class DeliveryThread(DeliveryMonitor):
     """One way of delivery, under way in a thread of its own."""
 
-    def __init__(self, way: Way, gaps: list[float], course: Course) -> None:
+    def __init__(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
         super().__init__()
         self.error = ""
-        self._thread = threading.Thread(target=self._deliver, args=(way, gaps, course), name=f"wsedu {way}")
+        self._thread = threading.Thread(target=self._deliver, args=(way, gaps, settings), name=f"wsedu {way}")
         self._thread.daemon = True
         self._thread.start()
 
-    def _deliver(self, way: Way, gaps: list[float], course: Course) -> None:
+    def _deliver(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
         try:
-            deliver(
-                way,
-                gaps,
-                payload=course.payload,
-                poll_gap=course.poll_gap,
-                head=course.head,  # type: ignore[arg-type]
-                monitor=self,
-            )
+            head: Any = settings.head  # one of HEAD_STYLES, which are what the race has to choose from
+            gap, size = settings.poll_gap, settings.payload
+            deliver(way, gaps, payload=size, poll_gap=gap, head=head, monitor=self)
         except Exception as error:  # whatever it is, it is told beside the way's name
             self.error = str(error) or type(error).__name__
 
@@ -140,7 +130,7 @@ class _Runner(DeliveryMonitor):
 
 
 _race: DeliveryRace | None = None  # the latest, so that there is never more than one
-_running: dict[str, _Runner] = {}  # in it
+_running: dict[str, DeliveryThread] = {}  # in it
 
 
 def delivery_race() -> DeliveryRace:
@@ -153,11 +143,11 @@ def delivery_race() -> DeliveryRace:
     except RuntimeError:
         loop = None
 
-    def start(course: Course) -> dict[str, _Runner]:
-        gaps = list(poisson(1 / course.rate, course.updates, random.Random(course.updates)))
+    def start(settings: RaceSettings) -> dict[str, DeliveryThread]:
+        gaps = list(poisson(1 / settings.rate, settings.updates, random.Random(settings.updates)))
         _running.clear()
         for way in WAYS:
-            _running[way] = _Runner(way, gaps, course)
+            _running[way] = DeliveryThread(way, gaps, settings)
         if loop is not None:
             loop.call_soon_threadsafe(_hear_interrupts, loop)
         return dict(_running)
@@ -168,7 +158,7 @@ def delivery_race() -> DeliveryRace:
 
 def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
     """While a race is on, an interrupt stops it: between two cells a kernel would ignore the signal."""
-    on = not all(runner.done for runner in list(_running.values()))
+    on = not all(delivery.done for delivery in list(_running.values()))
     heard = signal.getsignal(signal.SIGINT)
     if on and heard == signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupted)
@@ -179,8 +169,8 @@ def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _interrupted(number: int, frame: object) -> None:
-    for runner in list(_running.values()):
-        runner.stop()
+    for delivery in list(_running.values()):
+        delivery.stop()
 
 
 def progress_bar(most: int, what: str) -> ProgressBar:
@@ -190,50 +180,24 @@ def progress_bar(most: int, what: str) -> ProgressBar:
 
 def cost_slider() -> CostSlider:
     """What clients × rate × payload × head cost by each way: the model's curves, and what was measured on them."""
-    return CostSlider(COST_WAYS, _modelled, _measured, HEAD_STYLES)
 
+    def modelled(case: str, chosen: CostSettings) -> float:
+        head = _request_head(*CASES[case], chosen.head)
+        return modelled_bytes(
+            case, rate=chosen.rate, payload=chosen.payload, poll_gap=chosen.poll_gap, request_head=head
+        )
 
-DIGITS = 2  # of the number of an update
-CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own
+    def measured(chosen: CostSettings) -> dict[str, list[tuple[float, float]]]:
+        # All measurements are of clients with a browser's head.
+        return measured_points(chosen.payload, chosen.poll_gap) if chosen.head == "browser" else {}
 
-
-def _modelled(way: str, choice: Choice) -> float:
-    anew = way == "polling anew"
-    situation = Situation(
-        rate=choice.rate,
-        payload=choice.payload,
-        poll_gap=choice.poll_gap,
-        request_head=_request_head(way, choice.head),
-        news_head=Situation.news_head + CLOSE * anew,
-        empty_head=Situation.empty_head + CLOSE * anew,
-        around=around(way, choice.payload, DIGITS),
-    )
-    return cost(way, situation).bytes
+    return CostSlider(tuple(CASES), modelled, measured, HEAD_STYLES)
 
 
 @cache
-def _request_head(way: str, head: HeadStyle) -> int:
+def _request_head(way: str, keep_alive: bool, head: HeadStyle) -> int:
     """Bytes of the head with which our client asks."""
     name: Way = "longpoll" if way == "longpoll" else "polling"
-    client = NewsClient(name, 8000, lambda number, text: None, keep_alive=way != "polling anew", head=head)
+    client = NewsClient(name, 8000, lambda number, text: None, keep_alive=keep_alive, head=head)
     fields = (("Host", client.host), *client.fields())
     return len(Request("GET", f"/news/{name}?after=10", fields=fields).serialize())
-
-
-@cache
-def _rows() -> Sequence[Row]:
-    try:
-        return held_against()
-    except OSError:
-        return ()  # the package is here without its data
-
-
-def _measured(choice: Choice) -> dict[str, list[tuple[float, float]]]:
-    found: dict[str, list[tuple[float, float]]] = {}
-    for row in _rows() if choice.head == "browser" else ():
-        situation = row.situation
-        polls = row.way.startswith("polling")
-        if round(situation.payload) == choice.payload and not situation.fixed:
-            if not polls or situation.poll_gap == choice.poll_gap:
-                found.setdefault(row.way, []).append((situation.rate, row.bytes))
-    return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from ..model.published_claims import fields_2009
+from ..model.published_claims import FIELDS_2010
 from .news_server import Way
 
 HeadStyle = Literal["browser", "minimal", "2009"]
@@ -47,12 +47,10 @@ def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
     if style == "minimal":
         return []
     if style == "2009":
-        old = fields_2009()
-        return (
-            [field for field in old if field[0] not in ("Connection", "Keep-Alive")]
-            if way == "websocket"
-            else old
-        )
+        # An opening handshake has a Connection field of its own, "whose value MUST include the "Upgrade" token"
+        # (RFC 6455, 4.1). Keep-Alive says more about the one that is left out.
+        left_out = ("Connection", "Keep-Alive") if way == "websocket" else ()
+        return [field for field in FIELDS_2010 if field[0] not in left_out]
     referer = ("Referer", f"http://{host}/{way}")
     if way == "websocket":
         return [*_UNCACHED, ("User-Agent", _AGENT), ("Origin", f"http://{host}"), *_LANGUAGE, _OFFER]

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What one update costs on the wire, in closed form: a model, to be held against measurements.
 
-One client, in the steady state: its connection is open, except where a way opens one for each poll. Updates come by
-rng (a Poisson process) or at fixed gaps. TCP is that of Linux on a network that loses nothing: timestamps in each
-segment (RFC 7323), delayed acknowledgements that ride on data where there is some (RFC 9293, 3.8.6.3).
+One client in the steady state: its connection is open before the first update and stays open, except for polling
+without keep-alive. Updates come at random (a Poisson process) or at fixed gaps. TCP is that of Linux on a network that
+loses nothing: timestamps in each segment (RFC 7323), delayed acknowledgements that ride on data where there is some
+(RFC 9293, 3.8.6.3).
+
+All sizes are in bytes and all times in seconds, here and in ``Situation``.
 """
 
 from __future__ import annotations
@@ -12,18 +15,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, exp, expm1, isfinite, lgamma, log, sqrt
 
+# Headers without options: Ethernet (IEEE 802.3, 3.1), IPv4 (RFC 791, 3.1), TCP (RFC 9293, 3.1).
 LINK, IP, TCP = 14, 20, 20
-"""Bytes of the headers of Ethernet, IPv4 and TCP, without options."""
+# 10 bytes of option and 2 of padding, in each segment but SYN once both sides have agreed (RFC 7323, 3.2).
 TIMESTAMPS = 12
-"""Bytes of the option, with padding, in each segment but SYN (RFC 7323, 3.2)."""
+# SYN also says maximum segment size, SACK permitted and window scale: with timestamps, and without them.
 SYN_OPTIONS, SYN_OPTIONS_BARE = 20, 12
-"""Bytes of options in SYN: maximum segment size, SACK, window scale, with timestamps and without them."""
+# Linux waits so long for data on which an acknowledgement could ride; RFC 9293, 3.8.6.3 allows 0.5.
 ACK_DELAY = 0.04
-"""Seconds that Linux waits for data on which an acknowledgement could ride; RFC 9293 allows 0.5."""
+# Updates in the mean for each poll, or during a long one; with fewer the sums are beyond what floats hold.
 FEWEST = 1e-12
-"""Updates in the mean between two polls, or during a long one; with fewer the sums are beyond what numbers hold."""
-WAYS = ("polling", "polling anew", "longpoll", "eventsource", "websocket")
-"""The ways: "polling anew" opens a connection for each poll."""
+
+WAYS = ("polling", "longpoll", "eventsource", "websocket")
+"""The ways to deliver news, as ``wsedu.live`` names them."""
+CASES = {
+    "polling": ("polling", True),
+    "no keep-alive": ("polling", False),
+    **{way: (way, True) for way in WAYS[1:]},
+}
+"""What is compared, by its label: a way, and whether its connection is kept alive. Only polls can do without."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +49,15 @@ class Situation:
         turnaround: seconds from a response to the same client's next long poll.
         around: bytes around each update in its content: a line's end, or the fields of a server-sent event with the
             chunk around them; for a WebSocket its frame header.
-        fixed: whether updates come at equal gaps, instead of by chance.
+        fixed: whether updates come at equal gaps, instead of at random.
+        keep_alive: for polling: whether all polls share a connection, or each has its own.
         mss: bytes of TCP data in a full segment (Ethernet's 1,500 less IP, TCP and timestamps).
         link: bytes of the link's header in each packet; 0 leaves the link out.
         options: bytes of TCP options in each segment but SYN: timestamps, or 0 where they are off (``mss`` follows).
         ack_delay: seconds for which an acknowledgement waits for data to ride on.
+
+    Raises:
+        ValueError: a size or time that cannot be; the message names the fields.
     """
 
     rate: float
@@ -56,6 +70,7 @@ class Situation:
     turnaround: float = 0.002
     around: float = 1
     fixed: bool = False
+    keep_alive: bool = True
     mss: int = 1448
     link: int = LINK
     options: int = TIMESTAMPS
@@ -81,7 +96,7 @@ class Cost:
     Attributes:
         bytes: in packets, all headers counted.
         packets: how many, acknowledgements counted.
-        requests: how many, for a WebSocket none: its only one is long past.
+        requests: how many; for a WebSocket and server-sent events none: their only one is long past.
         application_bytes: that TCP carries: heads, content, frames.
     """
 
@@ -110,71 +125,75 @@ def _often_enough(situation: Situation, seconds: float, name: str) -> None:
         )
 
 
-def _together(situation: Situation, mean: float) -> list[tuple[int, float]]:
+def _counts(situation: Situation, mean: float) -> list[tuple[int, float]]:
     """How many updates come in a stretch of time that has ``mean`` of them, and how probable that is."""
     if situation.fixed:
+        # Equal gaps: 2.3 updates in the mean are 2 in seven stretches of ten, and 3 in the other three.
         whole = int(mean)
         return [(whole, whole + 1 - mean), (whole + 1, mean - whole)]
-    around = 8 * sqrt(mean) + 20  # beyond this many more or fewer than the mean nothing is left to count
-    chances = []
-    for count in range(max(0, int(mean - around)), int(mean + around) + 1):
-        chances.append((count, exp(count * log(mean) - mean - lgamma(count + 1))))
-    return chances
+    # Poisson: mean^k e^-mean / k!, by logarithms, since the factorial of 200 is beyond a float. Its standard
+    # deviation is the root of the mean: eight of them away, and a few for small means, nothing is left to count.
+    width = 8 * sqrt(mean) + 20
+    counts = range(max(0, int(mean - width)), int(mean + width) + 1)
+    return [(count, exp(count * log(mean) - mean - lgamma(count + 1))) for count in counts]
 
 
 def _segments(size: float, situation: Situation) -> int:
     return max(1, ceil(size / situation.mss))
 
 
-def _acknowledged(segments: int) -> float:
-    """Packets that acknowledge so many full segments at once: one for every second, and one for the last."""
+def _acknowledgements(segments: int) -> int:
+    """Packets that acknowledge so many full segments at once.
+
+    "An ACK SHOULD be generated for at least every second full-sized segment" (RFC 9293, 3.8.6.3), and one is for the
+    last.
+    """
     return ceil(segments / 2)
 
 
-def _polling(situation: Situation, anew: bool = False) -> Cost:
+def _polling(situation: Situation) -> Cost:
     """Each poll is a request, a response and its acknowledgement, whether there is news or not."""
     _often_enough(situation, situation.poll_gap, "poll_gap")
-    polls = 1 / (situation.rate * situation.poll_gap)  # for each update
-    packets = application = 0.0
-    for count, probability in _together(situation, situation.rate * situation.poll_gap):
+    mean = situation.rate * situation.poll_gap
+    asked = _segments(situation.request_head, situation)
+    packets = application = syn = 0.0  # of one poll
+    for count, probability in _counts(situation, mean):
         content = count * (situation.payload + situation.around)
         response = (situation.news_head if count else situation.empty_head) + content
         segments = _segments(response, situation)
         application += probability * (situation.request_head + response)
-        # The request, whose acknowledgement rides on the response; the response, whose own has nothing to ride on.
-        packets += probability * (
-            _segments(situation.request_head, situation) + segments + _acknowledged(segments)
-        )
-    extra = 0
-    if anew:
+        # The request's acknowledgement rides on the response; the response's own has nothing to ride on.
+        packets += probability * (asked + segments + _acknowledgements(segments))
+    if not situation.keep_alive:
         # SYN, SYN ACK, ACK; an acknowledgement of the request at once, for a new connection does not wait (that is how
         # Linux learns the other's pace); FIN from both sides, and the last ACK: the first FIN's rides on the second.
         packets += 3 + 1 + 3
-        extra = 2 * ((SYN_OPTIONS if situation.options else SYN_OPTIONS_BARE) - situation.options)
-    size = packets * situation.packet + application + extra
+        # Two of these seven, the SYNs, have other options than the rest.
+        syn = 2 * ((SYN_OPTIONS if situation.options else SYN_OPTIONS_BARE) - situation.options)
+    size = packets * situation.packet + application + syn
+    polls = 1 / mean  # for each update
     return Cost(polls * size, polls * packets, polls, polls * application)
 
 
 def _longpoll(situation: Situation) -> Cost:
     """A request waits for news; the next one goes out as soon as it is there, and takes the acknowledgement along."""
     _often_enough(situation, situation.longest_wait, "longest_wait")
-    mean = situation.rate * situation.turnaround
-    wait = exp(-mean)  # rng that nothing came in the meantime, so that the request has to wait
-    updates = mean + wait  # in each response with news
+    missed = situation.rate * situation.turnaround  # updates in the mean while no request is with the server
+    waits = exp(-missed)  # the share of requests that find nothing, and so have to wait
+    updates = (
+        missed + waits
+    )  # in each response with news: those that were missed, or the one that ends the wait
+    # A wait is over in vain with probability late, again and again: late + late² + … = late / (1 − late).
     late = exp(-situation.rate * situation.longest_wait)
-    empty = (
-        wait * late / -expm1(-situation.rate * situation.longest_wait)
-    )  # responses without news, for each with news
-    content = updates * (situation.payload + situation.around)
-    news = situation.news_head + content
+    empty = waits * late / -expm1(-situation.rate * situation.longest_wait)  # responses, for each with news
+    news = situation.news_head + updates * (situation.payload + situation.around)
     segments = _segments(news, situation)
     asked = _segments(situation.request_head, situation)
-    slow = exp(
-        -situation.rate * (situation.turnaround + situation.ack_delay)
-    )  # the request is acknowledged before news comes
+    # The request's acknowledgement rides on the response, if that comes before it can wait no longer.
+    alone = exp(-situation.rate * (situation.turnaround + situation.ack_delay))
     # A long response is acknowledged on the way; the acknowledgement of its end rides on the next request.
-    packets = asked + segments + (segments - 1) // 2 + slow
-    packets += empty * (asked + 1 + 1)
+    packets = asked + segments + (segments - 1) // 2 + alone
+    packets += empty * (asked + 1 + 1)  # the request, its acknowledgement (nothing came in time), and the 204
     application = situation.request_head + news + empty * (situation.request_head + situation.empty_head)
     size = packets * situation.packet + application
     return Cost(size / updates, packets / updates, (1 + empty) / updates, application / updates)
@@ -186,13 +205,12 @@ def _pushed(situation: Situation) -> Cost:
     segments = _segments(size, situation)
     # Nothing ever goes the other way on which an acknowledgement could ride, and Linux knows: as soon as the program
     # has read what was pushed it acknowledges, and waits for nothing.
-    packets = segments + _acknowledged(segments)
+    packets = segments + _acknowledgements(segments)
     return Cost(packets * situation.packet + size, packets, 0.0, size)
 
 
 _MODELS: dict[str, Callable[[Situation], Cost]] = {
     "polling": _polling,
-    "polling anew": lambda situation: _polling(situation, anew=True),
     "longpoll": _longpoll,
     "eventsource": _pushed,
     "websocket": _pushed,

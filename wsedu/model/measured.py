@@ -7,7 +7,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from .cost import Situation, cost
+from .cost import CASES, Cost, Situation, cost
 
 FILE = Path(__file__).resolve().parents[2] / "data" / "measured-grid.csv"
 """Where the measurements are, in a clone of the project."""
@@ -21,7 +21,7 @@ class Row:
         way: as in ``cost``.
         situation: as it was measured.
         bytes, packets, requests: of an update, measured.
-        model_bytes, model_packets, model_requests: of an update, by the model.
+        model: the same, by the model.
     """
 
     way: str
@@ -29,29 +29,33 @@ class Row:
     bytes: float
     packets: float
     requests: float
-    model_bytes: float
-    model_packets: float
-    model_requests: float
+    model: Cost
+
+    @property
+    def label(self) -> str:
+        """What it is called beside others: a key of ``cost.CASES``."""
+        case = self.way, self.situation.keep_alive
+        return next(label for label in CASES if CASES[label] == case)
 
     @property
     def error(self) -> float:
         """Of the model in bytes, as a share of what was measured."""
-        return self.model_bytes / self.bytes - 1
+        return self.model.bytes / self.bytes - 1
 
     @property
     def packet_error(self) -> float:
         """Of the model in packets, as a share of what was measured."""
-        return self.model_packets / self.packets - 1
+        return self.model.packets / self.packets - 1
 
     @property
     def request_error(self) -> float:
         """Of the model in requests, as a share of what was measured; 0 where nobody asks."""
-        return self.model_requests / self.requests - 1 if self.requests else 0.0
+        return self.model.requests / self.requests - 1 if self.requests else 0.0
 
     def __str__(self) -> str:
-        gap = f" gap {self.situation.poll_gap:g}" if self.way.startswith("polling") else ""
+        gap = f" gap {self.situation.poll_gap:g}" if self.way == "polling" else ""
         fixed = " fixed" if self.situation.fixed else ""
-        return f"{self.way} {self.situation.rate:g}/s {self.situation.payload:g} B{gap}{fixed}"
+        return f"{self.label} {self.situation.rate:g}/s {self.situation.payload:g} B{gap}{fixed}"
 
 
 def held_against(path: str | Path = FILE) -> list[Row]:
@@ -65,6 +69,8 @@ def held_against(path: str | Path = FILE) -> list[Row]:
 
 
 def _row(line: dict[str, str]) -> Row:
+    # A second word, whatever it is, says that each poll had a connection of its own.
+    way, _, own_connection = line["way"].partition(" ")
     situation = Situation(
         rate=int(line["updates"]) / float(line["seconds"]),
         payload=float(line["mean_payload"]),
@@ -73,20 +79,24 @@ def _row(line: dict[str, str]) -> Row:
         news_head=float(line["news_head"] or 0),
         empty_head=float(line["empty_head"] or 0),
         turnaround=float(line["turnaround"] or 0),
-        around=around(line["way"], float(line["mean_payload"]), float(line["mean_digits"])),
+        around=around(way, float(line["mean_payload"]), float(line["mean_digits"])),
         fixed=line["updates_are"] == "fixed",
+        keep_alive=not own_connection,
     )
-    update = cost(line["way"], situation)
     size, packets, requests = (float(line[f"{what}_per_update"]) for what in ("bytes", "packets", "requests"))
-    modelled = update.bytes, update.packets, update.requests
-    return Row(line["way"], situation, size, packets, requests, *modelled)
+    return Row(way, situation, size, packets, requests, cost(way, situation))
 
 
 def around(way: str, payload: float, digits: float) -> float:
-    """Bytes around an update of our own servers; ``digits`` has its number in the mean."""
-    if way == "websocket":
+    """Bytes that our own servers put around an update of ``payload`` bytes, for ``Situation.around``.
+
+    Args:
+        digits: how many its number has in the mean; the ``id:`` of a server-sent event repeats it.
+    """
+    if way == "websocket":  # a server's frame header: 7, 16 or 64 bits of payload length (RFC 6455, 5.2)
         return 2 if payload < 126 else 4 if payload < 65_536 else 10
     if way == "eventsource":
         event = len("id: \ndata: \n\n") + digits + payload
-        return event - payload + len(f"{round(event):x}") + 4  # the chunk's size, and two line ends
-    return 1
+        # Each event is a chunk of its own: its size in hex and two line ends (RFC 9112, 7.1).
+        return event - payload + len(f"{round(event):x}") + 4
+    return 1  # an update is a line of the response

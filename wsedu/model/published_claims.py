@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two famous sums about polling, with the bytes behind them, to be worked out again.
+"""Two published comparisons of polling, with the bytes behind them, to be worked out again.
 
 Peter Lubbers and Frank Greco, "HTML5 Web Sockets: A Quantum Leap in Scalability for the Web" (2010), count 871 bytes of
 head for each poll against 2 for a WebSocket frame, and multiply. Ilya Grigorik, "High Performance Browser Networking"
-(2013), chapter 15, counts 850 bytes for a poll each minute.
+(2013), chapter 15, counts 850 bytes for a poll each minute. Names that end in a year belong to that comparison.
 """
 
 from __future__ import annotations
@@ -24,49 +24,33 @@ POLL_2013 = 850
 CLIENTS_2013, GAP_2013 = 10_000, 60
 """Its clients, and the seconds between two polls of each."""
 
-
-_COOKIE = "; ".join(
-    f"showInherited{name}=false"
-    for name in (
-        "Constant",
-        "ProtectedConstant",
-        "Property",
-        "ProtectedProperty",
-        "Method",
-        "ProtectedMethod",
-        "Event",
-        "Style",
-        "Effect",
-    )
+# Its cookie has nine parts of the same form.
+_HIDDEN = (
+    "Constant ProtectedConstant Property ProtectedProperty Method ProtectedMethod Event Style Effect".split()
 )
-
-
-def fields_2009(host: str = "localhost:8080") -> list[tuple[str, str]]:
-    """The request fields of the comparison of 2009, after Host."""
-    return [
-        (
-            "User-Agent",
-            "Mozilla/5.0 (Windows; U; Windows NT 5.1; en-US; rv:1.9.1.5) Gecko/20091102 Firefox/3.5.5",
-        ),
-        ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
-        ("Accept-Language", "en-us"),
-        ("Accept-Encoding", "gzip,deflate"),
-        ("Accept-Charset", "ISO-8859-1,utf-8;q=0.7,*;q=0.7"),
-        ("Keep-Alive", "300"),
-        ("Connection", "keep-alive"),
-        ("Referer", "http://www.example.com/PollingStock/"),
-        ("Cookie", _COOKIE),
-    ]
+FIELDS_2010 = [
+    (
+        "User-Agent",
+        "Mozilla/5.0 (Windows; U; Windows NT 5.1; en-US; rv:1.9.1.5) Gecko/20091102 Firefox/3.5.5",
+    ),
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    ("Accept-Language", "en-us"),
+    ("Accept-Encoding", "gzip,deflate"),
+    ("Accept-Charset", "ISO-8859-1,utf-8;q=0.7,*;q=0.7"),
+    ("Keep-Alive", "300"),
+    ("Connection", "keep-alive"),
+    ("Referer", "http://www.example.com/PollingStock/"),
+    ("Cookie", "; ".join(f"showInherited{name}=false" for name in _HIDDEN)),
+]
+"""The request fields after Host, as (name, value) in their order."""
 
 
 def _head(first: str, fields: list[tuple[str, str]]) -> bytes:
     return "".join(f"{line}\r\n" for line in (first, *(f"{n}: {v}" for n, v in fields), "")).encode("ascii")
 
 
-REQUEST_2010 = _head(
-    "GET /PollingStock//PollingStock HTTP/1.1", [("Host", "localhost:8080"), *fields_2009("localhost:8080")]
-)
-"""The request of 2010, as a network would carry it: Firefox 3.5.5 asks."""
+REQUEST_2010 = _head("GET /PollingStock//PollingStock HTTP/1.1", [("Host", "localhost:8080"), *FIELDS_2010])
+"""The head of the request, as a network would carry it: Firefox 3.5.5 asks."""
 RESPONSE_2010 = _head(
     "HTTP/1.x 200 OK",
     [
@@ -77,23 +61,26 @@ RESPONSE_2010 = _head(
         ("Date", "Sat, 07 Nov 2009 00:32:46 GMT"),
     ],
 )
-"""The head of the response; the browser's tool that printed it said "HTTP/1.x"."""
+"""The head of the response; the browser's tool that printed it wrote "HTTP/1.x" for whatever version it was."""
 
 
 def printed_characters(head: bytes) -> int:
-    """How many characters a head has on paper, where a line ends without CR and LF."""
+    """How many characters a head has in print, where lines end without CR and LF: 871 of them for both heads."""
     return len(head) - head.count(b"\r") - head.count(b"\n")
 
 
 class Megabits(NamedTuple):
-    """Bytes a second, told in two ways; both go by the name of Mbps."""
+    """A rate in two units that both go by the name of Mbps.
+
+    Attributes:
+        decimal: in 1,000,000 bits a second, as networks are sold.
+        binary: in 1,048,576 bits a second.
+    """
 
     decimal: float
-    """In 1,000,000 bits a second, as networks are sold."""
     binary: float
-    """In 1,048,576 bits a second."""
 
 
 def megabits(bytes_per_second: float) -> Megabits:
-    """The rate in megabits of both kinds."""
+    """A rate, given in bytes a second, in both units."""
     return Megabits(bytes_per_second * 8 / 10**6, bytes_per_second * 8 / 2**20)

@@ -8,7 +8,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-from ..show.html import clip, visible
+from ..show.text import clip, visible
 
 SHOWN = 240  # characters of a value
 

@@ -56,6 +56,17 @@ class ProtocolError(Exception):
         )
 
 
+def printable(text: str) -> str:
+    r"""Text from outside, safe to show: each character that does not print as itself is spelled out.
+
+    Those are control characters, line ends too, the marks that turn the direction of writing, lone surrogates and what
+    Unicode has not assigned: ``\x1b``, ``\n``, ``\u202e``, ``\ud800``. Printable text comes back as it is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def quoted(text: bytes | str, limit: int = 60) -> str:
     """Text from outside, safe to print: ASCII, in quotes, control characters escaped, cut after ``limit``."""
     if isinstance(text, bytes):

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import Protocol
 
 from ..protocol.spans import Kind
-from .html import LEFT, MUTED, PLAIN, RIGHT, SCROLL, TABLE, Markup, clip, pad, tag, visible
-from .kinds import LOOKS, chip, order
+from .html import MUTED, Markup, Picture, bar_row, figures, scrolling, tag, wide_table
+from .palette import LOOKS, chip, order, stacked_bar, stacked_letters
+from .text import WIDTH, clip, pad, visible
 
 KIND_OF: dict[str, Kind | None] = {
     "content": Kind.CONTENT,
@@ -25,28 +26,28 @@ KIND_OF: dict[str, Kind | None] = {
 }
 """The look of each part of a bill."""
 
-BAR, WIDTH = 60, 98  # columns of the longest bar, and of a line, in text
-
 
 class BillLike(Protocol):
     """What ``bars`` draws: a bill of the package ``wire``, or anything of its shape."""
 
-    @property
-    def parts(self) -> Mapping[str, int]: ...
+    parts: dict[str, int]
+    packets: int
+    connections: int
+
     @property
     def total_bytes(self) -> int: ...
-    @property
-    def packets(self) -> int: ...
-    @property
-    def connections(self) -> int: ...
 
 
-class Bars:
+class Bars(Picture):
     """Bills, the longest bar for the dearest. In a notebook it shows itself; ``print`` gives the same as text."""
 
     def __init__(self, bills: Mapping[str, BillLike], updates: int) -> None:
         self.bills = {visible(name): bill for name, bill in bills.items()}
         self.updates = updates
+        self._each = {name: bill.total_bytes / updates for name, bill in self.bills.items()}
+        self._kinds = {name: self._kinds_of(bill) for name, bill in self.bills.items()}
+        self._most = max(self._each.values()) or 1
+        self._legend = order(kind for kinds in self._kinds.values() for kind in kinds)
 
     @property
     def note(self) -> str:
@@ -61,7 +62,7 @@ class Bars:
     @property
     def sentence(self) -> str:
         """The totals and the ratio of most to least."""
-        each = {name: bill.total_bytes / self.updates for name, bill in self.bills.items()}
+        each = self._each
         said = ", ".join(f"{name} {cost:,.0f}" for name, cost in each.items())
         unit = "bytes" if self.updates == 1 else "bytes an update"
         low, high = min(each, key=lambda name: each[name]), max(each, key=lambda name: each[name])
@@ -69,100 +70,63 @@ class Bars:
             return f"{said} {unit}."
         return f"{said} {unit}: {high} costs {each[high] / each[low]:.1f} times {low}."
 
-    def _parts(self) -> list[str]:
-        """The parts that any of the bills has, in the order of legends."""
-        used = {part for bill in self.bills.values() for part, count in bill.parts.items() if count}
-        kinds = order(KIND_OF.values())
-        return sorted(used, key=lambda part: (kinds.index(KIND_OF[part]), list(KIND_OF).index(part)))
-
-    def _kinds(self, bill: BillLike) -> dict[Kind | None, float]:
+    def _kinds_of(self, bill: BillLike) -> dict[Kind | None, float]:
+        """Bytes of each kind for an update, in the order of legends."""
         sums: dict[Kind | None, float] = {}
         for part, count in bill.parts.items():
             if count:
                 sums[KIND_OF[part]] = sums.get(KIND_OF[part], 0) + count / self.updates
         return {kind: sums[kind] for kind in order(sums)}
 
-    def _most(self) -> float:
-        return max(bill.total_bytes for bill in self.bills.values()) / self.updates or 1
+    def _rows(self) -> Iterator[tuple[str, list[str]]]:
+        """The table: name of the row, a number for each bill. Parts that no bill has are left out."""
+        bills = self.bills.values()
 
-    def _share(self, count: int, digits: int = 1) -> str:
-        """An update's share of a count; a count itself is whole."""
-        return f"{count / self.updates:,.{digits if self.updates != 1 else 0}f}"
+        def shares(counts: Iterator[int], digits: int) -> list[str]:
+            """An update's shares of counts; the counts of one update are whole."""
+            return [f"{count / self.updates:,.{digits if self.updates != 1 else 0}f}" for count in counts]
 
-    def _rows(self) -> list[tuple[str, list[str]]]:
-        """The table: name of the row, a number for each bill."""
-        rows = [
-            (part, [self._share(bill.parts[part]) for bill in self.bills.values()]) for part in self._parts()
-        ]
-        rows.append(("bytes in all", [self._share(bill.total_bytes) for bill in self.bills.values()]))
-        rows.append(("packets", [self._share(bill.packets, 2) for bill in self.bills.values()]))
-        rows.append(("connections", [f"{bill.connections:,}" for bill in self.bills.values()]))
-        return rows
+        kinds = list(LOOKS)
+        for part in sorted(KIND_OF, key=lambda part: kinds.index(KIND_OF[part])):
+            if any(bill.parts.get(part) for bill in bills):
+                yield part, shares((bill.parts[part] for bill in bills), 1)
+        yield "bytes in all", shares((bill.total_bytes for bill in bills), 1)
+        yield "packets", shares((bill.packets for bill in bills), 2)
+        yield "connections", [f"{bill.connections:,}" for bill in bills]
 
-    def __repr__(self) -> str:
+    def lines(self) -> Iterator[str]:
+        """The picture as lines of text."""
         width = min(24, max(map(len, self.bills)))
-        lines = [*wrap(self.sentence, WIDTH), ""]
-        for name, bill in self.bills.items():
-            bar = "".join(
-                LOOKS[kind].letter * max(1, round(cost * BAR / self._most()))
-                for kind, cost in self._kinds(bill).items()
-            )
-            lines.append(f"  {pad(clip(name, width), width)}  {bar}  {bill.total_bytes / self.updates:,.0f}")
-        kinds = order(kind for bill in self.bills.values() for kind in self._kinds(bill))
-        lines += ["", "  " + ", ".join(f"{LOOKS[kind].letter} {LOOKS[kind].label}" for kind in kinds), ""]
-        lines.append(f"  {'':20}" + "".join(f"{clip(name, 15):>16}" for name in self.bills))
-        lines += [f"  {part:20}" + "".join(f"{cell:>16}" for cell in cells) for part, cells in self._rows()]
+        yield from wrap(self.sentence, WIDTH)
+        yield ""
+        for name, kinds in self._kinds.items():
+            yield f"  {pad(name, width)}  {stacked_letters(kinds, self._most)}  {self._each[name]:,.0f}"
+        legend = ", ".join(f"{LOOKS[kind].letter} {LOOKS[kind].label}" for kind in self._legend)
+        yield from ("", f"  {legend}", "")
+        yield f"  {'':20}" + "".join(f"{clip(name, 15):>16}" for name in self.bills)
+        yield from (f"  {part:20}" + "".join(f"{cell:>16}" for cell in cells) for part, cells in self._rows())
         if self.note:
-            lines += ["", f"  {self.note}"]
-        return "\n".join(line.rstrip() for line in lines)
+            yield from ("", f"  {self.note}")
 
-    def _repr_html_(self) -> str:
-        bars = [
-            tag(
-                "tr",
-                tag("th", name, scope="row", style=LEFT),
-                tag("td", self._bar(bill), style=f"{LEFT};width:85%"),
-                tag("td", tag("b", f"{bill.total_bytes / self.updates:,.0f}"), style=RIGHT),
-                style=PLAIN,
-            )
-            for name, bill in self.bills.items()
-        ]
-        kinds = order(kind for bill in self.bills.values() for kind in self._kinds(bill))
-        legend = tag("div", *(Markup(f"{chip(kind)} ") for kind in kinds), style="margin:6px 0 12px 0")
-        names = (tag("th", name, scope="col", style=RIGHT) for name in self.bills)
-        head = tag("tr", tag("td"), *names, style=PLAIN)  # the corner heads nothing
-        rows = [
-            tag(
-                "tr",
-                tag("th", chip(KIND_OF[part], part) if part in KIND_OF else part, scope="row", style=LEFT),
-                *(tag("td", cell, style=RIGHT) for cell in cells),
-                style=PLAIN,
-            )
-            for part, cells in self._rows()
-        ]
+    def html(self) -> Markup:
+        """The picture as HTML."""
+        box = "min-width:2px;height:22px;overflow:hidden"
+        row = "display:flex;width:100%;min-width:240px"
+        bars = []
+        for name, kinds in self._kinds.items():
+            bar = stacked_bar(kinds, self._most, box=box, row=row)
+            bars.append(bar_row(name, bar, total=self._each[name], style=";width:85%"))
+        legend = (Markup(f"{chip(kind)} ") for kind in self._legend)
+        rows = ((chip(KIND_OF[part], part) if part in KIND_OF else part, row) for part, row in self._rows())
         return tag(
             "div",
             tag("div", tag("b", self.sentence), style="margin:4px 0 10px 0"),
-            tag(
-                "div",
-                tag("table", *bars, style=f"{TABLE};width:100%;table-layout:auto"),
-                style=SCROLL,
-                tabindex=0,
-            ),
-            legend,
-            tag("div", tag("table", head, *rows, style=TABLE), style=SCROLL, tabindex=0),
+            wide_table(*bars),
+            tag("div", *legend, style="margin:6px 0 12px 0"),
+            scrolling(figures(list(self.bills), rows)),
             *([tag("div", self.note, style=f"{MUTED};margin-top:6px")] if self.note else []),
             style="max-width:100%",
         )
-
-    def _bar(self, bill: BillLike) -> Markup:
-        boxes = []
-        for kind, cost in self._kinds(bill).items():
-            label = f"{LOOKS[kind].label} {cost:,.0f}"
-            share = 100 * cost / self._most()
-            style = f"{LOOKS[kind].style};width:{share:.2f}%;min-width:2px;height:22px;overflow:hidden"
-            boxes.append(tag("div", "", style=style, title=label))
-        return tag("div", *boxes, style="display:flex;width:100%;min-width:240px")
 
 
 def bars(bills: Mapping[str, BillLike], *, updates: int = 1) -> Bars:
@@ -179,7 +143,6 @@ def bars(bills: Mapping[str, BillLike], *, updates: int = 1) -> Bars:
         ValueError: no bill, or no update.
     """
     if not bills or updates < 1:
-        raise ValueError(
-            f"bars draws one bill or more, for one update or more: {len(bills)} bills, {updates} updates"
-        )
+        what = f"{len(bills)} bills, {updates} updates"
+        raise ValueError(f"bars draws one bill or more, for one update or more: {what}")
     return Bars(bills, updates)

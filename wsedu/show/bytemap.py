@@ -4,30 +4,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
 from ..protocol.spans import Kind, Span
+from .bits import bit_mask, flags_table
 from .dump import dump_html, dump_text
-from .html import PLAIN, SCROLL, TABLE, Markup, bytes_of, clip, columns, pad, tag, visible
-from .kinds import LOOKS, chip, order
-from .parts import Part, View, bit_mask, hex_or_size, show_value, view
+from .html import TABLE, Markup, Picture, scrolling, table_row, tag
+from .palette import LOOKS, chip
+from .parts import Part, View, show_value, view
+from .text import WIDTH, bytes_of, clip, columns, pad, visible
 
 MOST_ROWS = 120
 """Rows of a table; the parts after them are counted, not listed."""
-WIDTH = 98
-"""Columns of a terminal that the text takes at most."""
 
 WRAPS = "max-width:300px;overflow-wrap:break-word"
 CELL = "text-align:left;vertical-align:baseline;padding:3px 16px 3px 0"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MapRow:
     """A row of the table: bytes or bits that say one thing."""
 
-    kind: Kind | None
+    kind: Kind
     offset: int
     size: int
     raw: str
@@ -37,7 +37,7 @@ class Row:
     section: str
 
 
-class ByteMap:
+class ByteMap(Picture):
     """Bytes with their meaning. In a notebook it shows itself; ``print`` gives the same as text.
 
     Attributes:
@@ -48,31 +48,35 @@ class ByteMap:
     def __init__(self, view: View, fold: bool = True) -> None:
         self.view = view
         self.fold = fold
+        self._more = max(0, len(view.parts) - MOST_ROWS)
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MapRow]:
         """The rows of the table, at most ``MOST_ROWS``; none for bytes that no span explains."""
         return [row for part in self.view.parts[:MOST_ROWS] for row in _rows(self.view.data, part)]
 
-    def _more(self) -> int:
-        return max(0, len(self.view.parts) - MOST_ROWS)
+    def lines(self) -> Iterator[str]:
+        """The picture as lines of text."""
+        size = bytes_of(len(self.view.data))
+        kinds = ", ".join(
+            f"{LOOKS[kind].label} {count:,}" for kind, count in self.view.sizes().items() if kind
+        )
+        yield f"{self.view.name}, {size}: {kinds}" if kinds else size
+        yield ""
+        yield from dump_text(self.view, fold=self.fold)
+        if rows := self.rows():
+            yield ""
+            yield from _table_text(rows)
+        if self._more:
+            yield f"  … {self._more:,} more …"
 
-    def __repr__(self) -> str:
-        lines = [_title_text(self.view), "", *dump_text(self.view, fold=self.fold)]
-        rows = self.rows()
-        if rows:
-            lines += ["", *_table_text(rows)]
-        if self._more():
-            lines.append(f"  … {self._more():,} more …")
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
+    def html(self) -> Markup:
+        """The picture as HTML."""
         pieces = [title_html(self.view), dump_html(self.view, fold=self.fold)]
-        flags = [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]
-        if flags:
-            pieces.append(_bits_html(self.view.data, flags))
-        rows = self.rows()
-        if rows:
-            pieces.append(table_html(rows, self._more()))
+        # A frame begins with two bytes of flags; of several frames those of the first.
+        if flags := [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]:
+            pieces.append(flags_table(self.view.data, flags))
+        if rows := self.rows():
+            pieces.append(table_html(rows, self._more))
         return tag("div", *pieces, style="max-width:100%")
 
 
@@ -94,91 +98,52 @@ def byte_map(x: object, spans: Iterable[Span] | None = None, *, fold: bool = Tru
     return ByteMap(view(x, spans), fold)
 
 
-def _rows(data: bytes, part: Part) -> Iterator[Row]:
+def _rows(data: bytes, part: Part) -> Iterator[MapRow]:
     if part.kind is None:
         return
     for span in part.bits:
-        raw = bit_mask(span, data[part.start])
-        value = show_value(span.value, 28)
-        yield Row(
-            part.kind,
-            part.start,
-            1,
-            raw,
-            visible(span.name),
-            value,
-            visible(span.meaning),
-            visible(span.section),
-        )
+        texts = visible(span.name), show_value(span.value, 28), visible(span.meaning), visible(span.section)
+        yield MapRow(part.kind, part.start, 1, bit_mask(span, data[part.start]), *texts)
     if not part.bits:
         # The bytes of a head are text: their hex in the dump above is enough.
-        raw = hex_or_size(data[part.start : part.end], 2 if part.kind == Kind.HTTP_HEAD else 8)
+        short = part.size <= (2 if part.kind == Kind.HTTP_HEAD else 8)
+        raw = data[part.start : part.end].hex(" ") if short else f"{part.size:,} bytes"
         value = show_value(part.value, 200, part.kind)
-        name, meaning = clip(part.name, 40), visible(part.meaning)
-        yield Row(part.kind, part.start, part.size, raw, name, value, meaning, visible(part.section))
-
-
-def _title_text(view: View) -> str:
-    kinds = [f"{LOOKS[kind].label} {view.sizes()[kind]:,}" for kind in order(view.sizes()) if kind]
-    size = bytes_of(len(view.data))
-    return f"{view.name}, {size}: {', '.join(kinds)}" if kinds else size
+        texts = clip(part.name, 40), value, visible(part.meaning), visible(part.section)
+        yield MapRow(part.kind, part.start, part.size, raw, *texts)
 
 
 def title_html(view: View) -> Markup:
     """The name and the size of what is shown, and a legend of the kinds in it with the size of each."""
-    sizes = view.sizes()
     legend = [
-        tag("span", chip(kind), f" {sizes[kind]:,}", style="white-space:nowrap;margin-left:16px")
-        for kind in order(sizes)
+        tag("span", chip(kind), f" {count:,}", style="white-space:nowrap;margin-left:16px")
+        for kind, count in view.sizes().items()
         if kind
     ]
-    head = tag("b", view.name)
-    return tag(
-        "div", head, f"  {bytes_of(len(view.data))}", *legend, style="margin:4px 0 8px 0;line-height:1.8"
-    )
+    size = f"  {bytes_of(len(view.data))}"
+    return tag("div", tag("b", view.name), size, *legend, style="margin:4px 0 8px 0;line-height:1.8")
 
 
-def _bits_html(data: bytes, flags: list[Part]) -> Markup:
-    """The header's bytes bit by bit, with their names beneath, as the RFC draws them (RFC 6455, 5.2)."""
-    edge = "border-left:1px solid rgba(128,128,128,.6)"
-    centred = f"text-align:center;padding:2px 10px;{edge}"
-    digits = f"{centred};font-family:monospace;letter-spacing:3px;{LOOKS[flags[0].kind].style}"
-    above, bits, below = [], [], []
-    for part in flags:
-        byte = data[part.start]
-        what = f"byte {part.start:,}: {byte:02x}"
-        above.append(
-            tag("th", what, colspan=len(part.bits), scope="colgroup", style=f"{CELL};padding-left:6px;{edge}")
-        )
-        for span in part.bits:
-            bits.append(tag("td", bit_mask(span, byte, "").replace(" ", ""), style=digits))
-            value = tag("b", show_value(span.value, 20))
-            below.append(tag("td", visible(span.name), Markup("<br>"), value, style=centred))
-    table = tag("table", *(tag("tr", *cells, style=PLAIN) for cells in (above, bits, below)), style=TABLE)
-    return tag("div", table, style=f"{SCROLL};margin:12px 0", tabindex=0)
-
-
-def table_html(rows: list[Row], more: int = 0) -> Markup:
+def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
     """The rows as a table; ``more`` of them are counted only."""
     heads = ("field", "offset", "bytes", "value", "meaning", "defined in")
     lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
+    fixed = f"{CELL};white-space:nowrap"
     for row in rows:
+        # dir=auto: a value in Hebrew or Arabic reads from the right, and does not turn the line around it.
+        value = tag("samp", row.value, dir="auto")
         cells = (
             tag("th", chip(row.kind, row.name), scope="row", style=f"{CELL};font-weight:normal"),
             tag("td", f"{row.offset:,}", style=CELL.replace("left", "right", 1)),
-            tag("td", tag("samp", row.raw), style=f"{CELL};white-space:nowrap"),
-            tag(
-                "td",
-                tag("samp", row.value, dir="auto"),
-                style=f"{CELL};{WRAPS if len(row.value) > 30 else 'white-space:nowrap'}",
-            ),
+            tag("td", tag("samp", row.raw), style=fixed),
+            tag("td", value, style=f"{CELL};{WRAPS}" if len(row.value) > 30 else fixed),
             tag("td", row.meaning, style=f"{CELL};min-width:200px"),
-            tag("td", _section_html(row.section), style=f"{CELL};white-space:nowrap"),
+            tag("td", _section_html(row.section), style=fixed),
         )
-        lines.append(tag("tr", *cells, style=PLAIN))
+        lines.append(table_row(*cells))
     if more:
         lines.append(tag("tr", tag("td", f"… {more:,} more …", colspan=6, style=CELL)))
-    return tag("div", tag("table", *lines, style=TABLE), style=f"{SCROLL};margin:12px 0 4px 0", tabindex=0)
+    return scrolling(tag("table", *lines, style=TABLE), style=";margin:12px 0 4px 0")
 
 
 def _section_html(section: str) -> Markup:
@@ -189,7 +154,7 @@ def _section_html(section: str) -> Markup:
     return tag("a", section, href=f"https://www.rfc-editor.org/rfc/rfc{found[1]}#section-{found[2]}")
 
 
-def _table_text(rows: list[Row]) -> list[str]:
+def _table_text(rows: Sequence[MapRow]) -> Iterator[str]:
     table: list[tuple[str, ...]] = [("offset", "bytes", "field", "value", "meaning", "RFC")]
     for row in rows:
         raw = row.raw.replace("·", ".") if len(row.raw) <= 14 else bytes_of(row.size)
@@ -205,17 +170,8 @@ def _table_text(rows: list[Row]) -> list[str]:
     room = WIDTH - 2 * len(widths) - sum(widths[:-3]) - widths[-1]
     widths[-3] = min(28, room - 16, max(columns(line[-3]) for line in table))
     widths[-2] = room - widths[-3]
-    return [line for cells in table for line in _wrapped(cells, widths)]
-
-
-def _wrapped(cells: tuple[str, ...], widths: list[int]) -> list[str]:
-    """A row of the table; only its meaning goes on over further lines."""
-    meaning = wrap(cells[-2], widths[-2]) or [""]
-    lines = []
-    for number, words in enumerate(meaning):
-        line = [*cells[:-2], words, cells[-1]] if number == 0 else ["" for _ in cells]
-        line[-2] = words
-        lines.append(
-            "  " + "  ".join(pad(clip(cell, width), width) for cell, width in zip(line, widths, strict=True))
-        )
-    return [line.rstrip() for line in lines]
+    for *cells, meaning, section in table:
+        # Only the meaning goes on over further lines.
+        words, *further = wrap(meaning, widths[-2]) or [""]
+        for line in ([*cells, words, section], *([""] * len(cells) + [more, ""] for more in further)):
+            yield "  " + "  ".join(map(pad, line, widths))

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
 
-from .html import LEFT, PLAIN, RIGHT, SCROLL, TABLE, Markup, tag
-from .knobs import Pictured, RangeKnob, choice, row
+from .controls import RangeSlider, WidgetWithPicture, choice, row
+from .html import Markup, figures, scrolling, sentence, tag
 from .plot import Points, plot
 
+RATE = "updates a second"
 CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 RATES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
@@ -21,8 +22,8 @@ UNITS = (("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What the knobs say of each client.
+class CostSettings:
+    """What the controls say of each client.
 
     Attributes:
         rate: updates a second.
@@ -37,8 +38,8 @@ class Choice:
     head: str
 
 
-class CostSlider(Pictured):
-    """Clients, rate, payload and head as knobs; a curve for each way, over the rate.
+class CostSlider(WidgetWithPicture):
+    """Clients, rate, payload and head as controls; a curve for each way, over the rate.
 
     Args:
         ways: at most five.
@@ -51,90 +52,71 @@ class CostSlider(Pictured):
     def __init__(
         self,
         ways: Sequence[str],
-        cost: Callable[[str, Choice], float],
-        measured: Callable[[Choice], Mapping[str, Points]],
+        cost: Callable[[str, CostSettings], float],
+        measured: Callable[[CostSettings], Mapping[str, Points]],
         heads: Sequence[str],
     ) -> None:
         self._ways, self._cost, self._measured = ways, cost, measured
-        self.clients = RangeKnob("clients", CLIENTS, 1_000)
-        self.rate = RangeKnob("updates a second", RATES, 1)
-        self.payload = RangeKnob("payload", PAYLOADS, 27, "bytes")
+        self.clients = RangeSlider("clients", CLIENTS, 1_000)
+        self.rate = RangeSlider(RATE, RATES, 1)
+        self.payload = RangeSlider("payload", PAYLOADS, 27, "bytes")
         self.poll_gap = choice(list(GAPS.items()), 1.0, "a poll every")
         self.head = choice(list(heads), heads[0], "request head")
         self.shown = widgets.HTML()
-        for knob, trait in (
-            (self.clients, "index"),
-            (self.rate, "index"),
-            (self.payload, "index"),
-            (self.poll_gap, "value"),
-            (self.head, "value"),
-        ):
-            knob.observe(self._changed, names=trait)
+        for control in (self.clients, self.rate, self.payload):
+            control.observe(self._changed, names="index")
+        for control in (self.poll_gap, self.head):
+            control.observe(self._changed, names="value")
         ranges = row(self.clients, self.rate, self.payload)
-        super().__init__([widgets.HTML(HINT), ranges, row(self.poll_gap, self.head), self.shown])
+        super().__init__([widgets.HTML(tag("p", HINT)), ranges, row(self.poll_gap, self.head), self.shown])
         self._changed()
 
     def __repr__(self) -> str:
         return "(run this cell: what so many clients cost, with sliders)"
 
     @property
-    def choice(self) -> Choice:
-        """As the knobs stand."""
-        return Choice(self.rate.value, int(self.payload.value), self.poll_gap.value, self.head.value)
+    def settings(self) -> CostSettings:
+        """As the controls stand."""
+        return CostSettings(self.rate.value, int(self.payload.value), self.poll_gap.value, self.head.value)
 
     def _changed(self, change: object = None) -> None:
-        choice, clients = self.choice, int(self.clients.value)
+        settings, clients = self.settings, int(self.clients.value)
         bits = {
-            way: [(rate, self._bits(way, replace(choice, rate=rate))) for rate in CURVE] for way in self._ways
+            way: [(rate, self._bits(way, replace(settings, rate=rate))) for rate in CURVE]
+            for way in self._ways
         }
         unit, size = next(one for one in UNITS if max(y for _, y in bits[self._ways[0]]) >= 100 * one[1])
         curves = {way: [(x, y / size) for x, y in points] for way, points in bits.items()}
         measured = {
             way: [(rate, 8 * clients * rate * cost / size) for rate, cost in points]
-            for way, points in self._measured(choice).items()
+            for way, points in self._measured(settings).items()
         }
-        picture = plot(
-            curves,
-            x="updates a second",
-            y=f"{unit}, all clients",
-            logarithmic=True,
-            measured=measured,
-            at=choice.rate,
-        )
-        self.shown.value = self.draw(self._sentence(), Markup(picture._repr_html_()), self._table(measured))
+        unit = f"{unit}, all clients"
+        picture = plot(curves, x=RATE, y=unit, logarithmic=True, measured=measured, at=settings.rate)
+        costs = {way: self._cost(way, settings) for way in self._ways}
+        self.shown.value = self.draw(self._sentence(costs), picture.html(), self._table(costs, measured))
 
-    def _bits(self, way: str, choice: Choice) -> float:
+    def _bits(self, way: str, settings: CostSettings) -> float:
         """A second, for all clients."""
-        return 8 * self.clients.value * choice.rate * self._cost(way, choice)
+        return 8 * self.clients.value * settings.rate * self._cost(way, settings)
 
-    def _sentence(self) -> Markup:
-        costs = {way: self._cost(way, self.choice) for way in self._ways}
+    def _sentence(self, costs: Mapping[str, float]) -> Markup:
         most, least = max(costs, key=lambda way: costs[way]), min(costs, key=lambda way: costs[way])
         said = f"{most} costs {costs[most] / costs[least]:,.1f} times {least}"
         what = f"{self.rate.shown[self.rate.index]} a second, {self.payload.shown[self.payload.index]} each"
-        return tag(
-            "p", tag("b", f"Clients {self.clients.shown[self.clients.index]}, updates {what}: {said}.")
-        )
+        return sentence(f"Clients {self.clients.shown[self.clients.index]}, updates {what}: {said}.")
 
-    def _table(self, measured: Mapping[str, Points]) -> Markup:
-        heads = ("bytes an update", "all clients, a second")
-        named = (tag("th", head, scope="col", style=RIGHT) for head in heads)
-        lines = [tag("tr", tag("td"), *named, style=PLAIN)]  # the corner heads nothing
-        for way in self._ways:
-            cells = (f"{self._cost(way, self.choice):,.0f}", _rate(self._bits(way, self.choice)))
-            one = [tag("th", way, scope="row", style=LEFT), *(tag("td", cell, style=RIGHT) for cell in cells)]
-            lines.append(tag("tr", *one, style=PLAIN))
+    def _table(self, costs: Mapping[str, float], measured: Mapping[str, Points]) -> Markup:
+        rows = ((way, (f"{cost:,.0f}", _rate(self._bits(way, self.settings)))) for way, cost in costs.items())
+        table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
         count = sum(len(points) for points in measured.values())
         note = f"Lines: the model. Marks: {count} measurements, between two network namespaces of Linux."
         if not count:
             note = "Lines: the model. Nothing was measured with this payload, poll and head."
-        table = tag("div", tag("table", *lines, style=TABLE), style=f"{SCROLL};margin:8px 0", tabindex=0)
         return tag("div", tag("p", note), table)
 
 
-HINT = (
-    "<p>Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen.</p>"
-)
+HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen."
 
 
 def _rate(bits: float) -> str:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from ..protocol.spans import Kind
-from .html import MUTED, SCROLL, Markup, clip, join, tag
-from .kinds import LOOKS
+from .html import MUTED, SCROLL, Markup, join, tag
+from .palette import LOOKS
 from .parts import Part, View
+from .text import clip
 
 ROW = 16
 FOLD_AT = 12
@@ -24,10 +27,15 @@ BOX = (
     f"{SCROLL}"
 )
 
-NEWS = (Kind.CONTENT, Kind.PAYLOAD, None)
+Piece = tuple[int, int, Part]
+Row = tuple[int, int, list[Piece]]
+"""From where to where a row of the dump goes, and what of which part is in it."""
+
+CARRIED = (Kind.CONTENT, Kind.PAYLOAD, None)
+"""Kinds that are folded where they are long: what a message is there to carry."""
 
 
-def printable(data: bytes) -> str:
+def ascii_column(data: bytes) -> str:
     """Bytes as text: ASCII that prints, and a middle dot for every other byte."""
     return "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in data)
 
@@ -44,7 +52,7 @@ def folds(view: View, fold: bool, whole_heads: bool) -> list[tuple[int, int]]:
         return []
     gaps = []
     for run in view.runs():
-        if (run.kind in NEWS or not whole_heads) and run.size > FOLD_AT * ROW:
+        if (run.kind in CARRIED or not whole_heads) and run.size > FOLD_AT * ROW:
             start = -(-run.start // ROW) * ROW + KEEP * ROW
             gaps.append((start, (run.end - 1) // ROW * ROW))
     size = len(view.data)
@@ -53,28 +61,16 @@ def folds(view: View, fold: bool, whole_heads: bool) -> list[tuple[int, int]]:
     return gaps
 
 
-def rows(
-    view: View, parts: Sequence[Part], gaps: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, list[tuple[int, int, Part]]]]:
-    """The rows of a dump: the offset, and what of which part is in the row.
-
-    A row that stands for bytes left out has no pieces; they go on to the offset of the next row.
-    """
-    left_out = iter(gaps)
-    gap = next(left_out, None)
-    at, index = 0, 0
+def rows(view: View, parts: Sequence[Part], gaps: Iterable[tuple[int, int]]) -> Iterator[Row]:
+    """The rows of a dump; one that stands for bytes left out has no pieces."""
+    left_out, starts, at = dict(gaps), [part.start for part in parts], 0
     while at < len(view.data):
-        if gap and at == gap[0]:
-            yield at, []
-            at, gap = gap[1], next(left_out, None)
+        if at in left_out:
+            yield at, left_out[at], []
+            at = left_out[at]
         end = min(at + ROW, len(view.data))
-        while parts[index].end <= at:
-            index += 1
-        pieces, here = [], index
-        while here < len(parts) and parts[here].start < end:
-            pieces.append((max(at, parts[here].start), min(end, parts[here].end), parts[here]))
-            here += 1
-        yield at, pieces
+        here = parts[bisect_right(starts, at) - 1 : bisect_left(starts, end)]
+        yield at, end, [(max(at, part.start), min(end, part.end), part) for part in here]
         at = end
 
 
@@ -90,20 +86,16 @@ def dump_html(view: View, *, by_kind: bool = False, fold: bool = True, whole_hea
     parts = view.runs() if by_kind else view.parts
     digits = len(str(len(view.data)))
     lines: list[str] = []
-    shown = list(rows(view, parts, folds(view, fold, whole_heads)))
-    for number, (at, pieces) in enumerate(shown):
+    for at, end, pieces in rows(view, parts, folds(view, fold, whole_heads)):
         if not pieces:
-            left_out = shown[number + 1][0] - at
-            lines.append(tag("span", f"{' ' * digits}  … {left_out:,} more bytes …", style=MUTED))
+            lines.append(tag("span", f"{' ' * digits}  … {end - at:,} more bytes …", style=MUTED))
             continue
-        offset = tag("span", f"{at:>{digits}}", style=MUTED)
-        lines.append(
-            join(offset, "  ", _hex_html(view.data, at, pieces), "   ", _text_html(view.data, pieces))
-        )
+        offset, hexed = tag("span", f"{at:>{digits}}", style=MUTED), _hex_html(view.data, at, pieces)
+        lines.append(join(offset, "  ", hexed, "   ", _text_html(view.data, pieces)))
     return tag("pre", *(join(line, "\n") for line in lines), style=BOX, tabindex=0)
 
 
-def _hex_html(data: bytes, row: int, pieces: list[tuple[int, int, Part]]) -> Markup:
+def _hex_html(data: bytes, row: int, pieces: list[Piece]) -> Markup:
     written: list[str] = []
     for start, end, part in pieces:
         # What separates two parts lies outside their looks, and so shows where one ends.
@@ -111,8 +103,11 @@ def _hex_html(data: bytes, row: int, pieces: list[tuple[int, int, Part]]) -> Mar
         text = "".join(
             (_space_before(row, at) if at > start else "") + f"{data[at]:02x}" for at in range(start, end)
         )
-        title = f"{part.name}, {place(part)}"
-        written += [lead, tag("span", text, style=LOOKS[part.kind].style, title=clip(title, 80))]
+        place = f"bytes {part.start:,} to {part.end - 1:,}" if part.size > 1 else f"byte {part.start:,}"
+        written += [
+            lead,
+            tag("span", text, style=LOOKS[part.kind].style, title=clip(f"{part.name}, {place}", 80)),
+        ]
     width, used = (_columns(min(size, ROW)) for size in (len(data), pieces[-1][1] - row))
     return join(*written, " " * (width - used))
 
@@ -126,29 +121,12 @@ def _space_before(row: int, at: int) -> str:
     return "" if at == row else "  " if at == row + ROW // 2 else " "
 
 
-def _text_html(data: bytes, pieces: list[tuple[int, int, Part]]) -> Markup:
-    written: list[str] = []
-    run: tuple[int, int, Kind | None] | None = None
-    for start, end, part in pieces:
-        if run and run[2] == part.kind:
-            run = (run[0], end, part.kind)
-            continue
-        if run:
-            written.append(_text_run(data, run))
-        run = (start, end, part.kind)
-    if run:
-        written.append(_text_run(data, run))
+def _text_html(data: bytes, pieces: list[Piece]) -> Markup:
+    written = []
+    for kind, group in groupby(pieces, key=lambda piece: piece[2].kind):
+        same = list(group)
+        written.append(tag("span", ascii_column(data[same[0][0] : same[-1][1]]), style=LOOKS[kind].style))
     return join(*written)
-
-
-def _text_run(data: bytes, run: tuple[int, int, Kind | None]) -> Markup:
-    start, end, kind = run
-    return tag("span", printable(data[start:end]), style=LOOKS[kind].style)
-
-
-def place(part: Part) -> str:
-    """Where a part is: ``"byte 1"`` or ``"bytes 2 to 5"``."""
-    return f"byte {part.start:,}" if part.size == 1 else f"bytes {part.start:,} to {part.end - 1:,}"
 
 
 def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> list[str]:
@@ -165,7 +143,7 @@ def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> lis
             row = view.data[start:end]
             left, right = row[: ROW // 2].hex(" "), row[ROW // 2 :].hex(" ")
             lines.append(
-                f"  {label:13}  {start:>{digits}}  {f'{left}  {right}'.rstrip():{width}}   {printable(row)}"
+                f"  {label:13}  {start:>{digits}}  {f'{left}  {right}'.rstrip():{width}}   {ascii_column(row)}"
             )
             label = ""
     if fold and len(lines) > MOST_ROWS:
@@ -175,7 +153,7 @@ def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> lis
 
 def _stretches(run: Part, fold: bool, whole_heads: bool) -> Iterator[tuple[int, int]]:
     """The rows of a run of one kind; what is left out has the negative of its end."""
-    short = run.kind in NEWS or not whole_heads
+    short = run.kind in CARRIED or not whole_heads
     limit = FOLD_AT if short else MOST_ROWS
     starts = range(run.start, run.end, ROW)
     folded = fold and len(starts) > limit

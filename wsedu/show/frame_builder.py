@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The frame builder: every bit of a frame as a knob, its bytes as they change, and real servers to send them to."""
+"""The frame builder: every bit of a frame as a control, its bytes as they change, and real servers to send them to."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Literal
 
 import ipywidgets as widgets
 
-from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import Frame
 from ..protocol.messages import MessageAssembler
 from ..protocol.opcodes import Opcode, opcode_name
+from .bits import frame_diagram
 from .bytemap import ByteMap, table_html, title_html
-from .diagram import frame_diagram
+from .controls import CONTROL, LABELS, SendButton, WidgetWithPicture, choice, fitted, hint, row, verdict
 from .dump import dump_html
-from .html import Markup, join, tag
-from .knobs import LABELS, Pictured, Sender, choice, fitted, row
+from .html import Markup, sentence, tag
 from .parts import view
 
 Answers = Mapping[str, tuple[str, bytes]]
@@ -27,56 +25,46 @@ Answers = Mapping[str, tuple[str, bytes]]
 FORMS: dict[str, Literal[7, 16, 64] | None] = {"shortest": None, "7 bits": 7, "16 bits": 16, "64 bits": 64}
 KEY = "37 fa 21 3d"
 NARROW = widgets.Layout(width="auto", margin="2px 14px 2px 2px")
-KEY_LAYOUT = widgets.Layout(width="270px")
+# Two controls of 270 pixels and what lies between them; on a page that is narrower, the page.
 WIDE = widgets.Layout(width="560px", max_width="98%")
 
 
-class FrameBuilder(Pictured):
+class FrameBuilder(WidgetWithPicture):
     """A frame to change and to send.
 
     What breaks a rule can be built as well: the rule is named beside it, and the server is asked all the same.
 
     Args:
-        send: takes the bytes of a frame and tells what each server answered; without it there is no button.
+        send: takes the bytes of a frame and tells what each server answered.
 
     Attributes:
         data: the bytes of the frame as it stands.
-        sender: the button, and what was answered; ``None`` without ``send``.
+        sender: the button, and what was answered.
     """
 
-    def __init__(self, send: Callable[[bytes], Answers] | None = None) -> None:
-        self.fin = widgets.Checkbox(True, description="FIN", indent=False, layout=NARROW)
-        self.rsv = [
-            widgets.Checkbox(False, description=f"RSV{number}", indent=False, layout=NARROW)
-            for number in (1, 2, 3)
-        ]
+    def __init__(self, send: Callable[[bytes], Answers]) -> None:
+        self.fin, self.masked = _checkbox("FIN", True), _checkbox("MASK", True)
+        self.rsv = [_checkbox(f"RSV{number}", False) for number in (1, 2, 3)]
         names = {int(opcode): opcode_name(opcode) for opcode in Opcode}
         opcodes = [(f"{code:X} {names.get(code, 'reserved')}", code) for code in range(16)]
         self.opcode = choice(opcodes, int(Opcode.TEXT), "opcode")
-        self.masked = widgets.Checkbox(True, description="MASK", indent=False, layout=NARROW)
         self.form = choice(list(FORMS), "shortest", "payload length in")
-        self.key = widgets.Text(KEY, description="masking key", style=LABELS, layout=KEY_LAYOUT)
+        self.key = widgets.Text(KEY, description="masking key", style=LABELS, layout=CONTROL)
         self.unit = choice(["text", "hex"], "text", "payload as")
         self.payload = widgets.Textarea("Hello", description="payload", rows=2, style=LABELS, layout=WIDE)
         self.shown, self.fields = widgets.HTML(), widgets.HTML()
         self.data = b""
-        self.sender = Sender(lambda: partial(_answers, send, self.data)) if send else None
-        knobs = [self.fin, *self.rsv, self.opcode, self.masked, self.form, self.key, self.unit, self.payload]
-        for knob in knobs:
-            knob.observe(self._changed, names="value")
-        bits = row(self.fin, *self.rsv, self.masked)
-        others = row(self.opcode, self.form, self.key, self.unit)
-        hint = widgets.HTML(fitted(tag("p", HINT)))
-        sender = [self.sender] if self.sender else []
-        super().__init__([hint, bits, others, self.payload, self.shown, *sender, self.fields])
+        self.sender = SendButton(lambda data: _answers(send(data)), lambda: self.data)
+        bits = self.fin, *self.rsv, self.masked
+        others = self.opcode, self.form, self.key, self.unit
+        for control in (*bits, *others, self.payload):
+            control.observe(self._changed, names="value")
+        rows = row(*bits), row(*others)
+        super().__init__([hint(HINT), *rows, self.payload, self.shown, self.sender, self.fields])
         self._changed()
 
     def __repr__(self) -> str:
         return "(run this cell: a frame to build and to send)"
-
-    def _payload(self) -> bytes:
-        text: str = self.payload.value
-        return bytes.fromhex(text) if self.unit.value == "hex" else text.encode("utf-8", "surrogatepass")
 
     def _build(self) -> bytes:
         try:
@@ -85,8 +73,13 @@ class FrameBuilder(Pictured):
                 raise ValueError
         except ValueError:
             raise ValueError("the masking key is four bytes in hex, such as 37 fa 21 3d") from None
+        text: str = self.payload.value
         try:
-            payload = self._payload()
+            # surrogatepass: half an emoji, as a page can send it, becomes bytes that are not UTF-8, and is refused by
+            # that rule (RFC 6455, 8.1); it is no reason to fail here.
+            payload = (
+                bytes.fromhex(text) if self.unit.value == "hex" else text.encode("utf-8", "surrogatepass")
+            )
         except ValueError:
             raise ValueError("the payload is not hex: two digits from 0 to f for each byte") from None
         rsv1, rsv2, rsv3 = (box.value for box in self.rsv)
@@ -97,16 +90,15 @@ class FrameBuilder(Pictured):
         try:
             self.data = self._build()
         except ValueError as error:
-            self.shown.value = fitted(tag("p", tag("b", "Not a frame yet: "), str(error)))
+            self.shown.value = fitted(sentence("Not a frame yet: ", str(error)))
             self.fields.value = ""
         else:
             spans = frame_spans(self.data)
             drawn = ByteMap(view(self.data, spans, f"{opcode_name(self.opcode.value)} frame"))
             picture = title_html(drawn.view), dump_html(drawn.view), frame_diagram(self.data, spans)
-            self.shown.value = self.draw(verdict(self.data), *picture)
+            self.shown.value = self.draw(first_frame(self.data), *picture)
             self.fields.value = fitted(table_html(drawn.rows()))
-        if self.sender:
-            self.sender.button.disabled = not self.fields.value
+        self.sender.button.disabled = not self.fields.value
 
 
 HINT = (
@@ -115,35 +107,32 @@ HINT = (
 )
 
 
-def verdict(data: bytes) -> Markup:
+def first_frame(data: bytes) -> Markup:
     """Whether a client may send these bytes as its first frame and, if not, which rule says so; as HTML."""
-    assembler = MessageAssembler("client")
-    assembler.receive_data(data)
-    try:
+
+    def check() -> Markup:
+        assembler = MessageAssembler("client")
+        assembler.receive_data(data)
         event = assembler.next_event()
-        frame, _ = Frame.parse(data, strict=False)
-    except ProtocolError as error:
-        return tag("p", tag("b", "✗ Must be refused: "), f"{error}; status code {error.status_code}")
-    except NeedMoreData:
-        return tag("p", tag("b", "… Not whole: "), "the payload length announces more than there is")
-    if event is None and not frame.fin:
-        return tag(
-            "p",
-            tag("b", "✓ Legal"),
-            " as a client's first frame: a fragment, after which others must follow.",
-        )
-    return tag("p", tag("b", "✓ Legal"), " as a client's first frame.")
+        if event is None and not Frame.parse(data, strict=False)[0].fin:
+            return sentence(
+                "✓ Legal", " as a client's first frame: a fragment, after which others must follow."
+            )
+        return sentence("✓ Legal", " as a client's first frame.")
+
+    return verdict(check, "the payload length announces more than there is")
 
 
-def _answers(send: Callable[[bytes], Answers], data: bytes) -> Markup:
+def _checkbox(name: str, value: bool) -> widgets.Checkbox:
+    return widgets.Checkbox(value, description=name, indent=False, layout=NARROW)
+
+
+def _answers(answers: Answers) -> Markup:
     """What each server did, side by side."""
-    sides = [
-        tag("div", _answer(name, *answer), style="flex:1 1 380px;min-width:0")
-        for name, answer in send(data).items()
-    ]
+    # 380 pixels each: a row of the dump, sixteen bytes and their text, has room from there on; on a narrow page one
+    # answer goes beneath the other.
+    sides = []
+    for name, (what, answer) in answers.items():
+        dump = dump_html(view(answer, frame_spans(answer))) if answer else Markup("")
+        sides.append(tag("div", sentence(f"{name}: ", what), dump, style="flex:1 1 380px;min-width:0"))
     return tag("div", *sides, style="display:flex;flex-wrap:wrap;gap:8px 24px")
-
-
-def _answer(name: str, what: str, data: bytes) -> Markup:
-    title = tag("p", tag("b", f"{name}: "), what)
-    return join(title, dump_html(view(data, frame_spans(data)))) if data else title

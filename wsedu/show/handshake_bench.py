@@ -6,7 +6,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from functools import partial
 
 import ipywidgets as widgets
 
@@ -15,9 +14,10 @@ from ..protocol.handshake import GUID, check_request, check_response
 from ..protocol.http1 import Request
 from ..protocol.http1_spans import head_spans
 from .bytemap import ByteMap
-from .html import LEFT, PLAIN, SCROLL, TABLE, Markup, join, tag, visible
-from .knobs import LABELS, Pictured, Sender, choice, fitted
+from .controls import LABELS, SendButton, WidgetWithPicture, choice, hint, verdict
+from .html import LEFT, TABLE, Markup, join, row_head, scrolling, sentence, table_row, tag
 from .parts import view
+from .text import visible
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 REQUEST = f"""GET / HTTP/1.1
@@ -46,18 +46,18 @@ SPOILED = {
 HINT = "Choose what to break, or edit the request: change a field, take its line out, add one. Then send it."
 
 
-class HandshakeBench(Pictured):
+class HandshakeBench(WidgetWithPicture):
     """A request head to edit, line by line, and to send.
 
     Args:
-        send: takes the bytes of a request and gives those of the response; without it there is no button.
+        send: takes the bytes of a request and gives those of the response.
 
     Attributes:
         data: the request as it stands: its lines, each with CRLF, and the empty line.
-        sender: the button, and what was answered; ``None`` without ``send``.
+        sender: the button, and what was answered.
     """
 
-    def __init__(self, send: Callable[[bytes], bytes] | None = None) -> None:
+    def __init__(self, send: Callable[[bytes], bytes]) -> None:
         wide = widgets.Layout(width="640px", max_width="98%", height="150px")
         self.broken = choice(list(SPOILED), "nothing", "break")
         self.lines = widgets.Textarea(REQUEST, description="request", style=LABELS, layout=wide)
@@ -65,9 +65,8 @@ class HandshakeBench(Pictured):
         self.data = b""
         self.broken.observe(self._spoil, names="value")
         self.lines.observe(self._changed, names="value")
-        self.sender = Sender(lambda: partial(_answered, send, self.data)) if send else None
-        hint = widgets.HTML(fitted(tag("p", HINT)))
-        super().__init__([hint, self.broken, self.lines, self.shown, *([self.sender] if self.sender else [])])
+        self.sender = SendButton(lambda data: answer_html(data, send(data)), lambda: self.data)
+        super().__init__([hint(HINT), self.broken, self.lines, self.shown, self.sender])
         self._changed()
 
     def __repr__(self) -> str:
@@ -87,13 +86,11 @@ class HandshakeBench(Pictured):
         self.shown.value = self.draw(self._verdict(), self._accept())
 
     def _verdict(self) -> Markup:
-        try:
+        def check() -> Markup:
             check_request(self.data)
-        except ProtocolError as error:
-            return tag("p", tag("b", "✗ Must be refused: "), f"{error}; status code {error.status_code}")
-        except NeedMoreData:
-            return tag("p", tag("b", "… Not whole: "), "the head has no end")
-        return tag("p", tag("b", "✓ An opening handshake"), " by RFC 6455, 4.2.1.")
+            return sentence("✓ An opening handshake", " by RFC 6455, 4.2.1.")
+
+        return verdict(check, "the head has no end")
 
     def _accept(self) -> Markup:
         """The accept value, step by step (RFC 6455, 4.2.2)."""
@@ -111,33 +108,20 @@ class HandshakeBench(Pictured):
             ("SHA-1, 20 bytes", digest.hex(" ")),
             ("base64: the accept value", base64.b64encode(digest).decode()),
         ]
-        rows = [
-            tag(
-                "tr",
-                tag("th", name, scope="row", style=LEFT),
-                tag("td", tag("samp", value), style=LEFT),
-                style=PLAIN,
-            )
-            for name, value in steps
-        ]
+        rows = (table_row(row_head(name), tag("td", tag("samp", value), style=LEFT)) for name, value in steps)
         caption = tag("caption", "From key to accept value (RFC 6455, 4.2.2)", style="text-align:left")
-        return tag("div", tag("table", caption, *rows, style=TABLE), style=SCROLL, tabindex=0)
-
-
-def _answered(send: Callable[[bytes], bytes], request: bytes) -> Markup:
-    return answer_html(request, send(request))
+        return scrolling(tag("table", caption, *rows, style=TABLE))
 
 
 def answer_html(request: bytes, response: bytes) -> Markup:
     """A response to an opening handshake: whether a client may go on, what the server says, and its bytes; as HTML."""
     if not response:
-        return tag("p", tag("b", "The server closed the connection without a response."))
+        return sentence("The server closed the connection without a response.")
     spans = head_spans(response)
     end = spans[-1].end
     content = response[end:].decode("utf-8", "replace").strip()
     words = tag("p", "The server says: ", tag("samp", visible(content))) if content else Markup("")
-    drawn = ByteMap(view(response[:end], spans, "response"))
-    return join(_client(request, response), words, Markup(drawn._repr_html_()))
+    return join(_client(request, response), words, ByteMap(view(response[:end], spans, "response")).html())
 
 
 def _client(request: bytes, response: bytes) -> Markup:
@@ -145,11 +129,9 @@ def _client(request: bytes, response: bytes) -> Markup:
         key = Request.parse(request, strict=False)[0].get("Sec-WebSocket-Key") or ""
         check_response(response, key)
     except ProtocolError as error:
-        return tag("p", tag("b", "✗ No WebSocket: "), str(error))
+        return sentence("✗ No WebSocket: ", str(error))
     except NeedMoreData:
-        return tag("p", tag("b", "… Not whole: "), "the head of the response has no end")
-    return tag(
-        "p",
-        tag("b", "✓ A WebSocket from here on"),
-        ": the accept value is the one computed here (RFC 6455, 4.1).",
+        return sentence("… Not whole: ", "the head of the response has no end")
+    return sentence(
+        "✓ A WebSocket from here on", ": the accept value is the one computed here (RFC 6455, 4.1)."
     )

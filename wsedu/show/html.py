@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Text from outside, made safe for a page and for a terminal; and the few lines that write HTML.
+"""The one door through which text comes into a picture: HTML for a page, lines for a terminal; and what both share.
 
-Nothing reaches a view without ``visible``: control characters, line ends and the characters that turn the
-direction of writing are spelled out, as in ``\\r``, ``\\x1b`` or ``\\u202e``. ``tag`` then escapes what it is
-given, so that a ``<script>`` is shown, not run.
+Whatever a capture, a server or a reader wrote may hold a ``<script>``, an escape sequence that renames the window of
+a terminal, or a mark that turns the direction of writing, so that bytes read other than they are (U+202A to U+202E,
+U+2066 to U+2069, U+200E and U+200F). The door does not trust its callers: ``join`` and ``tag`` escape each ``str``
+that they are given, and ``Picture`` each line of its text, so that a view that forgets to do it is safe all the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from html import escape
-from unicodedata import east_asian_width
 
-SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\\": r"\\"}
+from ..protocol.errors import printable
 
-# Styles that several pictures share. Lab's own for tables are the reason that each cell needs one.
+# Styles that several pictures share. JupyterLab has rules of its own for the tables, rows and cells of an output:
+# stripes, no borders, text to the right. Lab takes <style> and <svg> out of the HTML of a notebook that is not
+# trusted, and with them would go every look; a style attribute it keeps. So each cell carries its own.
 MUTED = "opacity:.75"
 PLAIN = "background:transparent"
 TABLE = "border-collapse:collapse;margin:0;font-size:13px"
@@ -28,45 +31,22 @@ class Markup(str):
     __slots__ = ()
 
 
-def visible(text: str) -> str:
-    """The text with everything spelled out that does not print as itself; a backslash becomes two."""
-    if text.isascii() and text.isprintable() and "\\" not in text:
-        return text
-    return "".join(_visible(character) for character in text)
+class Picture:
+    """What a notebook shows as HTML, and ``print`` as the same in text; each picture has ``lines`` and ``html``."""
 
+    def lines(self) -> Iterable[str]:
+        """The picture as lines of text."""
+        raise NotImplementedError
 
-def _visible(character: str) -> str:
-    if character in SHORT:
-        return SHORT[character]
-    if character.isprintable():
-        return character
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    def html(self) -> Markup:
+        """The picture as HTML."""
+        raise NotImplementedError
 
+    def __repr__(self) -> str:
+        return "\n".join(printable(line).rstrip() for line in self.lines())
 
-def columns(text: str) -> int:
-    """How many columns of a terminal ``text`` takes: two for wide characters."""
-    return len(text) + sum(1 for character in text if east_asian_width(character) in "WF")
-
-
-def clip(text: str, width: int) -> str:
-    """The text if it fits in ``width`` columns, else its beginning and ``…``."""
-    if len(text) <= width and columns(text) <= width:
-        return text
-    kept = text[: width - 1]
-    while columns(kept) > width - 1:
-        kept = kept[:-1]
-    return kept + "…"
-
-
-def bytes_of(count: int) -> str:
-    """``"1 byte"``, ``"65,536 bytes"``."""
-    return f"{count:,} byte{'s' * (count != 1)}"
-
-
-def pad(text: str, width: int) -> str:
-    """The text with spaces after it, up to ``width`` columns."""
-    return text + " " * (width - columns(text))
+    def _repr_html_(self) -> str:
+        return self.html()
 
 
 def tag(name: str, *content: str, style: str = "", **attributes: object) -> Markup:
@@ -74,17 +54,65 @@ def tag(name: str, *content: str, style: str = "", **attributes: object) -> Mark
 
     Args:
         name: of the element.
-        content: what is in it, in order; a ``str`` is escaped, ``Markup`` is not.
+        content: what is in it, in order, as ``join`` takes it.
         style: its style.
-        attributes: further attributes, escaped.
+        attributes: further attributes, escaped. A title is one line, so that a line end in it is spelled out too.
     """
     given = {"style": style, **attributes} if style else attributes
-    written = "".join(f' {key}="{escape(str(value))}"' for key, value in given.items())
+    written = "".join(f' {key}="{escape(printable(str(value)))}"' for key, value in given.items())
     return Markup(f"<{name}{written}>{join(*content)}</{name}>")
 
 
 def join(*content: str) -> Markup:
-    """Pieces of HTML one after the other, as ``tag`` takes them."""
-    return Markup(
-        "".join(piece if isinstance(piece, Markup) else escape(piece, quote=False) for piece in content)
-    )
+    """Pieces of HTML one after the other: a ``str`` is escaped, but for its line ends; ``Markup`` is not."""
+    return Markup("".join(piece if isinstance(piece, Markup) else _escaped(piece) for piece in content))
+
+
+def _escaped(text: str) -> str:
+    if not text.isprintable():
+        text = "\n".join(map(printable, text.split("\n")))
+    return escape(text, quote=False)
+
+
+def sentence(strong: str, *rest: str) -> Markup:
+    """A paragraph whose first words are bold."""
+    return tag("p", tag("b", strong), *rest)
+
+
+def scrolling(*content: str, style: str = "") -> Markup:
+    """A box that scrolls sideways in itself, so that the page never does.
+
+    With tabindex 0, since who has no mouse scrolls what has the focus (WCAG 2, 2.1.1); axe-core asks for it.
+    """
+    return tag("div", *content, style=f"{SCROLL}{style}", tabindex=0)
+
+
+def table_row(*cells: str) -> Markup:
+    """A row without Lab's stripes, under which the tint of a kind of byte would have two shades."""
+    return tag("tr", *cells, style=PLAIN)
+
+
+def row_head(name: str) -> Markup:
+    """The cell that names a row; with its scope a screen reader says it before each cell of the row."""
+    return tag("th", name, scope="row", style=LEFT)
+
+
+def bar_row(name: str, bar: str, *cells: str, total: float, style: str = "") -> Markup:
+    """A row with a bar in it: its name, the bar, further cells, and what the bar adds up to."""
+    last = tag("td", tag("b", f"{total:,.0f}"), style=RIGHT)
+    return table_row(row_head(name), tag("td", bar, style=LEFT + style), *cells, last)
+
+
+def wide_table(*rows: str) -> Markup:
+    """A table as wide as the page, since Lab's are as narrow as they can be and would leave a bar no room."""
+    return scrolling(tag("table", *rows, style=f"{TABLE};width:100%;table-layout:auto"))
+
+
+def figures(heads: Sequence[str], rows: Iterable[tuple[str, Iterable[str]]]) -> Markup:
+    """A table of figures: the name of each row, and its cells beneath ``heads``."""
+    named = (tag("th", head, scope="col", style=RIGHT) for head in heads)
+    # The corner heads nothing: as an empty <th> it would be read out as a heading without words.
+    lines = [table_row(tag("td"), *named)]
+    for name, cells in rows:
+        lines.append(table_row(row_head(name), *(tag("td", cell, style=RIGHT) for cell in cells)))
+    return tag("table", *lines, style=TABLE)

@@ -6,13 +6,14 @@ A view holds data only, no HTML and no text, so that a widget can be drawn from 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from ..protocol.opcodes import opcode_name
 from ..protocol.spans import Kind, Span
-from .html import clip, visible
+from .text import clip, visible
 
 HEX = 8
 """Bytes of a value that are shown in hex, where it is no text."""
@@ -64,11 +65,11 @@ class View:
     first: int = 0
 
     def sizes(self) -> dict[Kind | None, int]:
-        """How many bytes of each kind."""
-        sizes: dict[Kind | None, int] = {}
+        """How many bytes of each kind that is there, in the order of legends."""
+        sizes: Counter[Kind | None] = Counter()
         for part in self.parts:
-            sizes[part.kind] = sizes.get(part.kind, 0) + part.size
-        return sizes
+            sizes[part.kind] += part.size
+        return {kind: sizes[kind] for kind in (*Kind, None) if kind in sizes}
 
     def runs(self) -> list[Part]:
         """The parts, with neighbours of one kind made one."""
@@ -130,18 +131,13 @@ def _several(views: Sequence[View]) -> View:
     layers = []
     at = 0
     for one in views:
-        parts += (_shifted(part, at) for part in one.parts)
+        for part in one.parts:
+            bits = tuple(span.shifted(at) for span in part.bits)
+            parts.append(replace(part, start=part.start + at, end=part.end + at, bits=bits))
         layers.append((one.name, at, at + len(one.data)))
         at += len(one.data)
     name, data = " + ".join(one.name for one in views), b"".join(one.data for one in views)
     return View(name, data, tuple(parts), tuple(layers) if len(layers) > 1 else ())
-
-
-def _shifted(part: Part, by: int) -> Part:
-    bits = tuple(span.shifted(by) for span in part.bits)
-    return Part(
-        part.start + by, part.end + by, part.kind, part.name, part.value, part.meaning, part.section, bits
-    )
 
 
 def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
@@ -165,27 +161,24 @@ def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
 def _part(group: list[Span], start: int, end: int) -> Part:
     first = group[0]
     if first.bits:
-        return Part(
-            start, end, first.kind, ", ".join(visible(span.name) for span in group), bits=tuple(group)
-        )
+        names = ", ".join(visible(span.name) for span in group)
+        return Part(start, end, first.kind, names, bits=tuple(group))
+    name, value = first.name, first.value
     if first.name == "field name":
+        name = str(first.value)
         value = next((span.value for span in group if span.name == "field value"), "")
-        return Part(start, end, first.kind, visible(str(first.value)), value, first.meaning, first.section)
-    return Part(start, end, first.kind, visible(first.name), first.value, first.meaning, first.section)
+    return Part(start, end, first.kind, visible(name), value, first.meaning, first.section)
 
 
-def _groups(spans: Iterable[Span]) -> Iterator[list[Span]]:
+def _groups(spans: Iterable[Span]) -> list[list[Span]]:
     """Spans that make one part: the flags of a byte, the pieces of a field line, a word and what ends it."""
-    group: list[Span] = []
+    groups: list[list[Span]] = []
     for span in spans:
-        if group and _goes_on(group, span):
-            group.append(span)
+        if groups and _goes_on(groups[-1], span):
+            groups[-1].append(span)
         else:
-            if group:
-                yield group
-            group = [span]
-    if group:
-        yield group
+            groups.append([span])
+    return groups
 
 
 def _goes_on(group: list[Span], span: Span) -> bool:
@@ -212,16 +205,3 @@ def show_value(value: object, width: int, kind: Kind | None = None) -> str:
             return clip(visible(text), width)
         return head.hex(" ") if len(value) <= HEX else f"{head[:HEX].hex(' ')} …"
     return clip(visible(str(value)[: width + 1]), width)
-
-
-def hex_or_size(data: bytes, limit: int) -> str:
-    """Up to ``limit`` bytes in hex; of more only how many they are."""
-    return data.hex(" ") if len(data) <= limit else f"{len(data):,} bytes"
-
-
-def bit_mask(span: Span, byte: int, empty: str = "·") -> str:
-    """A byte's bits with those of ``span`` shown, in two groups of four: ``"···· 0001"``."""
-    assert span.bits is not None
-    first, stop = span.bits
-    bits = "".join(bit if first <= i < stop else empty for i, bit in enumerate(f"{byte:08b}"))
-    return f"{bits[:4]} {bits[4:]}"

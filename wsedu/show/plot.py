@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Curves as an image that is the same wherever it is drawn: an SVG of our own, with its numbers as text beside it.
 
-A card with a light ground of its own, so that it reads in a dark page too; a series has a dash and a mark of its own,
-never colour alone.
+An <img> whose source is a data URI, and its alt text: this form alone survives. Lab takes <svg> out of the HTML of a
+notebook that is not trusted, and an image that Lab itself makes of an SVG or PNG output has no alternative text, which
+axe-core refuses. What is in the image can run no script either. nbval compares the HTML and so the picture, which is
+why it is drawn here: the bytes that matplotlib writes change with its version.
+
+A card with a light ground of its own, so that it reads in a dark page too, whose colours an image cannot know; a series
+has a dash and a mark of its own, never colour alone.
 """
 
 from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from .html import SCROLL, tag, visible
+from .html import Markup, Picture, scrolling, tag
+from .text import visible
 
 Points = Sequence[tuple[float, float]]
 
@@ -25,38 +32,42 @@ STYLES = (
     ("#444444", "4 2", "cross"),
 )
 
+CORNERS = {
+    "square": "-4,-4 4,-4 4,4 -4,4",
+    "triangle": "0,-5 5,4 -5,4",
+    "diamond": "0,-6 5,0 0,6 -5,0",
+    "cross": "-5,-1 -1,-1 -1,-5 1,-5 1,-1 5,-1 5,1 1,1 1,5 -1,5 -1,1",
+}
+"""Of each mark, in pixels from the point that it marks; a circle has none."""
 
-class Plot:
-    """Series of points. In a notebook it shows itself; ``print`` gives its numbers as text."""
 
-    def __init__(
-        self,
-        series: Mapping[str, Points],
-        x: str,
-        y: str,
-        logarithmic: bool,
-        measured: Mapping[str, Points] | None = None,
-        at: float | None = None,
-    ) -> None:
-        self.series = {visible(name): tuple(points) for name, points in series.items()}
-        self.measured = (
-            None if measured is None else {visible(name): tuple(p) for name, p in measured.items()}
-        )
-        self.x, self.y, self.logarithmic, self.at = visible(x), visible(y), logarithmic, at
+@dataclass(frozen=True, repr=False)
+class Plot(Picture):
+    """Series of points. In a notebook it shows itself; ``print`` gives its numbers as text. See ``plot``."""
+
+    series: Mapping[str, Points]
+    x: str
+    y: str
+    logarithmic: bool
+    measured: Mapping[str, Points] | None
+    at: float | None
+
+    @cached_property
+    def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """The least and the most of each axis."""
         drawn = [*self.series.values(), *(self.measured or {}).values()]
-        everything = [point for points in drawn for point in points]
-        self._x_range = _range([x for x, _ in everything], logarithmic)
-        self._y_range = _range([y for _, y in everything], logarithmic)
+        across, up = zip(*(point for points in drawn for point in points), strict=True)
+        return _range(across, self.logarithmic), _range(up, self.logarithmic)
 
-    def __repr__(self) -> str:
-        lines = [f"{self.y} by {self.x}"]
-        for name, points in self.series.items():
-            lines.append(f"  {name}: " + ", ".join(f"{_short(x)}: {_short(y)}" for x, y in points))
-        for name, points in (self.measured or {}).items():
-            lines.append(f"  {name}, measured: " + ", ".join(f"{_short(x)}: {_short(y)}" for x, y in points))
-        return "\n".join(lines)
+    def lines(self) -> Iterator[str]:
+        """The numbers as lines of text."""
+        yield f"{self.y} by {self.x}"
+        for drawn, what in ((self.series, ""), (self.measured or {}, ", measured")):
+            for name, points in drawn.items():
+                yield f"  {name}{what}: " + ", ".join(f"{_short(x)}: {_short(y)}" for x, y in points)
 
-    def _repr_html_(self) -> str:
+    def html(self) -> Markup:
+        """The picture as HTML; its alternative text says where each series begins and ends."""
         alt = f"{self.y} by {self.x}. " + " ".join(
             f"{name}: from {_short(points[0][1])} at {_short(points[0][0])} to {_short(points[-1][1])} at "
             f"{_short(points[-1][0])}."
@@ -65,16 +76,9 @@ class Plot:
         )
         if self.measured is not None:
             alt += f" Marks: measured, {sum(map(len, self.measured.values()))} points."
-        data = b64encode(self.svg().encode()).decode()
-        image = tag(
-            "img",
-            src=f"data:image/svg+xml;base64,{data}",
-            alt=alt,
-            width=WIDTH,
-            height=HEIGHT,
-            style="max-width:100%;height:auto",
-        )
-        return tag("div", image, style=SCROLL, tabindex=0)
+        source = f"data:image/svg+xml;base64,{b64encode(self.svg().encode()).decode()}"
+        style = "max-width:100%;height:auto"
+        return scrolling(tag("img", src=source, alt=alt, width=WIDTH, height=HEIGHT, style=style))
 
     def svg(self) -> str:
         """The picture."""
@@ -89,31 +93,27 @@ class Plot:
         return "".join([*pieces, "</svg>"])
 
     def _place(self, x: float, y: float) -> tuple[float, float]:
-        across = _share(x, self._x_range, self.logarithmic)
-        up = _share(y, self._y_range, self.logarithmic)
+        """Where a point lies in the picture, in pixels from its upper left corner."""
+        across, up = (_share(n, r, self.logarithmic) for n, r in zip((x, y), self._ranges, strict=True))
         return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - TOP - BOTTOM)
 
-    def _axes(self) -> list[str]:
-        pieces = []
-        for x in _ticks(self._x_range, self.logarithmic):
-            at, _ = self._place(x, self._y_range[0])
-            pieces.append(f'<path d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#ddd"/>')
-            pieces.append(
-                f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{_short(x)}</text>'
-            )
-        for y in _ticks(self._y_range, self.logarithmic):
-            _, at = self._place(self._x_range[0], y)
-            pieces.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>')
-            pieces.append(f'<text x="{LEFT - 6}" y="{at + 4:.1f}" text-anchor="end">{_short(y)}</text>')
+    def _axes(self) -> Iterator[str]:
+        (left, _), (low, _) = self._ranges
+        foot = HEIGHT - BOTTOM
+        for x in _ticks(self._ranges[0], self.logarithmic):
+            at, _ = self._place(x, low)
+            yield f'<path d="M{at:.1f} {TOP}V{foot}" stroke="#ddd"/>'
+            yield _text(f"{at:.1f}", foot + 16, _short(x))
+        for y in _ticks(self._ranges[1], self.logarithmic):
+            _, at = self._place(left, y)
+            yield f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
+            yield _text(LEFT - 6, f"{at + 4:.1f}", _short(y), "end")
         if self.at is not None:
-            at, _ = self._place(self.at, self._y_range[0])
-            pieces.append(f'<path d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#222" stroke-width="1.5"/>')
-        middle = (LEFT + WIDTH - RIGHT) / 2
-        pieces.append(f'<text x="{middle}" y="{HEIGHT - 10}" text-anchor="middle">{escape(self.x)}</text>')
-        height = (TOP + HEIGHT - BOTTOM) / 2
-        turned = f'transform="rotate(-90 16 {height})"'
-        pieces.append(f'<text x="16" y="{height}" text-anchor="middle" {turned}>{escape(self.y)}</text>')
-        return pieces
+            at, _ = self._place(self.at, low)
+            yield f'<path d="M{at:.1f} {TOP}V{foot}" stroke="#222" stroke-width="1.5"/>'
+        yield _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10, self.x)
+        height = (TOP + foot) / 2
+        yield _text(16, height, self.y, transform=f"rotate(-90 16 {height})")
 
     def _line(self, number: int, name: str, points: Points) -> list[str]:
         colour, dash, mark = STYLES[number % len(STYLES)]
@@ -126,7 +126,7 @@ class Plot:
         pieces += [_mark(mark, *self._place(x, y), colour) for x, y in marked]
         top = TOP + 14 + 20 * number
         pieces.append(_mark(mark, WIDTH - RIGHT + 16, top - 4, colour))
-        pieces.append(f'<text x="{WIDTH - RIGHT + 28}" y="{top}">{escape(name)}</text>')
+        pieces.append(tag("text", name, x=WIDTH - RIGHT + 28, y=top))
         return pieces
 
 
@@ -160,10 +160,19 @@ def plot(
         raise ValueError(f"plot draws one to {len(STYLES)} series with points: {len(series)} given")
     if logarithmic and min(numbers) <= 0:
         raise ValueError(f"a logarithmic axis has no place for {min(numbers)}")
-    return Plot(series, x, y, logarithmic, measured, at)
+    shown, marked = (
+        {visible(name): tuple(points) for name, points in (drawn or {}).items()}
+        for drawn in (series, measured)
+    )
+    return Plot(shown, visible(x), visible(y), logarithmic, None if measured is None else marked, at)
 
 
-def _range(numbers: list[float], logarithmic: bool) -> tuple[float, float]:
+def _text(x: object, y: object, words: str, anchor: str = "middle", **more: str) -> str:
+    """Words in the picture; through the same door as those on the page, since a name may hold anything."""
+    return tag("text", words, x=x, y=y, **{"text-anchor": anchor}, **more)
+
+
+def _range(numbers: Sequence[float], logarithmic: bool) -> tuple[float, float]:
     low, high = min(numbers), max(numbers)
     if logarithmic:
         low, high = 10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high))
@@ -194,22 +203,6 @@ def _short(number: float) -> str:
 def _mark(shape: str, x: float, y: float, colour: str) -> str:
     if shape == "circle":
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
-    corners = {
-        "square": [(-4, -4), (4, -4), (4, 4), (-4, 4)],
-        "triangle": [(0, -5), (5, 4), (-5, 4)],
-        "diamond": [(0, -6), (5, 0), (0, 6), (-5, 0)],
-        "cross": [
-            (-5, -1),
-            (-1, -1),
-            (-1, -5),
-            (1, -5),
-            (1, -1),
-            (5, -1),
-            (5, 1),
-            (1, 1),
-            (1, 5),
-            (-1, 5),
-            (-1, 1),
-        ],
-    }[shape]
-    return f'<polygon points="{" ".join(f"{x + a:.1f},{y + b:.1f}" for a, b in corners)}" fill="{colour}"/>'
+    corners = (map(int, corner.split(",")) for corner in CORNERS[shape].split())
+    points = " ".join(f"{x + a:.1f},{y + b:.1f}" for a, b in corners)
+    return f'<polygon points="{points}" fill="{colour}"/>'

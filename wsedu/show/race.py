@@ -12,15 +12,16 @@ from typing import Protocol
 import ipywidgets as widgets
 
 from .bars import BillLike, bars
-from .html import LEFT, PLAIN, RIGHT, SCROLL, TABLE, Markup, tag, visible
-from .knobs import choice, fitted, number, row
+from .controls import choice, fitted, hint, number, row
+from .html import Markup, figures, scrolling, sentence, tag
+from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 10.0  # seconds; a race that is stopped ends within one
 
 
 @dataclass(frozen=True)
-class Course:
+class RaceSettings:
     """What all who take part are given.
 
     Attributes:
@@ -38,7 +39,7 @@ class Course:
     head: str
 
 
-class Runner(Protocol):
+class RunningDelivery(Protocol):
     """One who takes part; all but ``stop`` is asked from one thread only."""
 
     @property
@@ -56,16 +57,18 @@ class Runner(Protocol):
 
 
 class DeliveryRace(widgets.VBox):
-    """Knobs, a button that starts and stops, and what each way has cost so far.
+    """Controls, a button that starts and stops, and what each way has cost so far.
 
     Args:
         start: starts all who take part, by name, and returns at once.
         heads: whose request heads there are to choose from.
     """
 
-    def __init__(self, start: Callable[[Course], Mapping[str, Runner]], heads: Sequence[str]) -> None:
+    def __init__(
+        self, start: Callable[[RaceSettings], Mapping[str, RunningDelivery]], heads: Sequence[str]
+    ) -> None:
         self._start = start
-        self._runners: Mapping[str, Runner] = {}
+        self._deliveries: Mapping[str, RunningDelivery] = {}
         self._thread: threading.Thread | None = None
         self.updates = number(widgets.BoundedIntText, 40, 2, 2_000, "updates")
         self.rate = number(widgets.BoundedFloatText, 5.0, 0.1, 100.0, "updates a second")
@@ -73,10 +76,10 @@ class DeliveryRace(widgets.VBox):
         self.payload = number(widgets.BoundedIntText, 27, 5, 4_096, "bytes of an update")
         self.head = choice(list(heads), heads[0], "request head")
         self.button = widgets.Button(description="Start", button_style="primary")
-        self.shown = widgets.HTML(fitted(tag("p", HINT)))
+        self.shown = hint(HINT)
         self.button.on_click(self._clicked)
-        knobs = [self.updates, self.rate, self.poll_gap, self.payload, self.head]
-        super().__init__([row(*knobs), self.button, self.shown])
+        controls = [self.updates, self.rate, self.poll_gap, self.payload, self.head]
+        super().__init__([row(*controls), self.button, self.shown])
 
     def __repr__(self) -> str:
         return "(run this cell: a race of the ways to deliver news)"
@@ -87,9 +90,9 @@ class DeliveryRace(widgets.VBox):
         return self._thread is not None and self._thread.is_alive()
 
     @property
-    def course(self) -> Course:
-        """As the knobs stand."""
-        return Course(
+    def settings(self) -> RaceSettings:
+        """As the controls stand."""
+        return RaceSettings(
             self.updates.value, self.rate.value, self.poll_gap.value, self.payload.value, self.head.value
         )
 
@@ -97,20 +100,20 @@ class DeliveryRace(widgets.VBox):
         """Start a race; nothing happens while one is on."""
         if self.running:
             return
-        course = self.course
+        settings = self.settings
         try:
-            self._runners = self._start(course)
+            self._deliveries = self._start(settings)
         except (OSError, ValueError) as error:
             self.shown.value = fitted(tag("p", f"The race could not begin: {error}"))
             return
         self.button.description = "Stop"
-        self._thread = threading.Thread(target=self._watch, args=(course,), name="wsedu race", daemon=True)
+        self._thread = threading.Thread(target=self._watch, args=(settings,), name="wsedu race", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop the race; it ends by itself soon after. May be called when none is on."""
-        for runner in self._runners.values():
-            runner.stop()
+        for delivery in self._deliveries.values():
+            delivery.stop()
 
     def join(self) -> None:
         """Wait until the race has ended."""
@@ -130,51 +133,40 @@ class DeliveryRace(widgets.VBox):
         else:
             self.start()
 
-    def _watch(self, course: Course) -> None:
+    def _watch(self, settings: RaceSettings) -> None:
         pause = threading.Event()  # never set: a wait that needs no clock
         try:
-            while not all(runner.done for runner in self._runners.values()):
-                self.shown.value = standing(self._runners, course, over=False)
+            while not all(delivery.done for delivery in self._deliveries.values()):
+                self.shown.value = standing(self._deliveries, settings, over=False)
                 pause.wait(LOOKS_EVERY)
-            self.shown.value = standing(self._runners, course, over=True)
+            self.shown.value = standing(self._deliveries, settings, over=True)
         finally:
             self.stop()
             self.button.description = "Start"
 
 
 HINT = (
-    "Set the knobs and press Start: every way delivers the same news to a client of its own. "
+    "Set the controls and press Start: every way delivers the same news to a client of its own. "
     "Start turns into Stop while they run."
 )
 
 
-def standing(runners: Mapping[str, Runner], course: Course, *, over: bool) -> Markup:
+def standing(deliveries: Mapping[str, RunningDelivery], settings: RaceSettings, *, over: bool) -> Markup:
     """Who has what so far: a sentence, a table, and the bills as bars; as HTML."""
-    received = {name: len(runner.delays) for name, runner in runners.items()}
-    published = max((runner.published for runner in runners.values()), default=0)
-    state = "Running" if not over else "Finished" if min(received.values()) == course.updates else "Stopped"
-    bar = tag("progress", value=published, max=course.updates, **{"aria-label": "updates published"})
-    progress = tag(
-        "p", tag("b", f"{state}: "), f"{published:,} of {course.updates:,} updates published ", bar
-    )
+    received = {name: len(delivery.delays) for name, delivery in deliveries.items()}
+    published = max((delivery.published for delivery in deliveries.values()), default=0)
+    state = "Running" if not over else "Finished" if min(received.values()) == settings.updates else "Stopped"
+    bar = tag("progress", value=published, max=settings.updates, **{"aria-label": "updates published"})
+    progress = sentence(f"{state}: ", f"{published:,} of {settings.updates:,} updates published ", bar)
+    bills = {name: delivery.bill() for name, delivery in deliveries.items()}
+    rows, errors = [], []
+    for name, delivery in deliveries.items():
+        cells = [f"{received[name]:,}", f"{delivery.requests:,}", f"{bills[name].total_bytes:,}"]
+        times = [median(delivery.delays), max(delivery.delays)] if delivery.delays else []
+        cells += [f"{1000 * seconds:,.1f} ms" for seconds in times] or ["–", "–"]
+        rows.append((name, cells))
+        if delivery.error:
+            errors.append(sentence(f"{name}: ", visible(delivery.error)))
     heads = ("received", "requests", "bytes", "delay, median", "delay, longest")
-    named = (tag("th", head, scope="col", style=RIGHT) for head in heads)
-    lines = [tag("tr", tag("td"), *named, style=PLAIN)]  # the corner heads nothing
-    bills = {name: runner.bill() for name, runner in runners.items()}
-    for name, runner in runners.items():
-        delays = runner.delays
-        cells = [f"{received[name]:,}", f"{runner.requests:,}", f"{bills[name].total_bytes:,}"]
-        cells += [_milliseconds(median(delays)), _milliseconds(max(delays))] if delays else ["–", "–"]
-        row = [tag("th", name, scope="row", style=LEFT), *(tag("td", cell, style=RIGHT) for cell in cells)]
-        lines.append(tag("tr", *row, style=PLAIN))
-    table = tag("div", tag("table", *lines, style=TABLE), style=f"{SCROLL};margin:8px 0", tabindex=0)
-    errors = [
-        tag("p", tag("b", f"{name}: "), visible(runner.error))
-        for name, runner in runners.items()
-        if runner.error
-    ]
-    return fitted(progress, table, *errors, Markup(bars(bills)._repr_html_()))
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{1000 * seconds:,.1f} ms"
+    table = scrolling(figures(heads, rows), style=";margin:8px 0")
+    return fitted(progress, table, *errors, bars(bills).html())

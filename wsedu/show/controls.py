@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Knobs that pass an accessibility check, and what the widgets with knobs share."""
+"""Controls that pass an accessibility check, and what the widgets with controls share.
+
+ipywidgets' own sliders are a <div> with a role and no name, which axe-core refuses and a screen reader calls "slider"
+and nothing else. A <select>, a field for text or numbers, a checkbox and a button of theirs are those of the browser,
+each with its <label>: they are used as they are.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +17,17 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from .html import MUTED, Markup, join, tag
+from ..protocol.errors import NeedMoreData, ProtocolError
+from .html import MUTED, Markup, join, sentence, tag
+from .text import visible
 
 _HERE = Path(__file__).parent
 LABELS = {"description_width": "140px"}
-KNOB = widgets.Layout(width="270px")
+CONTROL = widgets.Layout(width="270px")
 
 
-class RangeKnob(anywidget.AnyWidget):
-    """A slider over a few values.
+class RangeSlider(anywidget.AnyWidget):
+    """A slider over a few values: the browser's own range input, within its label.
 
     Args:
         name: its label.
@@ -33,8 +40,8 @@ class RangeKnob(anywidget.AnyWidget):
         name, shown: what the page says.
     """
 
-    _esm = _HERE / "knob.js"
-    _css = _HERE / "touch.css"
+    _esm = _HERE / "range_slider.js"
+    _css = _HERE / "explorer.css"
     name = traitlets.Unicode().tag(sync=True)
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int().tag(sync=True)
@@ -42,7 +49,7 @@ class RangeKnob(anywidget.AnyWidget):
     def __init__(self, name: str, options: Sequence[float], value: float, unit: str = "") -> None:
         self.options = tuple(options)
         shown = [f"{option:{'g' if option < 1 else ',.0f'}} {unit}".rstrip() for option in options]
-        super().__init__(name=name, shown=shown, index=self.options.index(value))
+        super().__init__(name=visible(name), shown=shown, index=self.options.index(value))
 
     @traitlets.validate("index")
     def _inside(self, proposal: Any) -> int:
@@ -58,28 +65,53 @@ def number(
     kind: Callable[..., widgets.Widget], value: float, low: float, high: float, name: str
 ) -> widgets.Widget:
     """A field for a number; ``kind`` is ``BoundedIntText`` or ``BoundedFloatText``."""
-    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=KNOB)
+    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=CONTROL)
 
 
 def choice(options: Sequence[object], value: object, name: str) -> widgets.Dropdown:
     """A choice among a few."""
-    return widgets.Dropdown(options=options, value=value, description=name, style=LABELS, layout=KNOB)
+    return widgets.Dropdown(options=options, value=value, description=name, style=LABELS, layout=CONTROL)
 
 
-def row(*knobs: widgets.Widget) -> widgets.HBox:
-    """Knobs side by side, as far as there is room."""
-    return widgets.HBox(knobs, layout=widgets.Layout(flex_flow="row wrap"))
+def row(*controls: widgets.Widget) -> widgets.HBox:
+    """Controls side by side, as far as there is room."""
+    return widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap"))
 
 
 def fitted(*content: str) -> Markup:
-    """What an HTML widget shows: its lines as close as elsewhere on the page, where a widget has them as far apart as
-    its buttons are high; and never wider than the page, where a widget grows with its content.
+    """What an HTML widget shows: its lines as close as elsewhere on the page, and never wider than the page.
+
+    A widget's own rules set lines as far apart as its buttons are high, and let it grow with its content, past the edge
+    of the page: ``contain:inline-size`` makes the content ask for no width.
     """
     return tag("div", *content, style="contain:inline-size;line-height:1.5")
 
 
-class Pictured(widgets.VBox):
-    """A widget that is also a picture, for a page that was never run: what it shows before anybody has touched it."""
+def hint(text: str) -> widgets.HTML:
+    """What can be done with the controls, in words."""
+    return widgets.HTML(fitted(tag("p", text)))
+
+
+def verdict(check: Callable[[], Markup], missing: str) -> Markup:
+    """What a parser says of bytes that a reader made, as HTML.
+
+    Args:
+        check: parses them, and says what is right about them.
+        missing: what is said of bytes that end too early.
+    """
+    try:
+        return check()
+    except ProtocolError as error:
+        return sentence("✗ Must be refused: ", f"{error}; status code {error.status_code}")
+    except NeedMoreData:
+        return sentence("… Not whole: ", missing)
+
+
+class WidgetWithPicture(widgets.VBox):
+    """A widget that is also a picture, for a page that was never run: what it shows before anybody has used it.
+
+    A notebook holds no widget views: without a kernel one that is trusted shows "model not found" in their place.
+    """
 
     drawn = Markup("")
 
@@ -114,30 +146,32 @@ class ProgressBar(widgets.IntProgress):
         return f"(run this cell: a bar that grows to {self.max:,} {self._what})"
 
 
-class Sender(widgets.VBox):
+class SendButton(widgets.VBox):
     """A button that asks somebody, and what was answered.
 
     Args:
-        prepare: called when the button is pressed; gives what asks, and gives the answer as HTML. That runs in a thread
-            of its own: the kernel stays free while others think. An ``OSError`` in it is told.
+        ask: takes bytes, and gives the answer as HTML, in a thread of its own: the kernel stays free while others
+            think. An ``OSError`` in it is told.
+        data: gives the bytes, when the button is pressed.
     """
 
-    def __init__(self, prepare: Callable[[], Callable[[], str]]) -> None:
-        self._prepare = prepare
+    def __init__(self, ask: Callable[[bytes], str], data: Callable[[], bytes]) -> None:
+        self._ask, self._data = ask, data
         self.button = widgets.Button(description=SEND, button_style="primary")
         self.answered = widgets.HTML()
         self.button.on_click(self._clicked)
         super().__init__([self.button, self.answered])
 
     def _clicked(self, button: object) -> None:
-        # Not disabled meanwhile: whoever has pressed it by keyboard would lose the place.
+        # Not disabled meanwhile: a button that is disabled loses the focus, and whoever has pressed it by keyboard
+        # would begin again at the top of the page.
         if self.button.description == SEND:
             self.button.description = "Sending …"
-            threading.Thread(target=self._ask, args=(self._prepare(),), daemon=True).start()
+            threading.Thread(target=self._send, args=(self._data(),), daemon=True).start()
 
-    def _ask(self, ask: Callable[[], str]) -> None:
+    def _send(self, data: bytes) -> None:
         try:
-            self.answered.value = fitted(ask())
+            self.answered.value = fitted(self._ask(data))
         except OSError as error:
             self.answered.value = fitted(tag("p", f"The server gave no answer: {error}"))
         finally:

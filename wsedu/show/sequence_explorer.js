@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The ladder to touch: messages as arrows between client and server. The kernel is asked for what is seen and for what
-// is opened, and for nothing else. It stands behind pane.js.
+// is opened, and for nothing else. It stands behind byte_pane.js.
 
-const RUNG = 30; // pixels
+const MESSAGE_HEIGHT = 30; // pixels
 const CHUNK = 100; // messages that are asked for at once
 const REST = 60; // milliseconds that the rows must rest before they are asked for
 const SAY = {
@@ -21,12 +21,12 @@ function rowsOf(stretches) {
   return rows;
 }
 
-class LadderView {
+class SequenceView {
   constructor(model) {
     this.model = model;
     this.id = crypto.getRandomValues(new Uint32Array(2)).join("-"); // of this view: several may show one model
     this.looks = model.get("looks");
-    this.rungs = new Map(model.get("first").map((rung, i) => [i, rung]));
+    this.known = new Map(model.get("first").map((message, i) => [i, message]));
     this.asked = new Set([0]);
     this.roots = rowsOf(model.get("stretches"));
     this.open = [];
@@ -37,15 +37,15 @@ class LadderView {
 
   build() {
     const [client, server] = this.model.get("ends");
-    this.rows = new Rows({
+    this.rows = new TreeRows({
       label: `messages between ${client} and ${server}`,
-      height: RUNG,
+      height: MESSAGE_HEIGHT,
       most: 14,
       fill: (row) => this.fill(row),
       choose: (row) => this.choose(row),
       key: (key, row) => this.key(key, row),
     });
-    this.rows.box.classList.add("wsedu-rungs");
+    this.rows.box.classList.add("wsedu-messages");
     this.rows.box.addEventListener("scroll", () => this.fetch());
     this.rows.box.addEventListener("click", (event) => {
       const row = event.target.closest("[role=treeitem]")?.item;
@@ -67,7 +67,7 @@ class LadderView {
       if (kind) legend.append(make("span", { class: "wsedu-chip", style: look.style, text: look.label }), " ");
     const hint = make("div", { class: "wsedu-hint", text: SAY.hint });
     const wide = make("div", { class: "wsedu-wide" }, make("div", {}, ends, this.rows.box));
-    this.root = make("div", { class: "wsedu-touch" }, hint, legend, wide, this.opened);
+    this.root = make("div", { class: "wsedu-explorer" }, hint, legend, wide, this.opened);
     this.show(this.roots[0]);
   }
 
@@ -89,11 +89,11 @@ class LadderView {
   fill(row) {
     if (row.message === undefined) {
       const text = `${row.open ? "▾" : "▸"} ${row.text}`;
-      return [make("span", { class: "wsedu-time" }), this.lane(make("span", { class: "wsedu-fold", text })), make("span", { class: "wsedu-size" })];
+      return [make("span", { class: "wsedu-time" }), this.arrow(make("span", { class: "wsedu-fold", text })), make("span", { class: "wsedu-size" })];
     }
-    const rung = this.rungs.get(row.message);
-    if (!rung) return [make("span", { class: "wsedu-fold", text: `message ${(row.message + 1).toLocaleString("en")} …` })];
-    const [sender, time, text, size, kinds] = rung;
+    const message = this.known.get(row.message);
+    if (!message) return [make("span", { class: "wsedu-fold", text: `message ${(row.message + 1).toLocaleString("en")} …` })];
+    const [sender, time, text, size, kinds] = message;
     const shaft = make("div", { class: "wsedu-shaft", "aria-hidden": "true" });
     for (const [kind, count] of kinds) {
       const look = this.looks[kind];
@@ -102,18 +102,18 @@ class LadderView {
     const said = make("samp", { text, dir: "auto" });
     const head = (mark) => make("span", { "aria-hidden": "true", text: mark });
     const way = sender === "client" ? [said, shaft, head("►")] : [head("◄"), shaft, said];
-    const lane = this.lane(...way);
-    lane.title = `${sender}: ${text}`;
+    const arrow = this.arrow(...way);
+    arrow.title = `${sender}: ${text}`;
     return [
       make("span", { class: "wsedu-time", text: time.toFixed(3) }),
       make("span", { class: "wsedu-hidden", text: `from the ${sender} ` }),
-      lane,
+      arrow,
       make("span", { class: "wsedu-size", text: size.toLocaleString("en") }),
     ];
   }
 
-  lane(...inside) {
-    return make("span", { class: "wsedu-lane" }, ...inside);
+  arrow(...inside) {
+    return make("span", { class: "wsedu-arrow" }, ...inside);
   }
 
   choose(row) {
@@ -151,7 +151,7 @@ class LadderView {
         const chunk = Math.floor((row.message ?? row.from) / CHUNK);
         if (row.message === undefined || this.asked.has(chunk)) continue;
         this.asked.add(chunk);
-        this.ask({ ask: "rungs", index: chunk * CHUNK });
+        this.ask({ ask: "messages", index: chunk * CHUNK });
       }
     }, REST);
   }
@@ -161,8 +161,8 @@ class LadderView {
   }
 
   answer(said, buffers) {
-    if (said.rungs) {
-      said.rungs.forEach((rung, i) => this.rungs.set(said.index + i, rung));
+    if (said.messages) {
+      said.messages.forEach((message, i) => this.known.set(said.index + i, message));
       this.rows.draw();
     } else if (said.packets) this.openMessage(said, buffers[0]);
     else this.openPacket(said, buffers[0]);
@@ -217,7 +217,7 @@ class LadderView {
 }
 
 function render({ model, el }) {
-  const view = new LadderView(model);
+  const view = new SequenceView(model);
   el.replaceChildren(view.root);
   return () => view.remove();
 }

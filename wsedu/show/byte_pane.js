@@ -36,7 +36,7 @@ function onPointer(box, act) {
 
 // A tree, drawn as rows of one height. `fill` gives what stands in an item's row; the focus stays on the box, and the
 // current row is named to those who listen to the page.
-class Rows {
+class TreeRows {
   constructor({ label, height, most, fill, choose, key }) {
     Object.assign(this, { height, most, fill, choose, items: [], current: -1 });
     this.name = `wsedu-rows-${numbers++}`;
@@ -150,7 +150,7 @@ function linkTo(section) {
 
 // The byte map: point at a byte and its field lights up, point at a field and its bytes do; the keyboard does the
 // same. Everything stays in the browser: the kernel sends the bytes and their tree once, and is not asked again.
-class Pane {
+class BytePane {
   constructor(side, looks, data, moved) {
     Object.assign(this, { side, looks, data, moved, row: WIDE });
     this.nodes = [];
@@ -186,7 +186,7 @@ class Pane {
     new ResizeObserver(() => this.fit()).observe(this.grid);
     this.size();
     this.said = make("div", { class: "wsedu-said", "aria-live": "polite" });
-    this.tree = new Rows({
+    this.tree = new TreeRows({
       label: `fields of ${this.side.name}`,
       height: 24,
       most: 12,
@@ -415,7 +415,7 @@ class Pane {
 
 // Byte maps side by side, each of which follows the others.
 function panes(sides, looks, data) {
-  const all = sides.map((side, number) => new Pane(side, looks, asBytes(data[number]), (from) => follow(from)));
+  const all = sides.map((side, number) => new BytePane(side, looks, asBytes(data[number]), (from) => follow(from)));
   const follow = (from) => all.forEach((pane) => pane !== from && pane.follow(from));
   return all;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The ladder: who said what when, an arrow a message between two lines."""
+"""The sequence diagram, or ladder: who said what when, an arrow a message between two lines."""
 
 from __future__ import annotations
 
@@ -9,28 +9,31 @@ from typing import Any
 
 from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.spans import Kind
-from .html import MUTED, PLAIN, SCROLL, TABLE, Markup, clip, columns, tag, visible
-from .kinds import LOOKS, chip, order
+from .html import MUTED, Markup, Picture, table_row, tag, wide_table
+from .palette import chip, order, stacked_bar
 from .parts import show_value, view
+from .text import clip, columns, visible
 
 REPEATS = 3
 """So many repetitions of one message, or of two that take turns, are folded into a line."""
-MOST_RUNGS = 200
-"""Rungs of a ladder; the messages after them are counted, not shown."""
-LANE = 72
+MOST_ROWS = 200
+"""Rows of a diagram; the messages after them are counted, not shown."""
+BETWEEN = 72
 """Columns of a terminal between the two lines."""
+LIFELINES = "border-left:2px solid #808080;border-right:2px solid #808080"
+CELL = "text-align:right;padding:2px 12px 2px 0;white-space:nowrap"
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
-    """A line of the ladder: a message, or many that repeat the ones above.
+class SequenceRow:
+    """A line of the diagram: a message, or many that repeat the ones above.
 
     Attributes:
         sender: ``"client"`` or ``"server"``; empty where messages were folded.
         time: seconds since the first message.
         text: what is said, in short.
         size: bytes on the TCP stream.
-        kinds: bytes of each kind.
+        kinds: bytes of each kind, in the order of legends.
     """
 
     sender: str
@@ -40,76 +43,64 @@ class Rung:
     kinds: tuple[tuple[Kind | None, int], ...] = ()
 
 
-class Ladder:
+class SequenceDiagram(Picture):
     """Who said what when. In a notebook it shows itself; ``print`` gives the same as text.
 
     Attributes:
         client, server: who they are.
-        rungs: what is shown, in order of time.
-        more: how many messages came after the last rung.
+        rows: what is shown, in order of time.
+        more: how many messages came after the last row.
         times: whether times are shown.
     """
 
     def __init__(self, client: str, server: str, messages: Sequence[Any], *, times: bool, fold: bool) -> None:
         self.client, self.server, self.times = visible(client), visible(server), times
-        rungs = _rungs(messages, fold)
-        self.rungs: list[Rung] = []
-        shown = 0
-        for rung, count in rungs:
-            if len(self.rungs) == MOST_RUNGS:
+        self.rows: list[SequenceRow] = []
+        self.more = len(messages)
+        for row, count in _rows(messages, fold):
+            if len(self.rows) == MOST_ROWS:
                 break
-            self.rungs.append(rung)
-            shown += count
-        self.more = len(messages) - shown
+            self.rows.append(row)
+            self.more -= count
 
-    def __repr__(self) -> str:
+    def lines(self) -> Iterator[str]:
+        """The picture as lines of text."""
         client, server = clip(self.client, 34), clip(self.server, 34)
-        margin = f"{'':10}" if self.times else "  "
-        time = f"{'seconds':>9} " if self.times else "  "
-        head = client + " " * (LANE + 2 - columns(client) - columns(server)) + server
-        lines = [f"{time}{head}{'bytes':>10}"]
-        for rung in self.rungs:
-            time = f"{rung.time:9.3f} " if self.times else margin
-            lines.append(f"{time}|{_lane(rung)}|{rung.size:>10,}")
+        head = client + " " * (BETWEEN + 2 - columns(client) - columns(server)) + server
+        yield f"{'  seconds ' if self.times else '  '}{head}{'bytes':>10}"
+        for row in self.rows:
+            time = f"{row.time:9.3f} " if self.times else "  "
+            yield f"{time}|{_arrow_text(row)}|{row.size:>10,}"
         if self.more:
-            lines.append(f"{margin}  … {self.more:,} more messages …")
-        return "\n".join(lines)
+            yield f"{'':{10 if self.times else 2}}  … {self.more:,} more messages …"
 
-    def _repr_html_(self) -> str:
-        kinds = order(kind for rung in self.rungs for kind, _ in rung.kinds)
+    def html(self) -> Markup:
+        """The picture as HTML."""
+        kinds = order(kind for row in self.rows for kind, _ in row.kinds)
         legend = [tag("span", chip(kind), style="margin-right:12px") for kind in kinds]
-        cell = "text-align:right;padding:2px 12px 2px 0;white-space:nowrap"
         ends = tag(
             "div",
             tag("span", self.client),
             tag("span", self.server, style="margin-left:auto;padding-left:24px"),
             style="display:flex;white-space:nowrap",
         )
-        heads = [tag("th", ends, scope="col", style="padding:2px 0;width:100%")]
-        if self.times:
-            heads.insert(0, tag("th", "seconds", scope="col", style=cell))
-        heads.append(tag("th", "bytes", scope="col", style=f"{cell};padding-left:12px"))
-        lines = [tag("tr", *heads, style=PLAIN)]
-        for rung in self.rungs:
-            cells = [tag("td", _lane_html(rung), style=f"padding:0;{LIFELINES}")]
-            if self.times:
-                cells.insert(0, tag("td", f"{rung.time:.3f}", style=f"{cell};{MUTED}"))
-            cells.append(tag("td", f"{rung.size:,}", style=cell))
-            lines.append(tag("tr", *cells, style=PLAIN))
-        table = tag(
-            "table",
-            *lines,
-            style=f"{TABLE};width:100%;table-layout:auto",
-        )
+        seconds = [tag("th", "seconds", scope="col", style=CELL)] if self.times else []
+        heads = [
+            *seconds,
+            tag("th", ends, scope="col", style="padding:2px 0;width:100%"),
+            tag("th", "bytes", scope="col", style=f"{CELL};padding-left:12px"),
+        ]
+        lines = [table_row(*heads)]
+        for row in self.rows:
+            seconds = [tag("td", f"{row.time:.3f}", style=f"{CELL};{MUTED}")] if self.times else []
+            arrow = tag("td", _arrow_html(row), style=f"padding:0;{LIFELINES}")
+            lines.append(table_row(*seconds, arrow, tag("td", f"{row.size:,}", style=CELL)))
         more = [tag("div", f"… {self.more:,} more messages …", style=MUTED)] if self.more else []
-        scroll = tag("div", table, style=SCROLL, tabindex=0)
-        return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), scroll, *more)
+        named = tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8")
+        return tag("div", named, wide_table(*lines), *more)
 
 
-LIFELINES = "border-left:2px solid #808080;border-right:2px solid #808080"
-
-
-def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> Ladder:
+def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> SequenceDiagram:
     """Who said what when: the messages of a conversation as arrows between client and server.
 
     Args:
@@ -128,7 +119,7 @@ def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> La
     if not isinstance(messages, Iterable):
         raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
     client, server = ends_of(conversation)
-    return Ladder(client, server, list(messages), times=times, fold=fold)
+    return SequenceDiagram(client, server, list(messages), times=times, fold=fold)
 
 
 def ends_of(conversation: object) -> tuple[str, str]:
@@ -137,16 +128,15 @@ def ends_of(conversation: object) -> tuple[str, str]:
     return client, server
 
 
-def _rungs(messages: Sequence[Any], fold: bool) -> Iterator[tuple[Rung, int]]:
-    """The rungs, each with the number of messages that it stands for."""
+def _rows(messages: Sequence[Any], fold: bool) -> Iterator[tuple[SequenceRow, int]]:
+    """The rows, each with the number of messages that it stands for."""
     start = messages[0].time if messages else 0.0
     for at, shown, folded, text in stretches(messages, fold):
         for message in messages[at : at + shown]:
-            yield rung_of(message, start), 1
+            yield row_of(message, start), 1
         if folded:
             same = messages[at + shown : at + shown + folded]
-            size = sum(len(message.raw) for message in same)
-            yield Rung("", same[0].time - start, text, size), folded
+            yield SequenceRow("", same[0].time - start, text, sum(len(one.raw) for one in same)), folded
 
 
 def stretches(messages: Sequence[Any], fold: bool = True) -> Iterator[tuple[int, int, int, str]]:
@@ -190,24 +180,22 @@ def _likeness(message: Any) -> object:
     if frame is not None:
         return message.sender, frame.opcode, frame.fin
     if head is not None and message.kind == "request":
+        # A poll says in its query what it knows already: each has another one, and they are polls all the same.
         return message.sender, head.method, head.target.partition("?")[0]
     return message.sender, message.kind, getattr(head, "status", id(message))
 
 
-def rung_of(message: Any, start: float) -> Rung:
-    """A message as a rung; ``start`` is the time of the first message."""
-    size = len(message.raw)
-    if message.kind == "gap":
-        text = f"gap: {getattr(message, 'missing', 0):,} bytes are missing; after them nothing is read"
-        return Rung(message.sender, message.time - start, text, size)
-    sizes = view(message).sizes()
-    kinds = tuple((kind, sizes[kind]) for kind in order(sizes))
-    return Rung(message.sender, message.time - start, _describe(message), size, kinds)
+def row_of(message: Any, start: float) -> SequenceRow:
+    """A message as a row; ``start`` is the time of the first message."""
+    kinds = () if message.kind == "gap" else tuple(view(message).sizes().items())
+    return SequenceRow(message.sender, message.time - start, _describe(message), len(message.raw), kinds)
 
 
 def _describe(message: Any) -> str:
     """A message in a few words: the request line, the status line, or the opcode and what the frame carries."""
     frame, head = getattr(message, "frame", None), getattr(message, "head", None)
+    if message.kind == "gap":
+        return f"gap: {getattr(message, 'missing', 0):,} bytes are missing; after them nothing is read"
     if frame is not None:
         return _describe_frame(frame)
     if head is not None and message.kind == "request":
@@ -218,50 +206,46 @@ def _describe(message: Any) -> str:
 
 
 def _describe_frame(frame: Any) -> str:
-    text = opcode_name(frame.opcode)
+    text, payload = opcode_name(frame.opcode), frame.payload
     if not frame.fin:
         text += ", not the last fragment"
     if frame.rsv1:
         return text + ", RSV1 set: compressed"
+    if frame.opcode == Opcode.CLOSE and len(payload) < 2:
+        return text
     if frame.opcode == Opcode.CLOSE:
-        return text + _close(frame.payload)
-    payload = frame.payload
+        reason = visible(payload[2:].decode("utf-8", "replace"))
+        return f"{text} {int.from_bytes(payload[:2], 'big')} {reason}".rstrip()
     if frame.opcode == Opcode.TEXT:
         payload = payload[:200].decode("utf-8", "replace")
     shown = show_value(payload, 48)
     return f"{text}: {shown}" if shown else text
 
 
-def _close(payload: bytes) -> str:
-    if len(payload) < 2:
-        return ""
-    return f" {int.from_bytes(payload[:2], 'big')} {visible(payload[2:].decode('utf-8', 'replace'))}".rstrip()
-
-
-def _lane(rung: Rung) -> str:
+def _arrow_text(row: SequenceRow) -> str:
     """The way from one line to the other in text: ``--- GET / ---->``."""
-    room = LANE - 10
-    text = clip(rung.text, room)
-    dashes = "-" * (LANE - columns(text) - 6)
-    if not rung.sender:
-        return f"{text:^{LANE}}"
-    if rung.sender == "client":
-        return f"--- {text} {dashes}>"
-    return f"<{dashes} {text} ---"
+    text = clip(row.text, BETWEEN - 10)
+    dashes = "-" * (BETWEEN - columns(text) - 6)
+    if not row.sender:
+        return f"{text:^{BETWEEN}}"
+    return f"--- {text} {dashes}>" if row.sender == "client" else f"<{dashes} {text} ---"
 
 
-def _lane_html(rung: Rung) -> Markup:
+def _arrow_html(row: SequenceRow) -> Markup:
     """The same as a shaft, whose parts are as long as the shares of the kinds in the message."""
-    text = tag("samp", clip(rung.text, 64), dir="auto")
-    row = "display:flex;align-items:center;gap:8px;padding:3px 6px;white-space:nowrap"
-    if not rung.sender:
-        return tag("div", tag("span", clip(rung.text, 80), style=f"margin:0 auto;{MUTED}"), style=row)
-    pieces = []
-    for kind, count in rung.kinds:
-        style = f"{LOOKS[kind].style};width:{100 * count / (rung.size or 1):.1f}%;height:4px;min-width:3px"
-        pieces.append(tag("div", style=style, title=f"{LOOKS[kind].label} {count:,}"))
-    shaft = tag("div", *pieces, style="display:flex;flex:1 1 auto;min-width:60px")
-    if not pieces:
+    # dir=auto: a payload in Hebrew or Arabic reads from the right, and its arrow stays where it is.
+    text = tag("samp", clip(row.text, 64), dir="auto")
+    flex = "display:flex;align-items:center;gap:8px;padding:3px 6px;white-space:nowrap"
+    if not row.sender:
+        return tag("div", tag("span", clip(row.text, 80), style=f"margin:0 auto;{MUTED}"), style=flex)
+    if row.kinds:
+        shaft = stacked_bar(
+            dict(row.kinds),
+            row.size or 1,
+            box="height:4px;min-width:3px",
+            row="display:flex;flex:1 1 auto;min-width:60px",
+            digits=1,
+        )
+    else:  # a gap, or an empty message: a dotted line says that there are no bytes
         shaft = tag("div", style="flex:1 1 auto;min-width:60px;border-bottom:2px dotted #808080")
-    order_ = (text, shaft, "►") if rung.sender == "client" else ("◄", shaft, text)
-    return tag("div", *order_, style=row)
+    return tag("div", *((text, shaft, "►") if row.sender == "client" else ("◄", shaft, text)), style=flex)

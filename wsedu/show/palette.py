@@ -2,17 +2,23 @@
 """The one visual language: what each of the six kinds of byte looks like, wherever it is shown.
 
 A kind has a tint, a line under it with a pattern of its own, a label, and a letter for bars made of text: never
-colour alone. The tints are translucent, so that they lie on a light page as well as on a dark one; they were chosen
-so that readers with protanopia, deuteranopia and tritanopia can tell any two apart (a test measures all of this).
+colour alone (WCAG 2, 1.4.1). The tints are translucent, so that they lie on a light page as well as on a dark one;
+they were chosen so that readers with protanopia, deuteranopia and tritanopia can tell any two apart, and so that text
+on them keeps a contrast of 4.5 to 1 (1.4.3): a test measures all of this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..protocol.spans import Kind
 from .html import Markup, tag
+
+Sizes = Mapping[Kind | None, float]
+
+BAR = 60
+"""Columns of the longest bar made of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,38 @@ def order(kinds: Iterable[Kind | None]) -> list[Kind | None]:
 def chip(kind: Kind | None, text: str | None = None) -> Markup:
     """HTML of a label in the look of its kind; ``text``, not yet escaped, in place of its own."""
     look = LOOKS[kind]
-    return tag(
-        "span",
-        look.label if text is None else text,
-        style=f"{look.style};padding:0 5px;border-radius:3px;white-space:nowrap",
-    )
+    style = f"{look.style};padding:0 5px;border-radius:3px;white-space:nowrap"
+    return tag("span", look.label if text is None else text, style=style)
+
+
+def stacked_bar(
+    sizes: Sizes, whole: float, *, box: str, row: str, digits: int = 2, narrowest: int = 0
+) -> Markup:
+    """Boxes side by side, each as wide as its share of the longest bar.
+
+    Args:
+        sizes: of each kind, in the order of drawing.
+        whole: the size of the longest bar; not 0.
+        box, row: styles of each box and of the row. A box has a least width, so that the two bytes of a frame
+            header beside 64 KiB of payload are still seen.
+        digits: of the shares in percent, after the point.
+        narrowest: pixels that the whole bar has at least, on any page: where a label fits into its box even then, it is
+            written there. What does not fit is in the title, and in the table that goes with each bar, since a title is
+            out of reach for who has no mouse.
+    """
+    boxes = []
+    for kind, size in sizes.items():
+        label = f"{LOOKS[kind].label} {size:,.0f}"
+        share = 100 * size / whole
+        fits = share / 100 * narrowest > 6 + 7.5 * len(
+            label
+        )  # pixels: padding, and a character of 13 px at most
+        inside = tag("span", label, style="padding-left:6px;line-height:20px") if fits else ""
+        style = f"{LOOKS[kind].style};width:{share:.{digits}f}%;{box}"
+        boxes.append(tag("div", inside, style=style, title=label))
+    return tag("div", *boxes, style=row)
+
+
+def stacked_letters(sizes: Sizes, whole: float) -> str:
+    """The same as text: a letter for every ``whole / BAR``, and at least one for each kind."""
+    return "".join(LOOKS[kind].letter * max(1, round(size * BAR / whole)) for kind, size in sizes.items())

@@ -6,7 +6,7 @@ function render({ model, el }) {
   const name = document.createElement("span");
   const input = document.createElement("input");
   const output = document.createElement("output");
-  label.className = "wsedu-knob";
+  label.className = "wsedu-slider";
   name.textContent = model.get("name");
   Object.assign(input, { type: "range", min: 0, max: model.get("shown").length - 1, step: 1 });
   label.append(name, input, output);

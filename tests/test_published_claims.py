@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The published sums come out as they were printed, from heads that our own parser reads."""
+
+from __future__ import annotations
+
+import pytest
+
+from wsedu import Request, Response
+from wsedu.model import published_claims as claims
+
+
+def test_the_heads_of_2010() -> None:
+    heads = claims.REQUEST_2010, claims.RESPONSE_2010
+    assert [claims.printed_characters(head) for head in heads] == [692, 179]
+    assert [len(head) for head in heads] == [716, 193]
+    request, used = Request.parse(heads[0])
+    assert used == 716 and request.target == "/PollingStock//PollingStock"
+    response, used = Response.parse(heads[1], strict=False)
+    assert used == 193 and response.get("Content-Length") == str(claims.CONTENT_2010)
+
+
+@pytest.mark.parametrize("way, size, digits", [("polling", 871, (1, 0, 0)), ("websocket", 2, (3, 3, 3))])
+def test_the_table_of_2010_is_in_binary_megabits(way: str, size: int, digits: tuple[int, ...]) -> None:
+    for clients, printed, after in zip(claims.CLIENTS, claims.PRINTED_2010[way], digits, strict=True):
+        rate = claims.megabits(size * clients)
+        assert round(rate.binary, after) == printed != round(rate.decimal, after)
+
+
+def test_the_sum_of_2013_is_in_decimal_megabits() -> None:
+    polls = claims.CLIENTS_2013 / claims.GAP_2013
+    assert round(claims.megabits(claims.POLL_2013 * polls).decimal, 2) == 1.13 and round(polls) == 167

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The byte map and the sequence diagram to explore, by pointer and by keyboard, over the same parts as the pictures.
+
+A map needs a running page, not a running kernel: its bytes and their tree are sent once. A conversation may have ten
+thousand messages: of it the browser has only what it shows, and asks for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from ..protocol.spans import Span
+from .palette import LOOKS
+from .parts import Part, View, show_value, view
+from .sequence import ends_of, row_of, stretches
+from .text import bytes_of, clip, visible
+
+CHUNK = 100
+"""Messages that go to the browser at once."""
+MOST_PACKETS = 500
+"""Packets that are listed of one message."""
+
+_HERE = Path(__file__).parent
+LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
+
+Node = dict[str, Any]
+
+
+def _script(name: str) -> str:
+    """A script of this package behind the one that all explorers share: anywidget takes one module without imports."""
+    return "\n".join((_HERE / each).read_text("utf-8") for each in ("byte_pane.js", name))
+
+
+def _tree(shown: View) -> list[Node]:
+    """The parts of a view as nodes for the browser, beneath their layer if there is one; bits beneath their byte."""
+    if not shown.layers:
+        return [_node(part) for part in shown.parts]
+    nodes = []
+    for index, (name, start, end) in enumerate(shown.layers):
+        inside = [part for part in shown.parts if start <= part.start < end]
+        layer = Part(start, end, inside[0].kind if inside else None, name)
+        node = _plain(layer, clip(name, 60), bytes_of(end - start), layer)
+        nodes.append({**node, "children": [_node(part) for part in inside], "open": index == shown.first})
+    return nodes
+
+
+def side_of(shown: View) -> Node:
+    """What the browser draws beside the bytes."""
+    start = shown.layers[shown.first][1] if shown.layers else 0
+    return {"name": shown.name, "tree": _tree(shown), "start": start}
+
+
+def _node(part: Part) -> Node:
+    value = "" if part.bits else show_value(part.value, 200, part.kind)
+    bits = []
+    for span in part.bits:
+        node = _plain(part, visible(span.name), show_value(span.value, 40), span)
+        bits.append({**node, "bits": list(span.bits or (0, 8)), "children": []})
+    return {**_plain(part, clip(part.name, 60), value, part), "children": bits}
+
+
+def _plain(place: Part, name: str, value: str, what: Part | Span) -> Node:
+    """A node without its children: where it is, and what ``what`` says of it."""
+    return {
+        "start": place.start,
+        "end": place.end,
+        "name": name,
+        "kind": what.kind or "",
+        "value": value,
+        "meaning": visible(what.meaning),
+        "section": visible(what.section),
+        "shown": clip(value, 40),
+    }
+
+
+class ByteExplorer(anywidget.AnyWidget):
+    """One map of bytes, or several that follow each other; see ``touch``."""
+
+    _esm = _script("explorer.js")
+    _css = _HERE / "explorer.css"
+    sides = traitlets.List(traitlets.Dict()).tag(sync=True)
+    data = traitlets.List(traitlets.Bytes()).tag(sync=True)
+    looks = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, views: Sequence[View]) -> None:
+        sides = [side_of(one) for one in views]
+        super().__init__(looks=LOOKS_BY_NAME, data=[one.data for one in views], sides=sides)
+
+    def __repr__(self) -> str:
+        return "(run this cell: a byte map for pointer and keyboard)"
+
+
+class SequenceExplorer(anywidget.AnyWidget):
+    """A conversation to look into: who said what when, and behind each message its bytes and its packets.
+
+    The browser asks for further messages as they come into view, and for the bytes of a message or of a packet when it
+    is opened.
+    """
+
+    _esm = _script("sequence_explorer.js")
+    _css = _HERE / "explorer.css"
+    looks = traitlets.Dict().tag(sync=True)
+    ends = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    stretches: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    first: traitlets.List[Any] = traitlets.List().tag(sync=True)
+
+    def __init__(self, conversation: Any, fold: bool = True) -> None:
+        self._messages: Sequence[Any] = list(conversation.messages)
+        self._capture = getattr(conversation, "capture", None)
+        self._start = self._messages[0].time if self._messages else 0.0
+        super().__init__(
+            looks=LOOKS_BY_NAME,
+            ends=[visible(end) for end in ends_of(conversation)],
+            stretches=[list(stretch) for stretch in stretches(self._messages, fold)],
+            first=self._rows(0),
+        )
+        self.on_msg(self._asked)
+
+    def __repr__(self) -> str:
+        return "(run this cell: a ladder of messages that open)"
+
+    def _rows(self, index: int) -> list[list[Any]]:
+        """Of each message: sender, seconds since the first one, text, bytes, and how many of each kind."""
+        rows = []
+        for message in self._messages[index : index + CHUNK]:
+            row = row_of(message, self._start)
+            kinds = [[kind or "", count] for kind, count in row.kinds]
+            rows.append([row.sender, row.time, clip(row.text, 56), row.size, kinds])
+        return rows
+
+    def _asked(self, widget: object, asked: Any, buffers: object) -> None:
+        """Answer the browser; what makes no sense is not answered."""
+        answers = {"messages": self._more, "message": self._message, "packet": self._packet}
+        what, index = asked.get("ask"), asked.get("index")
+        if what not in answers or not isinstance(index, int) or index < 0:
+            return
+        try:
+            answer, data = answers[what](index)
+        except IndexError:
+            return
+        self.send({**answer, "view": asked.get("view"), "focus": asked.get("focus")}, data)
+
+    def _more(self, index: int) -> tuple[dict[str, Any], list[bytes]]:
+        return {"messages": self._rows(index), "index": index}, []
+
+    def _message(self, index: int) -> tuple[dict[str, Any], list[bytes]]:
+        message = self._messages[index]
+        shown = view(message)
+        when = f"at {message.time - self._start:.6f} s"
+        title = f"message {index + 1:,} of {len(self._messages):,}, from the {message.sender}, {when}"
+        answer = {"side": side_of(shown), "title": title, "packets": [], "carried": ""}
+        if self._capture is not None:
+            answer |= self._carried(message)
+        return answer, [shown.data]
+
+    def _carried(self, message: Any) -> dict[str, Any]:
+        """The packets that carried a message: of each its index, seconds on the diagram's clock, and bytes."""
+        assert self._capture is not None
+        packets, indices = self._capture.packets, message.packets
+        zero = packets[0].time / 1e9 + self._start
+        listed = [[at, packets[at].time / 1e9 - zero, len(packets[at].data)] for at in indices[:MOST_PACKETS]]
+        total = bytes_of(sum(len(packets[at].data) for at in indices))
+        carried = f"carried by {len(indices):,} packet{'s' * (len(indices) != 1)} of {total} in all"
+        if getattr(self._capture, "modelled", False):
+            carried += ", modelled by the relay that recorded"
+        if len(indices) > len(listed):
+            carried += f"; the first {len(listed):,} of them"
+        return {"packets": listed, "carried": carried}
+
+    def _packet(self, index: int) -> tuple[dict[str, Any], list[bytes]]:
+        if self._capture is None:
+            raise IndexError
+        shown = view(self._capture.packet(index))
+        return {"side": side_of(shown)}, [shown.data]
+
+
+def touch(
+    *things: object, spans: Iterable[Span] | None = None, names: Sequence[str] | None = None
+) -> ByteExplorer | SequenceExplorer:
+    """What can be drawn, to explore: by pointer, or by Tab, arrows, Home, End and Enter.
+
+    Args:
+        things: what ``byte_map`` takes; two or more are shown side by side, and each follows the other. Or one
+            conversation, as ``ladder`` takes it: its messages open, and so do the packets that carried them.
+        spans: what the bytes mean, where there is one thing and it is bytes.
+        names: what to call them; else what they are.
+
+    Returns:
+        A widget: a byte map, or a sequence diagram.
+
+    Raises:
+        TypeError: one of them has no bytes to show.
+        ValueError: nothing to show, or not a name for each.
+    """
+    if not things or (names is not None and len(names) != len(things)):
+        raise ValueError(f"touch shows one thing or more, with a name for each: {len(things)} given")
+    if len(things) == 1 and hasattr(things[0], "messages"):
+        return SequenceExplorer(things[0])
+    views = [view(things[0], spans)] if len(things) == 1 else [view(thing) for thing in things]
+    if names is not None:
+        views = [replace(one, name=visible(name)) for name, one in zip(names, views, strict=True)]
+    return ByteExplorer(views)
