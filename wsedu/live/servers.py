@@ -77,7 +77,9 @@ class Server:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            # In Python's development mode a loop tells stderr of each step that took a tenth of a second. On a busy
+            # machine that is nobody's mistake, and stderr is the page that a reader reads.
+            asyncio.run(self._serve(), debug=False)
         except BaseException as error:  # handed to the thread that is waiting for the start
             self._error = error
         finally:
