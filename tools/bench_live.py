@@ -10,17 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench_row import Row, times
-from websockets.asyncio.server import serve
+from websockets.asyncio.server import ServerConnection, serve
 
 from wsedu import read, record
 from wsedu.live.load_test import push_load
 from wsedu.live.load_worker import load_server
+from wsedu.live.servers import Listening
 from wsedu.wire.capture import Capture
 
 TRIPS = 2_000
@@ -49,8 +51,14 @@ while True:
     connection.close()
 """
 
-# ``websockets`` as it comes, with nothing of ours but that no Ping and no compression is measured.
-BARE = partial(serve, host="127.0.0.1", port=0, compression=None, ping_interval=None)
+
+@contextlib.asynccontextmanager
+async def bare(
+    handler: Callable[[ServerConnection], Awaitable[None]], **options: Any
+) -> AsyncIterator[Listening]:
+    """``websockets`` as it comes, with nothing of ours but that no Ping and no compression is measured."""
+    async with serve(handler, "127.0.0.1", 0, compression=None, ping_interval=None, **options) as server:
+        yield Listening(next(iter(server.sockets)).getsockname()[1])
 
 
 def live_rows() -> Iterator[Row]:
@@ -61,7 +69,7 @@ def live_rows() -> Iterator[Row]:
     ours, bare = _in_turn(
         min,
         lambda: push_load(LISTENERS, updates=UPDATES).median_last,
-        lambda: push_load(LISTENERS, updates=UPDATES, server=partial(load_server, BARE)).median_last,
+        lambda: push_load(LISTENERS, updates=UPDATES, server=partial(load_server, bare)).median_last,
     )
     yield Row(
         f"a broadcast to the last of {LISTENERS:,} listeners",

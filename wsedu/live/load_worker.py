@@ -32,7 +32,7 @@ from ..protocol.http1 import Response, head_end
 from .limits import raise_file_limit
 from .news_server import news_server
 from .publisher import Publisher
-from .servers import serve
+from .servers import Listening, serve
 
 LARGEST_BACKLOG = 65_535
 PER_ADDRESS = 20_000
@@ -129,7 +129,7 @@ class LoadServer(NamedTuple):
 
 @asynccontextmanager
 async def load_server(
-    serve: Callable[..., AbstractAsyncContextManager[websockets.Server]] = serve,
+    serve: Callable[..., AbstractAsyncContextManager[Listening]] = serve,
     broadcast: Callable[[set[ServerConnection], str], None] = websockets.broadcast,
 ) -> AsyncIterator[LoadServer]:
     """Serve while the block runs.
@@ -155,7 +155,7 @@ async def load_server(
 
     with news_server("polling", Publisher()) as polling:
         async with serve(listen, close_timeout=0, backlog=LARGEST_BACKLOG) as server:
-            yield LoadServer(next(iter(server.sockets)).getsockname()[1], polling.port, publish)
+            yield LoadServer(server.port, polling.port, publish)
 
 
 class Progress(NamedTuple):
