@@ -73,7 +73,7 @@ def test_polls_have_one_connection_or_one_each(keep_alive: bool, connections: in
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             clients = LoadClients(server.sockets[0].getsockname()[1], 1, 0.0, keep_alive)
             await clients.connect(1)
-            await clients.begin()
+            clients.begin()
             progress = await clients.wait(4, LIMIT)
             assert (progress.received, progress.lost) == (3, 1)
             assert progress.why == "ConnectionError: closed by the server"

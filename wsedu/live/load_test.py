@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any, NamedTuple
 
-from .load_worker import Failure, Progress, load_clients, load_server, work
+from .load_worker import Failure, Progress, Usage, load_clients, load_server, work
 
 # A Jupyter kernel has threads. A forked child has a copy of whatever they held at that moment, locks too, and none of
 # the threads that would let go of it; a spawned one begins with a fresh interpreter.
@@ -28,6 +28,10 @@ LIMIT = 60.0
 update within one or two."""
 END_LIMIT = 5.0  # seconds in which a process ends that has been told to; it takes milliseconds
 LOOKS_EVERY = 0.1  # seconds: a signal that comes just before a blocking read would be noticed after it only
+
+
+MakeServer = Callable[[], AbstractAsyncContextManager[object]]
+"""Makes the server under load, in its process; a function that can be pickled."""
 
 
 class PushLoad(NamedTuple):
@@ -108,9 +112,7 @@ UNGUARDED = (
 
 
 @contextmanager
-def _started(
-    what: str, make: Callable[..., AbstractAsyncContextManager[object]], *arguments: object
-) -> Iterator[_Worker]:
+def _started(what: str, make: Callable[..., object], *arguments: object) -> Iterator[_Worker]:
     """A process of ``load_worker`` while the block runs."""
     ours, theirs = SPAWN.Pipe()
     # A daemon is ended with its parent, if that ends in good order; if not, it sees that the pipe is closed.
@@ -152,14 +154,23 @@ def _silent(connected: int) -> None:
     """Nobody wants to know."""
 
 
-def _connect(clients: _Worker, total: int, progress: Callable[[int], None]) -> float:
-    """Connect all of them, some at a time; gives the seconds that it took, those of ``progress`` not counted."""
-    seconds = 0.0
-    for done in range(0, total, AT_ONCE):
-        count = min(AT_ONCE, total - done)
-        seconds += clients.call("connect", count)
-        progress(done + count)
-    return seconds
+@contextmanager
+def _loaded(
+    server: MakeServer, way: str, total: int, progress: Callable[[int], None], *how: object
+) -> Iterator[tuple[_Worker, _Worker, Usage, float]]:
+    """A server and its clients, which are connected when the block begins.
+
+    Yields:
+        Both processes; what the server had used before; the seconds that it took to connect.
+    """
+    with _started("load server", server) as serving:
+        port, empty, seconds = serving.call(way), serving.call("usage"), 0.0
+        with _started("load clients", load_clients, port, total, *how) as clients:
+            for done in range(0, total, AT_ONCE):
+                count = min(AT_ONCE, total - done)
+                seconds += clients.call("connect", count)
+                progress(done + count)
+            yield serving, clients, empty, seconds
 
 
 def _wait(clients: _Worker, total: int, count: int, limit: float) -> Progress:
@@ -178,7 +189,7 @@ def push_load(
     updates: int = 5,
     progress: Callable[[int], None] = _silent,
     limit: float = LIMIT,
-    server: Callable[[], AbstractAsyncContextManager[object]] = load_server,
+    server: MakeServer = load_server,
 ) -> PushLoad:
     """Connect clients to a WebSocket server, publish updates one after the other, and wait for the last client.
 
@@ -187,27 +198,22 @@ def push_load(
         updates: how many.
         progress: called with the number of connected clients now and then.
         limit: seconds that each update may take to the last client.
-        server: makes the server, in its process; a function that can be pickled.
+        server: what is measured, where it is not ours.
 
     Raises:
         RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or had no update within
             the limit.
     """
-    with _started("load server", server) as serving:
-        websocket, _ = serving.call("ports")
-        empty = serving.call("usage")
-        with _started("load clients", load_clients, websocket, listeners) as clients:
-            seconds = _connect(clients, listeners, progress)
-            full, last = serving.call("usage"), []
-            for number in range(1, updates + 1):
-                published = serving.call("publish")
-                seen = _wait(clients, listeners, number * listeners, limit)
-                if missing := number * listeners - seen.received:
-                    raise RuntimeError(
-                        f"{missing:,} of {listeners:,} listeners had no update within {limit:g} s"
-                    )
-                last.append(seen.last - published)
-            done = serving.call("usage")
+    last = []
+    with _loaded(server, "websocket", listeners, progress) as (serving, clients, empty, seconds):
+        full = serving.call("usage")
+        for number in range(1, updates + 1):
+            published = serving.call("publish")
+            seen = _wait(clients, listeners, number * listeners, limit)
+            if missing := number * listeners - seen.received:
+                raise RuntimeError(f"{missing:,} of {listeners:,} listeners had no update within {limit:g} s")
+            last.append(seen.last - published)
+        done = serving.call("usage")
     memory = (full.resident - empty.resident) / listeners
     return PushLoad(listeners, seconds, tuple(last), memory, (done.cpu - full.cpu) / updates)
 
@@ -220,7 +226,7 @@ def poll_load(
     keep_alive: bool = True,
     progress: Callable[[int], None] = _silent,
     limit: float = LIMIT,
-    server: Callable[[], AbstractAsyncContextManager[object]] = load_server,
+    server: MakeServer = load_server,
 ) -> PollLoad:
     """Let clients poll a server that has no news, and measure until each had ``rounds`` responses in the mean.
 
@@ -234,7 +240,7 @@ def poll_load(
         keep_alive: one connection for all polls of a client, or one for each, closed after it.
         progress: called with the number of connected clients now and then.
         limit: seconds that this tenth may take.
-        server: makes the server, in its process; a function that can be pickled.
+        server: what is measured, where it is not ours.
 
     Raises:
         RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or so few polls were
@@ -254,14 +260,10 @@ def poll_load(
             )
         return seen
 
-    with _started("load server", server) as serving:
-        _, polling = serving.call("ports")
-        empty = serving.call("usage")
-        with _started("load clients", load_clients, polling, clients, gap, keep_alive) as asking:
-            _connect(asking, clients, progress)
-            asking.call("begin")
-            begin, before = polls(0, 1), serving.call("usage")  # by now it goes round
-            end, after = polls(begin.received, rounds), serving.call("usage")
+    with _loaded(server, "polling", clients, progress, gap, keep_alive) as (serving, asking, empty, _):
+        asking.call("begin")
+        begin, before = polls(0, 1), serving.call("usage")  # by now it goes round
+        end, after = polls(begin.received, rounds), serving.call("usage")
     requests = (end.received - begin.received) / (end.time - begin.time)
     memory = (before.resident - empty.resident) / clients
     return PollLoad(clients, requests, memory, (after.cpu - before.cpu) / (after.time - before.time))
