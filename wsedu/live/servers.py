@@ -330,12 +330,14 @@ async def serve(
     handler: Callable[[ServerConnection], Awaitable[None]], host: str = "127.0.0.1", **options: Any
 ) -> AsyncIterator[Listening]:
     """The library's ``serve`` as all our servers use it, on a free port; ``options`` are its own."""
-    connected = set[ServerConnection]()
+    connected, closing = set[ServerConnection](), False
 
     class KnownConnection(ServerConnection):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
             connected.add(self)
+            if closing:  # it was on its way when the server began to close
+                self.transport.abort()
 
         def connection_lost(self, exc: Exception | None) -> None:
             connected.discard(self)
@@ -356,6 +358,7 @@ async def serve(
     try:
         yield listening
     finally:
+        closing = True
         server.close()
         # The library waits for opening handshakes that have begun, up to ten seconds each; and without end for a
         # client that does not read, since its Close frame comes after all that is still to be sent.
