@@ -43,14 +43,9 @@ def frame_spans(data: Data) -> list[Span]:
 
 
 def _header_span(
-    start: int,
-    end: int,
-    name: str,
-    value: object,
-    meaning: str,
-    section: str = LAYOUT,
-    bits: tuple[int, int] | None = None,
-) -> Span:
+    start: int, end: int, name: str, value: object, meaning: str,
+    section: str = LAYOUT, bits: tuple[int, int] | None = None,
+) -> Span:  # fmt: skip
     return Span(start, end, name, value, meaning, Kind.FRAME_HEADER, section, bits)
 
 

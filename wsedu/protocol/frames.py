@@ -131,12 +131,8 @@ def parse_header(data: Data, start: int = 0) -> Header:
         # The bit must be 0 so that a signed number of 64 bits can hold the length, which is all that Java has. With
         # the bit set there is no length, and nobody can say where the next frame begins.
         if form == 64 and len(data) > at and data[at] & 0x80:
-            raise ProtocolError(
-                "the most significant bit of a 64-bit payload length is set; it must be 0",
-                offset=at - start,
-                field="payload length",
-                section=LAYOUT,
-            )
+            message = "the most significant bit of a 64-bit payload length is set; it must be 0"
+            raise ProtocolError(message, offset=at - start, field="payload length", section=LAYOUT)
         if len(data) < end:
             raise NeedMoreData
         # "Multibyte length quantities are expressed in network byte order."
@@ -188,9 +184,8 @@ def _check_first_byte(first: int, rsv1: bool) -> None:
         # RFC 7692, 6.1: an endpoint must not set it on "control frames and non-first fragments of a data message", as
         # permessage-deflate compresses messages, and not frames.
         if opcode not in (Opcode.TEXT, Opcode.BINARY):
-            message = (
-                f"RSV1 is 1 on a {opcode_name(opcode)} frame; only the first fragment of a message may say it"
-            )
+            name = opcode_name(opcode)
+            message = f"RSV1 is 1 on a {name} frame; only the first fragment of a message may say it"
             raise ProtocolError(message, offset=0, field="RSV1", section="RFC 7692, 6.1")
     # "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
     if opcode not in OPCODE_NAMES:
@@ -211,13 +206,9 @@ def _check_second_byte(opcode: int, second: int, role: Role | None) -> None:
         raise ProtocolError("a server must not mask a frame", offset=1, field="MASK", section="RFC 6455, 5.1")
     length = second & PAYLOAD_LENGTH
     if is_control(opcode) and length > MAX_CONTROL_PAYLOAD:
-        raise ProtocolError(
-            f"a {opcode_name(opcode)} frame has at most {MAX_CONTROL_PAYLOAD} bytes of payload; "
-            f"found {length} in the 7 bits of the payload length",
-            offset=1,
-            field="payload length",
-            section="RFC 6455, 5.5",
-        )
+        message = f"a {opcode_name(opcode)} frame has at most {MAX_CONTROL_PAYLOAD} bytes of payload"
+        message += f"; found {length} in the 7 bits of the payload length"
+        raise ProtocolError(message, offset=1, field="payload length", section="RFC 6455, 5.5")
     if opcode == Opcode.CLOSE:  # whose length alone can be wrong: 1
         parse_close_payload(b"", offset=6 if second & MASK else 2, length=length)
 
@@ -298,15 +289,9 @@ class Frame:
     masking_key: bytes | None = None
 
     def __new__(
-        cls,
-        opcode: int,
-        payload: Data = b"",
-        fin: bool = True,
-        rsv1: bool = False,
-        rsv2: bool = False,
-        rsv3: bool = False,
-        masking_key: Data | None = None,
-    ) -> Frame:
+        cls, opcode: int, payload: Data = b"", fin: bool = True, rsv1: bool = False, rsv2: bool = False,
+        rsv3: bool = False, masking_key: Data | None = None,
+    ) -> Frame:  # fmt: skip
         if not isinstance(opcode, int) or not 0 <= opcode <= 15:
             raise ValueError(f"an opcode has 4 bits, 0 to 15: {opcode!r} (RFC 6455, 5.2)")
         if type(payload) is not bytes:
@@ -393,9 +378,7 @@ class Frame:
         shortest = shortest_form(length)
         form = length_form or shortest
         if form < shortest:
-            raise ValueError(
-                f"a payload length of {length:,} bytes does not fit in {form} bits (RFC 6455, 5.2)"
-            )
+            raise ValueError(f"a payload length of {length:,} bytes does not fit in {form} bits ({LAYOUT})")
         first = self.fin * FIN | self.rsv1 * RSV1 | self.rsv2 * RSV2 | self.rsv3 * RSV3 | self.opcode
         key = self.masking_key
         second = (MASK if key is not None else 0) | {7: length, 16: LENGTH_16, 64: LENGTH_64}[form]

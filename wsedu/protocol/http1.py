@@ -23,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NoReturn
 
 from .errors import Data, NeedMoreData, ProtocolError, need_bytes, need_text, quoted
@@ -73,13 +74,8 @@ def split_request_line(line: bytes) -> StartLine:
     words = rest.rsplit(None, 1)
     if len(words) == 2 and words[1].startswith(b"HTTP/") and TOKEN.fullmatch(method):
         return method, words[0], words[1]
-    raise ProtocolError(
-        f"expected a request line, as in 'GET / HTTP/1.1'; found {quoted(line)}",
-        status_code=400,
-        offset=0,
-        field="request line",
-        section="RFC 9112, 3",
-    )
+    message = f"expected a request line, as in 'GET / HTTP/1.1'; found {quoted(line)}"
+    raise ProtocolError(message, offset=0, field="request line", section="RFC 9112, 3", status_code=400)
 
 
 def split_status_line(line: bytes) -> StartLine:
@@ -91,13 +87,8 @@ def split_status_line(line: bytes) -> StartLine:
     words = line.split(None, 2)
     if len(words) >= 2 and words[0].startswith(b"HTTP/") and len(words[1]) == 3 and words[1].isdigit():
         return words[0], words[1], words[2].rstrip() if len(words) == 3 else b""
-    raise ProtocolError(
-        f"expected a status line, as in 'HTTP/1.1 200 OK'; found {quoted(line)}",
-        status_code=None,
-        offset=0,
-        field="status line",
-        section="RFC 9112, 4",
-    )
+    message = f"expected a status line, as in 'HTTP/1.1 200 OK'; found {quoted(line)}"
+    raise ProtocolError(message, offset=0, field="status line", section="RFC 9112, 4", status_code=None)
 
 
 def begins_request(line: bytes) -> bool:
@@ -308,6 +299,7 @@ class Head:
 
     __slots__ = ()
 
+    version: str
     fields: Fields
 
     @property
@@ -338,6 +330,18 @@ class Head:
         """The elements in lower case, for fields in whose elements case does not matter, such as Connection."""
         return [element.lower() for element in self.field_elements(name)]
 
+    def line_offset(self, raw: bytes, name: str, which: int = 0) -> int:
+        """Where a field line of this name begins in ``raw``; the place of the empty line if there is none.
+
+        Args:
+            raw: the bytes of this head, each field in one line that ends in CR LF.
+            which: which of the lines of this name, from 0 on.
+        """
+        starts = accumulate(len(line) + 2 for line in raw.split(b"\r\n"))
+        lines = zip(self.fields, starts, strict=False)
+        found = [start for (field, _), start in lines if field.lower() == name.lower()]
+        return found[which] if found else len(raw) - 2
+
     def serialize(self) -> bytes:
         """The bytes of the head, the empty line included. It never checks.
 
@@ -348,9 +352,8 @@ class Head:
         try:
             return f"{self.start_line}\r\n{lines}\r\n".encode("latin-1")
         except UnicodeEncodeError as error:
-            raise ValueError(
-                f"a head is written in Latin-1, which has no {quoted(error.object[error.start])} (RFC 9110, 5.5)"
-            ) from None
+            found = quoted(error.object[error.start])
+            raise ValueError(f"a head is written in Latin-1, which has no {found} (RFC 9110, 5.5)") from None
 
     def spans(self) -> list[Span]:
         """What each byte of ``serialize()`` is, in order."""
@@ -470,7 +473,6 @@ def as_fields(fields: Iterable[tuple[str, str]]) -> Fields:
     pairs = tuple(fields) if isinstance(fields, Iterable) else (fields,)
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(x, str) for x in pair):
-            raise TypeError(
-                f'fields are pairs of name and value, as in [("Origin", "null")]; found {pair!r:.60}'
-            )
+            example = '[("Origin", "null")]'
+            raise TypeError(f"fields are pairs of name and value, as in {example}; found {pair!r:.60}")
     return tuple((name, value) for name, value in pairs)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .errors import Data, NeedMoreData, ProtocolError, Role, need_bytes, need_role
 from .frames import Frame, Header, apply_mask, check_header, parse_header
 from .opcodes import Opcode, is_control, opcode_name
-from .status import StatusCode, parse_close_payload
+from .status import StatusCode, not_utf8, parse_close_payload
 from .utf8 import Utf8Validator
 
 
@@ -158,13 +158,10 @@ class MessageAssembler:
         size = len(self._data) + header.payload_length
         if self._max_size is None or is_control(header.opcode) or size <= self._max_size:
             return
-        raise ProtocolError(
-            f"a message of {size:,} bytes or more; at most {self._max_size:,} are taken",
-            offset=1,
-            field="payload length",
-            section="RFC 6455, 10.4",
-            status_code=StatusCode.MESSAGE_TOO_BIG,
-        )
+        message, code = f"a message of {size:,} bytes or more", StatusCode.MESSAGE_TOO_BIG
+        message += f"; at most {self._max_size:,} are taken"
+        section = "RFC 6455, 10.4"
+        raise ProtocolError(message, offset=1, field="payload length", section=section, status_code=code)
 
     def _take_payload(self) -> bool:
         """Unmask, check and keep as much of the payload as is there; say whether that is all of it."""
@@ -193,15 +190,7 @@ class MessageAssembler:
             return  # what must be UTF-8 is the text, and a compressed message does not show it yet
         at = self._text.validate(data, final=final)
         if at is not None:
-            # "an endpoint is terminating the connection because it has received data within a message that was not
-            # consistent with the type of the message (e.g., non-UTF-8 [RFC3629] data within a text message)" (7.4.1)
-            raise ProtocolError(
-                "the text is not UTF-8",
-                offset=self._offset + at,
-                field="payload",
-                section="RFC 6455, 8.1",
-                status_code=StatusCode.INVALID_PAYLOAD_DATA,
-            )
+            raise not_utf8("the text", self._offset + at, "payload")
 
     def _skip(self, size: int) -> None:
         """These bytes of the buffer are taken."""

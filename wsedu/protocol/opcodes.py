@@ -19,10 +19,6 @@ class Opcode(IntEnum):
     # 0xB to 0xF: "reserved for further control frames yet to be defined"
 
 
-# "Control frames are identified by opcodes where the most significant bit of the opcode is 1" (RFC 6455, 5.5). So an
-# endpoint knows what a reserved one would be before it is defined.
-CONTROL_BIT = 0x8
-
 OPCODE_NAMES = {code: code.name.capitalize() for code in Opcode}
 
 
@@ -33,4 +29,6 @@ def opcode_name(opcode: int) -> str:
 
 def is_control(opcode: int) -> bool:
     """Whether frames with this opcode are control frames, the reserved ones 0xB to 0xF included."""
-    return bool(opcode & CONTROL_BIT)
+    # "Control frames are identified by opcodes where the most significant bit of the opcode is 1" (RFC 6455, 5.5). So an
+    # endpoint knows what kind a reserved one is before it is defined.
+    return opcode >= 0x8

@@ -91,31 +91,30 @@ def parse_close_payload(
     # 5.5.1: "The Close frame MAY contain a body"; and "If there is a body, the first two bytes of the body MUST be a
     # 2-byte unsigned integer (in network byte order) representing a status code".
     if length == 1:
-        raise ProtocolError(
-            "a Close payload of 1 byte: it is empty, or begins with a status code of 2 bytes",
-            offset=offset,
-            field="status code",
-            section="RFC 6455, 5.5.1",
-        )
+        message = "a Close payload of 1 byte: it is empty, or begins with a status code of 2 bytes"
+        raise ProtocolError(message, offset=offset, field="status code", section="RFC 6455, 5.5.1")
     if len(payload) < 2:
         return None, ""
     code = int.from_bytes(payload[:2], "big")
     if not may_be_sent(code):
-        raise ProtocolError(
-            f"{code} ({status_name(code)}) must not be sent in a Close frame",
-            offset=offset,
-            field="status code",
-            section="RFC 6455, 7.4.1" if code in STATUS_NAMES else "RFC 6455, 7.4.2",
-        )
+        message = f"{code} ({status_name(code)}) must not be sent in a Close frame"
+        section = "RFC 6455, 7.4.1" if code in STATUS_NAMES else "RFC 6455, 7.4.2"
+        raise ProtocolError(message, offset=offset, field="status code", section=section)
     # "Following the 2-byte integer, the body MAY contain UTF-8-encoded data with value /reason/".
     at = Utf8Validator().validate(payload[2:], final=len(payload) == length)
     if at is not None:
-        raise ProtocolError(
-            "the reason is not UTF-8",
-            offset=offset + 2 + at,
-            field="reason",
-            section="RFC 6455, 8.1",
-            status_code=StatusCode.INVALID_PAYLOAD_DATA,
-        )
+        raise not_utf8("the reason", offset + 2 + at, "reason")
     # Only a reason that is not complete can end inside a character.
     return code, payload[2:].decode("utf-8", "ignore")
+
+
+def not_utf8(what: str, offset: int, field: str) -> ProtocolError:
+    """The refusal of a text or a reason, with the status code that is for nothing else.
+
+    7.4.1 has 1007 for "data within a message that was not consistent with the type of the message (e.g., non-UTF-8
+    [RFC3629] data within a text message)"; 8.1 makes no difference between a text and a reason.
+    """
+    code = StatusCode.INVALID_PAYLOAD_DATA
+    return ProtocolError(
+        f"{what} is not UTF-8", offset=offset, field=field, section="RFC 6455, 8.1", status_code=code
+    )
