@@ -140,7 +140,7 @@ INTERRUPTED = {
     "servers.py": "__init__",
     "relay.py": "_begin",
     "recording.py": "__enter__",
-    "delivery.py": "_apart",
+    "delivery.py": "_in_thread",
 }
 """Where what has begun is not in anybody's hands yet."""
 

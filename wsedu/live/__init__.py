@@ -4,7 +4,7 @@
 from .connect_raw import RawConnection, connect_raw
 from .delivery import Delivery, deliver
 from .news_server import news_server
-from .publisher import Publisher, bursts, fixed, poisson
+from .publisher import Publisher, fixed, poisson
 from .servers import Server, http_server, websocket_server
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Publisher",
     "RawConnection",
     "Server",
-    "bursts",
     "deliver",
     "connect_raw",
     "fixed",

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A plain TCP connection for bytes that are typed by hand; it waits for an answer, but not for ever."""
+"""A plain TCP connection for requests and frames that are typed by hand; it waits for an answer, but not for ever."""
 
 from __future__ import annotations
 
 import socket
-from types import TracebackType
 from typing import Self
 
 from ..protocol.errors import NeedMoreData
@@ -15,10 +14,11 @@ TIMEOUT = 5.0  # seconds without a byte
 
 
 class RawConnection:
-    """A TCP connection without any protocol on top. Bytes that came too early are kept for the next call.
+    """A TCP connection without any protocol on top; use it in a ``with`` block, or call ``close``.
 
-    Each ``receive_…`` raises ``TimeoutError`` when nothing comes for ``timeout`` seconds and ``EOFError`` when the
-    other side has closed; both say what was awaited and what is there. Nothing that was received is lost by it.
+    TCP keeps no boundaries between messages, so what came too early stays for the next call. Each ``receive_…`` raises
+    ``TimeoutError`` when nothing comes for ``timeout`` seconds and ``EOFError`` when the other side has closed. Both
+    say what was awaited and what is there; nothing that was received is lost by it.
     """
 
     def __init__(self, connected: socket.socket, timeout: float = TIMEOUT) -> None:
@@ -46,13 +46,13 @@ class RawConnection:
         return self._take(at + len(end))
 
     def receive_head(self) -> bytes:
-        """An HTTP head, its empty line included."""
+        """An HTTP head, its empty line included (RFC 9112, 2.1)."""
         while (end := head_end(self._received)) < 0:
             self._read("the end of a head")
         return self._take(end)
 
     def receive_frame(self) -> bytes:
-        """The bytes of one WebSocket frame, header and payload; legal or not."""
+        """The bytes of one WebSocket frame, header and payload; legal or not (RFC 6455, 5.2)."""
         while True:
             try:
                 header = parse_header(self._received)
@@ -93,7 +93,7 @@ class RawConnection:
         except TimeoutError:
             raise TimeoutError(f"waited {self._socket.gettimeout()} s for {awaited}; {here}") from None
         except ConnectionResetError:
-            data = b""
+            data = b""  # the other side closed with bytes of ours unread (RFC 9293, 3.6.1): also an end
         if not data:
             raise EOFError(f"the other side closed before {awaited} came; {here}")
         self._received += data
@@ -106,9 +106,7 @@ class RawConnection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
 
@@ -125,6 +123,5 @@ def connect_raw(port: int, host: str = "127.0.0.1", timeout: float = TIMEOUT) ->
     try:
         return RawConnection(socket.create_connection((host, port), timeout), timeout)
     except ConnectionRefusedError:
-        raise ConnectionRefusedError(
-            f"nobody listens on {host}:{port}; is the server still running?"
-        ) from None
+        hint = "is the server still running?"
+        raise ConnectionRefusedError(f"nobody listens on {host}:{port}; {hint}") from None

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One publisher, one client, one way: the same news delivered and recorded, so that ways can be compared."""
+"""One publisher, one client, one way: news is delivered and recorded, so that the ways can be compared.
+
+What runs where: the publisher and the client share an event loop, in a thread of their own unless the caller has a
+monitor; the server and the relay that records have a thread each. Times are those of ``time.monotonic``, in seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from statistics import quantiles
@@ -27,10 +31,10 @@ if TYPE_CHECKING:
 
 Done = TypeVar("Done")
 
-PATIENCE = 10.0
-"""Seconds that the last update may take to arrive, beside those for which a poll is not even asked."""
-LOOKS_EVERY = 0.1
-"""Seconds between two looks at whether a delivery has ended, or was interrupted; it is told at once when it has."""
+LAST_UPDATE_LIMIT = 10.0
+"""Seconds that the last update may take to arrive, beside those between two polls."""
+INTERRUPT_GAP = 0.1
+"""Seconds after which an interrupt is noticed that came just before a wait; the end of a delivery is, at once."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +42,13 @@ class Delivery:
     """What it took to deliver some news in one way.
 
     Attributes:
-        way: of delivery.
         capture: the whole exchange; its TCP/IP is modelled by the relay, the bytes above it are real.
         updates: as they were published.
-        delays: of each update, from its publication to its receipt, in seconds.
+        delays: of each update that came, from its publication to its receipt, in seconds.
         requests: that the client sent; an opening handshake is one.
         lost, doubled: how many updates never came, or came again.
     """
 
-    way: Way
     capture: Capture
     updates: tuple[Update, ...]
     delays: tuple[float, ...]
@@ -57,6 +59,9 @@ class Delivery:
     def delay(self, percent: int) -> float:
         """The delay in seconds that so many per cent of the updates did not exceed, 1 to 99.
 
+        Between two updates it is interpolated: of three delays the middle one is at 50 per cent, and the 75th lies half
+        way from there to the longest.
+
         Raises:
             ValueError: fewer than two updates, or no such percentile.
         """
@@ -64,20 +69,24 @@ class Delivery:
             raise ValueError(f"a percentile is from 1 to 99, got {percent}")
         if len(self.delays) < 2:
             raise ValueError("percentiles need two updates at least")
+        # 99 cuts make 100 groups: the first cut is the 1st percentile, so the list is one behind.
         return quantiles(self.delays, n=100, method="inclusive")[percent - 1]
 
 
 class DeliveryMonitor:
-    """A delivery, seen from outside while it runs: hand a new one to ``deliver``, in a thread of its own.
+    """Progress of a delivery while it runs, and a way to stop it: hand a new one to ``deliver``, called in a thread.
 
-    All of it may be asked from any one other thread, at any time; ``stop`` from any thread at all.
+    The figures may be read from any one other thread, at any time; ``stop`` may be called from any thread at all.
+
+    Attributes:
+        receipts: when each update was received, by its number.
     """
 
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may stop it while its own thread does
         self._stop = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
-        self._seen: tuple[Publisher, NewsClient, LiveBill] | None = None
+        self._parts: tuple[Publisher, NewsClient, LiveBill] | None = None
         self._bill = Bill(modelled=True)
         self.receipts: dict[int, float] = {}
 
@@ -89,25 +98,23 @@ class DeliveryMonitor:
     @property
     def published(self) -> int:
         """How many updates have been published."""
-        return len(self._seen[0].updates) if self._seen else 0
+        return len(self._parts[0].updates) if self._parts else 0
 
     @property
     def requests(self) -> int:
         """How many requests the client has sent."""
-        return self._seen[1].requests if self._seen else 0
+        return self._parts[1].requests if self._parts else 0
 
     @property
     def delays(self) -> tuple[float, ...]:
-        """Of each update that has been received, in seconds."""
-        updates = self._seen[0].updates if self._seen else ()
-        return tuple(
-            self.receipts[update.number] - update.time for update in updates if update.number in self.receipts
-        )
+        """Of each update that has been received, from its publication, in seconds."""
+        updates, receipts = self._parts[0].updates if self._parts else (), self.receipts
+        return tuple(receipts[number] - time for number, time, _ in updates if number in receipts)
 
     def bill(self) -> Bill:
         """What was spent so far; TCP/IP in it is modelled by the relay."""
-        if self._seen:
-            self._bill = self._seen[2].bill()
+        if self._parts:
+            self._bill = self._parts[2].bill()
         return self._bill
 
     def stop(self) -> None:
@@ -118,12 +125,17 @@ class DeliveryMonitor:
                 loop, running = self._running
                 loop.call_soon_threadsafe(running.cancel)
 
-    def begin(self, publisher: Publisher, client: NewsClient, live_bill: LiveBill) -> None:
-        """For ``deliver``: this is what there is to see."""
-        self._seen = publisher, client, live_bill
+    def received(self, number: int, text: str) -> None:
+        """For ``deliver``: the client has this update now."""
+        self.receipts[number] = time.monotonic()
 
-    async def run(self, running: asyncio.Future[None]) -> None:
-        """For ``deliver``: wait for it, or until ``stop``."""
+    def begin(self, publisher: Publisher, client: NewsClient, live_bill: LiveBill) -> None:
+        """For ``deliver``: these know the figures."""
+        self._parts = publisher, client, live_bill
+
+    async def run(self, work: Coroutine[None, None, None]) -> None:
+        """For ``deliver``: do the work, or as much of it as there is before ``stop``."""
+        running = asyncio.ensure_future(work)
         with self._lock:
             self._running = asyncio.get_running_loop(), running
             if self.stopped:
@@ -134,7 +146,7 @@ class DeliveryMonitor:
             if not self.stopped:
                 raise
         finally:
-            with self._lock:  # from here on the loop may end
+            with self._lock:  # from here on the loop may be closed, and nothing can be cancelled in it
                 self._running = None
 
 
@@ -152,13 +164,13 @@ def deliver(
 
     Args:
         way: ``"polling"``, ``"longpoll"``, ``"eventsource"`` or ``"websocket"``.
-        gaps: seconds before each update, as ``fixed``, ``poisson`` and ``bursts`` give them; by default ten updates,
-            a twentieth of a second apart.
+        gaps: seconds before each update, as ``fixed`` and ``poisson`` give them; by default ten updates, a twentieth
+            of a second apart.
         payload: bytes of each update.
         poll_gap: seconds between two polls.
         keep_alive: for polling: one connection for all polls, or one for each.
         head: of the requests: a ``"browser"``'s, ``"minimal"``, or that of ``"2009"``.
-        monitor: for whoever wants to look on, and to stop it; this thread must have no event loop then.
+        monitor: to follow the delivery and to stop it from another thread; this thread must have no event loop then.
 
     Returns:
         What it took; the times in it are in seconds.
@@ -167,50 +179,39 @@ def deliver(
         ValueError: there is no such way or head, or the payload cannot hold the number of an update.
         TimeoutError: the last update did not come; it says how long it was waited for.
     """
-    publisher, monitored, monitor = Publisher(), monitor is not None, monitor or DeliveryMonitor()
-    seen = monitor
-
-    def on_update(number: int, text: str) -> None:
-        seen.receipts[number] = time.monotonic()
-
+    publisher, progress = Publisher(), monitor or DeliveryMonitor()
     plan = list(fixed(0.05, 10) if gaps is None else gaps)
-    text_of(len(plan), payload)  # says so now if it does not fit
+    text_of(len(plan), payload)  # raises now if it does not fit, and not in the middle of the delivery
 
     def exchange() -> tuple[NewsClient, Recording]:
         with news_server(way, publisher) as server, record(port=server.port) as recording:
-            client = NewsClient(way, recording.port, on_update, poll_gap, keep_alive, head)
-            client.fields()  # says so now if there is no such head
-            seen.begin(publisher, client, LiveBill(recording))
-            asyncio.run(_run(client, publisher, plan, payload, seen))
+            client = NewsClient(way, recording.port, progress.received, poll_gap, keep_alive, head)
+            client.fields()  # raises now if there is no such head
+            progress.begin(publisher, client, LiveBill(recording))
+            asyncio.run(progress.run(_publish(client, publisher, plan, payload)))
         return client, recording
 
-    client, recording = exchange() if monitored else _apart(exchange, monitor)
-    inbox = client.inbox
-    return Delivery(
-        way,
-        recording.capture,
-        publisher.updates,
-        monitor.delays,
-        client.requests,
-        len(inbox.lost),
-        inbox.doubled,
-    )
+    client, recording = exchange() if monitor else _in_thread(exchange, progress)
+    lost, doubled = len(client.inbox.lost), client.inbox.doubled
+    delays = progress.delays
+    return Delivery(recording.capture, publisher.updates, delays, client.requests, lost, doubled)
 
 
-def _apart(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:
-    """Do the work in a thread of its own: this one may have a loop that runs already, as the kernel's has.
+def _in_thread(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:
+    """Do the work in a thread of its own: this one may have a loop that runs already, as a Jupyter kernel has.
 
-    And so an interrupt, which comes to the main thread only, never finds a server or a recording half begun.
+    An interrupt comes to the main thread only, so it never finds a server or a recording half begun.
     """
     outcome: Future[Done] = Future()
-    running = threading.Lock()  # one step to wait for: an interrupt inside `join` or an event confuses them
+    # A lock, since one step waits for it: an interrupt inside `join` or an event's `wait` leaves these in disorder.
+    running = threading.Lock()
     running.acquire()
 
     def run() -> None:
         try:
             if not monitor.stopped:  # otherwise nobody waits any more
                 outcome.set_result(work())
-        except BaseException as error:  # raised where it was asked for
+        except BaseException as error:  # raised again in the thread that waits
             outcome.set_exception(error)
         finally:
             running.release()
@@ -218,8 +219,8 @@ def _apart(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:
     thread = threading.Thread(target=run, name="wsedu delivery", daemon=True)
     try:
         thread.start()
-        while not running.acquire(timeout=LOOKS_EVERY):
-            pass  # in pieces: an interrupt just before a wait does not end it
+        while not running.acquire(timeout=INTERRUPT_GAP):
+            pass  # many short waits: an interrupt just before a wait does not end it
         return outcome.result()
     except BaseException:
         monitor.stop()  # then it ends by itself, even if it has not begun yet
@@ -229,13 +230,8 @@ def _apart(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:
             thread.join(STOP_LIMIT)
 
 
-async def _run(
-    client: NewsClient, publisher: Publisher, plan: list[float], payload: int, monitor: DeliveryMonitor
-) -> None:
-    await monitor.run(asyncio.ensure_future(_publish(client, publisher, plan, payload)))
-
-
 async def _publish(client: NewsClient, publisher: Publisher, plan: list[float], payload: int) -> None:
+    """Publish by the plan while the client receives, and wait for the last update."""
     loop = asyncio.get_running_loop()
     receiving = asyncio.ensure_future(client.run(len(plan)))
     try:
@@ -244,14 +240,14 @@ async def _publish(client: NewsClient, publisher: Publisher, plan: list[float], 
         ready.cancel()
         due = loop.time()
         for number, gap in enumerate(plan, start=1):
-            due += gap
+            due += gap  # from the plan and not from now: a late update does not delay all that follow
             await asyncio.sleep(due - loop.time())
             publisher.publish(text_of(number, payload))
         # Between two polls nothing can come, however well all goes.
-        patience = PATIENCE + (client.poll_gap if client.way == "polling" else 0)
-        if not (await asyncio.wait([receiving], timeout=patience))[0]:
+        limit = LAST_UPDATE_LIMIT + (client.poll_gap if client.way == "polling" else 0)
+        if not (await asyncio.wait([receiving], timeout=limit))[0]:
             have = client.inbox.cursor
-            raise TimeoutError(f"waited {patience:g} s for update {len(plan)}, the last; {have} have come")
+            raise TimeoutError(f"waited {limit:g} s for update {len(plan)}, the last; {have} have come")
         await receiving
     finally:
         receiving.cancel()

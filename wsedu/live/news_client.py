@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Clients for the four ways to deliver: HTTP asked by httpx, WebSocket by websockets.
+"""A client for the four ways to deliver news: httpx speaks HTTP, websockets speaks WebSocket.
 
-Each keeps in its inbox what it had last, says so when it asks or connects again, and so gets each update once.
+It notes in its inbox which update it had last, and says so when it asks or connects again: so it gets each update once,
+however often its connection breaks. Neither library may use a proxy from the environment, since the server is on this
+machine.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from .publisher import Inbox
 from .request_headers import Fields, HeadStyle, request_fields
 
 OnUpdate = Callable[[int, str], Awaitable[None] | None]
-"""Called with number and payload of each new update; a client waits for it, as a slow reader would."""
+"""Called with number and payload of each new update; the client waits for it before it reads on."""
 
 BROKEN = (
     httpx.ReadError,
@@ -29,7 +31,11 @@ BROKEN = (
     InvalidMessage,
     ConnectionResetError,
 )
-"""What a connection that breaks looks like from httpx and from websockets, wherever it breaks."""
+"""What a connection that breaks looks like from httpx and from websockets, wherever it breaks.
+
+Nothing else is a reason to connect again: a refused request or connection, and what ``on_update`` raises, would only
+come once more.
+"""
 
 PAUSE, LONGEST_PAUSE = 0.01, 1.0
 """Seconds before a client connects again after two connections in a row brought it nothing; doubled each time."""
@@ -37,6 +43,7 @@ PAUSE, LONGEST_PAUSE = 0.01, 1.0
 
 def pause_after(fruitless: int) -> float:
     """Seconds to wait when so many connections in a row have brought nothing new: none after the first."""
+    # 2 ** 60 is far beyond the longest pause, and 2.0 ** 1024 would be beyond a float.
     return 0.0 if fruitless < 2 else min(PAUSE * 2.0 ** min(fruitless - 2, 60), LONGEST_PAUSE)
 
 
@@ -51,7 +58,7 @@ class NewsClient:
         poll_gap: seconds from one poll to the next.
         keep_alive: for polling: whether all polls use one connection, or each has its own.
         head: whose request head it sends.
-        address: of the server.
+        address: of the server; its Host field is ``address:port``.
 
     Attributes:
         inbox: what was received.
@@ -72,28 +79,30 @@ class NewsClient:
 
     @property
     def host(self) -> str:
-        """As in the Host field."""
+        """The value of the Host field."""
         return f"{self.address}:{self.port}"
 
     def fields(self) -> Fields:
-        """The request fields after Host."""
+        """The request fields after Host, as (name, value) in their order."""
         fields = request_fields(self.way, self.head, self.host)
         if self.way == "polling" and not self.keep_alive:
-            fields = [item for item in fields if item[0] not in ("Connection", "Keep-Alive")]
-            fields.insert(0, ("Connection", "close"))
+            # "The "close" connection option" asks the server to close after its response (RFC 9112, 9.6).
+            kept = [item for item in fields if item[0] not in ("Connection", "Keep-Alive")]
+            return [("Connection", "close"), *kept]
         return fields
 
     async def run(self, last: int) -> None:
-        """Receive until update ``last`` is there; begin anew when a connection breaks, but not in a tight circle.
+        """Receive until update ``last`` is there; connect again when a connection breaks, after a pause if need be.
 
         Raises:
             OSError, httpx.TransportError: there is no server to connect to.
+            httpx.HTTPStatusError, websockets.exceptions.InvalidStatus: it refuses the request.
         """
         receive = {
             "polling": self._poll,
             "longpoll": self._long_poll,
-            "eventsource": self._listen,
-            "websocket": self._hear,
+            "eventsource": self._event_stream,
+            "websocket": self._websocket,
         }[self.way]
         fruitless = 0
         while (had := self.inbox.cursor) < last:
@@ -112,11 +121,13 @@ class NewsClient:
 
     def _http(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_keepalive_connections=int(self.keep_alive or self.way != "polling"))
-        # no further than this machine: no proxy from the environment, and no certificates to load
+        # trust_env: no proxy from the environment; verify: no certificates to load, which takes a tenth of a second.
         client = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=False)
         client.headers = httpx.Headers()
         for name in ("Accept", "Accept-Encoding", "Connection", "User-Agent"):
-            client.headers.pop(name, None)  # httpx's own; what is sent is decided here
+            client.headers.pop(
+                name, None
+            )  # httpx's own, which it puts back; what is sent is decided in ``fields``
         return client
 
     async def _ask(self, http: httpx.AsyncClient) -> None:
@@ -136,19 +147,19 @@ class NewsClient:
                 await self._ask(http)
                 if self.inbox.cursor >= last:
                     return
-                due = max(due + self.poll_gap, loop.time())
+                due = max(due + self.poll_gap, loop.time())  # polls that are late are not made up for
                 await asyncio.sleep(due - loop.time())
 
     async def _long_poll(self, last: int) -> None:
         async with self._http() as http:
-            self.ready.set()
+            self.ready.set()  # no response comes before there is news
             while self.inbox.cursor < last:
                 await self._ask(http)
 
-    async def _listen(self, last: int) -> None:
+    async def _event_stream(self, last: int) -> None:
         fields = self.fields()
         if self.inbox.cursor:
-            fields.append(("Last-Event-ID", str(self.inbox.cursor)))
+            fields.append(("Last-Event-ID", str(self.inbox.cursor)))  # HTML Living Standard, 9.2.4
         self.requests += 1
         target = f"http://{self.host}/news/{self.way}"
         async with self._http() as http, http.stream("GET", target, headers=fields) as response:
@@ -160,13 +171,13 @@ class NewsClient:
                     name, _, value = line.partition(": ")
                     event[name] = value
                     continue
-                # An event counts when its empty line has come (HTML Living Standard, 9.2.6).
+                # "If the line is empty: dispatch the event" (HTML Living Standard, 9.2.6): what is not whole is lost.
                 await self._receive(event["id"], event["data"])
                 event = {}
                 if self.inbox.cursor >= last:
                     return
 
-    async def _hear(self, last: int) -> None:
+    async def _websocket(self, last: int) -> None:
         self.requests += 1
         target = f"ws://{self.host}/news/websocket"
         if self.inbox.cursor:

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One publisher, four ways to deliver: polling, long polling and server-sent events by Tornado, WebSocket by
-websockets.
+"""One publisher, four ways to deliver its news: Tornado speaks HTTP, websockets speaks WebSocket.
 
 In each way a client says which update it had last, and gets those after it, in order: as ``?after=7`` in the target,
 or as ``Last-Event-ID: 7`` when an EventSource connects again. So nothing is lost and nothing comes twice, however slow
-a client is and however often it has to begin anew.
+a client is and however often its connection breaks.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,13 +30,14 @@ LONGEST_WAIT = 30.0
 
 
 def cursor_of(text: str) -> int:
-    """The number of the last update that a client has, from what it says; nothing said is 0.
+    """The number of the last update that a client has, from what it says; an empty text is 0.
 
     Raises:
         ValueError: it is no number.
     """
     if not text:
         return 0
+    # int() reads more than a request may hold, digits of other scripts among them, and long ones slowly.
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise ValueError(f"after must be the number of an update, got {text!r}")
     return int(text)
@@ -49,23 +49,18 @@ def as_lines(updates: list[Update]) -> bytes:
 
 
 def as_event(update: Update) -> bytes:
-    """An update as a server-sent event (HTML Living Standard, 9.2)."""
+    """An update as a server-sent event: its fields, and the empty line that ends it (HTML Living Standard, 9.2.5)."""
     return f"id: {update.number}\ndata: {update.payload}\n\n".encode()
 
 
 class _News(Handler):
-    """What the three ways over HTTP share."""
+    """What the handlers of the three ways over HTTP share."""
 
     waiting: asyncio.Future[list[Update]] | None = None
 
-    @property
-    def publisher(self) -> Publisher:
-        publisher: Publisher = self.settings["publisher"]
-        return publisher
-
     async def wait_after(self, number: int, limit: float | None) -> list[Update]:
         """Like the publisher's, but cancelled when the client goes: nobody is left to answer then."""
-        self.waiting = asyncio.ensure_future(self.publisher.wait_after(number, limit))
+        self.waiting = asyncio.ensure_future(self.settings["publisher"].wait_after(number, limit))
         return await self.waiting
 
     def on_connection_close(self) -> None:
@@ -78,16 +73,17 @@ class _News(Handler):
         self.set_header("Cache-Control", "no-store")
 
     def compute_etag(self) -> None:
-        """None: nothing here is worth keeping."""
+        """None: a response is for one client and one moment, and no cache shall keep it."""
 
     def cursor(self, said: str) -> int:
         try:
             return cursor_of(said)
         except ValueError as error:
+            # Tornado formats the message with %.
             raise tornado.web.HTTPError(400, str(error).replace("%", "%%"), reason="Bad Request") from None
 
     def answer(self, updates: list[Update]) -> None:
-        """200 with news, 204 without."""
+        """200 with news; 204 without (RFC 9110, 15.3.5), which has no content, and so no Content-Type."""
         if updates:
             self.write(as_lines(updates))
         else:
@@ -97,31 +93,27 @@ class _News(Handler):
 
 class _Polling(_News):
     def get(self) -> None:
-        self.answer(self.publisher.after(self.cursor(self.get_query_argument("after", ""))))
+        self.answer(self.settings["publisher"].after(self.cursor(self.get_query_argument("after", ""))))
 
 
 class _LongPoll(_News):
     async def get(self) -> None:
         after = self.cursor(self.get_query_argument("after", ""))
-        try:
+        with suppress(asyncio.CancelledError):  # the client has gone
             self.answer(await self.wait_after(after, self.settings["longest_wait"]))
-        except asyncio.CancelledError:
-            pass
 
 
 class _EventSource(_News):
     async def get(self) -> None:
         after = self.cursor(self.request.headers.get("Last-Event-ID", ""))
         self.set_header("Content-Type", "text/event-stream")
-        try:
+        with suppress(asyncio.CancelledError, tornado.iostream.StreamClosedError):  # the client has gone
             await self.flush()  # the head goes out now: an EventSource is open before there is news
             while True:
                 for update in await self.wait_after(after, None):
                     self.write(as_event(update))
                     await self.flush()  # waits while the client is slow
                     after = update.number
-        except (asyncio.CancelledError, tornado.iostream.StreamClosedError):
-            pass
 
 
 HANDLERS: dict[Way, type[Handler]] = {
@@ -139,6 +131,7 @@ async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[List
         try:
             after = cursor_of(said)
         except ValueError as error:
+            # 1008, policy violation (RFC 6455, 7.4.1); a control frame has at most 125 bytes of payload (5.5).
             await connection.close(1008, str(error)[:123])
             return
         sending = asyncio.ensure_future(_send(connection, publisher, after))
@@ -153,13 +146,11 @@ async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[List
 
 
 async def _send(connection: ServerConnection, publisher: Publisher, after: int) -> None:
-    try:
+    with suppress(ConnectionClosed):  # the client has gone
         while True:
             for update in await publisher.wait_after(after):
                 await connection.send(update.payload)  # waits while the client is slow
                 after = update.number
-    except ConnectionClosed:
-        pass
 
 
 def news_server(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A source of updates: numbered, stamped, and kept, so that a client that was away can catch up.
+"""A source of updates: each has a number and a time and is kept, so that a client that was away can catch up.
 
-Time and rng are given to it, so that a test or a notebook can decide both.
+The clock and the random numbers are given to it, so that a test or a notebook can decide both.
 """
 
 from __future__ import annotations
@@ -11,17 +11,16 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import NamedTuple
 
 from ..protocol.errors import need_text
 
-Gaps = Iterable[float]
-"""Seconds from one update to the next, the first one counted from the start."""
-
+# Control characters, whatever else ends a line for ``str.splitlines``, and what UTF-8 does not have. A poll's response
+# is a line for each update, in an event stream a field ends with its line (HTML Living Standard, 9.2.5), and a text
+# message "MUST contain valid UTF-8" (RFC 6455, 5.6): what passes here can be delivered in every way.
 _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Control characters, whatever else ends a line for ``str.splitlines``, and what UTF-8 does not have."""
 
 
 class Update(NamedTuple):
@@ -44,12 +43,14 @@ class Update(NamedTuple):
 
 
 def fixed(gap: float, count: int) -> Iterator[float]:
-    """``count`` updates, always ``gap`` seconds apart."""
+    """Gaps for ``deliver``: ``count`` updates, always ``gap`` seconds apart."""
     return (gap for _ in range(count))
 
 
 def poisson(gap: float, count: int, rng: random.Random) -> Iterator[float]:
-    """``count`` updates that come whenever they like, ``gap`` seconds apart in the mean.
+    """Gaps for ``deliver``: ``count`` updates that come at random, ``gap`` seconds apart in the mean.
+
+    The gaps of a Poisson process are exponentially distributed: how long nothing came says nothing about what is next.
 
     Raises:
         ValueError: the gap is not more than 0, or has no end.
@@ -59,13 +60,8 @@ def poisson(gap: float, count: int, rng: random.Random) -> Iterator[float]:
     return (rng.expovariate(1 / gap) for _ in range(count))
 
 
-def bursts(gap: float, count: int, size: int) -> Iterator[float]:
-    """``count`` updates, ``size`` of them at once every ``gap`` seconds."""
-    return (0.0 if number % size else gap for number in range(count))
-
-
 def text_of(number: int, size: int) -> str:
-    """A text with which update ``number`` has a payload of ``size`` bytes.
+    """A text, all of dots, with which update ``number`` has a payload of ``size`` bytes.
 
     Raises:
         ValueError: the number and a space are longer than that.
@@ -77,7 +73,7 @@ def text_of(number: int, size: int) -> str:
 
 
 class Publisher:
-    """Updates, from one thread to any number of waiting ones.
+    """Takes updates from one thread and gives them to any number of waiting ones.
 
     Args:
         clock: gives the time in seconds.
@@ -141,35 +137,38 @@ class Publisher:
             try:
                 loop.call_soon_threadsafe(published.set)
             except RuntimeError:
-                pass  # that loop has ended, and nobody waits there any more
+                pass  # its loop is closed, and nobody waits there any more
 
         try:
             async with asyncio.timeout(limit):
-                while not (news := self._after_or_wake(number, wake)):
+                while not self._here_or_wake(number, wake):
                     await published.wait()
                     published.clear()
-            return news
         except TimeoutError:
-            return self.after(number)
+            pass
         finally:
             with self._lock:
                 self._waiting.discard(wake)
+        return self.after(number)
 
-    def _after_or_wake(self, number: int, wake: Callable[[], object]) -> list[Update]:
-        """The updates after that; when there are none, ``wake`` is called at the next one, which may be a lower one."""
+    def _here_or_wake(self, number: int, wake: Callable[[], object]) -> bool:
+        """Whether there is an update after that; if not, ``wake`` is called at the next one, which may be a lower one.
+
+        One step under the lock: an update between looking and waiting would wake nobody.
+        """
         with self._lock:
-            news = self._updates[max(number, 0) :]
-            if not news:
+            here = number < len(self._updates)
+            if not here:
                 self._waiting.add(wake)
-        return news
+        return here
 
 
 class Inbox:
-    """What a client has received, and what it still lacks: the cursor of all four ways.
+    """What a client has received, by the numbers of the updates: the cursor that it sends in all four ways.
 
     Attributes:
         cursor: the number of the last update that was received; the next one must be ``cursor + 1``.
-        doubled: how many were received again, and left aside.
+        doubled: how many were received again, and ignored.
         lost: the numbers of those that were skipped.
     """
 
@@ -179,7 +178,7 @@ class Inbox:
         self.lost: list[int] = []
 
     def receive(self, number: int) -> bool:
-        """Note an update; ``False`` when it was there already."""
+        """Note an update by its number; ``False`` when it was there already."""
         if number <= self.cursor:
             self.doubled += 1
             return False

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fields that a client adds to each request by itself: those of a browser today, of one in 2009, and none.
+"""The request fields that a client adds by itself: those of a browser today, of one in 2009, and none.
 
-``browser`` is what Chromium 156 sent for the captures in data/, and ``tests/test_news.py`` holds it against them.
-``2009`` is the request head of the famous comparison (Peter Lubbers and Frank Greco, "HTML5 Web Sockets: A Quantum Leap
-in Scalability for the Web"): Firefox 3.5.5.
+``browser`` is what Chromium 156 sent for the captures in data/, in its order; ``tests/test_news.py`` compares the two.
+``2009`` is Firefox 3.5.5, from a published comparison (``model.published_claims``). ``minimal`` adds nothing: HTTP/1.1
+asks for Host alone (RFC 9112, 3.2).
 """
 
 from __future__ import annotations
@@ -18,16 +18,20 @@ HEAD_STYLES: tuple[HeadStyle, ...] = get_args(HeadStyle)
 Fields = list[tuple[str, str]]
 
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36"
-_BRAND = '"Not:A-Brand";v="8", "Chromium";v="156"'
 _LANGUAGE: Fields = [("Accept-Encoding", "gzip, deflate"), ("Accept-Language", "en-US,en;q=0.9")]
 _UNCACHED: Fields = [("Pragma", "no-cache"), ("Cache-Control", "no-cache")]
+_KEPT: Fields = [("Connection", "keep-alive")]
 _PLATFORM = ("sec-ch-ua-platform", '"Linux"')
+_CLIENT_HINTS: Fields = [
+    ("sec-ch-ua", '"Not:A-Brand";v="8", "Chromium";v="156"'),
+    ("sec-ch-ua-mobile", "?0"),
+]
 _SITE: Fields = [
     ("Sec-Fetch-Site", "same-origin"),
     ("Sec-Fetch-Mode", "cors"),
     ("Sec-Fetch-Dest", "empty"),
 ]
-# What a browser always offers, whether the server takes it up or not; ours does not.
+# A browser always offers permessage-deflate (RFC 7692), whether the server takes it up or not; ours does not.
 _OFFER = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
 
 
@@ -37,7 +41,10 @@ def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
     Args:
         way: of delivery; for a WebSocket those that every opening handshake has are not among them.
         style: whose head it is.
-        host: as in the Host field, for Origin and Referer.
+        host: as in the Host field, for Origin (RFC 6455, 4.1) and Referer.
+
+    Returns:
+        (name, value) of each, in order.
 
     Raises:
         ValueError: there is no such style.
@@ -55,13 +62,8 @@ def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
     if way == "websocket":
         return [*_UNCACHED, ("User-Agent", _AGENT), ("Origin", f"http://{host}"), *_LANGUAGE, _OFFER]
     if way == "eventsource":
-        middle: Fields = [
-            _PLATFORM,
-            ("User-Agent", _AGENT),
-            ("Accept", "text/event-stream"),
-            ("sec-ch-ua", _BRAND),
-        ]
-        begin = [("Connection", "keep-alive"), *_UNCACHED, *middle, ("sec-ch-ua-mobile", "?0")]
-        return [*begin, *_SITE, referer, *_LANGUAGE]
-    begin = [("Connection", "keep-alive"), _PLATFORM, ("User-Agent", _AGENT), ("sec-ch-ua", _BRAND)]
-    return [*begin, ("sec-ch-ua-mobile", "?0"), ("Accept", "*/*"), *_SITE, referer, *_LANGUAGE]
+        accept = ("Accept", "text/event-stream")  # HTML Living Standard, 9.2.2
+        begin = [*_KEPT, *_UNCACHED, _PLATFORM, ("User-Agent", _AGENT), accept, *_CLIENT_HINTS]
+    else:  # polls, by fetch()
+        begin = [*_KEPT, _PLATFORM, ("User-Agent", _AGENT), *_CLIENT_HINTS, ("Accept", "*/*")]
+    return [*begin, *_SITE, referer, *_LANGUAGE]

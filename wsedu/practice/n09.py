@@ -40,10 +40,10 @@ def _rates(rng: random.Random) -> list[Arguments]:
 @exercise(
     "09",
     _rates,
-    "the section “The famous tables”",
+    "the section “The published tables”",
     (
         lambda clients, size, gap: clients * size * 8 / 2**20 / gap,
-        "a megabit is 1,000,000 bits; 1,048,576 is what the famous table used",
+        "a megabit is 1,000,000 bits; 1,048,576 is what the published table used",
     ),
     (lambda clients, size, gap: clients * size / 1e6 / gap, "megabits, not megabytes"),
     (
