@@ -39,4 +39,4 @@ class LiveBill:
             self._seen += 1
             for time, data in self._model.add(event):
                 self._billing.add(Packet(time, ETHERNET, data, len(data)))
-        return self._billing.bills()[0]
+        return self._billing.so_far()
