@@ -28,7 +28,7 @@ def reads(file: bytes) -> None:
         assert dissected(file).status == 2
         return
     said = dissected(file)
-    assert said.status == capture.cut_short
+    assert said.status == (not capture.complete)
     read = sorted(
         (one for each in capture.conversations for one in each.messages),
         key=lambda one: (one.conversation, one.sender, one.time),

@@ -66,7 +66,7 @@ class Capture:
         self._billed: tuple[Bill, dict[int, Bill]] | None = None
         self.conversations: list[Conversation] = []
         self.warnings: list[str] = []
-        self.cut_short = False
+        self._cut_short = False  # known once all packets were read
         self.modelled = False
         self.complete = True
 
@@ -79,7 +79,7 @@ class Capture:
                 try:
                     self._packets.extend(read_packets(file))
                 except CutShort:
-                    pass  # is among the warnings already
+                    self._cut_short = True  # is among the warnings already
         return self._packets
 
     def packet(self, index: int) -> PacketView:
@@ -108,10 +108,13 @@ class Capture:
     def save(self, path: str | Path) -> None:
         """Write the packets as a pcap file; as pcapng if they have several link types, or times that pcap has not.
 
+        What was read from a file that is cut short is cut short again behind its last packet.
+
         Raises:
             OSError: the file cannot be written.
         """
-        Path(path).write_bytes(write_capture(self.packets))
+        packets = self.packets  # first: only then it is known whether they are all
+        Path(path).write_bytes(write_capture(packets, cut_short=self._cut_short))
 
     def __repr__(self) -> str:
         messages = sum(len(conversation.messages) for conversation in self.conversations)
@@ -144,7 +147,7 @@ def read(source: Source) -> Capture:
                 for index, together in groupby(batch, _CONVERSATION):
                     said[index].extend(together)
         except CutShort as error:
-            capture.cut_short, capture.complete = True, False
+            capture.complete = False
             capture.warnings.append(str(error))
     capture.conversations = [
         Conversation(index, *reader.names[index], said[index], capture) for index in sorted(said)

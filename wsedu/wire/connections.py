@@ -203,7 +203,7 @@ class TcpReader(Generic[Made]):
         self.noticed(connection, segment)
         side = connection.at(segment.source)
         if segment.flags & ACK:
-            connection.other(side).stream.acknowledged(segment.acknowledgement)
+            connection.other(side).stream.acknowledged = segment.acknowledgement
         if segment.flags & SYN:
             side.syn = segment.sequence
             if connection.client is None:

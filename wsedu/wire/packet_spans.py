@@ -8,6 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 from ..protocol.spans import Kind, Span
+from .packets import VLAN_TAGS
 
 Layer = tuple[str, list[Span]]
 """A name, and what the bytes of that layer are; offsets count from the first byte of the packet."""
@@ -132,8 +133,10 @@ def _link(link_type: int, data: bytes) -> Layer:
     while fields.at < len(data):
         kind = int.from_bytes(data[fields.at : fields.at + 2], "big")
         fields.add(2, "EtherType", _TYPES.get(kind, "what follows"), _hex)
-        if fields.at < len(data):
+        if kind in VLAN_TAGS:
             fields.add(2, "VLAN tag", "priority and VLAN", _hex, "IEEE 802.1Q")
+        else:
+            fields.add(len(data) - fields.at, "tunnel", "headers that carry the IP packet", bytes)
     return "Ethernet", fields.spans
 
 

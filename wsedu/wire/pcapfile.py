@@ -39,7 +39,10 @@ _PCAP = {
     bytes.fromhex("4d3cb2a1"): ("<", 1),
 }
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "Zstandard", b"PK\x03\x04": "ZIP"}
-_SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
+_SECTION, _INTERFACE, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
+# Blocks that hold a packet, enhanced, simple and old: what stands behind type and length (number of the interface,
+# time, captured and original length; in the simple one the last of these alone), and where the packet begins.
+_PACKET_BLOCKS = {_ENHANCED_PACKET: ("IIIII", 28), 3: ("I", 12), 2: ("HxxIIII", 28)}
 _SECTION_MAGIC = _SECTION.to_bytes(4, "big")  # reads the same in either byte order
 _IF_TSRESOL, _IF_TSOFFSET = 9, 14
 _SECOND = 1_000_000_000  # nanoseconds
@@ -75,11 +78,10 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
         raise CutShort(f"the file ends at byte {len(magic)}, inside its magic number")
     if not magic:
         raise NotACapture("an empty file")
-    packed = next(
-        (f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)),
-        "",
-    )
-    raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{packed}")
+    packed = [
+        f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)
+    ]
+    raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{''.join(packed)}")
 
 
 class _Window:
@@ -94,16 +96,22 @@ class _Window:
         Raises:
             CutShort: the file cannot be read any further.
         """
-        self.start, self.data = self.start + by, self.data[by:]
-        while len(self.data) < want:
+        pieces, have = (
+            [self.data[by:]],
+            len(self.data) - by,
+        )  # joined once: a large packet may come in small pieces
+        self.start += by
+        more = b"?"
+        while more and have < want:
             try:
-                more = self.file.read(max(AT_ONCE, want - len(self.data)))
+                more = self.file.read(max(AT_ONCE, want - have))
             except OSError as error:
-                raise CutShort(f"behind byte {self.end} the file cannot be read: {error.strerror}") from error
-            if not more:
-                return False
-            self.data += more
-        return True
+                at = self.start + have
+                raise CutShort(f"behind byte {at} the file cannot be read: {error.strerror}") from error
+            pieces.append(more)
+            have += len(more)
+        self.data = b"".join(pieces)
+        return have >= want
 
     @property
     def end(self) -> int:
@@ -155,12 +163,17 @@ def _pcapng(window: _Window) -> Iterator[Placed]:
             if at + length > size:
                 want = length
                 break
-            if block_type in (_ENHANCED_PACKET, _OLD_PACKET, _SIMPLE_PACKET):
-                packet = _packet(order, block_type, data, at, length, interfaces, window.start, time)
-                time = packet[0]
-                yield packet
-            elif block_type == _INTERFACE:
-                interfaces.append(_interface(order, data[at + 8 : at + length - 4], window.start + at))
+            try:
+                if block_type in _PACKET_BLOCKS:
+                    packet = _packet(order, block_type, data, at, length, interfaces, time)
+                    time = packet[0]
+                    yield packet
+                elif block_type == _INTERFACE:
+                    interfaces.append(_interface(order, data[at + 8 : at + length - 4]))
+            except (struct.error, IndexError):
+                raise CutShort(
+                    f"damaged at byte {window.start + at}: a block without its interface or its fields"
+                ) from None
             at += length
     if window.data:
         section = window.data.startswith(_SECTION_MAGIC) and len(window.data) < 12
@@ -178,9 +191,7 @@ def _section_order(data: bytes, at: int, base: int) -> str:
     return order
 
 
-def _interface(order: str, body: bytes, at: int) -> _Interface:
-    if len(body) < 8:
-        raise CutShort(f"damaged at byte {at}: an interface block of {len(body)} bytes")
+def _interface(order: str, body: bytes) -> _Interface:
     link_type, snap_length = struct.unpack_from(order + "HxxI", body)
     ticks, offset, place = 1_000_000, 0, 8
     while place + 4 <= len(body):
@@ -197,82 +208,76 @@ def _interface(order: str, body: bytes, at: int) -> _Interface:
 
 
 def _packet(
-    order: str,
-    block_type: int,
-    data: bytes,
-    at: int,
-    length: int,
-    interfaces: list[_Interface],
-    base: int,
-    before: int,
+    order: str, block_type: int, data: bytes, at: int, length: int, interfaces: list[_Interface], before: int
 ) -> Placed:
-    """The packet in the block at a place of ``data``, which itself starts at ``base`` in the file.
+    """The packet in the block at a place of ``data``; ``before`` is the time of the packet before.
 
-    ``before`` is the time of the packet before: a simple packet block has none of its own.
+    Raises:
+        struct.error, IndexError: the block has not what a packet needs.
     """
-    try:
-        if block_type == _SIMPLE_PACKET:
-            start, room = at + 12, length - 16
-            (original,) = struct.unpack_from(order + "I", data, at + 8)
-            interface, ticks = interfaces[0], None
-            captured = min(original, interface.snap_length or original, room)
-        else:
-            start, room = at + 28, length - 32
-            layout = "IIIII" if block_type == _ENHANCED_PACKET else "HxxIIII"
-            number, high, low, captured, original = struct.unpack_from(order + layout, data, at + 8)
-            interface, ticks = interfaces[number], high << 32 | low
-    except (struct.error, IndexError):
-        room = -1
-    if room < 0:
-        raise CutShort(f"damaged at byte {base + at}: a packet block without its interface or its fields")
+    layout, start = _PACKET_BLOCKS[block_type]
+    *fields, original = struct.unpack_from(order + layout, data, at + 8)
+    room, time = length - start - 4, before
+    if fields:
+        number, high, low, captured = fields
+        interface = interfaces[number]
+        time = (high << 32 | low) * _SECOND // interface.ticks + interface.offset * _SECOND
+    else:  # a simple packet block: of the first interface, and without a time of its own
+        interface = interfaces[0]
+        captured = min(original, interface.snap_length or original, max(room, 0))
     if captured > room:
-        raise CutShort(f"damaged at byte {base + at}: a packet longer than its block")
-    time = before
-    if ticks is not None:
-        time = ticks * _SECOND // interface.ticks + interface.offset * _SECOND
+        raise IndexError
+    start += at
     return time, interface.link_type, original, data, start, start + captured
 
 
-def write_capture(packets: Iterable[Packet]) -> bytes:
+def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short: bool = False) -> bytes:
     """The packets as a pcap file with times in nanoseconds, or as pcapng if pcap cannot hold them.
 
     One pcap file has one link type, and its times are between 1970 and 2106.
 
+    Args:
+        packets: in the order of the file.
+        pcapng: write pcapng in any case.
+        cut_short: end the file inside a packet, of which only the first four bytes are there: so whoever reads it, with
+            this reader or another, is told that it does not hold all that was captured.
+
     Raises:
-        ValueError: a time that is too far away for pcapng too.
+        ValueError: times that are too far apart for pcapng too.
     """
     packets = list(packets)
     link_types = {packet.link_type for packet in packets} or {1}
-    if len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
-        return _write_pcapng(packets)
-    parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _SNAP_LENGTH, link_types.pop())]
-    for packet in packets:
-        seconds, rest = divmod(packet.time, _SECOND)
-        parts.append(struct.pack("<IIII", seconds, rest, len(packet.data), packet.original_length))
-        parts.append(packet.data)
+    if pcapng or len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
+        parts = _pcapng_blocks(packets)
+    else:
+        parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _SNAP_LENGTH, link_types.pop())]
+        for packet in packets:
+            seconds, rest = divmod(packet.time, _SECOND)
+            parts.append(struct.pack("<IIII", seconds, rest, len(packet.data), packet.original_length))
+            parts.append(packet.data)
+    if cut_short:
+        parts.append(struct.pack("<I", _ENHANCED_PACKET))  # in pcap the first bytes of a time
     return b"".join(parts)
 
 
-def _write_pcapng(packets: list[Packet]) -> bytes:
-    """With an interface for each link type and each 2^32 seconds, from which its times count in nanoseconds."""
+def _pcapng_blocks(packets: list[Packet]) -> list[bytes]:
+    """A section with an interface for each link type; times count in nanoseconds from the second of the first."""
     parts = [_block(_SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
-    interfaces: dict[tuple[int, int], int] = {}
+    origin = min((packet.time // _SECOND for packet in packets), default=0)
+    interfaces: dict[int, int] = {}
     for packet in packets:
-        start = packet.time // _SECOND >> 32 << 32
-        if not -1 << 63 <= start < 1 << 63:
-            raise ValueError(
-                f"a packet at {packet.time // _SECOND:,} seconds, which no capture file can hold"
-            )
-        if (packet.link_type, start) not in interfaces:
-            interfaces[packet.link_type, start] = len(interfaces)
+        if packet.link_type not in interfaces:
+            interfaces[packet.link_type] = len(interfaces)
             body = struct.pack("<HHI", packet.link_type, 0, 0)
-            body += struct.pack("<HHB3xHHq", _IF_TSRESOL, 1, 9, _IF_TSOFFSET, 8, start) + bytes(4)
+            body += struct.pack("<HHB3xHHq", _IF_TSRESOL, 1, 9, _IF_TSOFFSET, 8, origin) + bytes(4)
             parts.append(_block(_INTERFACE, body))
-        high, low = divmod(packet.time - start * _SECOND, 1 << 32)
-        number = interfaces[packet.link_type, start]
+        high, low = divmod(packet.time - origin * _SECOND, 1 << 32)
+        if high >> 32:
+            raise ValueError("packets that are more than 584 years apart, which no capture file can hold")
+        number = interfaces[packet.link_type]
         head = struct.pack("<IIIII", number, high, low, len(packet.data), packet.original_length)
         parts.append(_block(_ENHANCED_PACKET, head + packet.data))
-    return b"".join(parts)
+    return parts
 
 
 def _block(kind: int, body: bytes) -> bytes:

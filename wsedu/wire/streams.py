@@ -51,6 +51,7 @@ class Stream:
         length: bytes that were passed on, so the place of the next one.
         ended: by FIN, by a gap, or because nobody reads on.
         closed: by FIN, and all that was sent is there.
+        acknowledged: number of the next byte that the other side expects, as its last segment says (RFC 9293, 3.1).
         doubt: why bytes that were left out as a retransmission may be none; empty as long as there is no reason.
     """
 
@@ -59,9 +60,9 @@ class Stream:
         self.length = 0
         self.ended = False
         self.closed = False
+        self.acknowledged: int | None = None
         self.doubt = ""
-        self._acknowledged: int | None = None  # by the other side, before anything came from this one
-        self._probe: tuple[int, bytes, int, int] | None = None  # what may be one: see ``_may_be_a_probe``
+        self._probe: tuple[int, bytes, int, bool, int] | None = None  # what came first, if it may be no data
         self._fin: int | None = None  # place of the end, as a FIN tells it
         self._shown = 0, 0  # the furthest place that a packet showed, and that packet
         self._cuts: list[
@@ -81,13 +82,6 @@ class Stream:
         """The sequence number of the first byte."""
         if self.first is None:
             self.first = sequence % SPACE
-
-    def acknowledged(self, sequence: int) -> None:
-        """The other side has everything before this number. Tells a probe from data while nothing else is known."""
-        if self.first is None:
-            self._acknowledged = sequence
-        elif self._probe is not None and sequence == (self.first + 1) % SPACE:
-            self.first, self._probe = sequence, None
 
     def in_order(self) -> bool:
         """Whether all that came was passed on, and no end is in sight."""
@@ -110,12 +104,20 @@ class Stream:
         Yields:
             What the segment lets the stream go on with, none or several.
         """
-        if self.first is None and not fin and len(data) + cut <= 1 and self._may_be_a_probe(sequence, pushed):
-            self._probe = (sequence, data, cut, packet) if self.first == sequence else None
+        # The first segment of a capture without SYN may be a keep-alive. It "SHOULD be sent with SEG.SEQ = SND.NXT-1"
+        # and "may or may not contain one garbage octet of data" (RFC 9293, 3.8.4). Of data PSH would be set: a sender
+        # "MUST set the PSH bit in the last buffered segment" (3.9.1.2). Whether its octet has been acknowledged is
+        # known at the latest when more comes.
+        if self.first is None and len(data) + cut <= 1 and not (fin or pushed):
+            self.start(sequence)
+            self._probe = sequence, data, cut, fin, packet
             return
-        if self._probe is not None:  # nobody has acknowledged it, so it was data
-            (first, octet, octet_cut, carrier), self._probe = self._probe, None
-            yield from self.receive(first, octet, octet_cut, False, carrier)
+        if self._probe is not None:
+            probe, self._probe = self._probe, None
+            if self.acknowledged == (probe[0] + 1) % SPACE:
+                self.first = self.acknowledged
+            else:
+                yield from self.receive(*probe)
         self.start(sequence)
         # Half of the sequence numbers are ahead of the one that is due, the others behind it.
         place = self.length + (sequence - self.next + HALF) % SPACE - HALF
@@ -129,7 +131,10 @@ class Stream:
         if cut:
             heappush(self._cuts, (end - cut, packet, cut))
         if place < self.length:
-            self._look_at_old(place, data)
+            if len(data) > 1:  # the one octet of a keep-alive is garbage
+                if place < 0:
+                    self.doubt = "data before its first sequence number"
+                self._compare(*self._remembered, place, data)
             data, place = data[self.length - place :], self.length
         self._keep(place, data, packet)
         yield from self._go_on()
@@ -137,28 +142,8 @@ class Stream:
             if gap := self.give_up():
                 yield gap
 
-    def _may_be_a_probe(self, sequence: int, pushed: bool) -> bool:
-        """Whether the first segment of a capture without SYN, of one byte or none, may be a TCP keep-alive.
-
-        It "SHOULD be sent with SEG.SEQ = SND.NXT-1" and "may or may not contain one garbage octet of data" (RFC 9293,
-        3.8.4). So its byte is no data if the other side has acknowledged it before, or does so before more comes. A
-        sender's last byte for now has PSH: a sender "MUST set the PSH bit in the last buffered segment" (3.9.1.2).
-        """
-        if self._acknowledged == (sequence + 1) % SPACE:
-            self.start(sequence + 1)
-            return True
-        if not pushed:
-            self.start(sequence)
-        return not pushed
-
-    def _look_at_old(self, place: int, data: bytes) -> None:
-        """Bytes for places that were passed on: a retransmission has the same bytes there (RFC 9293, 3.8.1)."""
-        if len(data) > 1:  # the one byte of a keep-alive is garbage
-            if place < 0:
-                self.doubt = "data before its first sequence number"
-            self._compare(*self._remembered, place, data)
-
     def _compare(self, known_at: int, known: bytes, place: int, data: bytes) -> None:
+        """A retransmission has the same bytes where it overlaps with what came before."""
         low, high = max(known_at, place), min(known_at + len(known), place + len(data))
         if low < high and known[low - known_at : high - known_at] != data[low - place : high - place]:
             self.doubt = self.doubt or "other bytes for sequence numbers that it has used before"
