@@ -26,7 +26,7 @@ from protocol_cases import (
 from wsedu.protocol.errors import NeedMoreData, ProtocolError, Role
 from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.frames import (
-    TRANSLATE_FROM,
+    MASK_AT_ONCE,
     Frame,
     Header,
     LengthForm,
@@ -285,7 +285,7 @@ def test_mask_is_what_the_rfc_says(data: bytes, key: bytes, offset: int) -> None
 
 
 @pytest.mark.parametrize(
-    "size", [0, 1, 2, 3, 4, 5, 7, TRANSLATE_FROM - 1, TRANSLATE_FROM, TRANSLATE_FROM + 3]
+    "size", [0, 1, 2, 3, 4, 5, 7, MASK_AT_ONCE - 1, MASK_AT_ONCE, MASK_AT_ONCE + 3]
 )
 @pytest.mark.parametrize("offset", range(4))
 def test_mask_on_both_sides_of_the_switch(size: int, offset: int) -> None:

@@ -57,8 +57,6 @@ def test_wrong_arguments_are_named() -> None:
     for data in ("\x81\x00", None, 5, [0x81, 0], Frame(TEXT)):
         with pytest.raises(TypeError, match=f"data: expected bytes; found {type(data).__name__}"):
             assembler.receive_data(data)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="expected a Frame; found bytes"):
-        assembler.receive_frame(b"\x81\x00")  # type: ignore[arg-type]
     for role in ("Client", b"client", 1):
         with pytest.raises(ValueError, match="role is 'client', 'server' or None"):
             MessageAssembler(role)  # type: ignore[arg-type]
@@ -155,13 +153,6 @@ def streams(draw: st.DrawFn) -> list[Frame]:
 def test_any_legal_stream(frames: list[Frame], size: int) -> None:
     raw = b"".join(frame.serialize() for frame in frames)
     assert feed(raw, size, role="client") == (expected(frames), None)
-
-
-@given(streams())
-def test_frame_by_frame(frames: list[Frame]) -> None:
-    assembler = MessageAssembler("client")
-    events = [event for frame in frames if (event := assembler.receive_frame(frame)) is not None]
-    assert events == expected(frames)
 
 
 @settings(max_examples=300)
@@ -267,17 +258,6 @@ def test_what_was_complete_comes_first_and_the_error_stays() -> None:
         errors.append(described(info.value))
         assembler.receive_data(b"\x81\x01c")
     assert len(set(errors)) == 1 and info.value.offset == 6
-    with pytest.raises(ProtocolError):
-        assembler.receive_frame(Frame(TEXT, b"c"))
-
-
-def test_offsets_of_frames_count_as_if_they_had_come_as_bytes() -> None:
-    assembler = MessageAssembler("server")
-    assert assembler.receive_frame(Frame(TEXT, b"Hel", fin=False)) is None
-    assert assembler.receive_frame(Frame(CONTINUATION, b"lo")) == Message(TEXT, "Hello", 2)
-    with pytest.raises(ProtocolError) as info:
-        assembler.receive_frame(Frame(TEXT, b"x", masking_key=KEY))
-    assert (info.value.offset, info.value.field) == (10, "MASK")
 
 
 # UTF-8, by another judge: Table 3-7 of the Unicode standard, "Well-Formed UTF-8 Byte Sequences", written as states

@@ -4,8 +4,6 @@
 Nothing here opens a socket, reads a clock or knows Scapy. Bytes go in, values come out, and each rule of
 RFC 6455, RFC 9110 and RFC 9112 that is applied stands in exactly one place.
 
-Read it in this order. Both halves: ``errors``, ``arguments``, ``spans``. WebSocket: ``opcodes``, ``status``,
-``masking``, ``utf8``, ``header``, ``frame_spans``, ``frames``, ``messages``. HTTP: ``head_lines``, ``head_rules``,
-``known_fields``, ``head_spans``, ``http1``, ``chunked``, ``content``. Between them: ``handshake``, with
-``handshake_rules``.
+Read it in this order. Both halves: ``errors``, ``spans``. HTTP: ``http1``, ``http1_spans``, ``content``. Between them:
+``handshake``. WebSocket: ``opcodes``, ``utf8``, ``status``, ``frames``, ``frame_spans``, ``messages``.
 """

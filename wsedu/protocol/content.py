@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The chunked transfer coding (RFC 9112, 7.1), read as its bytes arrive::
-
-6;note=first CRLF    the size of the chunk in hexadecimal, and perhaps extensions
-Hello, CRLF          so many bytes of content, and a line end that is not part of it
-0 CRLF               a chunk of size 0: the last one
-Digest: abc CRLF     trailer fields, perhaps
-CRLF                 the empty line: the end
-
-Where the content of a message ends (RFC 9112, 6.3), and which of its bytes are framing.
+"""Where the content of a message ends (RFC 9112, 6.3), and which of its bytes are framing.
 
 HTTP/1.1 has four ways to say it: there is none; so many bytes; chunk by chunk; until the connection closes. And one
-way to say that HTTP itself ends here.
+way to say that HTTP itself ends here. ``content_framing`` finds the way in the head. The third one has bytes of its own
+(RFC 9112, 7.1), which ``ChunkedDecoder`` reads as they arrive::
+
+    6;note=first CRLF    the size of the chunk in hexadecimal, and perhaps extensions
+    Hello, CRLF          so many bytes of content, and a line end that is not part of it
+    0 CRLF               a chunk of size 0: the last one
+    Digest: abc CRLF     trailer fields, perhaps
+    CRLF                 the empty line: the end
+
+Where two readers disagree about an end, one sees a message in what the other takes for content ("request smuggling",
+RFC 9112, 11.2). So whatever hides an end is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from .errors import Data, ProtocolError, quoted
 from .http1 import Request, Response
 from .spans import Kind, Span
 
-# The chunked transfer coding (RFC 9112, 7.1), read as its bytes arrive::
+# Chunks
 
 CHUNKED = "RFC 9112, 7.1"
 
@@ -45,8 +47,8 @@ class _State(StrEnum):
 class ChunkedDecoder:
     """Takes the bytes after a head as they come, and says which are framing and which are content.
 
-    It splits and does not judge: like ``head_lines`` it forgives a bare LF for CRLF, and takes anything for an
-    extension or a trailer field. It refuses what hides where the content ends.
+    It splits and does not check: like heads that are only split it forgives a bare LF for CRLF, and takes anything for
+    an extension or a trailer field. It refuses what hides where the content ends.
 
     Attributes:
         used: bytes given out so far, framing and content together.
@@ -93,7 +95,7 @@ class ChunkedDecoder:
         self._remaining -= len(data)
         if not self._remaining:
             self._state = _State.DATA_END
-        meaning = f"{len(data):,} byte{'s' * (len(data) != 1)} of content"
+        meaning = _content_bytes(len(data))
         self._give(len(data), "chunk data", data, meaning, CHUNKED, Kind.CONTENT)
 
     def _read_line(self) -> None:
@@ -103,10 +105,12 @@ class ChunkedDecoder:
         if self._state is _State.SIZE:
             self._check_size(line)
         elif self._state is _State.DATA_END and line != b"\n" and not b"\r\n".startswith(line):
-            raise self._refusal(f"expected the line end after a chunk; found {quoted(line)}", 0)
+            # chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF. The last CRLF says nothing that the size had not
+            # said, and shows when that was wrong.
+            raise self._unreadable(f"expected the line end after a chunk; found {quoted(line)}", 0)
         if not end:
             if len(line) == MAX_LINE:
-                raise self._refusal(f"a line of more than {MAX_LINE:,} bytes", MAX_LINE)
+                raise self._unreadable(f"a line of more than {MAX_LINE:,} bytes", MAX_LINE)
             return
         if self._state is _State.SIZE:
             self._take_size(line)
@@ -117,6 +121,8 @@ class ChunkedDecoder:
         # counts as a space (2.2), so that here, as in a head, it is a line with something in it.
         elif line not in (b"\r\n", b"\n"):
             meaning = "a field that was not known before the content"
+            # It is not for the head: "A recipient MUST NOT merge a received trailer field into the header section
+            # unless its corresponding header field definition explicitly permits" that.
             self._give(end, "trailer field", line, meaning, "RFC 9112, 7.1.2")
         else:
             self._state = _State.DONE
@@ -125,30 +131,30 @@ class ChunkedDecoder:
     def _check_size(self, line: bytes) -> None:
         digits = _size_digits(line)
         if not digits:
-            raise self._refusal(
-                f"expected the size of a chunk in hexadecimal digits; found {quoted(line[:1])}", 0
-            )
+            found = quoted(line[:1])
+            raise self._unreadable(f"expected the size of a chunk in hexadecimal digits; found {found}", 0)
         # chunk-size = 1*HEXDIG: zeros in front are legal, as many as there are, and say nothing.
         zeros = len(digits) - len(digits.lstrip(b"0"))
         if len(digits) - zeros > MAX_SIZE_DIGITS:
             message = f"a size of more than {MAX_SIZE_DIGITS} hexadecimal digits"
-            raise self._refusal(message, zeros + MAX_SIZE_DIGITS)
+            raise self._unreadable(message, zeros + MAX_SIZE_DIGITS)
 
     def _take_size(self, line: bytes) -> None:
         digits = _size_digits(line)
         size = int(digits, 16)
         self._state, self._remaining = (_State.DATA if size else _State.TRAILERS), size
-        meaning = f"{size:,} byte{'s' * (size != 1)} of content follow" if size else "the last chunk"
+        meaning = f"{_content_bytes(size)} follow" if size else "the last chunk"
         self._give(len(digits), "chunk size", size, meaning, CHUNKED)
         rest = line[len(digits) :]
         extensions = rest.rstrip(b"\r\n")
         name = "chunk extensions" if b";" in extensions else "whitespace"
+        # "A recipient MUST ignore unrecognized chunk extensions", and nobody ever registered one.
         meaning = "for who knows them, else to be ignored"
         self._give(len(extensions), name, extensions, meaning, "RFC 9112, 7.1.1")
         line_end = rest[len(extensions) :]
         self._give(len(line_end), "CRLF", line_end, "the end of the line", CHUNKED)
 
-    def _refusal(self, message: str, at: int) -> ProtocolError:
+    def _unreadable(self, message: str, at: int) -> ProtocolError:
         # Without a status code: it is for those who look on, and they answer nobody.
         return ProtocolError(
             message, offset=self.used + at, field=self._state, section=CHUNKED, status_code=None
@@ -169,7 +175,11 @@ def _size_digits(line: bytes) -> bytes:
     return line[: len(line) - len(line.lstrip(b"0123456789abcdefABCDEF"))]
 
 
-# Where the content of a message ends (RFC 9112, 6.3), and which of its bytes are framing
+def _content_bytes(count: int) -> str:
+    return f"{count:,} byte{'s' * (count != 1)} of content"
+
+
+# Framing
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,39 +227,52 @@ def content_framing(head: Request | Response, request_method: str | None = None)
         ProtocolError: the head does not say where its content ends: 400 for a request, no status code for a response.
             The offset counts in ``head.serialize()``.
     """
-    # Rules 1 and 2: responses that have no content whatever their fields say.
+    # Rule 1: "Any response to a HEAD request and any response with a 1xx (Informational), 204 (No Content), or 304 (Not
+    # Modified) status code is always terminated by the first empty line after the header fields, regardless of the
+    # header fields present in the message". A Content-Length then tells of the content that a GET would have got.
+    # Rule 2: "Any 2xx (Successful) response to a CONNECT request implies that the connection will become a tunnel
+    # immediately after the empty line". So does 101 (RFC 9110, 7.8), to the protocol that Upgrade names.
     if isinstance(head, Response):
         if head.status == 101 or (request_method == "CONNECT" and 200 <= head.status <= 299):
             return Switch()
         if request_method == "HEAD" or 100 <= head.status <= 199 or head.status in (204, 304):
             return NoContent()
-    # Rule 3: with both fields, "the Transfer-Encoding overrides the Content-Length". A server may refuse such a
-    # request instead, since two readers that disagree here can be made to see different messages (request smuggling).
-    # Rule 4:
+    # Rule 3: with both fields, "the Transfer-Encoding overrides the Content-Length". A sender must not send both, and a
+    # server "MAY reject a request that contains both" (6.1): one of two readers may know only the one field.
+    # Rule 4, of Transfer-Encoding:
     codings = head.field_tokens("Transfer-Encoding")
     if codings:
         return _by_transfer_encoding(head, codings)
-    # Rules 5 and 6:
+    # Rules 5 and 6: "If a valid Content-Length header field is present without Transfer-Encoding, its decimal value
+    # defines the expected message body length in octets."
     if head.get("Content-Length") is not None:
         return Length(_content_length(head))
-    # Rules 7 and 8:
+    # Rules 7 and 8: a request without either has no content, since its sender waits for the answer and cannot close;
+    # of a response, all until the close, and "there is no way to distinguish a successfully completed, close-delimited
+    # response message from a partially received message interrupted by network failure".
     return NoContent() if isinstance(head, Request) else UntilClose()
 
 
 def _by_transfer_encoding(head: Request | Response, codings: list[str]) -> Framing:
     if head.version == "HTTP/1.0":
-        # RFC 9112, 6.1: HTTP/1.0 had no transfer codings, so "the framing is faulty".
-        raise _refusal(head, "Transfer-Encoding", "Transfer-Encoding in HTTP/1.0", "RFC 9112, 6.1")
+        # HTTP/1.0 had no transfer codings, so whoever relayed the head did not read them: a recipient "MUST treat the
+        # message as if the framing is faulty, even if a Content-Length is present".
+        raise _faulty(head, "Transfer-Encoding", "Transfer-Encoding in HTTP/1.0", "RFC 9112, 6.1")
     if codings[-1] == "chunked":
         return Chunked()
+    # With another coding than chunked a server "MUST either apply chunked as the final transfer coding or terminate the
+    # message by closing the connection" (6.1). A client cannot close: "the message body length cannot be determined
+    # reliably; the server MUST respond with the 400 (Bad Request) status code and then close the connection".
     if isinstance(head, Response):
         return UntilClose()
     message = f"expected chunked as the last transfer coding of a request; found {quoted(codings[-1])}"
-    raise _refusal(head, "Transfer-Encoding", message, "RFC 9112, 6.3")
+    raise _faulty(head, "Transfer-Encoding", message, "RFC 9112, 6.3")
 
 
 def _content_length(head: Request | Response) -> int:
-    """The value of Content-Length; "42, 42" counts as 42 (RFC 9112, 6.3, rule 5)."""
+    """The value of Content-Length."""
+    # Rule 5: what is no number is "an unrecoverable error, unless the field value can be successfully parsed as a
+    # comma-separated list [...], all values in the list are valid, and all values in the list are the same".
     # Split at every comma, and keep what is empty: "42," is not a list of valid values.
     values = {value.strip(" \t") for line in head.get_all("Content-Length") for value in line.split(",")}
     value = next(iter(values))
@@ -259,21 +282,16 @@ def _content_length(head: Request | Response) -> int:
         return int(digits)
     found = quoted(head.get("Content-Length") or "")
     what = "one length" if len(values) > 1 else "a number of bytes in decimal digits"
-    raise _refusal(head, "Content-Length", f"expected {what}; found {found}", "RFC 9112, 6.3")
+    raise _faulty(head, "Content-Length", f"expected {what}; found {found}", "RFC 9112, 6.3")
 
 
-def _refusal(head: Request | Response, field: str, message: str, section: str) -> ProtocolError:
+def _faulty(head: Request | Response, field: str, message: str, section: str) -> ProtocolError:
     status_code = 400 if isinstance(head, Request) else None
-    return ProtocolError(
-        message, status_code=status_code, offset=_offset_of(head, field), field=field, section=section
-    )
+    offset = head.line_offset(head.serialize(), field)
+    return ProtocolError(message, status_code=status_code, offset=offset, field=field, section=section)
 
 
-def _offset_of(head: Request | Response, name: str) -> int:
-    """Where the first field line of this name begins in ``head.serialize()``."""
-    lines = head.serialize().split(b"\r\n")
-    names = [""] + [field.lower() for field, _ in head.fields]
-    return sum(len(line) + 2 for line in lines[: names.index(name.lower())])
+# Spans
 
 
 def content_spans(raw: Data, framing: Framing) -> list[Span]:
@@ -287,7 +305,7 @@ def content_spans(raw: Data, framing: Framing) -> list[Span]:
     if not raw:
         return []
     if not isinstance(framing, Chunked):
-        meaning = f"{len(raw):,} byte{'s' * (len(raw) != 1)} of content"
+        meaning = _content_bytes(len(raw))
         return [Span(0, len(raw), "content", raw, meaning, Kind.CONTENT, "RFC 9112, 6")]
     return _chunked_spans(raw)
 
@@ -304,5 +322,5 @@ def _chunked_spans(raw: bytes) -> list[Span]:
         meaning = str(error)
     if decoder.used < len(raw):
         rest = raw[decoder.used :]
-        spans.append(Span(decoder.used, len(raw), "rest", rest, meaning, Kind.HTTP_HEAD, "RFC 9112, 7.1"))
+        spans.append(Span(decoder.used, len(raw), "rest", rest, meaning, Kind.HTTP_HEAD, CHUNKED))
     return spans

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The two ways in which bytes can fail to be a whole, legal thing.
+"""What both halves of the protocol share: the two errors of bytes, and the types of what callers pass.
 
-What callers pass: the types that several functions share, and a clear error for what is none of them.
-
-Without it, text where bytes belong would fail somewhere inside, or not fail and mean something else.
+Bytes can fail to be a whole, legal thing in two ways: they stop too early, or they break a rule. What is no bytes at
+all, or no text, is a mistake of the caller, and named at once: or else text where bytes belong would fail somewhere
+inside, or not fail and mean something else.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-# The two ways in which bytes can fail to be a whole, legal thing
+Data = bytes | bytearray | memoryview
+Role = Literal["client", "server"]
 
 
 class NeedMoreData(Exception):
@@ -61,12 +62,6 @@ def quoted(text: bytes | str, limit: int = 60) -> str:
     if isinstance(text, bytes):
         text = text[: limit + 1].decode("latin-1")
     return ascii(text) if len(text) <= limit else ascii(text[:limit]) + "..."
-
-
-# What callers pass: the types that several functions share, and a clear error for what is none of them
-
-Data = bytes | bytearray | memoryview
-Role = Literal["client", "server"]
 
 
 def need_bytes(value: object, name: str = "data") -> None:

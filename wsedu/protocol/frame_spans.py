@@ -24,24 +24,17 @@ def frame_spans(data: Data) -> list[Span]:
         # The header stops early, or hides where the frame ends: name what is left, and guess at nothing.
         at = spans[-1].end if spans else 0
         if at < len(data):
-            rest = data[at:]
-            meaning = (
-                "as far as it is there"
-                if data[1] & PAYLOAD_LENGTH < LENGTH_16
-                else "not readable as a length"
-            )
-            spans.append(Span(at, len(data), "rest of the header", rest, meaning, Kind.FRAME_HEADER, LAYOUT))
+            readable = data[1] & PAYLOAD_LENGTH < LENGTH_16
+            meaning = "as far as it is there" if readable else "not readable as a length"
+            spans.append(_header_span(at, len(data), "rest of the header", data[at:], meaning))
         return spans
-    at = 2
+    at, length = 2 + header.length_form // 8, header.payload_length
     if header.length_form > 7:
-        at += header.length_form // 8
-        meaning = (
-            f"{header.payload_length:,} bytes of payload, as {header.length_form} bits in network byte order"
-        )
-        spans.append(
-            Span(2, at, "extended payload length", header.payload_length, meaning, Kind.FRAME_HEADER, LAYOUT)
-        )
+        meaning = f"{length:,} bytes of payload, as {header.length_form} bits in network byte order"
+        spans.append(_header_span(2, at, "extended payload length", length, meaning))
     if header.masking_key is not None:
+        # "a 32-bit value chosen at random by the client", for each frame another: who could foresee it could choose
+        # the masked bytes after all.
         meaning = "XORed over the payload, 4 bytes at a time"
         spans.append(
             Span(at, at + 4, "masking key", header.masking_key, meaning, Kind.MASKING_KEY, "RFC 6455, 5.3")
@@ -49,25 +42,34 @@ def frame_spans(data: Data) -> list[Span]:
     return spans + _payload_spans(data, header)
 
 
+def _header_span(
+    start: int, end: int, name: str, value: object, meaning: str,
+    section: str = LAYOUT, bits: tuple[int, int] | None = None,
+) -> Span:  # fmt: skip
+    return Span(start, end, name, value, meaning, Kind.FRAME_HEADER, section, bits)
+
+
 def _first_byte_spans(data: bytes) -> list[Span]:
     if not data:
         return []
+    first = data[0]
 
     def bit(name: str, place: int, zero: str, one: str, section: str = LAYOUT) -> Span:
-        value = data[0] >> (7 - place) & 1
-        return Span(0, 1, name, value, one if value else zero, Kind.FRAME_HEADER, section, (place, place + 1))
+        value = first >> (7 - place) & 1
+        return _header_span(0, 1, name, value, one if value else zero, section, (place, place + 1))
 
-    opcode = data[0] & OPCODE
-    rsv1 = "RFC 7692, 6" if data[0] & RSV1 else LAYOUT
-    no_meaning = "0, as no extension uses it" if data[0] & RSV1 else "0, as no extension is in use"
+    # RSV1 is the one reserved bit that an RFC has given a meaning to since, "the "Per-Message Compressed" bit".
+    compressed = first & RSV1
+    unused = f"0, as no extension {'uses it' if compressed else 'is in use'}"
+    unknown = "set: some extension must have given it a meaning"
+    known = "an extension gives it a meaning: permessage-deflate says compressed"
+    opcode = first & OPCODE
     return [
         bit("FIN", 0, "further fragments of this message follow", "the last fragment of its message"),
-        bit(
-            "RSV1", 1, no_meaning, "an extension gives it a meaning: permessage-deflate says compressed", rsv1
-        ),
-        bit("RSV2", 2, no_meaning, "set: some extension must have given it a meaning"),
-        bit("RSV3", 3, no_meaning, "set: some extension must have given it a meaning"),
-        Span(0, 1, "opcode", opcode, _opcode_meaning(opcode), Kind.FRAME_HEADER, LAYOUT, (4, 8)),
+        bit("RSV1", 1, unused, known, "RFC 7692, 6" if compressed else LAYOUT),
+        bit("RSV2", 2, unused, unknown),
+        bit("RSV3", 3, unused, unknown),
+        _header_span(0, 1, "opcode", opcode, _opcode_meaning(opcode), bits=(4, 8)),
     ]
 
 
@@ -87,8 +89,8 @@ def _second_byte_spans(data: bytes) -> list[Span]:
         meaning = f"{seven_bits}: the next {2 if seven_bits == LENGTH_16 else 8} bytes say it"
     masked = "masked: a masking key follows, as a client must" if mask else "not masked, as a server must not"
     return [
-        Span(1, 2, "MASK", mask, masked, Kind.FRAME_HEADER, "RFC 6455, 5.1", (0, 1)),
-        Span(1, 2, "payload length", seven_bits, meaning, Kind.FRAME_HEADER, LAYOUT, (1, 8)),
+        _header_span(1, 2, "MASK", mask, masked, "RFC 6455, 5.1", (0, 1)),
+        _header_span(1, 2, "payload length", seven_bits, meaning, bits=(1, 8)),
     ]
 
 
@@ -97,17 +99,17 @@ def _payload_spans(data: bytes, header: Header) -> list[Span]:
     payload = data[start:end]
     if not payload:
         return []
-    masked = header.masking_key is not None
+    unmasked = ""
     if header.masking_key is not None:
-        payload = apply_mask(payload, header.masking_key)
-    unmasked = ", unmasked" if masked else ""
+        payload, unmasked = apply_mask(payload, header.masking_key), ", unmasked"
+    # 7.1.5: the code "contained in the first Close control frame received" is what the connection ended with.
     if header.opcode == Opcode.CLOSE and len(payload) >= 2:
         code = int.from_bytes(payload[:2], "big")
         meaning = status_name(code) + unmasked
         spans = [Span(start, start + 2, "status code", code, meaning, Kind.PAYLOAD, "RFC 6455, 7.4")]
         if len(payload) > 2:
-            reason = payload[2:].decode("utf-8", "replace")
-            meaning = f"the reason, in UTF-8{unmasked}"
+            # For people: it "is not necessarily human readable but may be useful for debugging" (5.5.1).
+            reason, meaning = payload[2:].decode("utf-8", "replace"), f"the reason, in UTF-8{unmasked}"
             spans.append(Span(start + 2, end, "reason", reason, meaning, Kind.PAYLOAD, "RFC 6455, 7.1.6"))
         return spans
     value, meaning = _payload_value(header, payload)

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Masking (RFC 6455, 5.3): byte i of the payload is XORed with byte i mod 4 of the masking key.
-
-The header of a frame: its bits, how to split them off, how to judge them (RFC 6455, 5.2).
+"""A frame: its masking, its header, and both as a value (RFC 6455, 5.1 to 5.5).
 
 The layout is written down here and nowhere else; the Scapy layer, the fast reader and every picture take it from
 this module::
@@ -14,34 +12,31 @@ this module::
     | |1|2|3|       | |K|             | |    bytes      | |    bytes    | |
     +-+-+-+-+-------+ +-+-------------+ +---------------+ +-------------+ +---------
 
-Three verbs are kept apart. To *split* is to find where a frame ends (``parse_header``); to *judge* is to hold it
+Three verbs are kept apart. To *split* is to find where a frame ends (``parse_header``); to *check* is to hold it
 against the rules (``check_header``, ``Frame.check``); to *explain* is to say what each bit is (``frame_spans``). So a
 frame that breaks a rule can still be captured, shown and sent.
 
-A frame as a value, and the way between it and its bytes (RFC 6455, 5.2).
+In order of reading: masking; the header, split and checked; ``Frame``.
 """
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .errors import Data, NeedMoreData, ProtocolError, Role, need_bytes, need_role
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
 from .spans import Span
 from .status import parse_close_payload
 
-# Masking (RFC 6455, 5.3): byte i of the payload is XORed with byte i mod 4 of the masking key
+# Masking (RFC 6455, 5.3)
 
-# Below this length one XOR of two big integers wins; above it, four passes of bytes.translate do, because the cost of
-# turning bytes into one integer and back grows faster than the cost of looking bytes up. Measured on CPython 3.11.
-TRANSLATE_FROM = 512
-
-
-@lru_cache(maxsize=None)  # not cache: this goes to Scapy, which runs on Python 3.7 too  # noqa: UP033
-def _xor_table(key_byte: int) -> bytes:
-    return bytes(byte ^ key_byte for byte in range(256))
+# Python XORs bytes fastest as one big integer, until that no longer fits the processor's first cache. From this size
+# on, in bytes, pieces of it win (measured on CPython 3.11). It is a multiple of 4, so that each piece begins with the
+# first byte of the key.
+MASK_AT_ONCE = 4096
 
 
 def apply_mask(data: Data, key: bytes, offset: int = 0) -> bytes:
@@ -60,20 +55,26 @@ def apply_mask(data: Data, key: bytes, offset: int = 0) -> bytes:
     """
     if len(key) != 4:
         raise ValueError(f"a masking key has 4 bytes, not {len(key)} (RFC 6455, 5.3)")
-    if offset:
-        turn = offset % 4
+    # "j = i MOD 4; transformed-octet-i = original-octet-i XOR masking-key-octet-j"
+    turn, length = offset % 4, len(data)
+    if turn:
         key = key[turn:] + key[:turn]
-    length = len(data)
-    if length < TRANSLATE_FROM:
-        repeated = (key * (length // 4 + 1))[:length]
-        return (int.from_bytes(data, "big") ^ int.from_bytes(repeated, "big")).to_bytes(length, "big")
-    data, masked = bytes(data), bytearray(length)
-    for i in range(4):
-        masked[i::4] = data[i::4].translate(_xor_table(key[i]))
-    return bytes(masked)
+    if length <= MASK_AT_ONCE:
+        # Both numbers are read from the same end, so it does not matter from which; this one saves turning them round.
+        repeated = int.from_bytes((key * (length // 4 + 1))[:length], "little")
+        return (int.from_bytes(data, "little") ^ repeated).to_bytes(length, "little")
+    # One buffer of the whole length, from which getvalue() takes no copy: a large payload is in memory twice, not more.
+    masked, view = io.BytesIO(bytes(length)), memoryview(data)
+    repeated = int.from_bytes(key * (MASK_AT_ONCE // 4), "little")
+    whole = length - length % MASK_AT_ONCE
+    for at in range(0, whole, MASK_AT_ONCE):
+        piece = int.from_bytes(view[at : at + MASK_AT_ONCE], "little") ^ repeated
+        masked.write(piece.to_bytes(MASK_AT_ONCE, "little"))
+    masked.write(apply_mask(view[whole:], key))
+    return masked.getvalue()
 
 
-# The header of a frame: its bits, how to split them off, how to judge them (RFC 6455, 5.2)
+# The header: its bits, how to split them off, how to check them (RFC 6455, 5.2)
 
 # first byte
 FIN = 0b1000_0000
@@ -85,9 +86,13 @@ OPCODE = 0b0000_1111
 MASK = 0b1000_0000
 PAYLOAD_LENGTH = 0b0111_1111
 
-LENGTH_16 = 126  # in the 7 bits: the payload length is in the next 2 bytes
-LENGTH_64 = 127  # in the 7 bits: the payload length is in the next 8 bytes
-MAX_CONTROL_PAYLOAD = 125  # RFC 6455, 5.5
+# "If 126, the following 2 bytes interpreted as a 16-bit unsigned integer are the payload length. If 127, the following
+# 8 bytes interpreted as a 64-bit unsigned integer (the most significant bit MUST be 0) are the payload length."
+LENGTH_16 = 126
+LENGTH_64 = 127
+# "All control frames MUST have a payload length of 125 bytes or less and MUST NOT be fragmented" (RFC 6455, 5.5): so
+# their length always fits the 7 bits.
+MAX_CONTROL_PAYLOAD = 125
 
 LengthForm = Literal[7, 16, 64]
 
@@ -109,7 +114,7 @@ class Header(NamedTuple):
 
 
 def parse_header(data: Data, start: int = 0) -> Header:
-    """Split the header from the bytes; judge nothing but what hides where the frame ends.
+    """Split the header from the bytes; refuse nothing but what hides where the frame ends.
 
     Raises:
         NeedMoreData: the header is not complete.
@@ -123,36 +128,30 @@ def parse_header(data: Data, start: int = 0) -> Header:
     if length >= LENGTH_16:
         form = 16 if length == LENGTH_16 else 64
         end = at + form // 8
+        # The bit must be 0 so that a signed number of 64 bits can hold the length, which is all that Java has. With
+        # the bit set there is no length, and nobody can say where the next frame begins.
         if form == 64 and len(data) > at and data[at] & 0x80:
-            raise ProtocolError(
-                "the most significant bit of a 64-bit payload length is set; it must be 0",
-                offset=at - start,
-                field="payload length",
-                section=LAYOUT,
-            )
+            message = "the most significant bit of a 64-bit payload length is set; it must be 0"
+            raise ProtocolError(message, offset=at - start, field="payload length", section=LAYOUT)
         if len(data) < end:
             raise NeedMoreData
+        # "Multibyte length quantities are expressed in network byte order."
         length, at = int.from_bytes(data[at:end], "big"), end
     key = None
+    # The key "is present if the mask bit is set to 1 and is absent if the mask bit is set to 0"; the payload length
+    # "does NOT include the length of the masking key" (RFC 6455, 5.3).
     if second & MASK:
         if len(data) < at + 4:
             raise NeedMoreData
         key, at = bytes(data[at : at + 4]), at + 4
     return Header(
-        fin=bool(first & FIN),
-        rsv1=bool(first & RSV1),
-        rsv2=bool(first & RSV2),
-        rsv3=bool(first & RSV3),
-        opcode=first & OPCODE,
-        masking_key=key,
-        payload_length=length,
-        length_form=form,
-        size=at - start,
-    )
+        first >= FIN, first & RSV1 != 0, first & RSV2 != 0, first & RSV3 != 0,
+        first & OPCODE, key, length, form, at - start,
+    )  # fmt: skip
 
 
 def check_header(data: Data, *, role: Role | None = None, rsv1: bool = False) -> None:
-    """Judge a header as far as it is there, so that a rule is seen broken at the earliest byte that breaks it.
+    """Hold a header against the rules as far as it is there, so that one is seen broken at the earliest byte.
 
     Args:
         data: the bytes of a frame from its first on; may stop anywhere.
@@ -166,58 +165,57 @@ def check_header(data: Data, *, role: Role | None = None, rsv1: bool = False) ->
         _check_first_byte(data[0], rsv1)
     if len(data) >= 2:
         _check_second_byte(data[0] & OPCODE, data[1], role)
-        _check_minimal(data)
+        if data[1] & PAYLOAD_LENGTH >= LENGTH_16:
+            _check_minimal(data)
 
 
+# A byte has few values, and a legal one is legal every time: lru_cache remembers that a call returned, and not that it
+# raised. So the good case costs one look-up, and the bad case is explained each time.
+@lru_cache(maxsize=None)  # as Scapy runs on Python 3.7 too, and the layer goes there: not cache  # noqa: UP033
 def _check_first_byte(first: int, rsv1: bool) -> None:
     opcode = first & OPCODE
     for bit, name in (RSV1, "RSV1"), (RSV2, "RSV2"), (RSV3, "RSV3"):
         if not first & bit:
             continue
+        # "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
         if not (bit == RSV1 and rsv1):
-            raise ProtocolError(
-                f"{name} is 1 and no extension gave it a meaning", offset=0, field=name, section=LAYOUT
-            )
-        # permessage-deflate marks messages, so the bit stands on a message's first fragment and nowhere else.
+            message = f"{name} is 1 and no extension gave it a meaning"
+            raise ProtocolError(message, offset=0, field=name, section=LAYOUT)
+        # RFC 7692, 6.1: an endpoint must not set it on "control frames and non-first fragments of a data message", as
+        # permessage-deflate compresses messages, and not frames.
         if opcode not in (Opcode.TEXT, Opcode.BINARY):
-            raise ProtocolError(
-                f"RSV1 is 1 on a {opcode_name(opcode)} frame; only the first fragment of a message may say it",
-                offset=0,
-                field="RSV1",
-                section="RFC 7692, 6.1",
-            )
+            name = opcode_name(opcode)
+            message = f"RSV1 is 1 on a {name} frame; only the first fragment of a message may say it"
+            raise ProtocolError(message, offset=0, field="RSV1", section="RFC 7692, 6.1")
+    # "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
     if opcode not in OPCODE_NAMES:
         raise ProtocolError(f"opcode 0x{opcode:X} is reserved", offset=0, field="opcode", section=LAYOUT)
     if is_control(opcode) and not first & FIN:
-        raise ProtocolError(
-            f"FIN is 0 on a {opcode_name(opcode)} frame; a control frame must not be fragmented",
-            offset=0,
-            field="FIN",
-            section="RFC 6455, 5.5",
-        )
+        message = f"FIN is 0 on a {opcode_name(opcode)} frame; a control frame must not be fragmented"
+        raise ProtocolError(message, offset=0, field="FIN", section="RFC 6455, 5.5")
 
 
+@lru_cache(maxsize=None)  # noqa: UP033
 def _check_second_byte(opcode: int, second: int, role: Role | None) -> None:
+    # "a client MUST mask all frames that it sends to the server": or else a page could have its victim's browser write
+    # bytes of its own choice, which a proxy on the way might take for HTTP and keep in its cache (RFC 6455, 10.3).
     if role == "client" and not second & MASK:
         raise ProtocolError("a client must mask every frame", offset=1, field="MASK", section="RFC 6455, 5.1")
+    # "A client MUST close a connection if it detects a masked frame."
     if role == "server" and second & MASK:
         raise ProtocolError("a server must not mask a frame", offset=1, field="MASK", section="RFC 6455, 5.1")
-    if is_control(opcode) and second & PAYLOAD_LENGTH > MAX_CONTROL_PAYLOAD:
-        raise ProtocolError(
-            f"a {opcode_name(opcode)} frame has at most {MAX_CONTROL_PAYLOAD} bytes of payload; "
-            f"found {second & PAYLOAD_LENGTH} in the 7 bits of the payload length",
-            offset=1,
-            field="payload length",
-            section="RFC 6455, 5.5",
-        )
-    if opcode == Opcode.CLOSE:
-        payload_at = 6 if second & MASK else 2
-        parse_close_payload(b"", offset=payload_at, length=second & PAYLOAD_LENGTH)
+    length = second & PAYLOAD_LENGTH
+    if is_control(opcode) and length > MAX_CONTROL_PAYLOAD:
+        message = f"a {opcode_name(opcode)} frame has at most {MAX_CONTROL_PAYLOAD} bytes of payload"
+        message += f"; found {length} in the 7 bits of the payload length"
+        raise ProtocolError(message, offset=1, field="payload length", section="RFC 6455, 5.5")
+    if opcode == Opcode.CLOSE:  # whose length alone can be wrong: 1
+        parse_close_payload(b"", offset=6 if second & MASK else 2, length=length)
 
 
 def _check_minimal(data: Data) -> None:
-    """The payload length must be written in the shortest form that holds it."""
-    form = {LENGTH_16: 16, LENGTH_64: 64}.get(data[1] & PAYLOAD_LENGTH, 7)
+    """5.2: "in all cases, the minimal number of bytes MUST be used to encode the length", so each has one form."""
+    form = 16 if data[1] & PAYLOAD_LENGTH == LENGTH_16 else 64
     extended = data[2 : 2 + form // 8]
     if form == 16 and len(extended) == 2 and int.from_bytes(extended, "big") < LENGTH_16:
         found = f"{int.from_bytes(extended, 'big')}, in 16 bits; 7 bits hold it"
@@ -234,12 +232,40 @@ def shortest_form(length: int) -> LengthForm:
     return 7 if length < LENGTH_16 else 16 if length < 1 << 16 else 64
 
 
-# A frame as a value, and the way between it and its bytes (RFC 6455, 5.2)
+# A frame as a value
 
 BIT = (False, True)
+# What a value of the 4 bits is kept as: the member of Opcode where there is one. To look it up is five times as fast as
+# to call the class.
+OPCODES: tuple[int, ...] = tuple(Opcode(code) if code in OPCODE_NAMES else code for code in range(16))
 
 
-@dataclass(frozen=True, slots=True)
+class _FrameUnderWay:
+    """A frame whose attributes can still be set: the same slots as those of ``Frame``."""
+
+    __slots__ = ("fin", "masking_key", "opcode", "payload", "rsv1", "rsv2", "rsv3")
+
+
+def _frame(
+    opcode: int, payload: bytes, fin: bool, rsv1: bool, rsv2: bool, rsv3: bool, key: bytes | None
+) -> Frame:
+    """A frame of values that are known to be good."""
+    # A frozen dataclass sets each attribute through object.__setattr__, which is half of what making one costs. Here
+    # they are set while that is still allowed, and the instance becomes a Frame, and frozen, at the end.
+    frame: Any = _FrameUnderWay()
+    frame.opcode = OPCODES[opcode]
+    frame.payload = payload
+    frame.fin = fin
+    frame.rsv1 = rsv1
+    frame.rsv2 = rsv2
+    frame.rsv3 = rsv3
+    frame.masking_key = key
+    frame.__class__ = Frame
+    made: Frame = frame
+    return made
+
+
+@dataclass(frozen=True, slots=True, init=False)
 class Frame:
     """A frame as a value. The payload is always the unmasked one.
 
@@ -262,21 +288,35 @@ class Frame:
     rsv3: bool = False
     masking_key: bytes | None = None
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.opcode, int) or not 0 <= self.opcode <= 15:
-            raise ValueError(f"an opcode has 4 bits, 0 to 15: {self.opcode!r} (RFC 6455, 5.2)")
-        if self.opcode in OPCODE_NAMES:
-            object.__setattr__(self, "opcode", Opcode(self.opcode))
-        need_bytes(self.payload, "payload")
-        object.__setattr__(self, "payload", bytes(self.payload))
-        if not (self.fin in BIT and self.rsv1 in BIT and self.rsv2 in BIT and self.rsv3 in BIT):
-            found = f"{self.fin!r:.30}, {self.rsv1!r:.30}, {self.rsv2!r:.30}, {self.rsv3!r:.30}"
+    def __new__(
+        cls, opcode: int, payload: Data = b"", fin: bool = True, rsv1: bool = False, rsv2: bool = False,
+        rsv3: bool = False, masking_key: Data | None = None,
+    ) -> Frame:  # fmt: skip
+        if not isinstance(opcode, int) or not 0 <= opcode <= 15:
+            raise ValueError(f"an opcode has 4 bits, 0 to 15: {opcode!r} (RFC 6455, 5.2)")
+        if type(payload) is not bytes:
+            need_bytes(payload, "payload")
+            payload = bytes(payload)
+        if not (fin in BIT and rsv1 in BIT and rsv2 in BIT and rsv3 in BIT):
+            found = f"{fin!r:.30}, {rsv1!r:.30}, {rsv2!r:.30}, {rsv3!r:.30}"
             raise ValueError(f"FIN, RSV1, RSV2 and RSV3 are True or False; found {found}")
-        if self.masking_key is not None:
-            need_bytes(self.masking_key, "masking key")
-            object.__setattr__(self, "masking_key", bytes(self.masking_key))
-            if len(self.masking_key) != 4:
-                raise ValueError(f"a masking key has 4 bytes, not {len(self.masking_key)} (RFC 6455, 5.3)")
+        if masking_key is not None:
+            if type(masking_key) is not bytes:
+                need_bytes(masking_key, "masking key")
+                masking_key = bytes(masking_key)
+            if len(masking_key) != 4:
+                raise ValueError(f"a masking key has 4 bytes, not {len(masking_key)} (RFC 6455, 5.3)")
+        return _frame(opcode, payload, fin, rsv1, rsv2, rsv3, masking_key)
+
+    def __getnewargs__(self) -> tuple[object, ...]:
+        """For copies and pickles, which call ``__new__`` too."""
+        return self.opcode, self.payload, self.fin, self.rsv1, self.rsv2, self.rsv3, self.masking_key
+
+    @classmethod
+    def of_header(cls, header: Header, payload: bytes) -> Frame:
+        """The frame that a header and its payload, unmasked, make; neither is looked at again."""
+        fin, rsv1, rsv2, rsv3, opcode, key, _, _, _ = header
+        return _frame(opcode, payload, fin, rsv1, rsv2, rsv3, key)
 
     @classmethod
     def parse(
@@ -298,26 +338,28 @@ class Frame:
             ProtocolError: a rule is broken; as early as the bytes show it.
             TypeError, ValueError: an argument that is none of the above.
         """
-        need_bytes(data)
-        need_role(role)
+        if type(data) is not bytes:
+            need_bytes(data)
+        if role is not None:
+            need_role(role)
         if strict:
             check_header(data, role=role, rsv1=rsv1)
         header = parse_header(data)
         end = header.size + header.payload_length
-        judged = strict and header.opcode == Opcode.CLOSE  # whose payload has rules of its own
-        if len(data) < end and not judged:
+        close = strict and header.opcode == Opcode.CLOSE  # whose payload has rules of its own
+        if len(data) < end and not close:
             raise NeedMoreData
         payload = bytes(data[header.size : end])
         if header.masking_key is not None:
             payload = apply_mask(payload, header.masking_key)
-        if judged:
+        if close:
             parse_close_payload(payload, offset=header.size, length=header.payload_length)
             if len(data) < end:
                 raise NeedMoreData
-        return cls(header.opcode, payload, *header[:4], header.masking_key), end
+        return cls.of_header(header, payload), end
 
     def serialize(self, *, length_form: LengthForm | None = None) -> bytes:
-        """The bytes of the frame, masked if it has a masking key. It never judges.
+        """The bytes of the frame, masked if it has a masking key. It never checks.
 
         Args:
             length_form: 7, 16 or 64 writes the payload length in that many bits, which section 5.2 allows only for
@@ -333,15 +375,13 @@ class Frame:
 
     def _header(self, length_form: LengthForm | None = None) -> bytes:
         length = len(self.payload)
-        form = length_form or shortest_form(length)
-        if form < shortest_form(length):
-            raise ValueError(
-                f"a payload length of {length:,} bytes does not fit in {form} bits (RFC 6455, 5.2)"
-            )
+        shortest = shortest_form(length)
+        form = length_form or shortest
+        if form < shortest:
+            raise ValueError(f"a payload length of {length:,} bytes does not fit in {form} bits ({LAYOUT})")
         first = self.fin * FIN | self.rsv1 * RSV1 | self.rsv2 * RSV2 | self.rsv3 * RSV3 | self.opcode
-        seven_bits = {7: length, 16: LENGTH_16, 64: LENGTH_64}[form]
         key = self.masking_key
-        second = (MASK if key is not None else 0) | seven_bits
+        second = (MASK if key is not None else 0) | {7: length, 16: LENGTH_16, 64: LENGTH_64}[form]
         extended = length.to_bytes(form // 8, "big") if form > 7 else b""
         return bytes((first, second)) + extended + (key or b"")
 

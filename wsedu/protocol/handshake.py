@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rules about the fields of an opening handshake (RFC 6455, 4 and 11.3), and where to point when one is broken.
-
-The opening handshake (RFC 6455, 4): an HTTP request that asks to switch, and a response that does.
+"""The opening handshake (RFC 6455, 4): an HTTP request that asks to switch, and a response that does.
 
 The client sends 16 random bytes, ``Sec-WebSocket-Key``; the server sends back their digest together with a fixed GUID,
 ``Sec-WebSocket-Accept``. That keeps no secret. It proves that the server read the key *as WebSocket*: a server that
 only knows HTTP, or a cache with an old answer, cannot produce the value (RFC 6455, 1.3).
 
-``request`` and ``response`` write; ``check_request`` and ``check_response`` read and judge.
+``request`` and ``response`` write; ``check_request`` and ``check_response`` read and check, by the rules about single
+fields that ``FieldRules`` has.
 """
 
 from __future__ import annotations
@@ -22,132 +21,12 @@ from typing import NoReturn
 from .errors import Data, ProtocolError, need_text, need_texts, quoted
 from .http1 import TCHAR, Request, Response, as_fields
 
-# Rules about the fields of an opening handshake (RFC 6455, 4 and 11.3), and where to point when one is broken
-
-# Fields that RFC 6455, 11.3 allows once where other fields might be repeated.
-ONCE = {
-    "Host": "RFC 9112, 3.2",
-    "Sec-WebSocket-Key": "RFC 6455, 11.3.1",
-    "Sec-WebSocket-Accept": "RFC 6455, 11.3.3",
-    "Sec-WebSocket-Protocol": "RFC 6455, 11.3.4",
-    "Sec-WebSocket-Version": "RFC 6455, 11.3.5",
-}
-
-WHOLE_TOKEN = TCHAR + "++"
-# A subprotocol is a token in all but name (RFC 6455, 4.1): U+0021 to U+007E without separator characters.
-SUBPROTOCOL = re.compile(WHOLE_TOKEN)
-# RFC 6455, 9.1; a quoted value must be a token once the quotes are off.
-PARAMETER = rf'[ \t]*;[ \t]*{WHOLE_TOKEN}(?:[ \t]*=[ \t]*(?:{WHOLE_TOKEN}|"{WHOLE_TOKEN}"))?'
-EXTENSION = re.compile(rf"({WHOLE_TOKEN})(?:{PARAMETER})*")
-
-
-class Rules:
-    """One head, its rules, and the offsets of its field lines.
-
-    Args:
-        head: as it was parsed, strictly, from ``data``.
-        data: the bytes it was parsed from; ``used`` of them are the head.
-        status_code: what a refusal carries unless a rule says another.
-    """
-
-    def __init__(
-        self,
-        head: Request | Response,
-        data: Data,
-        used: int,
-        status_code: int | None,
-    ) -> None:
-        self.head = head
-        self.status_code = status_code
-        # The head was parsed strictly, so each field is one line and each line ends in CR LF.
-        lines = bytes(data[:used]).split(b"\r\n")[:-2]
-        starts = [0]
-        for line in lines:
-            starts.append(starts[-1] + len(line) + 2)
-        self._starts = starts[1:]  # of the field lines, and of the empty line
-
-    def offset(self, name: str, which: int = 0) -> int:
-        """Where a field line of this name begins; the place of the empty line if there is none."""
-        lines = zip(self.head.fields, self._starts, strict=False)
-        found = [start for (field, _), start in lines if field.lower() == name.lower()]
-        return found[which] if found else self._starts[-1]
-
-    def refuse(
-        self,
-        field: str,
-        message: str,
-        section: str,
-        *,
-        offset: int | None = None,
-        status_code: int | None = None,
-    ) -> NoReturn:
-        """Raise ProtocolError; at the first line of this field if no offset is given."""
-        raise ProtocolError(
-            message,
-            status_code=status_code or self.status_code,
-            offset=self.offset(field) if offset is None else offset,
-            field=field,
-            section=section,
-        )
-
-    def single(self, name: str, section: str) -> str:
-        """The value of a field that must be there, once."""
-        values = self.head.get_all(name)
-        if not values:
-            self.refuse(name, "expected this field, and there is none", section)
-        if len(values) > 1:
-            message = f"expected this field once; found it {len(values)} times"
-            self.refuse(name, message, ONCE.get(name, section), offset=self.offset(name, 1))
-        return values[0]
-
-    def token(self, name: str, token: str, section: str) -> None:
-        """Case does not matter, and other tokens may stand beside it, as in "keep-alive, Upgrade"."""
-        found = self.head.get(name)
-        if token.lower() not in self.head.field_tokens(name):
-            what = "there is no such field" if found is None else f"found {quoted(found)}"
-            self.refuse(name, f"expected {token} among its tokens; {what}", section)
-
-    def subprotocols(self) -> None:
-        """RFC 6455, 4.1, 10: the subprotocols that a client offers are tokens, and all different."""
-        name, section = "Sec-WebSocket-Protocol", "RFC 6455, 4.1"
-        if self.head.get(name) is None:
-            return
-        offered = self.head.field_elements(name)
-        wrong = [element for element in offered if not SUBPROTOCOL.fullmatch(element)]
-        if wrong or not offered:
-            found = quoted(wrong[0] if wrong else "")
-            self.refuse(name, f"expected tokens with commas between them; found {found}", section)
-        if len(set(offered)) < len(offered):
-            found = quoted(", ".join(offered))
-            self.refuse(name, f"expected different subprotocols; found {found}", section)
-
-    def extensions(self, offered: Collection[str] | None = None) -> None:
-        """RFC 6455, 9.1: extensions have a grammar, and a server chooses among those that were offered."""
-        name = "Sec-WebSocket-Extensions"
-        if self.head.get(name) is None:
-            return
-        elements = self.head.field_elements(name)
-        matches = [EXTENSION.fullmatch(element) for element in elements]
-        for element, match in zip(elements or [""], matches or [None], strict=True):
-            if match is None:
-                message = f"expected extensions, as in permessage-deflate; found {quoted(element)}"
-                self.refuse(name, message, "RFC 6455, 9.1")
-            if offered is not None and match[1] not in offered:
-                message = f"expected one of those that were offered; found {quoted(match[1])}"
-                self.refuse(name, message, "RFC 6455, 4.1")
-
-
-# The opening handshake (RFC 6455, 4): an HTTP request that asks to switch, and a response that does
-
-GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
+# Any other would have done: it "is unlikely to be used by network endpoints that do not understand the WebSocket
+# Protocol" (RFC 6455, 1.3), and that is all.
+GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# The drafts had numbers of their own, of which 8 was in use for a while; "values 9, 10, 11, and 12 were not used as
+# valid values for Sec-WebSocket-Version" (RFC 6455, 4.1), as the bytes did not change any more.
 VERSION = "13"
-
-# 16 bytes in Base64: 22 digits and "==" (RFC 4648, 4). The last digit carries 2 bits; what its other 4 say is ignored,
-# as a server need not decode the key (RFC 6455, 4.2.2) and the RFC's own printed sample (4.1) has them set.
-KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
-
-# uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2): an IPv6 address in brackets, or a name or IPv4 address.
-HOST = re.compile(r"(?:\[[0-9A-Za-z:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?")
 
 
 def accept_key(key: str) -> str:
@@ -211,11 +90,7 @@ def response(key: str, *, fields: Iterable[tuple[str, str]] = ()) -> bytes:
     accept = accept_key(key)
     if "\r" in key or "\n" in key:
         raise ValueError(f"a key has no line end in it: {quoted(key)}")
-    required = (
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Accept", accept),
-    )
+    required = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept))
     return _written(Response(101, "Switching Protocols", fields=required + as_fields(fields)))
 
 
@@ -235,6 +110,126 @@ def _written(head: Request | Response) -> bytes:
     raise ValueError(f"this cannot be sent: {problem}")
 
 
+# Fields that are allowed once where other fields might be repeated: who reads the first of two and who reads the last
+# would see different handshakes.
+ONCE = {
+    "Host": "RFC 9112, 3.2",
+    "Sec-WebSocket-Key": "RFC 6455, 11.3.1",
+    "Sec-WebSocket-Accept": "RFC 6455, 11.3.3",
+    "Sec-WebSocket-Protocol": "RFC 6455, 11.3.4",
+    "Sec-WebSocket-Version": "RFC 6455, 11.3.5",
+}
+
+# 16 bytes in Base64: 22 digits and "==" (RFC 4648, 4). The last digit carries 2 bits; what its other 4 say is ignored:
+# "It is not necessary for the server to base64-decode the |Sec-WebSocket-Key| value" (RFC 6455, 4.2.2), and the RFC's
+# own printed sample (4.1) has them set.
+KEY = re.compile(r"[A-Za-z0-9+/]{22}==")
+# uri-host [ ":" port ] (RFC 9110, 7.2; RFC 3986, 3.2.2): an IPv6 address in brackets, or a name or IPv4 address.
+HOST = re.compile(r"(?:\[[0-9A-Za-z:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]*)?")
+
+# A token as text. It takes all that it can and gives nothing back, so that no value is tried in many ways.
+TOKEN = TCHAR + "++"
+# A subprotocol is a token in all but name: "characters in the range U+0021 to U+007E not including separator characters
+# as defined in [RFC2616]" (RFC 6455, 4.1).
+SUBPROTOCOL = re.compile(TOKEN)
+# RFC 6455, 9.1: "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST conform to
+# the 'token' ABNF."
+PARAMETER = rf'[ \t]*;[ \t]*{TOKEN}(?:[ \t]*=[ \t]*(?:{TOKEN}|"{TOKEN}"))?'
+EXTENSION = re.compile(rf"({TOKEN})(?:{PARAMETER})*")
+
+
+class FieldRules:
+    """One head, the rules about its fields, and where to point when one is broken.
+
+    Args:
+        head: as it was parsed, strictly, from ``data``.
+        data: the bytes it was parsed from; ``used`` of them are the head.
+        status_code: what a refusal carries unless a rule says another.
+    """
+
+    def __init__(self, head: Request | Response, data: Data, used: int, status_code: int | None) -> None:
+        self.head = head
+        self.raw = bytes(data[:used])
+        self.status_code = status_code
+
+    def refuse(
+        self, field: str, message: str, section: str, *, at: int | None = None, status_code: int | None = None
+    ) -> NoReturn:
+        """Raise ProtocolError; at the first line of this field if no offset is given."""
+        at = self.head.line_offset(self.raw, field) if at is None else at
+        status_code = status_code or self.status_code
+        raise ProtocolError(message, status_code=status_code, offset=at, field=field, section=section)
+
+    def single(self, name: str, section: str) -> str:
+        """The value of a field that must be there, once."""
+        values = self.head.get_all(name)
+        if not values:
+            self.refuse(name, "expected this field, and there is none", section)
+        if len(values) > 1:
+            message = f"expected this field once; found it {len(values)} times"
+            self.refuse(name, message, ONCE.get(name, section), at=self.head.line_offset(self.raw, name, 1))
+        return values[0]
+
+    def token(self, name: str, token: str, section: str) -> None:
+        """A token that must be among those of a field, in any case, as in "keep-alive, Upgrade"."""
+        found = self.head.get(name)
+        if token.lower() not in self.head.field_tokens(name):
+            what = "there is no such field" if found is None else f"found {quoted(found)}"
+            self.refuse(name, f"expected {token} among its tokens; {what}", section)
+
+    def http_version(self, at: int, section: str) -> None:
+        """HTTP/1.1 or a later minor version; HTTP/2 and HTTP/3 are written in other bytes altogether."""
+        version, status_code = self.head.version, self.status_code
+        if version.startswith("HTTP/1.") and version != "HTTP/1.0":
+            return
+        # 505 (HTTP Version Not Supported): "the server does not support, or refuses to support, the *major* version of
+        # HTTP that was used in the request message" (RFC 9110, 15.6.6).
+        if status_code and not version.startswith("HTTP/1."):
+            status_code = 505
+        message = f"expected HTTP/1.1; found {version}"
+        self.refuse("HTTP version", message, section, at=at, status_code=status_code)
+
+    def websocket_version(self) -> None:
+        """4.4: for another version a server answers with "all versions it is willing to use", and 426."""
+        name = "Sec-WebSocket-Version"
+        if len(found := self.head.get_all(name)) > 1:
+            self.single(name, "RFC 6455, 11.3.5")
+        if found != [VERSION]:
+            what = f"; found {quoted(found[0])}" if found else ", and there is none"
+            message = f"expected {VERSION}{what}; answer with the field {name}: {VERSION}"
+            self.refuse(name, message, "RFC 6455, 4.4", status_code=426)
+
+    def subprotocols(self) -> None:
+        """4.1: what a client offers "MUST all be unique strings", each a token."""
+        name, section = "Sec-WebSocket-Protocol", "RFC 6455, 4.1"
+        if self.head.get(name) is None:
+            return
+        offered = self.head.field_elements(name)
+        wrong = [element for element in offered if not SUBPROTOCOL.fullmatch(element)]
+        if wrong or not offered:
+            found = quoted(wrong[0] if wrong else "")
+            self.refuse(name, f"expected tokens with commas between them; found {found}", section)
+        if len(set(offered)) < len(offered):
+            found = quoted(", ".join(offered))
+            self.refuse(name, f"expected different subprotocols; found {found}", section)
+
+    def extensions(self, offered: Collection[str] | None = None) -> None:
+        """9.1: extensions have a grammar, and a server chooses among those that were offered."""
+        name = "Sec-WebSocket-Extensions"
+        if self.head.get(name) is None:
+            return
+        for element in self.head.field_elements(name) or [""]:
+            match = EXTENSION.fullmatch(element)
+            if match is None:
+                message = f"expected extensions, as in permessage-deflate; found {quoted(element)}"
+                self.refuse(name, message, "RFC 6455, 9.1")
+            # If "this header field indicates the use of an extension that was not present in the client's handshake",
+            # a client gives up: it would not understand the frames.
+            if offered is not None and match[1] not in offered:
+                message = f"expected one of those that were offered; found {quoted(match[1])}"
+                self.refuse(name, message, "RFC 6455, 4.1")
+
+
 def check_request(data: Data) -> tuple[Request, int]:
     """Read a client's opening handshake as a server must (RFC 6455, 4.2.1).
 
@@ -251,8 +246,9 @@ def check_request(data: Data) -> tuple[Request, int]:
         TypeError: the data is not bytes.
     """
     head, used = Request.parse(data)
-    rules = Rules(head, data, used, status_code=400)
+    rules = FieldRules(head, data, used, status_code=400)
     _check_request_line(head, rules)
+    # RFC 9112, 3.2: 400 is also for "a Host header field with an invalid field value".
     host = rules.single("Host", "RFC 9112, 3.2")
     if not HOST.fullmatch(host):
         rules.refuse("Host", f"expected a host, and perhaps a port; found {quoted(host)}", "RFC 9112, 3.2")
@@ -262,59 +258,31 @@ def check_request(data: Data) -> tuple[Request, int]:
     if not KEY.fullmatch(key):
         message = f"expected 16 bytes in Base64, which are 24 characters; found {quoted(key)}"
         rules.refuse("Sec-WebSocket-Key", message, "RFC 6455, 4.2.1")
-    _check_version(rules)
+    rules.websocket_version()
     rules.subprotocols()
     rules.extensions()
     return head, used
 
 
-def _check_request_line(head: Request, rules: Rules) -> None:
-    """RFC 6455, 4.2.1, 1: "An HTTP/1.1 or higher GET request, including a "Request-URI"."""
+def _check_request_line(head: Request, rules: FieldRules) -> None:
+    """4.2.1: "An HTTP/1.1 or higher GET request, including a "Request-URI"."""
     section = "RFC 6455, 4.2.1"
     if head.method != "GET":
-        rules.refuse(
-            "method", f"expected GET; found {quoted(head.method)}", section, offset=0, status_code=405
-        )
+        message = f"expected GET; found {quoted(head.method)}"
+        rules.refuse("method", message, section, at=0, status_code=405)
     at = len(head.method) + 1
     if not head.target.lower().startswith(("/", "http://", "https://")):
         message = f"expected a path that begins with /, or a whole http URI; found {quoted(head.target)}"
-        rules.refuse("request target", message, section, offset=at)
+        rules.refuse("request target", message, section, at=at)
+    # RFC 6455, 3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used".
     if "#" in head.target:
-        fragment = at + head.target.index("#")
-        rules.refuse(
-            "request target", "a fragment (#) in it, which is never sent", "RFC 6455, 3", offset=fragment
-        )
-    _check_http_version(head, rules, at + len(head.target) + 1, section)
-
-
-def _check_http_version(head: Request | Response, rules: Rules, at: int, section: str) -> None:
-    """HTTP/1.1 or a later minor version; HTTP/2 and HTTP/3 are written in other bytes altogether."""
-    if head.version.startswith("HTTP/1.") and head.version != "HTTP/1.0":
-        return
-    # 505 (HTTP Version Not Supported) is for another *major* version (RFC 9110, 15.6.6).
-    status_code = 505 if rules.status_code and not head.version.startswith("HTTP/1.") else rules.status_code
-    message = f"expected HTTP/1.1; found {head.version}"
-    rules.refuse("HTTP version", message, section, offset=at, status_code=status_code)
-
-
-def _check_version(rules: Rules) -> None:
-    """RFC 6455, 4.4: to a version that it does not speak, a server answers 426 and the versions that it does."""
-    name, section = "Sec-WebSocket-Version", "RFC 6455, 4.4"
-    found = rules.head.get_all(name)
-    if not found:
-        message = f"expected {VERSION}, and there is none; answer with the field {name}: {VERSION}"
-        rules.refuse(name, message, section, status_code=426)
-    if rules.single(name, "RFC 6455, 11.3.5") != VERSION:
-        message = f"expected {VERSION}; found {quoted(found[0])}; answer with the field {name}: {VERSION}"
-        rules.refuse(name, message, section, status_code=426)
+        message, place = "a fragment (#) in it, which is never sent", at + head.target.index("#")
+        rules.refuse("request target", message, "RFC 6455, 3", at=place)
+    rules.http_version(at + len(head.target) + 1, section)
 
 
 def check_response(
-    data: Data,
-    key: str,
-    *,
-    extensions: Collection[str] = (),
-    subprotocols: Collection[str] = (),
+    data: Data, key: str, *, extensions: Collection[str] = (), subprotocols: Collection[str] = ()
 ) -> tuple[Response, int]:
     """Read a server's opening handshake as a client must (RFC 6455, 4.1).
 
@@ -336,16 +304,20 @@ def check_response(
     need_texts(extensions, "extensions")
     need_texts(subprotocols, "subprotocols")
     head, used = Response.parse(data)
-    rules = Rules(head, data, used, status_code=None)
+    rules = FieldRules(head, data, used, status_code=None)
     section = "RFC 6455, 4.1"
-    _check_http_version(head, rules, 0, "RFC 6455, 4.2.2")
+    rules.http_version(0, "RFC 6455, 4.2.2")
+    # "If the status code received from the server is not 101, the client handles the response per HTTP procedures":
+    # a redirect, say, or a question for a password.
     if head.status != 101:
         message = f"expected 101; found {head.status} {quoted(head.reason)}: the server does not switch"
-        rules.refuse("status code", message, section, offset=len(head.version) + 1)
+        rules.refuse("status code", message, section, at=len(head.version) + 1)
+    # A server names one protocol, where a client may name several.
     upgrade = rules.single("Upgrade", section)
     if upgrade.lower() != "websocket":
         rules.refuse("Upgrade", f"expected websocket; found {quoted(upgrade)}", section)
     rules.token("Connection", "Upgrade", section)
+    # Without this value who answered may not have understood: "the client MUST _Fail the WebSocket Connection_".
     accept, expected = rules.single("Sec-WebSocket-Accept", section), accept_key(key)
     if accept != expected:
         message = f"expected {expected}, which answers the key {quoted(key)}; found {quoted(accept)}"

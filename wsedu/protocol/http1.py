@@ -1,15 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Splitting a head into its lines, and a start line into its words (RFC 9112, 2.1 and 2.2).
-
-Splitting forgives what real programs send: a bare LF for CRLF, empty lines before the start line, more than one space
-between words. Whether that is legal is for ``head_rules`` to say.
-
-Judging a head: the grammar of RFC 9112, 2 to 5, walked byte by byte to the first byte that breaks it.
-
-Each step either takes bytes that the grammar allows at that place, or refuses the byte that it does not, or finds that
-the bytes end there. So a rule is seen broken at the earliest byte, also in a head that is not complete.
-
-A request head and a response head of HTTP/1.1 as values, and the way between them and their bytes (RFC 9112).
+"""The head of an HTTP/1.1 message: split into parts, held against the grammar, and as a value (RFC 9112, 2 to 5).
 
 A head is a start line, field lines and an empty line::
 
@@ -17,11 +7,15 @@ A head is a start line, field lines and an empty line::
     Host: example.com CRLF         Upgrade: websocket CRLF
     CRLF                           CRLF
 
-As with frames, three verbs are kept apart: to split (``head_lines``), to judge (``head_rules``) and to explain
-(``head_spans``). So a head that breaks a rule can still be captured, shown and sent.
+As with frames, three verbs are kept apart: to split, to check and to explain (``http1_spans``). Splitting forgives
+what real programs send: a bare LF for CRLF, empty lines before the start line, more than one space between words. So a
+head that breaks a rule can still be captured, shown and sent.
 
 Bytes become text as Latin-1, in which every byte is a character and comes back as the same byte. RFC 9110, 5.5 has
-fields in ASCII, and any other byte in them opaque.
+fields in ASCII, and any other byte in them opaque; RFC 9112, 2.2 asks for "a sequence of octets in an encoding that is
+a superset of US-ASCII", so that no byte can hide a line end in a character of several.
+
+In order of reading: splitting; ``HeadChecker``; ``Request`` and ``Response``.
 """
 
 from __future__ import annotations
@@ -29,16 +23,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NoReturn
 
 from .errors import Data, NeedMoreData, ProtocolError, need_bytes, need_text, quoted
 from .spans import Span
 
-# Splitting a head into its lines, and a start line into its words (RFC 9112, 2.1 and 2.2)
+Fields = tuple[tuple[str, str], ...]
+StartLine = tuple[bytes, bytes, bytes]
 
-TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # RFC 9110, 5.6.2
+TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # RFC 9110, 5.6.2: "any VCHAR, except delimiters"
 TOKEN = re.compile(TCHAR.encode() + b"*")  # token = 1*tchar; here perhaps none yet
-EMPTY_LINE = b"\r\n"
+
+# Splitting
+
 WHITESPACE = " \t\r"  # a CR here is that of the line end
 
 
@@ -46,7 +44,7 @@ def head_end(data: bytes | bytearray, start: int = 0) -> int:
     """The offset after the empty line that ends the head which begins at ``start``; -1 if it is not there yet."""
     start += empty_lines_before(data, start)
     with_cr = data.find(b"\n\r\n", start)
-    # RFC 9112, 2.2: "a recipient MAY recognize a single LF as a line terminator".
+    # RFC 9112, 2.2: "a recipient MAY recognize a single LF as a line terminator and ignore any preceding CR".
     bare = data.find(b"\n\n", start, with_cr + 1 if with_cr >= 0 else len(data))
     if bare >= 0:
         return bare + 2
@@ -54,35 +52,33 @@ def head_end(data: bytes | bytearray, start: int = 0) -> int:
 
 
 def empty_lines_before(data: bytes | bytearray, start: int = 0) -> int:
-    """How many bytes of empty lines stand before the start line; RFC 9112, 2.2 has a server ignore them."""
+    """How many bytes of empty lines stand before the start line."""
+    # RFC 9112, 2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to the request-line", since
+    # old clients sent one after the content that Content-Length did not count.
     at = start
-    while at < len(data) and data[at] in EMPTY_LINE:
+    while at < len(data) and data[at] in b"\r\n":
         at += 1
     return at - start
 
 
-def split_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
-    """Method, request target and version, "parsed on whitespace-delimited word boundaries" (RFC 9112, 3).
+def split_request_line(line: bytes) -> StartLine:
+    """Method, request target and version.
 
     Raises:
         ProtocolError: the line is no request line (status code 400).
     """
+    # RFC 9112, 3: "recipients MAY instead parse on whitespace-delimited word boundaries".
     words = line.split(None, 1)
     method, rest = words if len(words) == 2 else (line, b"")
     # A target may hold spaces that its sender forgot to encode, so the version is what comes after the *last* space.
     words = rest.rsplit(None, 1)
     if len(words) == 2 and words[1].startswith(b"HTTP/") and TOKEN.fullmatch(method):
         return method, words[0], words[1]
-    raise ProtocolError(
-        f"expected a request line, as in 'GET / HTTP/1.1'; found {quoted(line)}",
-        status_code=400,
-        offset=0,
-        field="request line",
-        section="RFC 9112, 3",
-    )
+    message = f"expected a request line, as in 'GET / HTTP/1.1'; found {quoted(line)}"
+    raise ProtocolError(message, offset=0, field="request line", section="RFC 9112, 3", status_code=400)
 
 
-def split_status_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+def split_status_line(line: bytes) -> StartLine:
     """Version, status code and reason phrase; the last may be missing, with the space before it.
 
     Raises:
@@ -91,13 +87,8 @@ def split_status_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     words = line.split(None, 2)
     if len(words) >= 2 and words[0].startswith(b"HTTP/") and len(words[1]) == 3 and words[1].isdigit():
         return words[0], words[1], words[2].rstrip() if len(words) == 3 else b""
-    raise ProtocolError(
-        f"expected a status line, as in 'HTTP/1.1 200 OK'; found {quoted(line)}",
-        status_code=None,
-        offset=0,
-        field="status line",
-        section="RFC 9112, 4",
-    )
+    message = f"expected a status line, as in 'HTTP/1.1 200 OK'; found {quoted(line)}"
+    raise ProtocolError(message, offset=0, field="status line", section="RFC 9112, 4", status_code=None)
 
 
 def begins_request(line: bytes) -> bool:
@@ -111,84 +102,107 @@ def begins_response(line: bytes) -> bool:
     return word[:5] == b"HTTP/"[: len(word)]
 
 
-def split_fields(lines: list[str]) -> tuple[tuple[str, str], ...]:
+def split_fields(lines: Iterable[str]) -> Fields:
     """Names and values of field lines, Latin-1 text, the whitespace around both taken off (RFC 9112, 5).
 
-    A line that begins with whitespace goes on with the value before it (obs-fold, RFC 9112, 5.2). A line without a
-    colon becomes a name with an empty value, so that nothing is lost.
+    A line without a colon becomes a name with an empty value, so that nothing is lost.
     """
-    fields: list[tuple[str, str]] = []
+    fields: list[tuple[str, list[str]]] = []
     for line in lines:
+        # obs-fold: a line that begins with whitespace goes on with the value before it, and a reader may "replace each
+        # received obs-fold with one or more SP octets" (RFC 9112, 5.2). The pieces are joined once, at the end: a
+        # value may be folded over thousands of lines.
         if line[:1] in ("\t", " ") and fields:
-            name, value = fields[-1]
-            fields[-1] = name, f"{value} {line.strip(WHITESPACE)}".strip(WHITESPACE)
+            fields[-1][1].append(line.strip(WHITESPACE))
             continue
         name, colon, value = line.partition(":")
         name = name.strip(WHITESPACE)
         if name or colon:
-            fields.append((name, value.strip(WHITESPACE)))
-    return tuple(fields)
+            fields.append((name, [value.strip(WHITESPACE)]))
+    return tuple((name, " ".join(filter(None, pieces))) for name, pieces in fields)
 
 
-# Judging a head: the grammar of RFC 9112, 2 to 5, walked byte by byte to the first byte that breaks it
+def _split(
+    data: bytes | bytearray, split_start_line: Callable[[bytes], StartLine], begins: Callable[[bytes], bool]
+) -> tuple[StartLine, Fields, int]:
+    """The words of the start line, the fields, and the length of the head."""
+    start, end = empty_lines_before(data), head_end(data)
+    if end < 0:
+        # Say early that bytes are no HTTP, such as TLS: the empty line would never come.
+        line, newline, _ = bytes(data[start:]).partition(b"\n")
+        if newline or not begins(line):
+            split_start_line(line)
+        raise NeedMoreData
+    start_line, _, rest = bytes(data[start:end]).partition(b"\n")
+    # Before the empty line stand the line ends that `split` would make empty strings of.
+    text = rest.decode("latin-1").rstrip("\r\n")
+    return split_start_line(start_line), split_fields(text.split("\n")) if text else (), end
+
+
+# Checking: the grammar of RFC 9112, 2 to 5, to the first byte that breaks it
 
 # RFC 9112, 3.2 has URI characters only, but browsers send { | } as they are: like h11, take what is visible ASCII.
 TARGET = re.compile(rb"[\x21-\x7e]*")
-# RFC 9110, 5.5: VCHAR, obs-text, and SP and HTAB between them; never NUL, CR, LF or another control character.
+# RFC 9110, 5.5: VCHAR, obs-text, and SP and HTAB between them; never NUL, CR, LF or another control character, which
+# are "invalid and dangerous, due to the varying ways that implementations might parse and interpret those characters".
 TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
-DIGITS = b"0123456789"
-VERSION = (b"H", b"T", b"T", b"P", b"/", DIGITS, b".", DIGITS)
+DIGIT = b"0123456789"
+VERSION = (b"H", b"T", b"T", b"P", b"/", DIGIT, b".", DIGIT)
+
+# Where it says which characters a part of the head may hold; of the value of a field it is RFC 9110, 5.5.
+CHARACTER_RULES = {
+    "request line": "RFC 9112, 3", "reason phrase": "RFC 9112, 4", "empty line": "RFC 9112, 2.1",
+}  # fmt: skip
 
 
-def check_request_head(data: bytes | bytearray) -> None:
-    """Hold a request head, as far as it is there, against the grammar.
+class HeadChecker:
+    """A place in a head, and the steps from it that the grammar allows.
 
-    Raises:
-        NeedMoreData: nothing is wrong so far, and the empty line at the end is not there.
-        ProtocolError: status code 400, at the first byte that breaks a rule.
+    Each step either takes bytes that the grammar allows at that place, or refuses the byte that it does not, or finds
+    that the bytes end there. So a rule is seen broken at the earliest byte, also in a head that is not complete.
+
+    RFC 9112, 2.2: to bytes that do "not match the HTTP-message grammar aside from the robustness exceptions" a server
+    "SHOULD respond with a 400 (Bad Request) response and close the connection". The exceptions are not taken here.
     """
-    walk = Walk(data, status_code=400)
-    if data[:1] in (b"\r", b"\n"):
-        walk.refuse("an empty line before the request line", "method", "RFC 9112, 2.2")
-    walk.some(TOKEN, "method", "RFC 9110, 9.1", "a token, as in GET")
-    walk.one(b" ", "method", "RFC 9112, 3", "one space after the method")
-    walk.some(TARGET, "request target", "RFC 9112, 3.2", "visible ASCII, as in /chat")
-    walk.one(b" ", "request target", "RFC 9112, 3", "one space and the version after the request target")
-    walk.version()
-    walk.crlf("request line")
-    walk.fields()
-
-
-def check_response_head(data: bytes | bytearray) -> None:
-    """Hold a response head, as far as it is there, against the grammar.
-
-    Raises:
-        NeedMoreData: nothing is wrong so far, and the empty line at the end is not there.
-        ProtocolError: without a status code, at the first byte that breaks a rule.
-    """
-    walk = Walk(data, status_code=None)
-    walk.version()
-    walk.one(b" ", "HTTP version", "RFC 9112, 4", "one space after the version")
-    # RFC 9110, 15: "Values outside the range 100..599 are invalid."
-    walk.one(b"12345", "status code", "RFC 9110, 15", "three digits, 100 to 599")
-    walk.one(DIGITS, "status code", "RFC 9110, 15", "three digits, 100 to 599")
-    walk.one(DIGITS, "status code", "RFC 9110, 15", "three digits, 100 to 599")
-    # RFC 9112, 4: "A server MUST send the space that separates the status-code from the reason-phrase even when the
-    # reason-phrase is absent".
-    walk.one(b" ", "status code", "RFC 9112, 4", "one space after the status code")
-    walk.any(TEXT)
-    walk.crlf("reason phrase")
-    walk.fields()
-
-
-class Walk:
-    """A place in bytes, and the steps from it that the grammar allows."""
 
     def __init__(self, data: bytes | bytearray, *, status_code: int | None) -> None:
         self.data = data
         self.at = 0
         self.status_code = status_code
+
+    def request_head(self) -> None:
+        """A whole request head, from its first byte on.
+
+        Raises:
+            NeedMoreData: nothing is wrong so far, and the empty line at the end is not there.
+            ProtocolError: at the first byte that breaks a rule.
+        """
+        if self.data[:1] in (b"\r", b"\n"):
+            self.refuse("an empty line before the request line", "method", "RFC 9112, 2.2")
+        # RFC 9112, 3: request-line = method SP request-target SP HTTP-version. One SP, since two readers that take
+        # other whitespace for a separator can come to see different targets.
+        self.some(TOKEN, "method", "RFC 9110, 9.1", "a token, as in GET")
+        self.one(b" ", "method", "RFC 9112, 3", "one space after the method")
+        self.some(TARGET, "request target", "RFC 9112, 3.2", "visible ASCII, as in /chat")
+        self.one(b" ", "request target", "RFC 9112, 3", "one space and the version after the request target")
+        self.version()
+        self.crlf("request line")
+        self.fields()
+
+    def response_head(self) -> None:
+        """A whole response head; raises as ``request_head``."""
+        self.version()
+        self.one(b" ", "HTTP version", "RFC 9112, 4", "one space after the version")
+        # RFC 9110, 15: "Values outside the range 100..599 are invalid."
+        for allowed in b"12345", DIGIT, DIGIT:
+            self.one(allowed, "status code", "RFC 9110, 15", "three digits, 100 to 599")
+        # RFC 9112, 4: "A server MUST send the space that separates the status-code from the reason-phrase even when
+        # the reason-phrase is absent".
+        self.one(b" ", "status code", "RFC 9112, 4", "one space after the status code")
+        self.any(TEXT)
+        self.crlf("reason phrase")
+        self.fields()
 
     def refuse(self, message: str, field: str, section: str) -> NoReturn:
         """Raise ProtocolError for the byte at this place."""
@@ -220,12 +234,11 @@ class Walk:
         """Take one byte or more that the pattern allows."""
         taken = self.any(pattern)
         if not taken:
-            found = quoted(bytes((self.byte(),)))
-            self.refuse(f"expected {expected}; found {found}", field, section)
+            self.one(b"", field, section, expected)  # refuses whatever byte is there
         return taken
 
     def version(self) -> None:
-        """RFC 9112, 2.3: "HTTP/" and two digits with a dot between them, in upper case."""
+        """RFC 9112, 2.3: "HTTP/" and two digits with a dot between them; "HTTP-version is case-sensitive"."""
         for allowed in VERSION:
             self.one(allowed, "HTTP version", "RFC 9112, 2.3", "a version, as in HTTP/1.1")
 
@@ -235,9 +248,11 @@ class Walk:
         if byte == 0x0A:
             self.refuse("a bare LF; a line ends in CR LF", field, "RFC 9112, 2.2")
         if byte != 0x0D:
-            self.refuse(f"{quoted(bytes((byte,)))} is not allowed here", field, _character_rule(field))
+            section = CHARACTER_RULES.get(field, "RFC 9110, 5.5")
+            self.refuse(f"{quoted(bytes((byte,)))} is not allowed here", field, section)
         if self.at + 1 >= len(self.data):
             raise NeedMoreData
+        # "A recipient of such a bare CR MUST consider that element to be invalid or replace each bare CR with SP".
         if self.data[self.at + 1] != 0x0A:
             self.refuse("a CR without LF; a line ends in CR LF", field, "RFC 9112, 2.2")
         self.at += 2
@@ -248,12 +263,11 @@ class Walk:
         while self.byte() not in b"\r\n":
             if self.byte() in b" \t":
                 if not name:
+                    # "A sender MUST NOT send whitespace between the start-line and the first header field."
                     self.refuse("whitespace before the first field", "field name", "RFC 9112, 2.2")
-                self.refuse(
-                    "a field line that goes on in the next line (obs-fold), which is obsolete",
-                    name,
-                    "RFC 9112, 5.2",
-                )
+                # "A sender MUST NOT generate a message that includes line folding".
+                message = "a field line that goes on in the next line (obs-fold), which is obsolete"
+                self.refuse(message, name, "RFC 9112, 5.2")
             name = self.field_line()
         self.crlf("empty line")
 
@@ -261,6 +275,9 @@ class Walk:
         """One field line; returns the name of the field."""
         expected = "a field name, which is a token"
         name = self.some(TOKEN, "field name", "RFC 9110, 5.1", expected).decode("ascii")
+        # "A server MUST reject, with a response status code of 400 (Bad Request), any received request message that
+        # contains whitespace between a header field name and colon": some readers took it for part of the name, and
+        # so did not see the Content-Length that others saw.
         if self.byte() in b" \t":
             self.refuse(f"whitespace between the field name {name} and the colon", name, "RFC 9112, 5.1")
         if self.byte() in b"\r\n":
@@ -271,16 +288,7 @@ class Walk:
         return name
 
 
-def _character_rule(field: str) -> str:
-    """Where it says which characters a part of the head may hold."""
-    places = {"request line": "RFC 9112, 3", "reason phrase": "RFC 9112, 4", "empty line": "RFC 9112, 2.1"}
-    return places.get(field, "RFC 9110, 5.5")
-
-
-# A request head and a response head of HTTP/1.1 as values, and the way between them and their bytes (RFC 9112)
-
-Fields = tuple[tuple[str, str], ...]
-Words = tuple[bytes, bytes, bytes]
+# Heads as values
 
 # An element of a list: anything but a comma, or a quoted string with commas in it (RFC 9110, 5.6.1 and 5.6.4).
 ELEMENT = re.compile(r'(?:[^,"]|"(?:\\.|[^"\\])*"?)+')
@@ -291,11 +299,17 @@ class Head:
 
     __slots__ = ()
 
+    version: str
     fields: Fields
 
+    @property
+    def start_line(self) -> str:
+        """The first line, without its end."""
+        raise NotImplementedError
+
     def get_all(self, name: str) -> list[str]:
-        """The values of all field lines of this name, in order. Case does not matter (RFC 9110, 5.1)."""
-        name = name.lower()
+        """The values of all field lines of this name, in order."""
+        name = name.lower()  # "Field names are case-insensitive" (RFC 9110, 5.1)
         return [value for field, value in self.fields if field.lower() == name]
 
     def get(self, name: str) -> str | None:
@@ -307,22 +321,45 @@ class Head:
         return ", ".join(values) if values else None
 
     def field_elements(self, name: str) -> list[str]:
-        """The elements of a list-valued field over all its lines, empty ones left out (RFC 9110, 5.6.1.2)."""
+        """The elements of a list-valued field over all its lines."""
+        # RFC 9110, 5.6.1.2: "A recipient MUST parse and ignore a reasonable number of empty list elements".
         elements = ELEMENT.findall(self.get(name) or "")
         return [element.strip(" \t") for element in elements if element.strip(" \t")]
 
     def field_tokens(self, name: str) -> list[str]:
-        """The elements in lower case, for fields whose elements have none, such as Connection and Upgrade."""
+        """The elements in lower case, for fields in whose elements case does not matter, such as Connection."""
         return [element.lower() for element in self.field_elements(name)]
 
-    def _serialize(self, start_line: str) -> bytes:
+    def line_offset(self, raw: bytes, name: str, which: int = 0) -> int:
+        """Where a field line of this name begins in ``raw``; the place of the empty line if there is none.
+
+        Args:
+            raw: the bytes of this head, each field in one line that ends in CR LF.
+            which: which of the lines of this name, from 0 on.
+        """
+        starts = accumulate(len(line) + 2 for line in raw.split(b"\r\n"))
+        lines = zip(self.fields, starts, strict=False)
+        found = [start for (field, _), start in lines if field.lower() == name.lower()]
+        return found[which] if found else len(raw) - 2
+
+    def serialize(self) -> bytes:
+        """The bytes of the head, the empty line included. It never checks.
+
+        Raises:
+            ValueError: a character that Latin-1 has no byte for.
+        """
         lines = "".join(f"{name}: {value}\r\n" for name, value in self.fields)
         try:
-            return f"{start_line}\r\n{lines}\r\n".encode("latin-1")
+            return f"{self.start_line}\r\n{lines}\r\n".encode("latin-1")
         except UnicodeEncodeError as error:
-            raise ValueError(
-                f"a head is written in Latin-1, which has no {quoted(error.object[error.start])} (RFC 9110, 5.5)"
-            ) from None
+            found = quoted(error.object[error.start])
+            raise ValueError(f"a head is written in Latin-1, which has no {found} (RFC 9110, 5.5)") from None
+
+    def spans(self) -> list[Span]:
+        """What each byte of ``serialize()`` is, in order."""
+        from .http1_spans import head_spans  # here: explaining stands on splitting, which is this module
+
+        return head_spans(self.serialize())
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,29 +402,17 @@ class Request(Head):
             ProtocolError: status code 400; a rule of RFC 9112 is broken, or without ``strict`` the first line is
                 no request line.
         """
-        need_bytes(data)
-        if isinstance(data, memoryview):
-            data = bytes(data)
+        data = _searchable(data)
         if strict:
-            check_request_head(data)
-        (method, target, version), fields, used = _split(data, split_request_line, begins_request)
-        return cls(
-            method.decode("latin-1"), target.decode("latin-1"), version.decode("latin-1"), fields
-        ), used
+            HeadChecker(data, status_code=400).request_head()
+        words, fields, used = _split(data, split_request_line, begins_request)
+        method, target, version = (word.decode("latin-1") for word in words)
+        return cls(method, target, version, fields), used
 
-    def serialize(self) -> bytes:
-        """The bytes of the head, the empty line included. It never judges.
-
-        Raises:
-            ValueError: a character that Latin-1 has no byte for.
-        """
-        return self._serialize(f"{self.method} {self.target} {self.version}")
-
-    def spans(self) -> list[Span]:
-        """What each byte of ``serialize()`` is, in order."""
-        from .http1_spans import head_spans  # here: explaining stands on splitting, which is this module
-
-        return head_spans(self.serialize())
+    @property
+    def start_line(self) -> str:
+        """The request line, without its end."""
+        return f"{self.method} {self.target} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,45 +449,23 @@ class Response(Head):
             NeedMoreData: nothing is wrong so far, and the empty line is not there.
             ProtocolError: without a status code, since a client does not answer a response.
         """
-        need_bytes(data)
-        if isinstance(data, memoryview):
-            data = bytes(data)
+        data = _searchable(data)
         if strict:
-            check_response_head(data)
-        (version, status, reason), fields, used = _split(data, split_status_line, begins_response)
-        return cls(int(status), reason.decode("latin-1"), version.decode("latin-1"), fields), used
+            HeadChecker(data, status_code=None).response_head()
+        words, fields, used = _split(data, split_status_line, begins_response)
+        version, status, reason = (word.decode("latin-1") for word in words)
+        return cls(int(status), reason, version, fields), used
 
-    def serialize(self) -> bytes:
-        """The bytes of the head, the empty line included. It never judges.
-
-        Raises:
-            ValueError: a character that Latin-1 has no byte for.
-        """
-        return self._serialize(f"{self.version} {self.status:03} {self.reason}")
-
-    def spans(self) -> list[Span]:
-        """What each byte of ``serialize()`` is, in order."""
-        from .http1_spans import head_spans  # here: explaining stands on splitting, which is this module
-
-        return head_spans(self.serialize())
+    @property
+    def start_line(self) -> str:
+        """The status line, without its end."""
+        return f"{self.version} {self.status:03} {self.reason}"
 
 
-def _split(
-    data: bytes | bytearray, split_start_line: Callable[[bytes], Words], begins: Callable[[bytes], bool]
-) -> tuple[Words, Fields, int]:
-    """The words of the start line, the fields, and the length of the head."""
-    start, end = empty_lines_before(data), head_end(data)
-    if end < 0:
-        # Say early that bytes are no HTTP, such as TLS: the empty line would never come.
-        line, newline, _ = bytes(data[start:]).partition(b"\n")
-        if newline or not begins(line):
-            split_start_line(line)
-        raise NeedMoreData
-    line_end = data.index(b"\n", start)
-    words = split_start_line(bytes(data[start:line_end]))
-    # Before the empty line stand the line ends that `split` would make empty strings of.
-    text = bytes(data[line_end + 1 : end]).decode("latin-1").rstrip("\r\n")
-    return words, split_fields(text.split("\n")) if text else (), end
+def _searchable(data: Data) -> bytes | bytearray:
+    """The same bytes, in a type that has ``find``."""
+    need_bytes(data)
+    return bytes(data) if isinstance(data, memoryview) else data
 
 
 def as_fields(fields: Iterable[tuple[str, str]]) -> Fields:
@@ -470,7 +473,6 @@ def as_fields(fields: Iterable[tuple[str, str]]) -> Fields:
     pairs = tuple(fields) if isinstance(fields, Iterable) else (fields,)
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(x, str) for x in pair):
-            raise TypeError(
-                f'fields are pairs of name and value, as in [("Origin", "null")]; found {pair!r:.60}'
-            )
+            example = '[("Origin", "null")]'
+            raise TypeError(f"fields are pairs of name and value, as in {example}; found {pair!r:.60}")
     return tuple((name, value) for name, value in pairs)

@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the fields that a reader meets most say, a sentence each, with the section that defines them.
+"""What each byte of a head says (RFC 9112, 2 to 5): the head's half of every picture.
 
-What each byte of a head says (RFC 9112, 2 to 5): the head's half of every picture.
-
-It explains what is there, legal or not, and cuts every line into pieces that leave no byte out.
+It explains what is there, legal or not, and cuts every line into pieces that leave no byte out. The tables come first:
+of the fields, methods and status codes that a reader meets most, a sentence each, with the section that defines them.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from .errors import Data
 from .http1 import empty_lines_before, head_end
 from .spans import Kind, Span
-
-# What the fields that a reader meets most say, a sentence each, with the section that defines them
 
 # In lower case, as the case of a field name does not matter (RFC 9110, 5.1).
 KNOWN_FIELDS = {
@@ -65,14 +63,6 @@ KNOWN_FIELDS = {
     "www-authenticate": ("how to authenticate", "RFC 9110, 11.6.1"),
 }
 
-STATUS_CLASSES = {
-    "1": "informational: the final response is still to come",
-    "2": "successful",
-    "3": "redirection: go elsewhere, or use what you have",
-    "4": "the client's error",
-    "5": "the server's error",
-}
-
 METHODS = {
     "GET": "send me a representation of the target",
     "HEAD": "as GET, without the content",
@@ -85,33 +75,26 @@ METHODS = {
     "PATCH": "change the target as this content says",
 }
 
-
-def field_meaning(name: str) -> tuple[str, str]:
-    """What a field says, and where that is defined."""
-    return KNOWN_FIELDS.get(name.lower(), ("a field", "RFC 9110, 5.1"))
-
-
-def method_meaning(method: str) -> str:
-    """What a method asks for."""
-    return METHODS.get(method, "a method that RFC 9110 does not define")
-
-
-def status_meaning(status: str) -> str:
-    """What a status code of HTTP says, by its class and for some by itself."""
-    single = {
-        "100": "go on and send the content; the final response is still to come",
-        "101": "from the empty line on, this connection speaks the protocol named in Upgrade",
-        "204": "successful, and there is no content",
-        "304": "what you have is still good; there is no content",
-        "408": "the server waited long enough for a request",
-        "426": "the server wants another protocol; it is named in Upgrade",
-    }
-    return single.get(status) or STATUS_CLASSES.get(status[:1], "an invalid status code")
-
-
-# What each byte of a head says (RFC 9112, 2 to 5): the head's half of every picture
+# By the whole code, else by its first digit: "a client MUST understand the class of any status code, as indicated by
+# the first digit, and treat an unrecognized status code as being equivalent to the x00 status code of that class"
+# (RFC 9110, 15).
+STATUSES = {
+    "1": "informational: the final response is still to come",
+    "100": "go on and send the content; the final response is still to come",
+    "101": "from the empty line on, this connection speaks the protocol named in Upgrade",
+    "2": "successful",
+    "204": "successful, and there is no content",
+    "3": "redirection: go elsewhere, or use what you have",
+    "304": "what you have is still good; there is no content",
+    "4": "the client's error",
+    "408": "the server waited long enough for a request",
+    "426": "the server wants another protocol; it is named in Upgrade",
+    "5": "the server's error",
+}
 
 BLANK = b" \t"
+# The first word, with the whitespace before it; the whitespace after it; and the rest.
+FIRST_WORD = re.compile(rb"([ \t]*[^ \t]*)([ \t]*)(.*)", re.DOTALL)
 REQUEST_LINE = "RFC 9112, 3"
 STATUS_LINE = "RFC 9112, 4"
 
@@ -166,16 +149,16 @@ class _Pieces:
 def _take_start_line(pieces: _Pieces, line: bytes) -> bytes:
     """Cut a start line into words and the whitespace between them; returns the CR that is left of its end."""
     text, line_end = _without_cr(line)
-    if text.lstrip(BLANK).startswith(b"HTTP/"):
-        _take_status_line(pieces, text)
-    else:
-        _take_request_line(pieces, text)
+    # "The first line of a response message" begins with the version, that of a request ends with it.
+    take = _take_status_line if text.lstrip(BLANK).startswith(b"HTTP/") else _take_request_line
+    take(pieces, text)
     return line_end
 
 
 def _take_request_line(pieces: _Pieces, text: bytes) -> None:
     method, gap, rest = _first_word(text)
-    pieces.add(method, "method", method_meaning(method.decode("latin-1")), REQUEST_LINE)
+    meaning = METHODS.get(method.decode("latin-1"), "a method that RFC 9110 does not define")
+    pieces.add(method, "method", meaning, REQUEST_LINE)
     pieces.add(gap, "SP", "separates method and request target", REQUEST_LINE)
     at = max(rest.rfind(b" HTTP/"), rest.rfind(b"\tHTTP/")) + 1
     target, version = (rest[:at], rest[at:]) if at else (rest, b"")
@@ -190,7 +173,9 @@ def _take_status_line(pieces: _Pieces, text: bytes) -> None:
     pieces.add(version, "HTTP version", "the version that the server speaks", "RFC 9112, 2.3")
     pieces.add(gap, "SP", "separates version and status code", STATUS_LINE)
     status, gap, reason = _first_word(rest)
-    pieces.add(status, "status code", status_meaning(status.decode("latin-1")), "RFC 9110, 15")
+    code = status.decode("latin-1")
+    meaning = STATUSES.get(code) or STATUSES.get(code[:1], "an invalid status code")
+    pieces.add(status, "status code", meaning, "RFC 9110, 15")
     pieces.add(gap, "SP", "separates status code and reason phrase", STATUS_LINE)
     pieces.add(reason, "reason phrase", "for people; a program goes by the status code", STATUS_LINE)
 
@@ -199,30 +184,27 @@ def _take_field_line(pieces: _Pieces, line: bytes) -> bytes:
     """Cut a field line into name, colon and value; returns the CR that is left of its end."""
     text, line_end = _without_cr(line)
     if text[:1] in (b" ", b"\t"):
-        pieces.add(
-            text, "field value", "goes on with the value of the line before (obs-fold)", "RFC 9112, 5.2"
-        )
+        meaning = "goes on with the value of the line before (obs-fold)"
+        pieces.add(text, "field value", meaning, "RFC 9112, 5.2")
         return line_end
+    # RFC 9112, 5: field-line = field-name ":" OWS field-value OWS. What is optional whitespace (OWS) is not part of
+    # the value: it is "typically" one space after the colon, for people.
     before, colon, after = text.partition(b":")
-    name = before.rstrip(BLANK)
-    meaning, section = field_meaning(name.decode("latin-1"))
-    pieces.add(name, "field name", meaning, section)
-    value = after.strip(BLANK)
-    gap = len(before) - len(name) + len(colon) + len(after) - len(after.lstrip(BLANK))
-    pieces.add(text[len(name) : len(name) + gap], "colon", "separates name and value", "RFC 9112, 5")
+    name, value = before.rstrip(BLANK), after.strip(BLANK)
+    value_at = len(before) + len(colon) + len(after) - len(after.lstrip(BLANK))
+    known = KNOWN_FIELDS.get(name.decode("latin-1").lower(), ("a field", "RFC 9110, 5.1"))
+    pieces.add(name, "field name", *known)
+    pieces.add(text[len(name) : value_at], "colon", "separates name and value", "RFC 9112, 5")
     if value:
-        what = f"the value of {name.decode('latin-1')}"
-        pieces.add(value, "field value", what, "RFC 9110, 5.5")
-        pieces.add(text[len(name) + gap + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")
+        pieces.add(value, "field value", f"the value of {name.decode('latin-1')}", "RFC 9110, 5.5")
+        pieces.add(text[value_at + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")
     return line_end
 
 
 def _first_word(text: bytes) -> tuple[bytes, bytes, bytes]:
-    """The first word, the whitespace after it, and the rest."""
-    stripped = text.lstrip(BLANK)
-    word = text[: len(text) - len(stripped)] + stripped.replace(b"\t", b" ").partition(b" ")[0]
-    rest = text[len(word) :].lstrip(BLANK)
-    return word, text[len(word) : len(text) - len(rest)], rest
+    match = FIRST_WORD.fullmatch(text)
+    assert match is not None  # it matches anything
+    return match[1], match[2], match[3]
 
 
 def _without_cr(line: bytes) -> tuple[bytes, bytes]:

@@ -14,12 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import Data, NeedMoreData, ProtocolError, Role, need_bytes, need_role
-from .frames import OPCODE, Frame, Header, apply_mask, check_header, parse_header
+from .frames import Frame, Header, apply_mask, check_header, parse_header
 from .opcodes import Opcode, is_control, opcode_name
-from .status import StatusCode, parse_close_payload
+from .status import StatusCode, not_utf8, parse_close_payload
 from .utf8 import Utf8Validator
-
-FRAGMENTS = "RFC 6455, 5.4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +38,10 @@ class Message:
 
 
 class MessageAssembler:
-    """Puts messages together and lets control frames through, from bytes or from frames.
+    """Puts messages together and lets control frames through.
 
-    Bytes: ``receive_data`` takes them as they come, ``next_event`` gives what they make. Frames that were parsed
-    elsewhere: ``receive_frame``. It reads and judges; what to answer is for others to say.
+    ``receive_data`` takes bytes as they come, ``next_event`` gives what they make. It reads and checks; what to answer
+    is for others to say.
 
     A rule is seen broken at the earliest byte that shows it, also inside a frame that is not complete, since the peer
     could hold back the rest for ever. What was complete before that byte comes out first. Offsets of errors count
@@ -80,24 +78,16 @@ class MessageAssembler:
         self._text = Utf8Validator()
 
     def receive_data(self, data: Data) -> None:
-        """Take bytes from the wire, as many or few as came. It only keeps them: ``next_event`` judges."""
+        """Take bytes from the wire, as many or few as came. It only keeps them: ``next_event`` checks."""
         need_bytes(data)
         self._buffer += data
-
-    def receive_frame(self, frame: Frame) -> Message | Frame | None:
-        """Take a frame as a value; the result and the errors are those of ``next_event``."""
-        if not isinstance(frame, Frame):
-            raise TypeError(f"expected a Frame; found {type(frame).__name__} (bytes: receive_data)")
-        # Through its bytes, so that every rule is held to in one place. Offsets count as if it had come that way.
-        self.receive_data(frame.serialize())
-        return self.next_event()
 
     def next_event(self) -> Message | Frame | None:
         """The next message, or the next control frame, as soon as it is complete.
 
         Returns:
-            ``None`` if more data is needed; and always after a Close frame, since what comes after it is discarded
-            (RFC 6455, 1.4).
+            ``None`` if more data is needed; and always after a Close frame: "after receiving a control frame
+            indicating the connection should be closed, a peer discards any further data received" (RFC 6455, 1.4).
 
         Raises:
             ProtocolError: 1002, 1007 for text that is not UTF-8, 1009 for a message over ``max_size``. The same again
@@ -106,7 +96,8 @@ class MessageAssembler:
         if self._error is not None:
             raise self._error.with_traceback(None)
         try:
-            while not self._closed:
+            # Without a byte nothing can be complete that was not so before: an empty payload ends with its header.
+            while self._buffer and not self._closed:
                 if not self._begin_frame() or not self._take_payload():
                     return None
                 event = self._end_frame()
@@ -123,10 +114,14 @@ class MessageAssembler:
         if self._header is not None:
             return True
         try:
-            # One byte at a time, so that a rule that the first one breaks comes before those of the second.
-            check_header(self._buffer[:1], role=self._role, rsv1=self._rsv1)
+            try:
+                check_header(self._buffer, role=self._role, rsv1=self._rsv1)
+            except ProtocolError as error:
+                # What the first byte breaks comes before what the second does; its opcode may break a rule of messages.
+                if error.offset:
+                    self._check_sequence()
+                raise
             self._check_sequence()
-            check_header(self._buffer, role=self._role, rsv1=self._rsv1)
             header = parse_header(self._buffer)
             self._check_size(header)
         except NeedMoreData:
@@ -141,48 +136,40 @@ class MessageAssembler:
         return True
 
     def _check_sequence(self) -> None:
-        """RFC 6455, 5.4: a first fragment, Continuation frames, and no other message before the last of them."""
-        if not self._buffer:
+        """Hold the opcode, which is in the first byte, against what came before (RFC 6455, 5.4)."""
+        opcode = self._buffer[0] & 0xF
+        # "Control frames [...] MAY be injected in the middle of a fragmented message."
+        if is_control(opcode) or (opcode == Opcode.CONTINUATION) == (self._first is not None):
             return
-        opcode = self._buffer[0] & OPCODE
-        if is_control(opcode):
-            return
-        if opcode == Opcode.CONTINUATION and self._first is None:
-            raise ProtocolError(
-                "a Continuation frame, and no message is under way",
-                offset=0,
-                field="opcode",
-                section=FRAGMENTS,
+        if self._first is None:
+            # A message begins with "an opcode other than 0".
+            message = "a Continuation frame, and no message is under way"
+        else:
+            # "The fragments of one message MUST NOT be interleaved between the fragments of another message unless an
+            # extension has been negotiated that can interpret the interleaving." Nobody ever made such an extension.
+            message = (
+                f"expected a Continuation frame, as a {opcode_name(self._first.opcode)} message is not complete; "
+                f"found a {opcode_name(opcode)} frame"
             )
-        if opcode != Opcode.CONTINUATION and self._first is not None:
-            started = opcode_name(self._first.opcode)
-            raise ProtocolError(
-                f"expected a Continuation frame, as a {started} message is not complete; found a "
-                f"{opcode_name(opcode)} frame",
-                offset=0,
-                field="opcode",
-                section=FRAGMENTS,
-            )
+        raise ProtocolError(message, offset=0, field="opcode", section="RFC 6455, 5.4")
 
     def _check_size(self, header: Header) -> None:
+        """10.4: who has limits on the "total message size after reassembly [...] MUST protect" itself."""
         size = len(self._data) + header.payload_length
         if self._max_size is None or is_control(header.opcode) or size <= self._max_size:
             return
-        raise ProtocolError(
-            f"a message of {size:,} bytes or more; at most {self._max_size:,} are taken",
-            offset=1,
-            field="payload length",
-            section="RFC 6455, 10.4",
-            status_code=StatusCode.MESSAGE_TOO_BIG,
-        )
+        message, code = f"a message of {size:,} bytes or more", StatusCode.MESSAGE_TOO_BIG
+        message += f"; at most {self._max_size:,} are taken"
+        section = "RFC 6455, 10.4"
+        raise ProtocolError(message, offset=1, field="payload length", section=section, status_code=code)
 
     def _take_payload(self) -> bool:
-        """Unmask, judge and keep as much of the payload as is there; say whether that is all of it."""
+        """Unmask, check and keep as much of the payload as is there; say whether that is all of it."""
         header = self._header
         assert header is not None
-        data = self._buffer[: header.payload_length - self._taken]
+        data: bytes | bytearray = self._buffer[: header.payload_length - self._taken]
         if data and header.masking_key is not None:
-            data = bytearray(apply_mask(data, header.masking_key, self._taken))
+            data = apply_mask(data, header.masking_key, self._taken)
         self._taken += len(data)
         complete = self._taken == header.payload_length
         if is_control(header.opcode):
@@ -191,25 +178,19 @@ class MessageAssembler:
                 begin = self._offset + len(data) - self._taken
                 parse_close_payload(bytes(self._control), offset=begin, length=header.payload_length)
         else:
-            self._validate_text(data, complete and header.fin)
+            self._check_text(data, complete and header.fin)
             self._data += data
         self._skip(len(data))
         return complete
 
-    def _validate_text(self, data: bytearray, final: bool) -> None:
+    def _check_text(self, data: bytes | bytearray, final: bool) -> None:
         first = self._first
         assert first is not None
         if first.opcode != Opcode.TEXT or first.rsv1:
             return  # what must be UTF-8 is the text, and a compressed message does not show it yet
         at = self._text.validate(data, final=final)
         if at is not None:
-            raise ProtocolError(
-                "the text is not UTF-8",
-                offset=self._offset + at,
-                field="payload",
-                section="RFC 6455, 8.1",
-                status_code=StatusCode.INVALID_PAYLOAD_DATA,
-            )
+            raise not_utf8("the text", self._offset + at, "payload")
 
     def _skip(self, size: int) -> None:
         """These bytes of the buffer are taken."""
@@ -223,14 +204,17 @@ class MessageAssembler:
         if is_control(header.opcode):
             payload, self._control = bytes(self._control), bytearray()
             self._closed = header.opcode == Opcode.CLOSE
-            return Frame(header.opcode, payload, masking_key=header.masking_key)
+            return Frame.of_header(header, payload)
         return self._end_message() if header.fin else None
 
     def _end_message(self) -> Message:
+        # "all fragments of a message are of the same type, as set by the first fragment's opcode" (RFC 6455, 5.4); and
+        # RSV1 of the first one says of them all that they are compressed (RFC 7692, 6).
         first, self._first = self._first, None
         assert first is not None
-        data, self._data = bytes(self._data), bytearray()
+        data, self._data = self._data, bytearray()
         fragments, self._fragments = self._fragments, 0
-        self._text = Utf8Validator()
         text = first.opcode == Opcode.TEXT and not first.rsv1
-        return Message(Opcode(first.opcode), data.decode("utf-8") if text else data, fragments, first.rsv1)
+        return Message(
+            Opcode(first.opcode), data.decode("utf-8") if text else bytes(data), fragments, first.rsv1
+        )

@@ -12,21 +12,14 @@ class Opcode(IntEnum):
     CONTINUATION = 0x0  # a further fragment of the message that is under way
     TEXT = 0x1  # a message, or its first fragment, in UTF-8
     BINARY = 0x2  # a message, or its first fragment, of any bytes
+    # 3 to 7: "reserved for further non-control frames yet to be defined"
     CLOSE = 0x8  # the closing handshake: a status code and a reason, or nothing
-    PING = 0x9  # are you there?
-    PONG = 0xA  # yes; with the payload of the Ping
+    PING = 0x9  # "may serve either as a keepalive or as a means to verify that the remote endpoint is still responsive"
+    PONG = 0xA  # the answer to a Ping, with the same payload; or unasked, as "a unidirectional heartbeat"
+    # 0xB to 0xF: "reserved for further control frames yet to be defined"
 
 
-CONTROL_BIT = 0x8  # the most significant bit of the opcode: set in control frames (RFC 6455, 5.5)
-
-OPCODE_NAMES = {
-    Opcode.CONTINUATION: "Continuation",
-    Opcode.TEXT: "Text",
-    Opcode.BINARY: "Binary",
-    Opcode.CLOSE: "Close",
-    Opcode.PING: "Ping",
-    Opcode.PONG: "Pong",
-}
+OPCODE_NAMES = {code: code.name.capitalize() for code in Opcode}
 
 
 def opcode_name(opcode: int) -> str:
@@ -36,4 +29,6 @@ def opcode_name(opcode: int) -> str:
 
 def is_control(opcode: int) -> bool:
     """Whether frames with this opcode are control frames, the reserved ones 0xB to 0xF included."""
-    return bool(opcode & CONTROL_BIT)
+    # "Control frames are identified by opcodes where the most significant bit of the opcode is 1" (RFC 6455, 5.5). So an
+    # endpoint knows what kind a reserved one is before it is defined.
+    return opcode >= 0x8
