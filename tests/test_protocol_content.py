@@ -215,7 +215,7 @@ REFUSED: list[tuple[bytes, int, str]] = [
     (b"x|\r\n", 0, "chunk size"),
     (b"-|1\r\n", 0, "chunk size"),
     (b" |5\r\nHello\r\n", 0, "chunk size"),
-    (b"00000000000000000|\r\n\r\n", 16, "chunk size"),
+    (b"10000000000000000|\r\n\r\n", 16, "chunk size"),
     (b"5\r\nHello!|\r\n", 8, "CRLF after chunk data"),
     (b"5\r\nHello\r0|\r\n", 8, "CRLF after chunk data"),
     (b"1\r\nx\r\nH|TTP/1.1 200 OK\r\n", 6, "chunk size"),

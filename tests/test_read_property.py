@@ -245,7 +245,8 @@ def test_what_was_said_is_what_is_read(made: Made, maker: Callable[[list[bytes],
     said, sent, packets, talk, fins = made
     file = maker(packets, LINKS[talk.link].number)
     capture = wsedu.read(io.BytesIO(file))
-    assert capture.warnings == [] and len(capture.conversations) <= 1
+    assert all("unfinished at the end" in line for line in capture.warnings)
+    assert len(capture.warnings) <= len(capture.conversations) <= 1
     read = capture.conversations[0].messages if capture.conversations else []
     streams = whole_streams(said)
     for sender in CLIENT, SERVER:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Write the WebSocket layer and session as one module for Scapy, with its tests; it needs nothing of this package.
+"""Write the WebSocket layer as one module for Scapy, with its tests; it needs nothing of this package.
 
     python tools/make_contrib.py FOLDER
     cd FOLDER && python -m scapy.tools.UTscapy -t websocket.uts
 
-The module is put together from the sources in ``wsedu/wire``, and from what they use of ``wsedu/protocol``: each table,
-class and function as it stands there. In a Scapy checkout ``websocket.py`` belongs into ``scapy/contrib``,
-``websocket.uts`` into ``test/contrib`` and the captures into ``test/pcaps``.
+The module is ``wsedu/wire/layer.py`` and what that uses of ``wsedu/protocol``: each table, class and function as it
+stands there. In a Scapy checkout ``websocket.py`` belongs into ``scapy/contrib``, ``websocket.uts`` into
+``test/contrib`` and the captures into ``test/pcaps``. The session stays here: it stands on all of the reader.
 """
 
 from __future__ import annotations
@@ -15,18 +15,12 @@ import ast
 import re
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WHOLE = (
-    "wire.streams",
-    "wire.boundaries",
-    "wire.layer",
-    "wire.session",
-)  # in this order; of others what these use
+LAYER = "wire.layer"
 SPEC = ROOT / "tests" / "websocket.uts"
-CAPTURES = ("websockets-session.pcap", "handshake-refused.pcap", "websockets-ipv6.pcapng")
+CAPTURES = ("websockets-session.pcap",)
 
 HEADER = '''\
 # SPDX-License-Identifier: GPL-2.0-or-later
@@ -37,183 +31,103 @@ HEADER = '''\
 # scapy.contrib.status = loads
 
 """
-{}
+WebSocket frames (RFC 6455, 5.2), one packet each. Tell Scapy the port, and frames are found in captures::
+
+    bind_layers(TCP, WebSocket, sport=8765)
+    sniff(offline="capture.pcap", session=TCPSession)
+
+TCPSession gives a retransmission twice, and zeros for a lost segment; of a segment that ends inside a frame behind
+whole ones it loses bytes, and all of one with a thousand frames. On a port that is used again it takes HTTP for
+WebSocket. wsedu.wire.WebSocketSession, of the package that this layer comes from, does none of this.
 """
+
+from __future__ import annotations
+
 '''
 
 
-class Source:
+class Module:
     """A module's text, and what stands where in it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.text = (ROOT / "wsedu" / (name.replace(".", "/") + ".py")).read_text(encoding="utf-8")
-        self.tree = ast.parse(self.text)
+        self.lines = (
+            (ROOT / "wsedu" / (name.replace(".", "/") + ".py")).read_text(encoding="utf-8").splitlines()
+        )
         self.defined: dict[str, ast.stmt] = {}
-        self.imported: dict[
-            str, tuple[str, str]
-        ] = {}  # name -> module, "" for our own with its name behind a dot
-        for node in self.tree.body:
-            for name_defined in _defines(node):
-                self.defined[name_defined] = node
-            if isinstance(node, ast.ImportFrom) and node.module != "__future__":
-                module = _own_module(name, node) if node.level else node.module or ""
-                for alias in node.names:
-                    self.imported[alias.name] = module, "own" if node.level else "other"
-            elif isinstance(node, ast.Import):
-                for alias in node.names:
-                    self.imported[alias.name] = "", "other"
+        self.imported: dict[str, tuple[str, bool]] = {}  # name -> module, and whether it is ours
+        for node in ast.parse("\n".join(self.lines)).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                self.defined[node.name] = node
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                self._note_import(node)
+            elif not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
+                targets = node.targets if isinstance(node, ast.Assign) else []
+                names = [each.id for each in targets if isinstance(each, ast.Name)]
+                self.defined.update(dict.fromkeys(names or [f"line {node.lineno}"], node))
+
+    def _note_import(self, node: ast.Import | ast.ImportFrom) -> None:
+        module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+        ours = isinstance(node, ast.ImportFrom) and node.level > 0
+        if ours and isinstance(node, ast.ImportFrom) and node.level == 1:
+            module = f"{self.name.partition('.')[0]}.{module}"
+        self.imported.update({alias.name: (module, ours) for alias in node.names})
 
     def excerpt(self, node: ast.stmt) -> str:
         """The text of a statement, with the comments above it."""
-        lines = self.text.splitlines()
         start = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))]) - 1
-        while start and lines[start - 1].startswith("#") and "SPDX" not in lines[start - 1]:
+        while start and self.lines[start - 1].startswith("#"):
             start -= 1
-        return re.sub(r"  # (noqa|type: ignore).*", "", "\n".join(lines[start : node.end_lineno]))
-
-
-def _own_module(name: str, node: ast.ImportFrom) -> str:
-    return (node.module or "") if node.level == 2 else f"{name.partition('.')[0]}.{node.module}"
-
-
-def _defines(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.ClassDef | ast.FunctionDef):
-        return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else []
-    return [each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)]
-
-
-def _names(node: ast.AST, *, annotations: bool) -> Iterator[str]:
-    """The names that a statement uses when it runs; or with its annotations, which nobody evaluates."""
-    for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns") and not annotations:
-            continue
-        for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.Name):
-                yield child.id
-            elif isinstance(child, ast.AST):
-                yield from _names(child, annotations=annotations)
+        return re.sub(r"  # (noqa|type: ignore).*", "", "\n".join(self.lines[start : node.end_lineno]))
 
 
 class Bundle:
-    """What goes into the module, and from where."""
+    """The module, put together: each statement behind those that it uses."""
 
     def __init__(self) -> None:
-        self.sources: dict[str, Source] = {}
-        self.needed: dict[
-            str, list[ast.stmt]
-        ] = {}  # by module, each once, in the order in which modules are ready
-        self.imports: dict[bool, dict[str, set[str]]] = {
-            True: {},
-            False: {},
-        }  # whether at runtime; module -> names
-        self.types: list[str] = []  # what only annotations use
-        for name in WHOLE:
-            for node in self._source(name).tree.body:
-                if not isinstance(node, ast.Import | ast.ImportFrom):
-                    self._need(name, node, runtime=True)
+        self.modules: dict[str, Module] = {}
+        self.owner: dict[str, str] = {}  # name -> module
+        self.imports: dict[str, set[str]] = {}
+        self.blocks: list[str] = []
+        for name in self._module(LAYER).defined:
+            self._need(LAYER, name)
 
-    def _source(self, name: str) -> Source:
-        if name not in self.sources:
-            self.sources[name] = Source(name)
-        return self.sources[name]
+    def _module(self, name: str) -> Module:
+        return self.modules.setdefault(name, self.modules.get(name) or Module(name))
 
-    def _need(self, module: str, node: ast.stmt, *, runtime: bool) -> None:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            return  # a docstring
-        source, have = self._source(module), self.needed.get(module, [])
-        if any(node is each for each in have):
+    def _need(self, module: str, name: str) -> None:
+        if self.owner.setdefault(name, module) != module:
+            raise ValueError(f"{name} is defined in {self.owner[name]} and in {module}")
+        source = self._module(module)
+        text = source.excerpt(source.defined[name])
+        if text in self.blocks:
             return
-        if not runtime and isinstance(node, ast.Assign):
-            if source.excerpt(node) not in self.types:
-                self.types.append(source.excerpt(node))
-                for name in _names(node, annotations=True):
-                    self._use(source, name, runtime=False)
-            return
-        self.needed.setdefault(module, []).append(node)
-        used = set(_names(node, annotations=False))
-        for name in sorted(used):
-            self._use(source, name, runtime=True)
-        for name in sorted(set(_names(node, annotations=True)) - used):
-            self._use(source, name, runtime=False)
+        # Names of annotations too, which nobody evaluates: who reads the module looks for them.
+        for node in ast.walk(source.defined[name]):
+            if isinstance(node, ast.Name) and node.id not in self.owner:
+                self._use(source, node.id)
+        self.blocks.append(text)
 
-    def _use(self, source: Source, name: str, *, runtime: bool) -> None:
+    def _use(self, source: Module, name: str) -> None:
+        module, ours = source.imported.get(name, ("", False))
         if name in source.defined:
-            self._need(source.name, source.defined[name], runtime=runtime)
+            self._need(source.name, name)
+        elif ours:
+            self._need(module, name)
         elif name in source.imported:
-            module, whose = source.imported[name]
-            if whose == "own":
-                other = self._source(module)
-                if module not in WHOLE:
-                    self._need(module, other.defined[name], runtime=runtime)
-            else:
-                self.imports[runtime].setdefault(module or name, set()).add(name if module else "")
+            self.imports.setdefault(module or name, set()).add(name if module else "")
 
     def text(self) -> str:
         """The whole module."""
-        blocks: list[str] = []
-        owner: dict[str, str] = {}
-        for module in self._in_order():
-            source = self.sources[module]
-            for node in sorted(self.needed[module], key=lambda each: each.lineno):
-                for name in _defines(node):
-                    if owner.setdefault(name, module) != module:
-                        raise ValueError(f"{name} is defined in {owner[name]} and in {module}")
-                blocks.append(source.excerpt(node))
-        types = [text for text in self.types if not set(_defines(ast.parse(text).body[0])) & set(owner)]
-        docstring = ast.get_docstring(self.sources["wire.session"].tree) or ""
-        return HEADER.format(docstring) + "\n" + self._imports(types) + "\n" + _joined(blocks)
-
-    def _in_order(self) -> list[str]:
-        """Modules, each behind those that it imports."""
-        order: list[str] = []
-
-        def visit(name: str) -> None:
-            for module, whose in self.sources[name].imported.values():
-                if whose == "own" and module in self.needed and module not in order:
-                    visit(module)
-            if name in self.needed and name not in order:
-                order.append(name)
-
-        for name in WHOLE:
-            visit(name)
-        return order
-
-    def _imports(self, types: list[str]) -> str:
-        runtime = self.imports[True]
-        runtime.setdefault("typing", set()).add("TYPE_CHECKING")
-        only = {module: names - runtime.get(module, set()) for module, names in self.imports[False].items()}
-        lines = ["from __future__ import annotations", "", *_import_lines(runtime), "", "if TYPE_CHECKING:"]
-        lines += [f"    {line}" for line in [*_import_lines(only), *types]]
-        return "\n".join(lines) + "\n"
-
-
-def _import_lines(modules: dict[str, set[str]]) -> list[str]:
-    lines = []
-    for module, names in sorted(modules.items(), key=lambda item: (item[0].startswith("scapy"), item[0])):
-        if "" in names:
-            lines.append(f"import {module}")
-        elif names:
-            line = f"from {module} import {', '.join(sorted(names))}"
-            lines.append(line)
-    return lines
-
-
-def _joined(blocks: list[str]) -> str:
-    """Two empty lines around classes and functions, as Scapy has it."""
-    text = ""
-    for block in blocks:
-        large = (
-            block.lstrip("#").startswith(("class ", "def ", "@")) or "\ndef " in block or "\nclass " in block
-        )
-        text += (
-            ("\n\n" if large or text.endswith("\n#end\n") else "")
-            + block
-            + "\n"
-            + ("#end\n" if large else "")
-        )
-    return text.replace("#end\n", "")
+        text = HEADER
+        for module, names in sorted(self.imports.items(), key=lambda item: (item[0][:5] == "scapy", item[0])):
+            names_too = f"from {module} import {', '.join(sorted(names))}"
+            text += (f"import {module}" if "" in names else names_too) + "\n"
+        large = True
+        for block in self.blocks:  # empty lines around what has several
+            before, large = large, "\n" in block
+            text += ("\n\n" if large or before else "") + block + "\n"
+        return text
 
 
 def main(folder: Path) -> None:

@@ -117,7 +117,9 @@ class ChunkedDecoder:
         elif self._state is _State.DATA_END:
             self._state = _State.SIZE
             self._give(end, "CRLF", line, "the end of the chunk, not part of it", CHUNKED)
-        elif line.strip(b"\r\n"):
+        # The end is CRLF (RFC 9112, 7.1), or LF alone (2.2). CR CR LF is neither: a bare CR makes it invalid, or
+        # counts as a space (2.2), so that here, as in a head, it is a line with something in it.
+        elif line not in (b"\r\n", b"\n"):
             meaning = "a field that was not known before the content"
             # It is not for the head: "A recipient MUST NOT merge a received trailer field into the header section
             # unless its corresponding header field definition explicitly permits" that.
@@ -131,10 +133,11 @@ class ChunkedDecoder:
         if not digits:
             found = quoted(line[:1])
             raise self._unreadable(f"expected the size of a chunk in hexadecimal digits; found {found}", 0)
-        if len(digits) > MAX_SIZE_DIGITS:
-            raise self._unreadable(
-                f"a size of more than {MAX_SIZE_DIGITS} hexadecimal digits", MAX_SIZE_DIGITS
-            )
+        # chunk-size = 1*HEXDIG: zeros in front are legal, as many as there are, and say nothing.
+        zeros = len(digits) - len(digits.lstrip(b"0"))
+        if len(digits) - zeros > MAX_SIZE_DIGITS:
+            message = f"a size of more than {MAX_SIZE_DIGITS} hexadecimal digits"
+            raise self._unreadable(message, zeros + MAX_SIZE_DIGITS)
 
     def _take_size(self, line: bytes) -> None:
         digits = _size_digits(line)
@@ -273,8 +276,10 @@ def _content_length(head: Request | Response) -> int:
     # Split at every comma, and keep what is empty: "42," is not a list of valid values.
     values = {value.strip(" \t") for line in head.get_all("Content-Length") for value in line.split(",")}
     value = next(iter(values))
-    if len(values) == 1 and DIGITS.fullmatch(value) and len(value) <= MAX_DIGITS:
-        return int(value)
+    # Content-Length = 1*DIGIT (RFC 9110, 8.6): zeros in front are legal, and as many as there are.
+    digits = value.lstrip("0") or "0"
+    if len(values) == 1 and DIGITS.fullmatch(value) and len(digits) <= MAX_DIGITS:
+        return int(digits)
     found = quoted(head.get("Content-Length") or "")
     what = "one length" if len(values) > 1 else "a number of bytes in decimal digits"
     raise _faulty(head, "Content-Length", f"expected {what}; found {found}", "RFC 9112, 6.3")

@@ -3,20 +3,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
-from ..protocol.content import content_framing, content_spans
-from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.frames import parse_header
-from ..protocol.http1 import Request, Response, head_end
-from ..protocol.spans import Kind
-from .connections import CaptureReader, Connection
-from .exchange import OTHER
-from .message import CapturedMessage
+from ..protocol.http1 import Request, Response
+from .connections import Endpoint, TcpConnection, TcpReader
+from .message_parser import OTHER, ParsedMessage, UnfinishedMessage
 from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
+from .streams import Gap
 
 PARTS = (
     "content",
@@ -30,11 +26,9 @@ PARTS = (
     "acknowledgements",
     "other",
 )
-EXPLAINED = ("content", "payload", "http head", "frame header", "handshake")
-"""The parts that are data of TCP."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Bill:
     """Bytes by what they were spent on.
 
@@ -68,128 +62,125 @@ class Bill:
 
 
 def bills(packets: Iterable[Packet], *, modelled: bool = False) -> tuple[Bill, dict[int, Bill]]:
-    """The bill of a whole capture, and that of each connection by its number.
+    """The bill of a whole capture, and that of each connection that has messages, by its number.
 
     Packets that are no TCP are in the first only, as "other". ``modelled`` goes onto each bill.
     """
     billing = Billing(modelled)
-    try:
+    with suppress(CutShort):  # what was there is on the bill
         for packet in packets:
             billing.add(packet)
-        billing.end()
-    except CutShort:
-        billing.end(whole=False)  # what was there is on the bill
-    return billing.bills()
+    billing.end()
+    return billing.total, billing.conversations
 
 
-class Billing(CaptureReader):
-    """Follows the connections once more, packet by packet, and puts every packet and every message on a bill."""
+class Billing(TcpReader[None]):
+    """Follows the connections once more, packet by packet, and puts every packet and every message on a bill.
+
+    Data of a packet is "other" when it comes, and moves to the part that explains it with the message it belongs to.
+
+    Attributes:
+        total: of all packets so far, without what is there of messages that are not complete.
+        conversations: the same of each connection that has messages, and of those that may still have some.
+    """
 
     def __init__(self, modelled: bool = False) -> None:
         super().__init__([])
-        self._modelled = modelled
-        self._rest = Bill(modelled=modelled)  # of packets of no connection
-        # Of a connection: its bill, and the bytes of data on it.
-        self._billed: dict[int, tuple[Bill, int]] = {}
-        self._seen: dict[int, Connection] = {}
+        self.total = Bill(modelled=modelled)
+        self.conversations: dict[int, Bill] = {}
         self._asking: dict[int, int] = {}  # bytes of the head that asked to switch, until it is answered
-        self._packets = 0
+        self._told: set[int] = set()  # connections that have messages
         self._captured = 0  # bytes of the packet that is being read
         self._noticed = False
 
     def add(self, packet: Packet) -> None:
         """Put the next packet on a bill, and the messages that it completes."""
-        index, self._packets = self._packets, self._packets + 1
+        index, self.total.packets = self.total.packets, self.total.packets + 1
         self._captured, self._noticed = len(packet.data), False
-        self._messages(self.packet(index, packet))
+        for _ in self.packet(index, packet):
+            pass
         if not self._noticed:
-            self._rest.packets += 1
-            self._rest.parts["other"] += self._captured
+            self.total.parts["other"] += self._captured
 
-    def end(self, *, whole: bool = True) -> None:
-        """No packet will follow; ``whole`` unless the file is cut short."""
-        self._messages(self.finish(whole=whole))
+    def end(self) -> None:
+        """No packet will follow: what is there of messages that are not complete counts too."""
+        for _ in self.finish(whole=True):
+            pass
 
-    def bills(self) -> tuple[Bill, dict[int, Bill]]:
-        """The bills as they stand, what is there of messages that are not complete counted; more may be added."""
-        found = {}
-        for index, (so_far, data) in self._billed.items():
-            bill = found[index] = deepcopy(so_far)
-            exchange = self._seen[index].exchange
+    def so_far(self) -> Bill:
+        """The bill as it stands, what is there of messages that are not complete counted; more may be added."""
+        bill = replace(self.total, parts=dict(self.total.parts))
+        for connection in set(self.connections.values()):
             for sender in OTHER:
-                part = exchange.unfinished(sender)
-                if part is not None and part.head is None:
-                    _frame(bill.parts, part.raw)
-                elif part is not None and part.head is not None:
-                    _http(bill.parts, part.head, part.raw, part.request_method)
-            bill.parts["other"] += data - sum(bill.parts[part] for part in EXPLAINED)
-        return sum(found.values(), self._rest), found
+                message = connection.exchange.unfinished(sender)
+                if message is not None:
+                    _explain([bill], message, message.there)
+        return bill
 
-    def noticed(self, connection: Connection, segment: Segment) -> None:
-        """Put the headers of a packet on its connection's bill."""
+    def noticed(self, connection: TcpConnection, segment: Segment) -> None:
+        """Put a packet on the bills, by its layers."""
         self._noticed = True
-        self._seen[connection.index] = connection
-        bill, data = self._billed.get(connection.index) or (Bill(connections=1, modelled=self._modelled), 0)
+        if connection.index not in self.conversations:
+            self.total.connections += 1
+            self.conversations[connection.index] = Bill(connections=1, modelled=self.total.modelled)
+        self.conversations[connection.index].packets += 1
         # The snap length may have cut inside the TCP header, behind what tells sequence number and flags.
         ip_at, tcp_at, data_at = segment.places
         data_at, size = min(data_at, self._captured), len(segment.payload)
-        bill.packets += 1
-        if segment.flags == ACK and not size and not segment.cut:
-            bill.parts["acknowledgements"] += self._captured
-        else:
-            bill.parts["link"] += ip_at
-            bill.parts["ip"] += tcp_at - ip_at
-            bill.parts["tcp"] += data_at - tcp_at
-            bill.parts["other"] += self._captured - data_at - size  # padding
-        self._billed[connection.index] = bill, data + size
+        for bill in self._bills(connection):
+            if segment.flags == ACK and not size and not segment.cut:
+                bill.parts["acknowledgements"] += self._captured
+            else:
+                bill.parts["link"] += ip_at
+                bill.parts["ip"] += tcp_at - ip_at
+                bill.parts["tcp"] += data_at - tcp_at
+                bill.parts["other"] += self._captured - data_at  # data, and padding
 
-    def _messages(self, messages: Iterable[CapturedMessage]) -> None:
-        """Put messages on their connections' bills."""
-        for message in messages:
-            parts = self._billed[message.conversation][0].parts
-            if message.header is not None:
-                parts["frame header"] += message.header.size
-                parts["payload"] += len(message.payload)
-            elif message.head is not None:
-                size = _http(parts, message.head, message.raw, message.request_method)
-                self._handshake(parts, message, size)
+    def made(
+        self, connection: TcpConnection, side: Endpoint, packets: tuple[int, ...], what: ParsedMessage | Gap
+    ) -> None:
+        """Put a message on the bills."""
+        self._told.add(connection.index)
+        if isinstance(what, ParsedMessage):
+            bills = self._bills(connection)
+            _explain(bills, what, len(what.raw))
+            size = self._handshake(connection, what)
+            _move(bills, "http head", "handshake", size)
 
-    def _handshake(self, parts: dict[str, int], message: CapturedMessage, size: int) -> None:
-        """The two heads of an opening handshake have a part of their own, once it is known that they are."""
-        head, index = message.head, message.conversation
-        switched = self._seen[index].exchange.switched
+    def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
+        """Put what is there of a message on the bills."""
+        _explain(self._bills(connection), message, message.there)
+
+    def _forget(self, connection: TcpConnection) -> Iterator[None]:
+        yield from super()._forget(connection)
+        index = connection.index
+        if index not in self._told:
+            self.conversations.pop(index, None)  # nobody asks for it: or a port scan would have a million
+
+    def _bills(self, connection: TcpConnection) -> tuple[Bill, Bill]:
+        return self.total, self.conversations[connection.index]
+
+    def _handshake(self, connection: TcpConnection, message: ParsedMessage) -> int:
+        """Bytes that are the two heads of an opening handshake, once it is known that they are."""
+        head, index, switched = message.head, connection.index, connection.exchange.switched
         if isinstance(head, Request):
             asks = "websocket" in head.field_tokens("Upgrade")
             # The last request before a 101 is the one it answers: the client waits for it.
-            self._asking[index] = size if asks and not switched else 0
-            size = size if asks and switched else 0  # captured behind its 101
-        elif isinstance(head, Response) and head.status == 101 and switched:
-            size += self._asking.pop(index, 0)
-        else:
-            size = 0
-        parts["http head"] -= size
-        parts["handshake"] += size
+            self._asking[index] = message.head_size if asks and not switched else 0
+            return message.head_size if asks and switched else 0  # captured behind its 101
+        if isinstance(head, Response) and head.status == 101 and switched:
+            return message.head_size + self._asking.pop(index, 0)
+        return 0
 
 
-def _frame(parts: dict[str, int], raw: bytes) -> None:
-    try:
-        size = min(parse_header(raw).size, len(raw))
-    except NeedMoreData:
-        size = len(raw)
-    except ProtocolError:
-        return  # its boundaries cannot be read: "other"
-    parts["frame header"] += size
-    parts["payload"] += len(raw) - size
+def _explain(bills: Iterable[Bill], message: ParsedMessage | UnfinishedMessage, size: int) -> None:
+    """Move the bytes of a message to where they belong."""
+    frame = message.kind == "frame"
+    _move(bills, "other", "frame header" if frame else "http head", message.framing_size)
+    _move(bills, "other", "payload" if frame else "content", size - message.framing_size)
 
 
-def _http(parts: dict[str, int], head: Request | Response, raw: bytes, method: str | None) -> int:
-    """Put a request or a response on a bill, or what is there of it; gives the length of its head."""
-    size = head_end(raw)
-    parts["http head"] += size
-    try:
-        spans = content_spans(raw[size:], content_framing(head, method))
-    except ProtocolError:
-        return size  # where the content ends cannot be read: "other"
-    for span in spans:
-        parts["content" if span.kind == Kind.CONTENT else "http head"] += span.end - span.start
-    return size
+def _move(bills: Iterable[Bill], before: str, after: str, size: int) -> None:
+    for bill in bills:
+        bill.parts[before] -= size
+        bill.parts[after] += size

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from typing import Any, Generic, TypeVar
 
 from ..protocol.errors import ProtocolError, quoted
 from ..protocol.http1 import begins_request, begins_response, split_request_line, split_status_line
 from .codings import InflateBudget
-from .exchange import LONGEST_HEAD, OTHER, Exchange, ParsedMessage, Sender, SyncLost
+from .exchange import NOT_HTTP, Exchange, SyncLost
+from .http1_parser import LONGEST_HEAD, SHORT_HEAD
 from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage
+from .message_parser import OTHER, ParsedMessage, Sender, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
 from .streams import SPACE, Gap, Piece, Stream
@@ -18,31 +21,42 @@ from .streams import SPACE, Gap, Piece, Stream
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
 # a new connection. No more than these, so that memory does not grow with a capture.
 MOST_CLOSED = 1000
+# Connections without a message that are kept: a port scan leaves SYNs that nobody closes, and TLS nothing to read.
+MOST_SILENT = 10_000
+MOST_LINES = 5  # of warnings that have the same reason; one more counts the rest
+UNFINISHED = "unfinished at the end"
+NOT_READ = "not read any further"
+
+Made = TypeVar("Made")
 
 
-class Side:
+class Endpoint:
     """One endpoint's sending half."""
+
+    __slots__ = ("address", "carriers", "early", "fin", "gap", "last", "stream", "syn")
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.stream = Stream()
-        self.carriers: deque[tuple[int, int]] = deque()  # end in the stream, packet
-        self.early = bytearray()  # what came before it was known who the client is
+        # Lists and no deques, of which each takes 600 bytes also when it is empty.
+        self.carriers: list[tuple[int, int]] = []  # end in the stream, packet
+        self.early: bytearray | None = None  # what came before it was known who the client is
         self.gap: Gap | None = None  # until all before it was read
         self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
         self.fin = False
+        self.last: Any = None  # the last packet with data, for whoever builds on packets
 
 
-class Connection:
-    """One TCP connection: its two sides, and what is said on it."""
+class TcpConnection:
+    """One TCP connection: its two endpoints, and what is said on it."""
 
-    def __init__(
-        self, index: int, first: Address, second: Address, budget: InflateBudget | None = None
-    ) -> None:
+    __slots__ = ("client", "doubted", "exchange", "first", "index", "readable", "reset", "second")
+
+    def __init__(self, index: int, first: Address, second: Address, budget: InflateBudget) -> None:
         self.index = index
-        self.first = Side(first)
-        self.second = Side(second)
-        self.client: Side | None = None
+        self.first = Endpoint(first)
+        self.second = Endpoint(second)
+        self.client: Endpoint | None = None
         self.exchange = Exchange(budget)
         self.readable = True
         self.doubted = False  # it was said that a retransmission may be none
@@ -53,20 +67,20 @@ class Connection:
         """Whether both have said that they will send no more, or one has given up."""
         return self.reset or (self.first.fin and self.second.fin)
 
-    def at(self, address: Address) -> Side:
-        """The side with this address."""
+    def at(self, address: Address) -> Endpoint:
+        """The endpoint with this address."""
         return self.first if address == self.first.address else self.second
 
-    def other(self, side: Side) -> Side:
-        """The side that receives what this one sends."""
+    def other(self, side: Endpoint) -> Endpoint:
+        """The one that receives what this one sends."""
         return self.second if side is self.first else self.first
 
-    def sender(self, side: Side) -> Sender:
-        """The role of a side, once the client is known."""
+    def sender(self, side: Endpoint) -> Sender:
+        """The role of an endpoint, once the client is known."""
         return "client" if side is self.client else "server"
 
-    def side(self, sender: Sender) -> Side:
-        """The side that has a role; before the client is known, the first to send counts as the client."""
+    def side(self, sender: Sender) -> Endpoint:
+        """The endpoint that has a role; before the client is known, the first to send counts as the client."""
         client = self.client or self.first
         return client if sender == "client" else self.other(client)
 
@@ -80,7 +94,11 @@ class Connection:
         return f"conversation {self.index} ({client} to {server})"
 
     def is_another(self, segment: Segment) -> bool:
-        """Whether a SYN, or SYN/ACK, opens a further connection between the same addresses, or is an old one again."""
+        """Whether a SYN, or SYN/ACK, opens a further connection between the same addresses, or is an old one again.
+
+        RFC 9293, 3.4.1: "a connection can be used more than once", and a new one has a new initial sequence number,
+        chosen by a clock, so that nobody takes an old segment for one of the new connection.
+        """
         side = self.at(segment.source)
         if side.syn is not None:
             return side.syn != segment.sequence or (self.over and not segment.flags & ACK)
@@ -90,28 +108,299 @@ class Connection:
         return self.other(side).syn is None
 
 
-class CaptureReader:
-    """Follows every connection of a capture, packet by packet.
+class TcpReader(Generic[Made]):
+    """Follows every connection, segment by segment, and says of each what is complete.
+
+    What becomes of a message is for the class that builds on it: ``made`` gives what the methods yield.
 
     Args:
-        warnings: takes a line for each thing that could not be read.
+        warnings: takes a line for each thing that could not be read, few of each kind, and how many more there were.
+
+    Attributes:
+        connections: each twice, by source and destination.
+    """
+
+    def __init__(self, warnings: list[str]) -> None:
+        self.warnings = warnings
+        self.connections: dict[tuple[Address, Address], TcpConnection] = {}
+        self.count = 0
+        self.origin = 0  # time of the first packet, and of the last one, in nanoseconds
+        self.now = 0
+        self._closed: deque[TcpConnection] = deque()
+        self._silent: dict[int, TcpConnection] = {}  # without a message so far, or not readable
+        self._given_up = 0  # of those
+        self._skipped: Counter[str] = Counter()
+        self._warned: Counter[str] = Counter()
+        self._budget = InflateBudget()
+
+    def made(
+        self, connection: TcpConnection, side: Endpoint, packets: tuple[int, ...], what: ParsedMessage | Gap
+    ) -> Made:
+        """What is given of a message that became complete, or of a gap that became certain."""
+        raise NotImplementedError
+
+    def noticed(self, connection: TcpConnection, segment: Segment) -> None:
+        """Called for each segment before its bytes are read; for whoever counts packets."""
+
+    def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
+        """Called for each message that never became complete, when no packet of its connection can follow."""
+
+    def lost(self, connection: TcpConnection, side: Endpoint, why: str) -> None:
+        """Called when nothing more can be read of what one endpoint sends."""
+        self.warn(NOT_READ, f"{connection.name()}: the {connection.sender(side)} is {NOT_READ}: {why}")
+
+    def warn(self, reason: str, line: str) -> None:
+        """Say what could not be read, unless so many had the same reason that counting them says more."""
+        self._warned[reason] += 1
+        if self._warned[reason] <= MOST_LINES:
+            self.warnings.append(line)
+
+    def packet(self, index: int, packet: Packet) -> Iterator[Made]:
+        """What the next packet completes."""
+        if not index:
+            self.origin = packet.time
+        self.now = packet.time
+        try:
+            segment = segment_of(packet.link_type, packet.data, packet.original_length)
+        except Unreadable as error:
+            self._skipped[str(error)] += 1
+            return
+        if segment is not None:
+            yield from self.segment(segment, index)
+
+    def finish(self, *, whole: bool) -> Iterator[Made]:
+        """What the end of the file shows; ``whole`` unless it is cut short."""
+        if whole:
+            # Of a file cut short one cannot say that a late segment would not have come.
+            for connection in sorted(set(self.connections.values()), key=lambda each: each.index):
+                yield from self._finish(connection)
+        for reason, times in self._warned.items():
+            if times > MOST_LINES:
+                self.warnings.append(f"{times - MOST_LINES:,} more conversations: {reason}")
+        if self._given_up:
+            self.warnings.append(
+                f"{self._given_up:,} connections without a message were not followed to their end, since more than "
+                f"{MOST_SILENT:,} were open at a time"
+            )
+        for reason, times in self._skipped.items():
+            self.warnings.append(f"{reason} ({times:,} packet{'s' * (times != 1)})")
+        if self._budget.refused:
+            self.warnings.append(str(self._budget))
+
+    def segment(self, segment: Segment, index: int) -> Iterator[Made]:
+        """What the segment in a packet completes."""
+        key = (segment.source, segment.destination)
+        connection = self.connections.get(key)
+        if connection is not None and segment.flags & SYN and connection.is_another(segment):
+            yield from self._forget(connection)
+            connection = None
+        if connection is None:
+            connection = TcpConnection(self.count, *key, self._budget)
+            self.count += 1
+            self.connections[key] = self.connections[key[::-1]] = connection
+            self._silent[connection.index] = connection
+            yield from self._give_up_silent()
+        self.noticed(connection, segment)
+        side = connection.at(segment.source)
+        if segment.flags & ACK:
+            connection.other(side).stream.acknowledged = segment.acknowledgement
+        if segment.flags & SYN:
+            side.syn = segment.sequence
+            if connection.client is None:
+                connection.client = connection.other(side) if segment.flags & ACK else side
+                yield from self._identified(connection)
+        # RFC 9293, 3.5.3: what comes with RST is "a human-readable reason", not data of the stream.
+        if connection.readable and not segment.flags & RST:
+            yield from self._bytes(connection, side, segment, index)
+        if segment.flags & (FIN | RST):
+            yield from self._closing(connection, side, segment)
+
+    def _give_up_silent(self) -> Iterator[Made]:
+        """Forget the oldest connections of which there is nothing to tell, if there are too many."""
+        while len(self._silent) > MOST_SILENT:
+            oldest = self._silent.pop(next(iter(self._silent)))
+            self._given_up += not oldest.over
+            yield from self._forget(oldest)
+
+    def _bytes(
+        self, connection: TcpConnection, side: Endpoint, segment: Segment, index: int
+    ) -> Iterator[Made]:
+        sequence = segment.sequence + bool(segment.flags & SYN)
+        fin, pushed, stream = bool(segment.flags & FIN), bool(segment.flags & PSH), side.stream
+        for item in stream.receive(sequence, segment.payload, segment.cut, fin, index, pushed=pushed):
+            if isinstance(item, Gap):
+                side.gap = item
+                yield from self._gap(connection, side)
+            else:
+                yield from self._piece(connection, side, item)
+        if stream.doubt and not connection.doubted:  # said once, for it may be so of every segment
+            connection.doubted = True
+            self.warn(
+                "taken for a retransmission with other content",
+                f"{connection.name()}: {stream.doubt} from {endpoint(side.address)}, taken for a retransmission "
+                f"with other content and left out (packet {index}, and perhaps more)",
+            )
+        if stream.ended:
+            yield from self._ended(connection, side)
+
+    def _closing(self, connection: TcpConnection, side: Endpoint, segment: Segment) -> Iterator[Made]:
+        """Note FIN and RST. Bytes may still be late or under way, so a connection that is over is kept for a while."""
+        was_over = connection.over
+        side.fin = side.fin or bool(segment.flags & FIN)
+        connection.reset = connection.reset or bool(segment.flags & RST)
+        if connection.over and not was_over:
+            self._closed.append(connection)
+            if len(self._closed) > MOST_CLOSED:
+                yield from self._forget(self._closed.popleft())
+
+    def _forget(self, connection: TcpConnection) -> Iterator[Made]:
+        """Keep nothing of a connection, unless that was done before."""
+        ends = connection.first.address, connection.second.address
+        if self.connections.get(ends) is connection:
+            yield from self._finish(connection)
+            del self.connections[ends]
+            self.connections.pop(ends[::-1], None)  # it may be the same: a socket can connect to itself
+            self._silent.pop(connection.index, None)
+
+    def _piece(self, connection: TcpConnection, side: Endpoint, piece: Piece) -> Iterator[Made]:
+        side.carriers.append((side.stream.length, piece.packet))
+        if connection.client is None:
+            side.early = bytearray() if side.early is None else side.early
+            side.early += piece.data
+            self._recognize(connection, side, side.early, b"\n" in piece.data)
+            yield from self._identified(connection)
+        else:
+            yield from self.read(connection, connection.sender(side), piece.data)
+
+    def _recognize(self, connection: TcpConnection, side: Endpoint, early: bytearray, line_end: bool) -> None:
+        """Without a SYN the client is the one who sends the first request, whatever the ports."""
+        # A long line that is still coming is not looked at again with each of its bytes.
+        if not line_end and SHORT_HEAD < len(early) <= LONGEST_HEAD:
+            return
+        line, newline, _ = bytes(early).lstrip(b"\r\n").partition(b"\n")
+        may_begin = begins_request(line) or begins_response(line)
+        if not newline and may_begin and len(early) <= (LONGEST_HEAD if line else SHORT_HEAD):
+            return
+        for split, client in (split_request_line, side), (split_status_line, connection.other(side)):
+            try:
+                split(line)
+            except ProtocolError:
+                continue
+            connection.client = client
+            return
+        self._unreadable(connection, f"{NOT_HTTP}: it begins with {quoted(line)}")
+
+    def _identified(self, connection: TcpConnection) -> Iterator[Made]:
+        """Read what came before it was known who the client is."""
+        if connection.client is None:
+            return
+        for side in connection.side("client"), connection.side("server"):
+            early, side.early = side.early, None
+            if early:
+                yield from self.read(connection, connection.sender(side), bytes(early))
+            yield from self._gap(connection, side)
+            if side.stream.ended:
+                yield from self._ended(connection, side)
+
+    def read(self, connection: TcpConnection, sender: Sender, data: bytes) -> Iterator[Made]:
+        """What the next bytes from a sender complete."""
+        yield from self._parsed(connection, connection.exchange.receive(sender, data))
+
+    def _parsed(self, connection: TcpConnection, items: Iterator[ParsedMessage | SyncLost]) -> Iterator[Made]:
+        for item in items:
+            if isinstance(item, ParsedMessage):
+                side = connection.side(item.sender)
+                self._silent.pop(connection.index, None)
+                yield self.made(connection, side, _carried(side, item), item)
+            elif item.sender is None:
+                self._unreadable(connection, item.why)
+            else:
+                self.lost(connection, connection.side(item.sender), item.why)
+        for sender in OTHER:
+            side = connection.side(sender)
+            if connection.exchange.lost(sender):
+                side.stream.end()
+                side.carriers.clear()
+            if side.gap is not None:
+                yield from self._gap(connection, side)
+
+    def _unreadable(self, connection: TcpConnection, why: str) -> None:
+        connection.readable = False
+        for side in connection.first, connection.second:
+            side.stream.end()
+            side.carriers.clear()
+            side.early = None
+        self.warn(why.partition(":")[0], f"{connection.name()}: {why}")
+        self._silent[connection.index] = connection
+
+    def _gap(self, connection: TcpConnection, side: Endpoint) -> Iterator[Made]:
+        """Tell a gap, once all before it was read: it is the last of its sender."""
+        if side.gap is None or connection.client is None or not connection.readable:
+            return
+        sender = connection.sender(side)
+        if connection.exchange.lost(sender):
+            side.gap = None
+        elif not connection.exchange.waiting(sender):
+            gap, side.gap = side.gap, None
+            self._silent.pop(connection.index, None)
+            yield self.made(connection, side, (gap.packet,), gap)
+
+    def _ended(self, connection: TcpConnection, side: Endpoint) -> Iterator[Made]:
+        """No byte will follow from this side."""
+        if connection.client is not None and connection.readable:
+            ended = connection.exchange.end(connection.sender(side), whole=side.stream.closed)
+            yield from self._parsed(connection, ended)
+
+    def _finish(self, connection: TcpConnection) -> Iterator[Made]:
+        """No packet of this connection will follow."""
+        early = connection.first.early or connection.second.early
+        if connection.client is None and early:
+            self._unreadable(connection, f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
+        for side in connection.side("server"), connection.side("client"):  # who may wait for the server's end
+            side.gap = side.stream.give_up() or side.gap
+            yield from self._gap(connection, side)
+            yield from self._ended(connection, side)
+        if connection.readable:
+            yield from self._parsed(connection, connection.exchange.close())
+        left = []
+        for sender in OTHER:
+            message = connection.exchange.unfinished(sender)
+            if message is not None:
+                self.left_unfinished(connection, message)
+                stream = connection.side(sender).stream
+                if stream.ended and not stream.closed:
+                    continue  # a gap has said it
+                size = "so far" if message.size is None else f"of {message.size:,}"
+                left.append(f"a {message.kind} of the {sender}, {message.there:,} bytes {size}")
+        if left:
+            self.warn(UNFINISHED, f"{connection.name()}: {UNFINISHED}: {'; '.join(left)}")
+
+
+def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
+    """The packets that carried a message; forgets those that end before its end."""
+    start, end, carriers = message.start, message.start + len(message.raw), side.carriers
+    done = 0
+    while done < len(carriers) and carriers[done][0] <= start:
+        done += 1
+    del carriers[:done]
+    packets = []
+    for stop, packet in carriers:
+        packets.append(packet)
+        if stop >= end:
+            break
+    return tuple(packets)
+
+
+class CaptureReader(TcpReader[CapturedMessage]):
+    """The messages of a capture.
 
     Attributes:
         names: client and server of each conversation that has messages.
     """
 
     def __init__(self, warnings: list[str]) -> None:
-        self.warnings = warnings
+        super().__init__(warnings)
         self.names: dict[int, tuple[str, str]] = {}
-        self.connections: dict[
-            tuple[Address, Address], Connection
-        ] = {}  # each twice, by source and destination
-        self.count = 0
-        self.origin = 0
-        self.now = 0
-        self._closed: deque[Connection] = deque()
-        self._skipped: dict[str, int] = {}
-        self._budget = InflateBudget()
 
     def run(self, packets: Iterable[Packet]) -> Iterator[CapturedMessage]:
         """The messages in a capture, in the order in which each became complete.
@@ -132,226 +421,15 @@ class CaptureReader:
         if cut is not None:
             raise cut
 
-    def packet(self, index: int, packet: Packet) -> Iterator[CapturedMessage]:
-        """What the next packet completes."""
-        if not index:
-            self.origin = packet.time
-        self.now = packet.time
-        try:
-            segment = segment_of(packet.link_type, packet.data, packet.original_length)
-        except Unreadable as error:
-            self._skipped[str(error)] = self._skipped.get(str(error), 0) + 1
-            return
-        if segment is not None:
-            yield from self.segment(segment, index)
-
-    def finish(self, *, whole: bool) -> Iterator[CapturedMessage]:
-        """What the end of the file shows; ``whole`` unless it is cut short."""
-        if whole:
-            # Of a file cut short one cannot say that a late segment would not have come.
-            for connection in sorted(set(self.connections.values()), key=lambda each: each.index):
-                yield from self._finish(connection)
-        for reason, times in self._skipped.items():
-            self.warnings.append(f"{reason} ({times:,} packet{'s' * (times != 1)})")
-        if self._budget.refused:
-            self.warnings.append(str(self._budget))
-
-    def segment(self, segment: Segment, index: int) -> Iterator[CapturedMessage]:
-        """What the segment in a packet completes."""
-        key = (segment.source, segment.destination)
-        connection = self.connections.get(key)
-        if connection is not None and segment.flags & SYN and connection.is_another(segment):
-            yield from self._finish(connection)
-            connection = None
-        if connection is None:
-            connection = Connection(self.count, *key, self._budget)
-            self.count += 1
-            self.connections[key] = self.connections[key[::-1]] = connection
-        self.noticed(connection, segment)
-        side = connection.at(segment.source)
-        if segment.flags & ACK:
-            connection.other(side).stream.acknowledged = segment.acknowledgement
-        if segment.flags & SYN:
-            side.syn = segment.sequence
-            if connection.client is None:
-                connection.client = connection.other(side) if segment.flags & ACK else side
-                yield from self._identified(connection)
-        if (
-            connection.readable and not segment.flags & RST
-        ):  # what comes with RST is for people (RFC 9293, 3.5.3)
-            yield from self._bytes(connection, side, segment, index)
-        if segment.flags & (FIN | RST):
-            yield from self._closing(connection, side, segment)
-
-    def noticed(self, connection: Connection, segment: Segment) -> None:
-        """Called for each segment before its bytes are read; for whoever counts packets."""
-
-    def _bytes(
-        self, connection: Connection, side: Side, segment: Segment, index: int
-    ) -> Iterator[CapturedMessage]:
-        sequence = segment.sequence + bool(segment.flags & SYN)
-        fin, pushed, stream = bool(segment.flags & FIN), bool(segment.flags & PSH), side.stream
-        for item in stream.receive(sequence, segment.payload, segment.cut, fin, index, pushed=pushed):
-            if isinstance(item, Gap):
-                side.gap = item
-                yield from self._gap(connection, side)
-            else:
-                yield from self._piece(connection, side, item)
-        if stream.doubt and not connection.doubted:  # said once, for it may be so of every segment
-            connection.doubted = True
-            self.warnings.append(
-                f"{connection.name()}: {stream.doubt} from {endpoint(side.address)}, taken for a retransmission "
-                f"with other content and left out (packet {index}, and perhaps more)"
-            )
-        if stream.ended:
-            yield from self._ended(connection, side)
-
-    def _closing(self, connection: Connection, side: Side, segment: Segment) -> Iterator[CapturedMessage]:
-        """Note FIN and RST. Bytes may still be late or under way, so a connection that is over is kept for a while."""
-        was_over = connection.over
-        side.fin = side.fin or bool(segment.flags & FIN)
-        connection.reset = connection.reset or bool(segment.flags & RST)
-        if connection.over and not was_over:
-            self._closed.append(connection)
-            if len(self._closed) > MOST_CLOSED:
-                yield from self._forget(self._closed.popleft())
-
-    def _forget(self, connection: Connection) -> Iterator[CapturedMessage]:
-        ends = connection.first.address, connection.second.address
-        if self.connections.get(ends) is connection:
-            yield from self._finish(connection)
-            del self.connections[ends], self.connections[ends[::-1]]
-
-    def _piece(self, connection: Connection, side: Side, piece: Piece) -> Iterator[CapturedMessage]:
-        side.carriers.append((side.stream.length, piece.packet))
-        if connection.client is None:
-            side.early += piece.data
-            self._recognize(connection, side)
-            yield from self._identified(connection)
-        else:
-            yield from self.read(connection, connection.sender(side), piece.data)
-
-    def _recognize(self, connection: Connection, side: Side) -> None:
-        """Without a SYN the client is the one who sends the first request, whatever the ports."""
-        line, newline, _ = bytes(side.early).lstrip(b"\r\n").partition(b"\n")
-        if (
-            not newline
-            and len(side.early) <= LONGEST_HEAD
-            and (begins_request(line) or begins_response(line))
-        ):
-            return
-        for split, client in (split_request_line, side), (split_status_line, connection.other(side)):
-            try:
-                split(line)
-            except ProtocolError:
-                continue
-            connection.client = client
-            return
-        self._unreadable(connection, f"it begins with {quoted(line)}")
-
-    def _identified(self, connection: Connection) -> Iterator[CapturedMessage]:
-        """Read what came before it was known who the client is."""
-        if connection.client is None:
-            return
-        for side in connection.side("client"), connection.side("server"):
-            early, side.early = bytes(side.early), bytearray()
-            if early:
-                yield from self.read(connection, connection.sender(side), early)
-            yield from self._gap(connection, side)
-            if side.stream.ended:
-                yield from self._ended(connection, side)
-
-    def read(self, connection: Connection, sender: Sender, data: bytes) -> Iterator[CapturedMessage]:
-        """What the next bytes from a sender complete."""
-        yield from self._found(connection, connection.exchange.receive(sender, data))
-
-    def _found(
-        self, connection: Connection, items: Iterator[ParsedMessage | SyncLost]
-    ) -> Iterator[CapturedMessage]:
-        for item in items:
-            if isinstance(item, ParsedMessage):
-                side = connection.side(item.sender)
-                yield self._message(connection, side, self._carried(side, item), item)
-            elif connection.exchange.begun():
-                self.warnings.append(
-                    f"{connection.name()}: the {item.sender} is not read any further: {item.why}"
-                )
-            else:
-                self._unreadable(connection, item.why)
-        for sender in OTHER:
-            side = connection.side(sender)
-            if connection.exchange.lost(sender):
-                side.stream.end()
-            if side.gap is not None:
-                yield from self._gap(connection, side)
-
-    def _unreadable(self, connection: Connection, why: str) -> None:
-        connection.readable = False
-        for side in connection.first, connection.second:
-            side.stream.end()
-            side.early.clear()
-        self.warnings.append(
-            f"{connection.name()}: neither HTTP nor WebSocket, or begins inside a message: {why}"
-        )
-
-    @staticmethod
-    def _carried(side: Side, found: ParsedMessage) -> tuple[int, ...]:
-        """The packets that carried a message; forgets those that end before its end."""
-        start, end = found.start, found.start + len(found.raw)
-        while side.carriers and side.carriers[0][0] <= start:
-            side.carriers.popleft()
-        packets = []
-        for stop, packet in side.carriers:
-            packets.append(packet)
-            if stop >= end:
-                break
-        return tuple(packets)
-
-    def _message(
-        self,
-        connection: Connection,
-        side: Side,
-        packets: tuple[int, ...],
-        found: ParsedMessage | None,
-        missing: int = 0,
+    def made(
+        self, connection: TcpConnection, side: Endpoint, packets: tuple[int, ...], what: ParsedMessage | Gap
     ) -> CapturedMessage:
-        """A message that became complete, or a gap that became certain."""
+        """The message as ``read`` and ``messages`` give it."""
         if connection.index not in self.names:
             self.names[connection.index] = connection.ends()
         place = connection.index, connection.sender(side), (self.now - self.origin) / 1e9, packets
-        if found is None:
-            return GapMessage(*place, missing)
-        if found.kind == "frame":
-            return FrameMessage(*place, found.raw[: len(found.raw) - len(found.content)], found.content)
-        return HttpMessage(*place, found)
-
-    def _gap(self, connection: Connection, side: Side) -> Iterator[CapturedMessage]:
-        """Tell a gap, once all before it was read: it is the last of its sender."""
-        if side.gap is None or connection.client is None or not connection.readable:
-            return
-        sender = connection.sender(side)
-        if connection.exchange.lost(sender):
-            side.gap = None
-        elif not connection.exchange.waiting(sender):
-            gap, side.gap = side.gap, None
-            yield self._message(connection, side, (gap.packet,), None, gap.missing)
-
-    def _ended(self, connection: Connection, side: Side) -> Iterator[CapturedMessage]:
-        """No byte will follow from this side."""
-        if connection.client is not None and connection.readable:
-            ended = connection.exchange.end(connection.sender(side), whole=side.stream.closed)
-            yield from self._found(connection, ended)
-
-    def _finish(self, connection: Connection) -> Iterator[CapturedMessage]:
-        """No packet of this connection will follow."""
-        if (
-            connection.readable
-            and connection.client is None
-            and (connection.first.early or connection.second.early)
-        ):
-            line = bytes(connection.first.early or connection.second.early)
-            self._unreadable(connection, f"it begins with {quoted(line)}")
-        for side in connection.side("server"), connection.side("client"):  # who may wait for the server's end
-            side.gap = side.stream.give_up() or side.gap
-            yield from self._gap(connection, side)
-            yield from self._ended(connection, side)
+        if isinstance(what, Gap):
+            return GapMessage(*place, what.missing)
+        if what.kind == "frame":
+            return FrameMessage(*place, what.raw[: what.framing_size], what.content)
+        return HttpMessage(*place, what)

@@ -14,15 +14,14 @@ way is then in the lane; before a packet of its connection takes the careful way
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frames import LENGTH_16, MASK, apply_mask, parse_header
-from .connections import CaptureReader, Connection, Side
-from .exchange import Sender
+from .connections import CaptureReader, Endpoint, TcpConnection
 from .message import CapturedMessage, FrameMessage
+from .message_parser import Sender
 from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
 from .streams import SPACE
@@ -62,7 +61,7 @@ class _Lane:
         "before", "beside", "connection", "held", "index", "need", "next", "packets", "sender", "side", "start",
     )  # fmt: skip
 
-    def __init__(self, connection: Connection, side: Side) -> None:
+    def __init__(self, connection: TcpConnection, side: Endpoint) -> None:
         self.connection, self.side = connection, side
         self.index = connection.index
         self.sender: Sender = connection.sender(side)
@@ -90,7 +89,7 @@ class _Lane:
         """Give back to the careful way."""
         length = self.side.stream.length = self.start + len(self.held)
         # All of them carried the frame under way; how far each of them reached matters no more.
-        self.side.carriers = deque((length, packet) for packet in self.packets if self.held)
+        self.side.carriers = [(length, packet) for packet in self.packets if self.held]
         self.connection.exchange.take_back(self.sender, self.start, self.held)
 
 
@@ -211,6 +210,12 @@ class FastReader(CaptureReader):
             yield batch
         if cut is not None:
             raise cut
+
+    def finish(self, *, whole: bool) -> Iterator[CapturedMessage]:
+        """What the end of the file shows, frames under way on the fast path included."""
+        while self._lanes:
+            self._lanes.popitem()[1].hand_back()
+        yield from super().finish(whole=whole)
 
     def segment(self, segment: Segment, index: int) -> Iterator[CapturedMessage]:
         """A segment on the careful way; look then whether those that follow it may take the fast one."""

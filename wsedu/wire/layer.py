@@ -11,7 +11,8 @@ Bytes in, every field out; fields in, exact bytes out::
 
 ``data`` is the payload unmasked; on the wire it is masked where ``mask`` is 1. A length that is left alone is
 filled in, in its shortest form; one that is given stays as it is, right or wrong. In captures the layer is found by
-``WebSocketSession``, on any port. Scapy itself can only be told one: ``bind_layers(TCP, WebSocket, dport=8765)``.
+``WebSocketSession``, on any port. Scapy's own ``TCPSession`` can be told one, ``bind_layers(TCP, WebSocket,
+sport=8765)``, and then loses what comes twice, late, not at all, or with many frames in a segment.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from scapy.fields import (
 from scapy.layers.inet import TCP
 from scapy.packet import Packet, bind_top_down
 
-from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.frames import LENGTH_16, LENGTH_64, MASK, apply_mask, parse_header, shortest_form
+from ..protocol.frames import LENGTH_16, LENGTH_64, MASK, PAYLOAD_LENGTH, apply_mask, shortest_form
 from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.status import status_name
 
 OPCODES = {code: opcode_name(code) for code in range(16)}
+EXTENDED_LENGTH = {LENGTH_16: 2, LENGTH_64: 8}  # bytes behind the first two, by the value of the 7 bits
 
 
 class ExtendedLengthField(Field[int, int]):
@@ -120,15 +121,21 @@ class WebSocket(Packet):
         """What follows a frame is no part of it."""
         return b"", s
 
+    @classmethod
+    def tcp_reassemble(cls, data: bytes, *_: Any) -> Packet | None:
+        """The frame at the start of the data, as Scapy's ``TCPSession`` asks for it; ``None`` if it is not complete."""
+        frame = cls(data)
+        return frame if frame.complete else None
+
     @property
     def complete(self) -> bool:
         """Whether all is there that the header announces; ``False`` if the frame was cut short."""
         raw = bytes(self)
-        try:
-            header = parse_header(raw)
-        except (NeedMoreData, ProtocolError):
+        if len(raw) < 2:
             return False
-        return header.size + header.payload_length <= len(raw)
+        header_size = 2 + EXTENDED_LENGTH.get(raw[1] & PAYLOAD_LENGTH, 0) + 4 * bool(raw[1] & MASK)
+        # A length with its top bit set, which nothing has, is longer than anything that is there.
+        return len(raw) >= header_size + payload_length(self)
 
     @property
     def status_code(self) -> int | None:

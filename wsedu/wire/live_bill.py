@@ -36,4 +36,4 @@ class LiveBill:
             self._seen += 1
             for packet in self._model.add(event):
                 self._billing.add(packet)
-        return self._billing.bills()[0]
+        return self._billing.so_far()

@@ -12,7 +12,7 @@ from ..protocol.frames import MASK, Frame, Header, apply_mask, parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.http1_spans import head_spans
 from ..protocol.spans import Span
-from .exchange import ParsedMessage, Sender
+from .message_parser import ParsedMessage, Sender
 
 MessageKind = Literal["request", "response", "frame", "gap"]
 

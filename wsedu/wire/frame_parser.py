@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where WebSocket frames end (RFC 6455, 5.2): the header says how long the payload is, and nothing stands between."""
+
+from __future__ import annotations
+
+from ..protocol.errors import NeedMoreData
+from ..protocol.frames import apply_mask, parse_header
+from .message_parser import Incoming, ParsedMessage, Sender, UnfinishedMessage
+
+
+class FrameParser:
+    """Finds the frames of one direction, whatever rules they break, as long as their lengths can be read."""
+
+    __slots__ = ("_sender",)
+
+    begun = True  # frames follow a handshake, and whatever comes then is one
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def next_message(self, source: Incoming) -> ParsedMessage | None:
+        """Take the next frame; ``None`` if it is not complete. As ``MessageParser``."""
+        try:
+            header = parse_header(source.buffer)
+        except NeedMoreData:
+            return None
+        size = header.size + header.payload_length
+        if len(source.buffer) < size:
+            return None
+        start, raw = source.start, source.take(size)
+        payload = raw[header.size :]
+        if header.masking_key is not None:
+            payload = apply_mask(payload, header.masking_key)
+        return ParsedMessage("frame", self._sender, start, raw, None, payload, header.size)
+
+    def unfinished(self, source: Incoming) -> UnfinishedMessage:
+        """What is there of a frame."""
+        there = len(source.buffer)
+        try:
+            header = parse_header(source.buffer)
+        except NeedMoreData:
+            return UnfinishedMessage("frame", there, None, there)
+        return UnfinishedMessage("frame", there, header.size + header.payload_length, header.size)

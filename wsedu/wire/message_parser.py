@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every kind of message has in common for a reader: bytes of one direction go in, whole messages come out.
+
+A kind of message is a class with the three members of ``MessageParser``: HTTP/1.1 in ``http1_parser.py``, WebSocket
+frames in ``frame_parser.py``. ``exchange.py`` names them in its table ``PARSERS`` and knows nothing else of them, but
+what a request and its response mean for the bytes that follow. A further kind is a module like these two, and a line
+in that table.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+from ..protocol.http1 import Request, Response
+
+Sender = Literal["client", "server"]
+OTHER: dict[Sender, Sender] = {"client": "server", "server": "client"}
+
+
+class ParsedMessage(NamedTuple):
+    """A message, as bytes of its direction."""
+
+    kind: Literal["request", "response", "frame"]
+    sender: Sender
+    start: int  # place of its first byte in the stream
+    raw: bytes
+    head: Request | Response | None
+    content: bytes  # without transfer codings; of a frame the unmasked payload
+    framing_size: (
+        int  # bytes of ``raw`` that are a head, a frame header or the framing of chunks; the rest is content
+    )
+    head_size: int = 0  # bytes of the HTTP head alone
+    request_method: str | None = None  # of a response, that of the request it answers
+    switches: bool = False  # another protocol begins behind it
+
+
+class UnfinishedMessage(NamedTuple):
+    """As much as is there of a message that is not complete."""
+
+    kind: Literal["request", "response", "frame"]
+    there: int  # bytes
+    size: int | None  # bytes it would have, if that is known
+    framing_size: int  # of those that are there, as in ParsedMessage
+
+
+class Incoming:
+    """The bytes of one direction that no message has taken yet.
+
+    Attributes:
+        start: place of the first of them in the stream.
+        ended: no further byte will come.
+        closed: because the sender closed the connection, and everything before that is there.
+    """
+
+    __slots__ = ("buffer", "closed", "ended", "start")
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+        self.start = 0
+        self.ended = self.closed = False
+
+    def take(self, size: int) -> bytes:
+        """The first ``size`` bytes, which are gone from here then."""
+        # By way of a memoryview, since a slice of a bytearray is a copy, and bytes() of it is one more.
+        raw = bytes(memoryview(self.buffer)[:size])
+        del self.buffer[:size]
+        self.start += size
+        return raw
+
+
+class MessageParser(Protocol):
+    """Finds the messages of one kind in one direction."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is certain that the bytes are of this kind, though no message may be complete."""
+
+    def next_message(self, source: Incoming) -> ParsedMessage | None:
+        """Take the next message; ``None`` if more bytes are needed for it.
+
+        Raises:
+            ProtocolError: where it ends cannot be read.
+        """
+
+    def unfinished(self, source: Incoming) -> UnfinishedMessage | None:
+        """What is there of a message; ``None`` if the bytes are none of any."""
