@@ -249,7 +249,7 @@ def test_where_content_ends_is_decided_once() -> None:
 
 
 # Words of our own from before the field's names were taken; spelled with dots so that this file does not find itself.
-OLD_WORDS = """a.new news.room tal.ly im.patient care.ful[ ]way fan.out fam.ous knob.s? lan.es? syn.th crow.ds? de.sk
+OLD_WORDS = r"""a.new news.room tal.ly im.patient care.ful\sway fan.out fam.ous kno.bs? lan.es? syn.th crow.ds? de.sk
     Follow.er""".replace(".", "").split()
 
 
