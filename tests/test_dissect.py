@@ -274,8 +274,10 @@ def test_a_terminal_that_has_not_every_character(tmp_path: Path, encoding: str) 
     for name in "mixed", "wide", "every byte":
         packets += talk.say(SERVER, frame(TEXTS[name]))
     path.write_bytes(pcap(packets))
-    done = run("dissect", path, env=os.environ | {"PYTHONIOENCODING": encoding})
-    assert (done.returncode, done.stderr) == (0, b"")
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    for command in ["solutions"], ["dissect", path]:
+        done = run(*command, env=env)
+        assert (done.returncode, done.stderr) == (0, b"")
     lines = done.stdout.decode(encoding).splitlines()
     assert len(lines) == 5 and max(map(len, lines)) <= 100
     assert ("naïve ✓ 🍵" in lines[2]) == (encoding == "utf-8") and ("naïve" in lines[2]) == (
