@@ -240,9 +240,11 @@ def test_what_a_terminal_gets_is_harmless_and_fits(tmp_path: Path, name: str) ->
     """Wherever a peer can put text: method, target, field, reason phrase, payload, Close reason, what is no HTTP."""
     text, path = TEXTS[name], tmp_path / "made.pcap"
     talk, other, third = Talk(), Talk(client=("192.0.2.9", 1)), Talk(client=("192.0.2.8", 1))
-    upgrade = b"\r\nX: " + text + b"\r\nUpgrade: websocket\r\n\r\n"
-    packets = talk.open() + talk.say(CLIENT, b"GET /" + text + b" HTTP/1.1" + upgrade)
-    packets += talk.say(SERVER, b"HTTP/1.1 101 " + text + upgrade)
+    request, response = (
+        head.replace(was, text).replace(b"\r\n\r\n", b"\r\nX: " + text + b"\r\n\r\n")
+        for head, was in ((HANDSHAKE, b"chat"), (SWITCHING, b"Switching Protocols"))
+    )
+    packets = talk.open() + talk.say(CLIENT, request) + talk.say(SERVER, response)
     for payload in frame(text), frame(text, 2), frame(text, first=0x72), frame(b"\x03\xe8" + text[:60], 8):
         packets += talk.say(SERVER, payload)
     packets += other.open() + other.say(CLIENT, text + b"\r\n\r\n")
@@ -272,8 +274,10 @@ def test_a_terminal_that_has_not_every_character(tmp_path: Path, encoding: str) 
     for name in "mixed", "wide", "every byte":
         packets += talk.say(SERVER, frame(TEXTS[name]))
     path.write_bytes(pcap(packets))
-    done = run("dissect", path, env=os.environ | {"PYTHONIOENCODING": encoding})
-    assert (done.returncode, done.stderr) == (0, b"")
+    env = os.environ | {"PYTHONIOENCODING": encoding}
+    for command in ["solutions"], ["dissect", path]:
+        done = run(*command, env=env)
+        assert (done.returncode, done.stderr) == (0, b"")
     lines = done.stdout.decode(encoding).splitlines()
     assert len(lines) == 5 and max(map(len, lines)) <= 100
     assert ("naïve ✓ 🍵" in lines[2]) == (encoding == "utf-8") and ("naïve" in lines[2]) == (

@@ -248,9 +248,9 @@ def test_where_content_ends_is_decided_once() -> None:
     assert {name: found for name, found in signs.items() if found - MAY_READ.get(name, set())} == {}
 
 
-# Words of our own from before the names of the field were taken; put together so that this file does not find itself.
-OLD_WORDS = ["a" + "new", "news" + "room", "tal" + "ly", "im" + "patient", "care" + "ful way", "fan" + "out",
-             "fam" + "ous", "knob" + "s?", "lan" + "es?", "syn" + "th", "crow" + "ds?", "Follow" + "er", "de" + "sk"]  # fmt: skip
+# Words of our own from before the field's names were taken; spelled with dots so that this file does not find itself.
+OLD_WORDS = r"""a.new news.room tal.ly im.patient care.ful\sway fan.out fam.ous kno.bs? lan.es? syn.th crow.ds? de.sk
+    Follow.er""".replace(".", "").split()
 
 
 def test_the_words_are_those_of_the_field() -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import partial
+from importlib.machinery import ModuleSpec
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any, NamedTuple
@@ -31,7 +34,7 @@ LOOKS_EVERY = 0.1  # seconds: a signal that comes just before a blocking read wo
 
 
 MakeServer = Callable[[], AbstractAsyncContextManager[object]]
-"""Makes the server under load, in its process; a function that can be pickled."""
+"""Makes the server under load, in its process: a function of a module, which is imported there."""
 
 
 class PushLoad(NamedTuple):
@@ -79,7 +82,6 @@ class _Worker:
 
     def __init__(self, what: str, process: Any, pipe: Connection) -> None:
         self._what, self._process, self._pipe = what, process, pipe
-        self._answered = False
 
     def call(self, method: str, *arguments: object) -> Any:
         """What the method over there returns.
@@ -95,20 +97,11 @@ class _Worker:
             answer = self._pipe.recv()
         except (EOFError, OSError):
             self._process.join(END_LIMIT)
-            raise RuntimeError(
-                f"the {self._what} has ended, with exit code {self._process.exitcode}"
-                + ("" if self._answered else f" and before it began; {UNGUARDED}")
-            ) from None
+            code = self._process.exitcode
+            raise RuntimeError(f"the {self._what} has ended, with exit code {code}") from None
         if isinstance(answer, Failure):
             raise RuntimeError(f"the {self._what} gave up: {answer.why}")
-        self._answered = True
         return answer
-
-
-UNGUARDED = (
-    "each of these processes imports the script that starts it, so a script starts a load test below "
-    '`if __name__ == "__main__":`'
-)
 
 
 @contextmanager
@@ -118,7 +111,7 @@ def _started(what: str, make: Callable[..., object], *arguments: object) -> Iter
     # A daemon is ended with its parent, if that ends in good order; if not, it sees that the pipe is closed.
     process = SPAWN.Process(target=work, args=(theirs, partial(make, *arguments)), name=what, daemon=True)
     try:
-        with theirs, _interrupts_wait():
+        with theirs, _starting():
             process.start()
         yield _Worker(what, process, ours)
     finally:
@@ -131,23 +124,25 @@ def _started(what: str, make: Callable[..., object], *arguments: object) -> Iter
 
 
 @contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """Hold SIGINT back, for this thread and for a process that it starts, which keeps it so.
-
-    Ctrl-C goes to all processes of a shell's job, and a process that is still loading its modules would answer with a
-    traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield  # Windows; there the process ignores it as soon as it can
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # when a process is started for the first time, this would let SIGINT in again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _starting() -> Iterator[None]:
+    """Around the start of a process: it shall know nothing of ``__main__``, nor of SIGINT."""
+    # A spawned process imports the ``__main__`` of its parent again, so that it finds what is defined there. Ours needs
+    # nothing of it, and a script would have to guard itself against starting its load test over and over. The module
+    # that ``python -m`` calls ``__main__`` is left out by multiprocessing itself, and by this name all are.
+    main = sys.modules["__main__"]
+    spec, main.__spec__ = main.__spec__, ModuleSpec("__main__", None)
+    if sys.platform != "win32":
+        # Ctrl-C goes to all processes of a shell's job, and one that is still loading its modules would answer with a
+        # traceback. It inherits what is blocked in this thread. The resource tracker is started before, since its
+        # start, in the first use of multiprocessing, ends with SIGINT let in again.
+        resource_tracker.ensure_running()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        main.__spec__ = spec
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _silent(connected: int) -> None:
