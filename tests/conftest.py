@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How hypothesis runs here: time is measured (``make bench``), not asserted, since machines are shared."""
+"""How hypothesis runs here: time is measured (``make bench``), not asserted, since machines are shared. And fixtures that
+several files have in common.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
+
+from wsedu.wire.relay import record
 
 settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -47,3 +51,13 @@ def nothing_left_open() -> Iterator[None]:
     yield
     assert threads() <= threads_before
     assert files() <= files_before  # fewer, if what an older test forgot is collected meanwhile
+
+
+@pytest.fixture(scope="session")
+def packets_allowed() -> None:
+    """Skip with one line where the kernel does not show its packets to this process."""
+    try:
+        with record(9, kernel=True):
+            pass
+    except PermissionError as error:
+        pytest.skip(str(error).partition(". ")[0])
