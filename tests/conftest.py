@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How hypothesis runs here: time is measured (``make bench``), not asserted, since machines are shared. And fixtures that
-several files have in common.
+"""How hypothesis runs here: time is measured (``make bench``), not asserted, since machines are shared. And fixtures
+that several files have in common.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from collections.abc import Iterator
 import psutil
 import pytest
 from hypothesis import HealthCheck, settings
-
-from wsedu.wire.relay import record
 
 settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
@@ -56,6 +54,8 @@ def nothing_left_open() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def packets_allowed() -> None:
     """Skip with one line where the kernel does not show its packets to this process."""
+    from wsedu.wire.relay import record
+
     try:
         with record(9, kernel=True):
             pass
