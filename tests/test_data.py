@@ -118,7 +118,9 @@ def test_what_is_recorded_again_says_the_same(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     for name in names:
-        assert streams(tcp_packets(packets_in((tmp_path / name).read_bytes())))
+        content = (tmp_path / name).read_bytes()
+        assert content.startswith(b"\n\r\r\n") is name.endswith(".pcapng")
+        assert streams(tcp_packets(packets_in(content)))
         assert warnings(tmp_path / name) == ""
         old, new = (
             [(one.kind, one.sender, one.payload, one.wire_length) for one in wsedu.messages(path)]

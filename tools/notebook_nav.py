@@ -34,9 +34,8 @@ class Notebook:
         self.question = question[1] if question else ""
         self.minutes = minutes[1] if minutes else "2"
 
-    def point(self, links: str, rows: list[str]) -> bool:
-        """Put these links into the last cell and these rows into a map, if there is one; whether that changed it."""
-        before = self.text()
+    def point(self, links: str, rows: list[str]) -> None:
+        """Put these links into the last cell and these rows into a map, if there is one."""
         self.content["cells"][-1]["source"] = [links]
         for cell in self.content["cells"]:
             source = "".join(cell["source"])
@@ -45,7 +44,6 @@ class Notebook:
                 cell["source"] = (start + HEAD + "".join(rows) + rest[rest.index("\n\n") + 1 :]).splitlines(
                     keepends=True
                 )
-        return self.text() != before
 
     def text(self) -> str:
         """The file."""
@@ -78,27 +76,23 @@ def table(every: list[Notebook]) -> str:
 
 def main(check: bool) -> int:
     """Write, or check; gives the exit status."""
-    every, wrong = notebooks(), []
+    every, files = notebooks(), dict[Path, str]()
     for index, one in enumerate(every):
         rows = [
             f"| [{other.number} {other.title}]({other.path.name}) | {other.question} |\n"
             for other in every[1:]
         ]
-        if one.point(links(every, index), rows):
-            wrong.append(one.path.name)
-            if not check:
-                one.path.write_text(one.text(), encoding="utf-8")
+        one.point(links(every, index), rows)
+        files[one.path] = one.text()
     before, _, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    readme = f"{before}{MARKS[0]}{table(every)}{MARKS[1]}{after}"
-    if readme != README.read_text(encoding="utf-8"):
-        wrong.append(README.name)
+    files[README] = f"{before}{MARKS[0]}{table(every)}{MARKS[1]}{after}"
+    wrong = [path for path, text in files.items() if path.read_text(encoding="utf-8") != text]
+    for path in wrong:
         if not check:
-            README.write_text(readme, encoding="utf-8")
-    for name in wrong:
-        print(
-            f"{name}: {'its links are not those of' if check else 'linked again to'} the notebooks that exist"
-        )
+            path.write_text(files[path], encoding="utf-8")
+        what = "its links are not those of" if check else "linked again to"
+        print(f"{path.name}: {what} the notebooks that exist")
     return int(check and bool(wrong))
 
 

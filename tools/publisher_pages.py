@@ -111,8 +111,8 @@ class _Page(tornado.web.RequestHandler):
 
 
 class _News(tornado.web.RequestHandler):
-    def initialize(self, clock: Clock) -> None:
-        self.clock = clock
+    def initialize(self) -> None:
+        self.clock: Clock = self.settings["clock"]
 
     def prepare(self) -> None:
         self.clock.open()
@@ -151,10 +151,8 @@ class _EventSource(_News):
 
 
 class _WebSocket(tornado.websocket.WebSocketHandler):
-    def initialize(self, clock: Clock) -> None:
-        self.clock = clock
-
     async def open(self) -> None:
+        self.clock: Clock = self.settings["clock"]
         self.clock.open()
         for number in range(1, len(NEWS) + 1):
             await self.write_message(await self.clock.wait_for(number))
@@ -165,15 +163,15 @@ class _WebSocket(tornado.websocket.WebSocketHandler):
 
 def listen(address: str, port: int) -> Callable[[], None]:
     """Start the server in the running event loop; the function that comes back stops it."""
-    shared = {"clock": Clock()}
     application = tornado.web.Application(
         [
             (r"/(polling|longpoll|eventsource|websocket)", _Page),
-            (r"/news/polling", _Polling, shared),
-            (r"/news/longpoll", _LongPoll, shared),
-            (r"/news/eventsource", _EventSource, shared),
-            (r"/news/websocket", _WebSocket, shared),
+            (r"/news/polling", _Polling),
+            (r"/news/longpoll", _LongPoll),
+            (r"/news/eventsource", _EventSource),
+            (r"/news/websocket", _WebSocket),
         ],
+        clock=Clock(),
         log_function=lambda handler: None,
     )
     server = tornado.httpserver.HTTPServer(application)

@@ -121,60 +121,54 @@ def _packet(time: int, frame: bytes) -> Packet:
     return Packet(time, LINKTYPE_ETHERNET, frame, len(frame))
 
 
-@dataclass
 class _ModelledSender:
     """One end of a connection: what it will send next, and what it expects."""
 
-    ethernet: bytes
-    addresses: bytes  # source and destination, as in the IP header
-    ports: bytes  # likewise, as in the TCP header
-    sequence: int
-    expected: int = 0  # the acknowledgement number that it sends
-    unacknowledged: int = 0  # segments that came and were not acknowledged
-    at_once: bool = True  # acknowledges the next segment without waiting for a second
-    ended: bool = False  # has sent FIN, so its acknowledgements have nothing to ride on
-    identification: int = 0
+    def __init__(self, macs: bytes, own: Address, other: Address, sequence: int) -> None:
+        self._ethernet = macs + _IPV4
+        self._addresses = IPv4Address(own[0]).packed + IPv4Address(other[0]).packed
+        self._ports = struct.pack("!HH", own[1], other[1])
+        self._identification = 0
+        self.sequence = sequence & 0xFFFFFFFF
+        self.expected = 0  # the acknowledgement number that it sends
+        self.unacknowledged = 0  # segments that came and were not acknowledged
+        # Acknowledges the next segment without waiting for a second: at the beginning, as Linux does so that the
+        # sender's congestion window opens quickly, and after its own FIN, when nothing of its own can carry it.
+        self.at_once, self.ended = True, False
 
     def segment(self, flags: int, data: bytes = b"", options: bytes = b"") -> bytes:
         """The next packet from here; it acknowledges all that came, if ACK is among the flags."""
+        # RFC 9293, 3.1: the acknowledgment number counts "if the ACK control bit is set", and is 0 here otherwise.
         acknowledged = self.expected if flags & ACK else 0
         size = 20 + len(options) + len(data)
-        head = self.ports + struct.pack(
+        head = self._ports + struct.pack(
             "!IIBBHHH", self.sequence, acknowledged, (20 + len(options)) << 2, flags, WINDOW, 0, 0
         )
-        pseudo_header = self.addresses + struct.pack("!HH", 6, size)
+        # The checksum covers addresses and length as well (RFC 9293, 3.1), so that a segment that was led astray is
+        # noticed. It is computed with zeros in its own place.
+        pseudo_header = self._addresses + struct.pack("!HH", 6, size)
         tcp = head[:16] + checksum(pseudo_header + head + options + data) + head[18:] + options + data
-        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + size, self.identification, 0x4000, 64, 6, 0)
-        ip = ip[:10] + checksum(ip + self.addresses) + self.addresses
-        self.identification = (self.identification + 1) & 0xFFFF
+        # 0x4000: do not fragment. Linux sets it, as it finds out by itself how much fits (RFC 1191).
+        ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + size, self._identification, 0x4000, 64, 6, 0)
+        ip = ip[:10] + checksum(ip + self._addresses) + self._addresses
+        self._identification = (self._identification + 1) & 0xFFFF
+        # SYN and FIN take a sequence number each (RFC 9293, 3.4), so that they, too, can be acknowledged.
         self.sequence = (self.sequence + len(data) + bool(flags & (SYN | FIN))) & 0xFFFFFFFF
         if flags & ACK:
             self.unacknowledged = 0
-        return self.ethernet + ip + tcp
+        return self._ethernet + ip + tcp
 
 
 class _ModelledConnection:
     """Makes the segments of one connection."""
 
     def __init__(self, endpoints: Endpoints, time: int) -> None:
-        (client_ip, client_port), (server_ip, server_port) = endpoints.client, endpoints.server
-        client, server = IPv4Address(client_ip).packed, IPv4Address(server_ip).packed
         # RFC 9293, 3.4.1: ISN = M + F(...), where M is a clock of 4 microseconds and F a secret of each connection, so
         # that nobody can guess the numbers. Here nobody has to be kept from guessing: half a circle between the two
         # directions is all that tells them apart.
-        clock = time // 4000
-        self.client = _ModelledSender(
-            SERVER_MAC + CLIENT_MAC + _IPV4,
-            client + server,
-            struct.pack("!HH", client_port, server_port),
-            clock & 0xFFFFFFFF,
-        )
-        self.server = _ModelledSender(
-            CLIENT_MAC + SERVER_MAC + _IPV4,
-            server + client,
-            struct.pack("!HH", server_port, client_port),
-            (clock + (1 << 31)) & 0xFFFFFFFF,
-        )
+        clock, client, server = time // 4000, endpoints.client, endpoints.server
+        self.client = _ModelledSender(SERVER_MAC + CLIENT_MAC, client, server, clock)
+        self.server = _ModelledSender(CLIENT_MAC + SERVER_MAC, server, client, clock + (1 << 31))
         self._accepted = False
 
     def segments(self, event: RelayEvent) -> Iterator[bytes]:
@@ -183,6 +177,7 @@ class _ModelledConnection:
         if not event.by_client:
             sender, receiver = receiver, sender
         match event.kind:
+            # The three-way handshake (RFC 9293, 3.5).
             case EventKind.CONNECT:
                 yield sender.segment(SYN, options=_MSS_OPTION)
                 receiver.expected = sender.sequence
@@ -193,6 +188,7 @@ class _ModelledConnection:
                 yield receiver.segment(ACK)
             case EventKind.DATA:
                 yield from self._data(sender, receiver, event.data)
+            # "I have no more data to send" (RFC 9293, 3.6); the other side may go on for as long as it likes.
             case EventKind.END:
                 yield sender.segment(FIN | ACK)
                 sender.at_once = sender.ended = True
@@ -206,6 +202,7 @@ class _ModelledConnection:
                 sender.unacknowledged = receiver.unacknowledged = 0
 
     def _data(self, sender: _ModelledSender, receiver: _ModelledSender, data: bytes) -> Iterator[bytes]:
+        # PSH on the last: what the program wrote at once is complete, hand it on (RFC 9293, 3.9.1.2).
         for start in range(0, len(data), MSS):
             last = start + MSS >= len(data)
             yield sender.segment(ACK | PSH if last else ACK, data[start : start + MSS])
@@ -213,7 +210,11 @@ class _ModelledConnection:
 
     @staticmethod
     def _received(sender: _ModelledSender, receiver: _ModelledSender) -> Iterator[bytes]:
-        """Let the receiver have what the sender has sent, and acknowledge it if it does so at once."""
+        """Let the receiver have what the sender has sent, and acknowledge it if it does so at once.
+
+        RFC 5681, 4.2: "an ACK SHOULD be generated for at least every second full-sized segment, and MUST be generated
+        within 500 ms of the arrival of the first unacknowledged packet".
+        """
         receiver.expected = sender.sequence
         receiver.unacknowledged += 1
         if receiver.at_once or receiver.unacknowledged == 2:

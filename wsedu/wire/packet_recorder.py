@@ -88,20 +88,16 @@ class PacketRecorder:
         self.packets.append(packet)
 
     def start(self) -> None:
-        """Return when packets come, with the kernel's own time stamps; leaves nothing open if it fails.
+        """Return when packets come, with the kernel's own time stamps; ``close`` is due even if it fails.
 
         Raises:
             ValueError: the source is not one of this machine's addresses.
             PermissionError: this process may not see packets.
             OSError: there is no such interface, or no packet came.
         """
-        try:
-            self._open_sockets()
-            self._wait_for_time_stamps()
-            self._thread.start()
-        except BaseException:
-            self.close()
-            raise
+        self._open_sockets()
+        self._wait_for_time_stamps()
+        self._thread.start()
 
     def stop(self) -> None:
         """Return when all that was sent before has been read, and connections that are closing have closed."""

@@ -62,17 +62,17 @@ class _Fields:
         self.spans.append(Span(self.at, end, name, value, meaning, Kind.TCP_IP, section or self.section))
         self.at = end
 
-    def add_bits(self, *bits: tuple[int, str, str], section: str = "") -> None:
-        """The next byte, bit by bit: of each piece how many bits, name and meaning."""
+    def add_bits(self, *bits: tuple[int, str, str] | tuple[int, str, str, str]) -> None:
+        """The next byte, bit by bit: of each piece how many bits, name, meaning, and a section of its own."""
         if self.at >= len(self.data):
             return
         byte, first = self.data[self.at], 0
-        for width, name, meaning in bits:
+        for width, name, meaning, *section in bits:
             value = byte >> (8 - first - width) & ((1 << width) - 1)
             place = (first, first + width)
-            where = section or self.section
             if width == 1 and not value and name != "reserved":
                 meaning = f"not set; 1 says: {meaning}"
+            where = section[0] if section else self.section
             self.spans.append(Span(self.at, self.at + 1, name, value, meaning, Kind.TCP_IP, where, place))
             first += width
         self.at += 1
@@ -124,12 +124,14 @@ def _unknown(name: str, data: bytes, start: int, end: int) -> Layer:
 
 
 def _link(link_type: int, data: bytes) -> Layer:
-    fields = _Fields(data, 0, ETHERNET)
     if link_type != LINKTYPE_ETHERNET:
-        fields.add(len(data), "link header", "how the packet came to the one who captured it", bytes, " ")
-        return "link", [replace(span, section="") for span in fields.spans]
+        fields = _Fields(data, 0, "")
+        fields.add(len(data), "link header", "how the packet came to the one who captured it", bytes)
+        return "link", fields.spans
+    fields = _Fields(data, 0, ETHERNET)
     fields.add(6, "destination address", "of the next network card", _mac)
     fields.add(6, "source address", "of the last network card", _mac)
+    # IEEE 802.1Q puts a tag of four bytes in front of the EtherType, and looks like an EtherType itself.
     while fields.at < len(data):
         kind = int.from_bytes(data[fields.at : fields.at + 2], "big")
         fields.add(2, "EtherType", _TYPES.get(kind, "what follows"), _hex)
@@ -143,11 +145,10 @@ def _link(link_type: int, data: bytes) -> Layer:
 def _ipv4(data: bytes, at: int, end: int) -> list[Span]:
     fields = _Fields(data[:end], at, IPV4)
     fields.add_bits((4, "version", "IPv4"), (4, "header length", "in words of 4 bytes"))
+    # RFC 791 called this byte the type of service; its bits have been given away twice since then.
     fields.add_bits(
-        (6, "DSCP", "how to treat it on the way"), (2, "ECN", "congestion"), section="RFC 2474, 3"
+        (6, "DSCP", "how to treat it on the way", "RFC 2474, 3"), (2, "ECN", "congestion", "RFC 3168, 5")
     )
-    if fields.spans[-1].name == "ECN":  # which came later than the rest of its byte
-        fields.spans[-1] = replace(fields.spans[-1], section="RFC 3168, 5")
     fields.add(2, "total length", "bytes from here on, this header counted")
     fields.add(2, "identification", "the same in all fragments of a packet", _hex)
     fields.add_bits(
@@ -194,6 +195,7 @@ def _tcp(data: bytes, at: int) -> list[Span]:
     while fields.at < len(data):
         kind = data[fields.at]
         name, meaning, section = _OPTIONS.get(kind, (f"option {kind}", "", "RFC 9293, 3.2"))
+        # RFC 9293, 3.2: the first two kinds are a single octet, all others tell their length, kind and length counted.
         size = 1 if kind < 2 else max(data[fields.at + 1], 1) if fields.at + 1 < len(data) else 1
         fields.add(size, name, meaning, _option, section)
     return fields.spans

@@ -104,11 +104,13 @@ class PacketViews:
         for message, place, first in self._carried.get(index, ()):
             raw = message.raw
             # Where the message begins in this payload; before it, if a packet before this one has its beginning.
+            # Sequence numbers wrap ("all arithmetic ... modulo 2**32", RFC 9293, 3.4), so a difference of more than
+            # half the circle is one in the other direction.
             begin = place - (_sequence(segment) - self._origin(first)) % (1 << 32)
             if begin < -(1 << 31):
                 begin += 1 << 32
             at, end = max(begin, 0), min(begin + len(raw), len(payload))
-            # Only what is byte for byte the same is explained.
+            # Only what is byte for byte the same is explained: a segment sent twice need not have the same bytes twice.
             if at < end and payload[at:end] == raw[at - begin : end - begin]:
                 spans = part_of(message.spans(), at - begin, end - begin, start + at)
                 yield _name(message, at - begin, end - begin), spans
@@ -125,7 +127,7 @@ class PacketViews:
 
 
 def _sequence(segment: Segment) -> int:
-    """Of the first byte of data."""
+    """Of the first byte of data: a SYN takes one itself."""
     return segment.sequence + bool(segment.flags & SYN)
 
 

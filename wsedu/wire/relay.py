@@ -18,7 +18,7 @@ from .pcapfile import Packet
 from .recording import Recording
 from .tcp_proxy import TcpProxy
 
-BACKLOG = 1024  # clients that may knock at once
+BACKLOG = 1024  # clients that may ask for a connection before the relay has accepted any of them
 
 
 class RelayRecording(Recording):

@@ -3,6 +3,11 @@
 
 One thread, one selector, sockets that never block: so what is written down is in order, and when it is time to stop
 the selector knows whether anything is still under way.
+
+The two TCP connections of a client and a server through a proxy are to look like one. Bytes are easily passed on; what
+takes care is how a connection ends, of which TCP has three ways, and each must reach the other side as itself and after
+all bytes that came before it: one side says that it will send no more, and goes on to receive (FIN, a half-close, RFC
+9293, 3.6); one side breaks off (RST, 3.5.3); nobody listens (RST to the SYN, 3.10.7.1).
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ class _ProxyEnd:
 
     def __init__(self, connected: socket.socket, endpoints: Endpoints, is_client: bool) -> None:
         connected.setblocking(False)
+        # Otherwise Nagle's algorithm (RFC 9293, 3.7.4) would hold back a small piece until the one before it is
+        # acknowledged: a delay that neither client nor server has asked for, and that a recording would show.
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket, self.endpoints, self.is_client = connected, endpoints, is_client
         self.other = self
@@ -85,7 +92,9 @@ class TcpProxy:
             return self._selector.select()
         if time.monotonic() > self._until:
             return []
-        # Loopback delivers before `send` returns: what was sent before the stop can be read by now.
+        # Loopback delivers before `send` returns: what was sent before the stop can be read by now. So if nothing can
+        # be done at once, only what waits for somebody else is left: a connection that is not accepted yet, bytes for a
+        # slow reader, the answer to a FIN.
         ready = self._selector.select(0)
         if not ready and any(self._is_unfinished(end) for end in self._open):
             ready = self._selector.select(max(0.0, self._until - time.monotonic()))
@@ -115,6 +124,7 @@ class TcpProxy:
         self._open.add(server)
         client.other, server.other = server, client
         self._note(client, EventKind.CONNECT)
+        # It must not block, or one server that does not answer would hold up all connections.
         error = server.socket.connect_ex(self._server)
         if error in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):  # when it can be written, it is decided
             self._selector.register(server.socket, selectors.EVENT_WRITE, lambda mask: self._decided(server))
@@ -138,7 +148,11 @@ class TcpProxy:
         self._break(server, noted=error == errno.ECONNREFUSED)
 
     def _register(self, end: _ProxyEnd) -> None:
-        """Ask the selector for what can be done next at this end, and for nothing else."""
+        """Ask the selector for what can be done next at this end, and for nothing else.
+
+        An end is not read while too much waits for the other one: then the kernel's buffers fill up, the window closes
+        (RFC 9293, 3.8.6), and the sender is slowed down as it would be without a proxy.
+        """
         mask = 0
         if end.talks and len(end.other.outgoing) < ENOUGH:
             mask |= selectors.EVENT_READ
@@ -206,6 +220,7 @@ class TcpProxy:
             self._close(end, reset=True)
             return
         end.then = None
+        # Not `close`: this end may have much to say yet (RFC 9293, 3.6).
         with contextlib.suppress(OSError):  # it has reset the connection: the next read or write will say so
             end.socket.shutdown(socket.SHUT_WR)
         if not end.talks and not end.other.talks and end.other.then is None:
@@ -226,6 +241,7 @@ class TcpProxy:
             self._open.remove(end)
             with contextlib.suppress(KeyError):
                 self._selector.unregister(end.socket)
+            # Closing a socket sends FIN. To send RST instead one has to ask for it, by the promise not to linger.
             if reset:
                 end.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
             end.socket.close()
