@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,10 +11,19 @@ from typing import Any
 import pytest
 
 import wsedu
-from wsedu.lab import frame_builder, handshake_bench
+from wsedu.lab import frame_builder, handshake_bench, servers
 from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
 
 DATA = Path(__file__).parent.parent / "data"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_server_is_left() -> Iterator[None]:
+    """The servers behind the buttons run as long as a kernel does; here other tests count threads after these."""
+    yield
+    for server in servers().values():
+        server.close()
+    servers.cache_clear()
 
 
 def test_illegal_frames_can_be_built_and_are_named() -> None:
