@@ -17,8 +17,6 @@ from hostile import HOSTILE, write_capture
 from lab_browser import LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
-WAIT = 15_000  # milliseconds for what takes less than one
-
 CELLS = {
     "map": """
 import wsedu
@@ -191,7 +189,7 @@ def test_only_what_is_seen_is_drawn(ran: NotebookPage) -> None:
     assert output.locator(".wsedu-here").first.is_visible()
     grid.evaluate("node => node.scrollTo(0, 40_000)")
     at = 40_000 // 24 * output.locator(".wsedu-row").first.locator(".wsedu-hex > span").count()
-    output.locator(f".wsedu-hex [data-at='{at}']").wait_for(timeout=WAIT)
+    output.locator(f".wsedu-hex [data-at='{at}']").wait_for()
 
 
 @pytest.mark.parametrize("cell", ["map", "pair", "large", "packet", "both"])
@@ -247,7 +245,7 @@ def test_bytes_from_outside_are_text(ran: NotebookPage) -> None:
     assert output.locator("script, img").count() == 0
     output = _output(ran, "hostile ladder")
     output.get_by_role("treeitem").first.click()
-    output.locator(".wsedu-opened .wsedu-bytes").wait_for(timeout=WAIT)
+    output.locator(".wsedu-opened .wsedu-bytes").wait_for()
     assert any(text[:20] in output.inner_text() for text in HOSTILE)
     assert output.locator("script, img").count() == 0
 
@@ -257,14 +255,14 @@ def test_a_frame_is_built_and_really_sent(ran: NotebookPage) -> None:
     assert "Legal" in output.inner_text() and "81 85" in output.inner_text()
     before = _asked(ran)
     output.get_by_label("MASK", exact=True).uncheck()
-    output.get_by_text("a client must mask").wait_for(timeout=WAIT)
+    output.get_by_text("a client must mask").wait_for()
     assert "RFC 6455, 5.1" in output.inner_text()
     assert _asked(ran) > before  # the counter counts
     output.get_by_role("button", name="Send it").focus()
     _press(ran, "Enter")
     # They differ in strictness: one refuses, the other answers.
-    output.get_by_text("closed: status code 1002").wait_for(timeout=WAIT)
-    output.get_by_text("answered with a Text frame").wait_for(timeout=WAIT)
+    output.get_by_text("closed: status code 1002").wait_for()
+    output.get_by_text("answered with a Text frame").wait_for()
     assert ran.page.evaluate("() => document.activeElement.textContent") == "Send it", "the focus stays"
 
 
@@ -274,22 +272,22 @@ def test_the_diagram_changes_as_one_types(ran: NotebookPage) -> None:
     output.get_by_label("payload", exact=True).fill("")
     output.get_by_label("payload", exact=True).press_sequentially("Hi")
     diagram = output.get_by_role("table").filter(has_text="32 bits a row")
-    diagram.get_by_text("0000010").wait_for(timeout=WAIT)  # the payload length
+    diagram.get_by_text("0000010").wait_for()  # the payload length
     output.get_by_label("RSV3").focus()
     _press(ran, "Space")
-    output.get_by_text("RSV3 is 1").first.wait_for(timeout=WAIT)
+    output.get_by_text("RSV3 is 1").first.wait_for()
     output.get_by_label("RSV3").uncheck()
     output.get_by_label("payload length in").select_option("64 bits")
-    output.get_by_text("extended payload length").first.wait_for(timeout=WAIT)
+    output.get_by_text("extended payload length").first.wait_for()
     assert "Must be refused" in output.inner_text()
     output.get_by_label("payload as").select_option("hex")
-    output.get_by_text("the payload is not hex").wait_for(timeout=WAIT)
+    output.get_by_text("the payload is not hex").wait_for()
     output.get_by_label("payload", exact=True).fill("c3 a9")
     output.get_by_label("payload length in").select_option("shortest")
-    output.get_by_text("Legal").wait_for(timeout=WAIT)
+    output.get_by_text("Legal").wait_for()
     output.get_by_role("button", name="Send it").click()
-    output.locator("text=websockets: >> xpath=.. >> text=answered").wait_for(timeout=WAIT)
-    output.locator("text=Tornado: >> xpath=.. >> text=answered").wait_for(timeout=WAIT)
+    output.locator("text=websockets: >> xpath=.. >> text=answered").wait_for()
+    output.locator("text=Tornado: >> xpath=.. >> text=answered").wait_for()
 
 
 def test_a_handshake_is_spoiled_and_really_sent(ran: NotebookPage) -> None:
@@ -297,16 +295,16 @@ def test_a_handshake_is_spoiled_and_really_sent(ran: NotebookPage) -> None:
     for step in ("258EAFA5-E914-47DA-95CA-C5AB0DC85B11", "b3 7a 4f 2c", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="):
         assert step in output.inner_text()
     output.get_by_role("button", name="Send it").click()
-    output.get_by_text("A WebSocket from here on").wait_for(timeout=WAIT)
+    output.get_by_text("A WebSocket from here on").wait_for()
     lines = output.locator("textarea")
     lines.fill(lines.input_value().replace("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"))
-    output.get_by_text("Must be refused").wait_for(timeout=WAIT)
+    output.get_by_text("Must be refused").wait_for()
     output.get_by_role("button", name="Send it").focus()
     _press(ran, "Enter")
-    output.get_by_text("No WebSocket").wait_for(timeout=WAIT)
+    output.get_by_text("No WebSocket").wait_for()
     assert "426" in output.inner_text() or "400" in output.inner_text()
     output.get_by_label("break").select_option("no Sec-WebSocket-Key")
-    output.get_by_text("there is no accept value").wait_for(timeout=WAIT)
+    output.get_by_text("there is no accept value").wait_for()
     assert "Sec-WebSocket-Key" not in lines.input_value() and "RFC 6455" in output.inner_text()
 
 
@@ -316,13 +314,13 @@ def test_a_message_of_the_ladder_opens_with_its_packets(ran: NotebookPage) -> No
     rows.focus()
     _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
     opened = output.locator(".wsedu-opened")
-    opened.get_by_text("message 3 of 40, from the client").wait_for(timeout=WAIT)
+    opened.get_by_text("message 3 of 40, from the client").wait_for()
     assert ran.page.evaluate("() => document.activeElement.classList.contains('wsedu-bytes')")
     assert opened.locator(".wsedu-pane").count() == 1
     packet = opened.get_by_role("button", name=re.compile(r"^packet \d+, 0\.\d{3} s, 77 bytes$"))
     packet.focus()
     _press(ran, "Enter")
-    opened.locator(".wsedu-pane").nth(1).wait_for(timeout=WAIT)
+    opened.locator(".wsedu-pane").nth(1).wait_for()
     # The message and its packet follow each other, and FIN is that of the frame, not that of TCP.
     first, second = opened.locator(".wsedu-pane").nth(0), opened.locator(".wsedu-pane").nth(1)
     first.locator(".wsedu-bytes").focus()
@@ -344,7 +342,7 @@ def test_the_ladder_by_pointer(ran: NotebookPage) -> None:
     output.get_by_role("treeitem").nth(4).hover()
     assert _asked(ran) == before
     output.get_by_role("treeitem").nth(4).click()
-    output.get_by_text("message 5 of 40, from the client").wait_for(timeout=WAIT)
+    output.get_by_text("message 5 of 40, from the client").wait_for()
     output.get_by_role("button", name="Close").click()
     assert output.locator(".wsedu-opened").inner_text() == ""
 
@@ -358,7 +356,7 @@ def test_what_repeats_itself_is_folded_and_unfolds(ran: NotebookPage) -> None:
     _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
     assert fold.get_attribute("aria-expanded") == "true"
     _press(ran, "ArrowDown", "Enter")
-    output.get_by_text("message 3 of").wait_for(timeout=WAIT)
+    output.get_by_text("message 3 of").wait_for()
     assert "modelled by the relay" in output.locator(".wsedu-opened").inner_text()
     _press(ran, "Escape", "ArrowLeft")
     assert fold.get_attribute("aria-expanded") == "false"
@@ -375,12 +373,12 @@ def test_of_ten_thousand_messages_only_what_is_seen_is_drawn_and_sent(ran: Noteb
     rows.focus()
     _press(ran, "End")
     last = output.get_by_role("treeitem").last
-    last.get_by_text("Close").wait_for(timeout=WAIT)
+    last.get_by_text("Close").wait_for()
     assert last.get_attribute("aria-posinset") == last.get_attribute("aria-setsize") == "10000"
     assert output.get_by_role("treeitem").count() < 30
     assert 1 <= ran.page.evaluate(asked) - before <= 2
     _press(ran, "Enter")
-    output.get_by_text("message 10,000 of 10,000").wait_for(timeout=WAIT)
+    output.get_by_text("message 10,000 of 10,000").wait_for()
 
 
 def test_the_race_runs_stops_and_ends_with_its_cell(ran: NotebookPage) -> None:
@@ -391,7 +389,7 @@ def test_the_race_runs_stops_and_ends_with_its_cell(ran: NotebookPage) -> None:
     button = output.get_by_role("button", name=re.compile("Start|Stop"))
     button.focus()
     _press(ran, "Enter")
-    output.get_by_text("Running").wait_for(timeout=WAIT)
+    output.get_by_text("Running").wait_for()
     received = output.get_by_role("row").filter(has_text="websocket").first
     early = received.inner_text()
     ran.page.wait_for_function(
@@ -400,16 +398,16 @@ def test_the_race_runs_stops_and_ends_with_its_cell(ran: NotebookPage) -> None:
     )
     assert "modelled" in output.inner_text() and button.inner_text() == "Stop"
     _press(ran, "Enter")
-    output.get_by_text("Stopped").wait_for(timeout=WAIT)
+    output.get_by_text("Stopped").wait_for()
     output.get_by_label("updates", exact=True).fill("10")
     _press(ran, "Tab")
     output.get_by_role("button", name="Start").click()
-    output.get_by_text("Finished").wait_for(timeout=WAIT)
+    output.get_by_text("Finished").wait_for()
     assert "10 of 10 updates" in output.inner_text()
     output.get_by_label("updates", exact=True).fill("2000")
     _press(ran, "Tab")
     output.get_by_role("button", name="Start").click()
-    output.get_by_text("Running").wait_for(timeout=WAIT)
+    output.get_by_text("Running").wait_for()
     for cell in ("race", "left"):
         ran.page.evaluate(RUN_CELL, list(CELLS).index(cell))
     assert _output(ran, "left").inner_text().strip() == "[]"
@@ -422,15 +420,15 @@ def test_the_slider_by_keyboard_and_by_mouse(ran: NotebookPage) -> None:
     rate = output.get_by_label("updates a second")
     rate.focus()
     _press(ran, "ArrowRight")
-    output.get_by_text("updates 2 a second").wait_for(timeout=WAIT)
+    output.get_by_text("updates 2 a second").wait_for()
     assert rate.get_attribute("aria-valuetext") == "2"
     box = output.get_by_label("clients").bounding_box()
     assert box is not None
     ran.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
-    output.get_by_text("Clients 10,000,000").wait_for(timeout=WAIT)
+    output.get_by_text("Clients 10,000,000").wait_for()
     assert "websocket: from" in output.locator("img").get_attribute("alt")
     output.get_by_label("request head").select_option("2009")
-    output.get_by_text("Nothing was measured").wait_for(timeout=WAIT)
+    output.get_by_text("Nothing was measured").wait_for()
 
 
 @pytest.mark.slow
@@ -444,17 +442,15 @@ def test_everyone_can_use_them(lab: LabBrowser, theme: Any, width: int, tmp_path
             output = _output(notebook, cell)
             output.get_by_role("treeitem").first.click()
             output.get_by_role("button", name=re.compile("^packet")).first.click()
-            output.locator(".wsedu-pane").nth(1).wait_for(timeout=WAIT)
+            output.locator(".wsedu-pane").nth(1).wait_for()
         for cell in ("builder", "bench"):
             _output(notebook, cell).get_by_role("button", name="Send it").click()
-            _output(notebook, cell).get_by_text(re.compile("answered|from here on")).first.wait_for(
-                timeout=WAIT
-            )
+            _output(notebook, cell).get_by_text(re.compile("answered|from here on")).first.wait_for()
         race = _output(notebook, "race")
         race.get_by_label("updates a second").fill("50")
         notebook.page.keyboard.press("Tab")
         race.get_by_role("button", name="Start").click()
-        race.get_by_text("Finished").wait_for(timeout=WAIT)
+        race.get_by_text("Finished").wait_for()
         notebook.photograph(screenshots(tmp_path), f"widgets-{theme}-{width}")
         assert [fault for output in notebook.outputs() for fault in output.faults] == []
         assert notebook.axe(script) == []

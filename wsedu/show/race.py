@@ -17,7 +17,7 @@ from .html import Markup, figures, scrolling, sentence, tag
 from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
-JOIN_LIMIT = 10.0  # seconds; a race that is stopped ends within one
+JOIN_LIMIT = 60.0  # seconds; a race that is stopped ends within one, unless others keep the machine busy
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,9 @@ class DeliveryRace(widgets.VBox):
             self.shown.value = fitted(tag("p", f"The race could not begin: {error}"))
             return
         self.button.description = "Stop"
-        self._thread = threading.Thread(target=self._watch, args=(settings,), name="wsedu race", daemon=True)
+        self._thread = threading.Thread(
+            target=self._show_standings, args=(settings,), name="wsedu race", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -133,7 +135,7 @@ class DeliveryRace(widgets.VBox):
         else:
             self.start()
 
-    def _watch(self, settings: RaceSettings) -> None:
+    def _show_standings(self, settings: RaceSettings) -> None:
         pause = threading.Event()  # never set: a wait that needs no clock
         try:
             while not all(delivery.done for delivery in self._deliveries.values()):
