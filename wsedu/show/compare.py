@@ -115,11 +115,8 @@ class Comparison(Picture):
 
     def html(self) -> Markup:
         """The picture as HTML."""
-        pieces = [
-            tag("div", tag("b", self.sizes), f" {self.news}", style="margin:4px 0 10px 0"),
-            self._bars_html(),
-            self._news_html(),
-        ]
+        head = tag("div", tag("b", self.sizes), f" {self.news}", style="margin:4px 0 10px 0")
+        pieces = [head, self._bars_html(), self._news_html()]
         for column in self.columns:
             size = f"  {bytes_of(column.total)}"
             title = tag("div", tag("b", column.name), size, style="margin:14px 0 6px 0")
@@ -127,15 +124,11 @@ class Comparison(Picture):
         return tag("div", *pieces, style="max-width:100%")
 
     def _bars_html(self) -> Markup:
-        heads = [
-            tag("td", "", style=LEFT),
-            tag("th", "bytes by kind", scope="col", style=f"{LEFT};width:60%"),
-            *(tag("th", chip(kind), scope="col", style=RIGHT) for kind in self._kinds),
-            tag("th", "in all", scope="col", style=RIGHT),
-        ]
+        named = tag("td", "", style=LEFT), tag("th", "bytes by kind", scope="col", style=f"{LEFT};width:60%")
+        kinds = (tag("th", name, scope="col", style=RIGHT) for name in (*map(chip, self._kinds), "in all"))
         box = "min-width:2px;height:20px;overflow:hidden;white-space:nowrap"
         row = f"display:flex;width:100%;min-width:{NARROWEST}px"
-        lines = [table_row(*heads)]
+        lines = [table_row(*named, *kinds)]
         for column in self.columns:
             bar = stacked_bar(column.sizes, self._most, box=box, row=row, narrowest=NARROWEST)
             counts = (f"{column.sizes[kind]:,}" if kind in column.sizes else "" for kind in self._kinds)
