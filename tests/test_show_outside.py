@@ -361,16 +361,8 @@ def test_frames_heads_and_ladders_from_outside_are_safe(
     check(ladder(SimpleNamespace(client=text, server=text, messages=said)))
 
 
-@pytest.mark.parametrize(
-    "text, shown",
-    [
-        ("plain", "plain"),
-        ("\r\n\t\\", r"\r\n\t\\"),
-        ("\x1b[31m", r"\x1b[31m"),
-        ("\u202e\u2066\u200f", r"\u202e\u2066\u200f"),
-        ("Grüße 你好", "Grüße 你好"),
-        ("\ud800\U000e0001", r"\ud800\U000e0001"),
-    ],
-)
-def test_what_does_not_print_is_spelled_out(text: str, shown: str) -> None:
-    assert visible(text) == shown
+def test_what_does_not_print_is_spelled_out() -> None:
+    for text in ("plain", "Grüße 你好", ""):
+        assert visible(text) == text
+    assert visible("\r\n\t\\\x1b[31m") == r"\r\n\t\\\x1b[31m"
+    assert visible("\u202e\u2066\u200f\ud800\U000e0001") == r"\u202e\u2066\u200f\ud800\U000e0001"
