@@ -39,7 +39,7 @@ HEIGHT = 1400  # CSS pixels of a window
 
 # All waits are for something that happens, and end when it does; this is when they give up, in milliseconds. It is far
 # beyond what anything takes, since others may use the machine: it says how long a failure takes, not what is one.
-LIMIT = 600_000
+LIMIT = 240_000
 
 PANEL = "window.jupyterapp?.shell?.currentWidget"
 IDLE = f"""() => {PANEL}?.sessionContext?.session?.kernel?.status === 'idle' && {PANEL}.context.isReady"""
