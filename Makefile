@@ -11,6 +11,11 @@ NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.
 # One file of tests goes to one worker, as Lab and Chromium are started once a file; the longest come first (conftest.py).
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
+# Jupyter, pip and IPython keep things at home; where nothing can be written there, they do in .venv/.
+ifeq ($(shell [ -w "$$HOME" ] && echo yes),)
+export HOME := $(CURDIR)/.venv/home
+endif
+
 .PHONY: setup lab test test-all shots bench system
 .DELETE_ON_ERROR:
 
@@ -23,11 +28,13 @@ lab: setup
 # In a container one often is root, and Jupyter wants to be told.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# One shell for all of it, since the CPU time that it tells at the end is that of its own children.
 test: .venv/ready-to-test system
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy wsedu tools tests
-	$(BIN)/pytest -q -m "not slow" $(TWO) --durations=10
+	@trap 'echo "CPU time, user and system, of the shell and of all checks:"; times' EXIT; set -ex; \
+	$(BIN)/ruff check .; \
+	$(BIN)/ruff format --check .; \
+	$(BIN)/mypy wsedu tools tests; \
+	$(BIN)/pytest -q -m "not slow" $(TWO) --durations=10; \
 	$(BIN)/pytest -q $(NBVAL) $(TWO) notebooks/*.ipynb
 
 # npm fetches axe-core, which looks at every page.
@@ -43,7 +50,7 @@ shots: .venv/ready-to-test system
 bench: setup system
 	$(BIN)/python tools/bench.py
 
-# A .venv/ is made anew if its Python is gone, is too old or is not the version that PYTHON=... asks for, and if it was
+# A .venv/ is made again if its Python is gone, is too old or is not the version that PYTHON=... asks for, and if it was
 # made in another folder, to which its programs would still lead.
 ASKED = $(if $(filter-out file,$(origin PYTHON)),$(PYTHON))
 NEW_ENOUGH := -c 'import sys; print("%d.%d" % sys.version_info[:2]); sys.exit(sys.version_info < (3, 11))'

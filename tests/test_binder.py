@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,7 +12,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,19 +25,13 @@ from ruamel.yaml import YAML
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_PAGE = "notebooks/00-start-here.ipynb"
 NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=60"
+PYTHONS = ("3.11", "3.12", "3.13")
 SYSTEMS = [
-    {
-        "python_version": python,
-        "python_full_version": f"{python}.0",
-        "sys_platform": platform,
-        "platform_system": system,
-        "os_name": os_name,
-    }
-    for python in ("3.11", "3.12", "3.13")
-    for platform, system, os_name in (
-        ("linux", "Linux", "posix"),
-        ("darwin", "Darwin", "posix"),
-        ("win32", "Windows", "nt"),
+    {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": platform}
+    | {"platform_system": system, "os_name": os_name}
+    for python in PYTHONS
+    for platform, system, os_name in map(
+        str.split, ("linux Linux posix", "darwin Darwin posix", "win32 Windows nt")
     )
 ]
 
@@ -50,13 +45,9 @@ ENVIRONMENT = _yaml("environment.yml")
 CONDA = [line for line in ENVIRONMENT["dependencies"] if isinstance(line, str)]
 PIP: list[str] = next(line["pip"] for line in ENVIRONMENT["dependencies"] if not isinstance(line, str))
 DEPENDENCIES: list[str] = PYPROJECT["project"]["dependencies"]
-TEST_PACKAGES = {
-    canonicalize_name(Requirement(line).name)
-    for line in PYPROJECT["project"]["optional-dependencies"]["test"]
-}
-CONSTRAINTS = [
-    line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")
-]
+TEST_ONLY: list[str] = PYPROJECT["project"]["optional-dependencies"]["test"]
+TEST_PACKAGES = {canonicalize_name(Requirement(line).name) for line in TEST_ONLY}
+CONSTRAINTS = re.findall(r"^[^#\n]+", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
 PINS = {canonicalize_name(name): pin for name, _, pin in (line.partition("==") for line in CONSTRAINTS)}
 
 
@@ -79,18 +70,9 @@ def _needed(lines: Iterable[str], system: dict[str, str]) -> set[NormalizedName]
     return names - {canonicalize_name("wsedu")}
 
 
-class Binder(NamedTuple):
-    """What repo2docker said."""
-
-    dockerfile: str
-    log: str
-    files: Path
-
-
-@pytest.fixture(scope="module")
-def binder(tmp_path_factory: pytest.TempPathFactory) -> Binder:
-    """Ask repo2docker what it would do with the files that git knows, as they are now."""
-    clone = tmp_path_factory.mktemp("clone") / "wsedu"
+def test_binder_takes_environment_yml_and_nothing_else(tmp_path: Path) -> None:
+    """repo2docker is asked what it would do with the files that git knows, as they are now."""
+    clone = tmp_path / "wsedu"
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:  # no clone, but a copy without its history
         shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(".venv", "*cache*", "*.egg-info"))
@@ -100,32 +82,23 @@ def binder(tmp_path_factory: pytest.TempPathFactory) -> Binder:
     command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
     done = subprocess.run(command, cwd=clone, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    return Binder(done.stdout, done.stderr, clone)
-
-
-def test_binder_takes_environment_yml_and_nothing_else(binder: Binder) -> None:
-    assert "LABEL repo2docker.version=" in binder.dockerfile, "a Dockerfile of our own"
-    assert re.findall(r'env update .*--file "(.*)"', binder.dockerfile) == ["environment.yml"]
-    assert "pip install" not in binder.dockerfile and "./postBuild" not in binder.dockerfile
-    assert "Building conda environment for python=3.12\n" in binder.log
-
-
-def test_the_files_that_environment_yml_names_are_there_when_it_is_read(binder: Binder) -> None:
+    dockerfile = done.stdout
+    assert "LABEL repo2docker.version=" in dockerfile, "a Dockerfile of our own"
+    assert re.findall(r'env update .*--file "(.*)"', dockerfile) == ["environment.yml"]
+    assert "pip install" not in dockerfile and "./postBuild" not in dockerfile
+    assert "Building conda environment for python=3.12\n" in done.stderr
+    # The files that environment.yml names are there when it is read. repo2docker gives them to the user who runs it.
     assert PIP[:2] == ["--constraint constraints.txt", "--editable ."]
-    assert (binder.files / "constraints.txt").exists() and (binder.files / "pyproject.toml").exists()
-    # repo2docker gives the files to the user who runs it.
-    steps = re.findall(r"COPY --chown=\S+ (src/)|env (update)", binder.dockerfile)
+    assert (clone / "constraints.txt").exists() and (clone / "pyproject.toml").exists()
+    steps = re.findall(r"COPY --chown=\S+ (src/)|env (update)", dockerfile)
     assert steps == [("src/", ""), ("", "update")], "the environment is made before the repository is there"
 
 
 def test_the_image_is_lean() -> None:
     """The notebooks' packages and nbval, which needs pytest; nothing else that only tests need."""
-    assert CONDA == ["python=3.12", "pip"]
-    assert PIP[2:] == ["nbval"]
-    asked = [*DEPENDENCIES, "nbval"]
-    installed = _needed(asked, SYSTEMS[0])
-    assert len(installed) > 50
-    assert installed & TEST_PACKAGES == {"nbval", "pytest"}
+    assert (CONDA, PIP[2:]) == (["python=3.12", "pip"], ["nbval"])
+    installed = _needed([*DEPENDENCIES, "nbval"], SYSTEMS[0])
+    assert len(installed) > 50 and installed & TEST_PACKAGES == {"nbval", "pytest"}
 
 
 def test_each_dependency_is_used() -> None:
@@ -169,14 +142,37 @@ def test_no_registry_is_named(name: str) -> None:
 
 
 def test_the_workflow_does_what_make_does() -> None:
-    workflow = ROOT / ".github/workflows/test.yml"
-    jobs = _yaml(str(workflow.relative_to(ROOT)))["jobs"]
-    pythons: list[str] = jobs["linux"]["strategy"]["matrix"]["python"]
-    assert pythons == sorted({system["python_version"] for system in SYSTEMS})
-    assert all(python in SpecifierSet(PYPROJECT["project"]["requires-python"]) for python in pythons)
-    assert jobs["linux"]["env"]["CI"] == "true"
-    assert f"NBVAL := {NBVAL}\n" in (ROOT / "Makefile").read_text()
-    assert f"pytest -q {NBVAL} " in workflow.read_text()
+    text = (ROOT / ".github/workflows/test.yml").read_text()
+    linux = _yaml(".github/workflows/test.yml")["jobs"]["linux"]
+    assert linux["strategy"]["matrix"]["python"] == list(PYTHONS) and linux["env"]["CI"] == "true"
+    assert all(python in SpecifierSet(PYPROJECT["project"]["requires-python"]) for python in PYTHONS)
+    assert f"NBVAL := {NBVAL}\n" in (ROOT / "Makefile").read_text() and f"pytest -q {NBVAL} " in text
+    actions = re.findall(r"uses: (.*)", text)
+    assert [one for one in actions if not re.fullmatch(r"\S+@[0-9a-f]{40} # v[\d.]+", one)] == [], (
+        "not pinned"
+    )
+
+
+def test_ci_runs_the_readmes_command_as_on_a_machine_that_says_nothing_to_python(tmp_path: Path) -> None:
+    (tmp_path / "make").write_text('#!/bin/sh\necho "$@"\nenv\n')
+    (tmp_path / "make").chmod(0o755)
+    told = {"PYTHONUNBUFFERED": "1", "PYTHON": "x", "PYTHONX": "two\nlines", "PIP_CERT": "kept"}
+    environment = os.environ | told | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run([ROOT / ".ci/run"], env=environment, capture_output=True, text=True)
+    command, *said = done.stdout.splitlines()
+    assert (done.returncode, command) == (0, "test") and {"CI=true", "PIP_CERT=kept"} <= set(said)
+    assert [line for line in said if line.startswith("PYTHON")] == []
+
+
+def test_a_home_that_cannot_be_written_is_replaced(tmp_path: Path) -> None:
+    """Jupyter ends in a traceback otherwise."""
+    (tmp_path / "show.mk").write_text("show:; @echo $$HOME\n")
+    command = ["make", "-s", "-f", "Makefile", "-f", str(tmp_path / "show.mk"), "show"]
+    for home, replaced in (str(tmp_path), str(tmp_path)), ("/proc/nowhere", f"{ROOT}/.venv/home"):
+        said = subprocess.run(
+            command, cwd=ROOT, env=os.environ | {"HOME": home}, capture_output=True, text=True
+        )
+        assert said.stdout == f"{replaced}\n", said.stderr
 
 
 def test_the_readme_opens_the_first_notebook_on_binder() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""``python -m wsedu dissect`` from the outside: exit status, stderr, and what reaches a terminal."""
+"""``python -m wsedu`` from the outside: exit status, stderr, and what reaches a terminal."""
 
 from __future__ import annotations
 
@@ -11,30 +11,21 @@ import os
 import random
 import subprocess
 import sys
-import tempfile
 import unicodedata
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from capture_maker import (
-    CLIENT,
-    HANDSHAKE,
-    SERVER,
-    START,
-    SWITCHING,
-    Blocks,
-    Talk,
-    dissected,
-    frame,
-    pcap,
-    pcapng,
-)
+from capture_maker import CLIENT, HANDSHAKE, SERVER, SWITCHING, Blocks, Talk, dissected, frame, pcap, pcapng
 from hostile import HOSTILE, TERMINAL
-from hostile import write_capture as write_hostile
+from wcwidth import wcswidth
 
 from wsedu.__main__ import main
+from wsedu.wire import dissect
 
-DATA = Path(__file__).parent.parent / "data"
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 KINDS = {
     "request": {"method", "target", "content_bytes"},
@@ -45,13 +36,21 @@ KINDS = {
 COMMON = {"conversation", "client", "server", "sender", "time", "kind", "wire_length"}
 
 
-def run(*args: str | Path, **more: object) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "wsedu", "dissect", *map(str, args)]
-    return subprocess.run(command, capture_output=True, timeout=60, check=False, **more)  # type: ignore[call-overload, no-any-return]
+def run(*arguments: object, shell: str = "", **more: object) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own; ``shell`` is what stands behind it on the command line."""
+    command = ["sh", "-c", f'exec "$@" {shell}', "sh", sys.executable, "-m", "wsedu", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, timeout=60, check=False, cwd=ROOT, **more)  # type: ignore[call-overload, no-any-return]
 
 
-def one_line(stderr: bytes) -> str:
-    text = stderr.decode()
+def in_here(*arguments: object) -> tuple[int, str, str]:
+    """A command in this process, which is quicker: exit status, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(list(map(str, arguments)))
+    return status, out.getvalue(), err.getvalue()
+
+
+def one_line(text: str) -> str:
     assert text.count("\n") == 1 and text.startswith("wsedu: ") and text.endswith("\n"), text
     return text
 
@@ -65,24 +64,18 @@ def chat(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", CAPTURES)
-def test_fields_and_kinds(name: str) -> None:
-    said = dissected((DATA / name).read_bytes())
-    assert (said.status, said.complaints) == (0, [])
-    assert said.rows
-    for row in said.rows:
-        assert set(row) == COMMON | KINDS[row["kind"]]
-        assert row["sender"] in ("client", "server")
-    assert [row["time"] for row in said.rows] == sorted(row["time"] for row in said.rows)
-
-
-def test_a_whole_run(chat: Path) -> None:
-    done = run(chat, "--json")
-    assert (done.returncode, done.stderr) == (0, b"")
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["kind"] for row in rows] == ["request", "response", "frame", "frame", "frame"]
-    done = run(chat)
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert [line.split()[3] for line in done.stdout.decode().splitlines()] == [row["kind"] for row in rows]
+def test_captures_of_data_whole_and_cut_short_anywhere(name: str) -> None:
+    file = (DATA / name).read_bytes()
+    whole = dissected(file)
+    assert (whole.status, whole.complaints) == (0, []) and whole.rows
+    for row in whole.rows:
+        assert set(row) == COMMON | KINDS[row["kind"]] and row["sender"] in ("client", "server")
+    assert [row["time"] for row in whole.rows] == sorted(row["time"] for row in whole.rows)
+    for end in sorted(random.Random(name).sample(range(24, len(file)), 40)):
+        said = dissected(file[:end])
+        assert said.status == len(said.complaints) <= 1
+        rows = [row for row in said.rows if row["kind"] != "gap"] if not said.status else said.rows
+        assert rows == whole.rows[: len(rows)]
 
 
 @pytest.mark.parametrize("form", ["pcap", "pcapng"])
@@ -106,75 +99,50 @@ def test_a_file_cut_short_at_every_byte(form: str) -> None:
         file = blocks.file
     whole = dissected(file)
     assert (whole.status, whole.complaints) == (0, []) and len(whole.rows) == 4
-    times = [row["time"] for row in whole.rows]
     for end in range(1, len(file)):
         said = dissected(file[:end])
         between = end in ends
         assert (said.status, len(said.complaints)) == ((0, 0) if between else (1, 1)), end
         there = sum(stop <= end for stop in ends[-len(packets) :])  # whole packets
-        expected = [row for row, time in zip(whole.rows, times, strict=True) if round(time * 1000) < there]
         gaps = [row for row in said.rows if row["kind"] == "gap"]
-        assert [row for row in said.rows if row not in gaps] == expected, end
-        assert not gaps or between, end
-        if not between:
-            assert f"at byte {end:,}" in said.complaints[0] or f"at byte {end}" in said.complaints[0]
+        rows = [row for row in said.rows if row not in gaps]
+        assert rows == [row for row in whole.rows if round(row["time"] * 1000) < there], end
+        assert between or (not gaps and f"at byte {end}" in said.complaints[0].replace(",", "")), end
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_captures_of_data_cut_short_anywhere(name: str) -> None:
-    file = (DATA / name).read_bytes()
-    whole = dissected(file).rows
-    rng = random.Random(name)
-    for end in sorted(rng.sample(range(24, len(file)), 40)):
-        said = dissected(file[:end])
-        assert said.status == len(said.complaints) <= 1
-        rows = [row for row in said.rows if row["kind"] != "gap"] if not said.status else said.rows
-        assert rows == whole[: len(rows)]
+NO_CAPTURES = {
+    "empty": b"",
+    "neither pcap nor pcapng": b"GET / HTTP/1.1\r\n\r\n",
+    "1f 8b 08 00, which is gzip; unpack it first": gzip.compress(b"GET / HTTP/1.1\r\n\r\n", mtime=0),
+    "neither pcap nor pcapng: it begins with 1b 5b": b"\x1b[2J\x07 not a capture",
+    "begins with 00 00 00 00": bytes(100),
+    "begins with 7f 45 4c 46": b"\x7fELF" + bytes(100),
+}
 
 
-@pytest.mark.parametrize(
-    ("content", "word"),
-    [
-        (b"", "empty"),
-        (b"GET / HTTP/1.1\r\n\r\n", "neither pcap nor pcapng"),
-        (gzip.compress(b"GET / HTTP/1.1\r\n\r\n", mtime=0), "1f 8b 08 00, which is gzip; unpack it first"),
-        (b"\x1b[2J\x07 not a capture", "neither pcap nor pcapng"),
-        (bytes(100), "neither pcap nor pcapng"),
-        (b"\x7fELF" + bytes(100), "neither pcap nor pcapng"),
-    ],
-)
-def test_no_capture(tmp_path: Path, content: bytes, word: str) -> None:
+@pytest.mark.parametrize("reason", NO_CAPTURES)
+def test_no_capture(tmp_path: Path, reason: str) -> None:
     path = tmp_path / "x\x1b[2J\n.pcap"
-    path.write_bytes(content)
-    for options in [], ["--json"]:
-        done = run(path, *options)
-        assert (done.returncode, done.stdout) == (2, b"")
-        text = one_line(done.stderr)
-        assert word in text and "\x1b" not in text
+    path.write_bytes(NO_CAPTURES[reason])
+    status, out, err = in_here("dissect", path)
+    assert (status, out) == (2, "") and reason in one_line(err) and r"x\x1b[2J\n.pcap" in err
 
 
-def test_what_cannot_be_opened(tmp_path: Path) -> None:
-    for path in tmp_path, tmp_path / "absent", tmp_path / "x" / "y":
-        done = run(path, "--json")
-        assert (done.returncode, done.stdout) == (2, b"")
-        assert str(path) in one_line(done.stderr)
+def test_what_cannot_be_opened(chat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = {
+        chat.parent: "Is a directory",
+        chat / "y": "Not a directory",
+        chat.parent / "absent": "No such file or directory",
+        chat: "Permission denied",
+    }
+    for path, reason in reasons.items():
+        if path == chat:  # as after a user's `chmod 0`; root may read that
+            monkeypatch.setattr("builtins.open", Mock(side_effect=PermissionError(13, reason)))
+        status, out, err = in_here("dissect", path, "--json")
+        assert (status, out) == (2, "") and f"{path}: {reason}" in one_line(err)
 
 
-def test_a_file_that_may_not_be_read(
-    chat: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(*args: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr("builtins.open", refuse)  # as a user's `chmod 0` would; root may read that
-    assert main(["dissect", str(chat)]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and "Permission denied" in one_line(err.encode())
-
-
-def test_a_disk_that_breaks(
-    chat: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_disk_that_breaks(chat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read before is printed."""
 
     class Breaking(io.BytesIO):
@@ -184,150 +152,175 @@ def test_a_disk_that_breaks(
             return super().read(min(size or 0, 700))
 
     monkeypatch.setattr("builtins.open", lambda *args: Breaking(chat.read_bytes()))
-    assert main(["dissect", str(chat), "--json"]) == 1
-    out, err = capsys.readouterr()
+    status, out, err = in_here("dissect", chat, "--json")
     assert [json.loads(line)["kind"] for line in out.splitlines()] == ["request", "response"]
-    assert "Input/output error" in one_line(err.encode())
+    assert status == 1 and "Input/output error" in one_line(err)
 
 
-@pytest.mark.parametrize("options", [[], ["--json"]])
-def test_whoever_has_read_enough_may_go(tmp_path: Path, options: list[str]) -> None:
-    """`| head -1`: nothing on stderr, and it ends."""
-    talk = Talk()
-    path = tmp_path / "long.pcap"
-    path.write_bytes(pcap(talk.shake() + talk.say(SERVER, frame(bytes(100)) * 20_000)))
-    command = [sys.executable, "-m", "wsedu", "dissect", str(path), *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stderr is not None
-        assert b"request" in process.stdout.readline()
-        process.stdout.close()
-        assert process.stderr.read() == b""
-        assert process.wait(60) == 0
+DISSECT = ("dissect", "data/websockets-session.pcap")
+EVERY_COMMAND = (DISSECT, (*DISSECT, "--json"), ("doctor",), ("solutions", "06"), ("--help",))
+FULL, CLOSED = b"wsedu: stdout: No space left on device\n", b"wsedu: stdout is closed\n"
+FATES = [
+    *((command, ">/dev/full", 1, FULL) for command in EVERY_COMMAND),
+    *((command, ">&-", 1, CLOSED) for command in EVERY_COMMAND),
+    (DISSECT, ">/dev/full 2>/dev/full", 1, b""),
+    (DISSECT, ">/dev/null 2>&-", 0, b""),
+    (("dissect", "absent"), "2>/dev/full", 2, b""),
+    (("dissect", "absent"), "2>&-", 2, b""),  # which must not say it on stdout then
+    (("solutions", "99"), "2>&-", 2, b""),
+    (("dissect",), "2>/dev/full", 2, b""),  # argparse's own error
+]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
-def test_a_disk_that_is_full(chat: Path) -> None:
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "wsedu", "dissect", chat], stdout=full, stderr=subprocess.PIPE, check=False
-        )
-    assert done.returncode == 1
-    assert "stdout: No space left on device" in one_line(done.stderr)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(("command", "shell", "status", "said"), FATES, ids=str)
+def test_where_what_it_says_cannot_go(
+    command: tuple[str, ...], shell: str, status: int, said: bytes, unbuffered: str
+) -> None:
+    """A full disk or a closed stdout is one line and status 1, with every command, however Python buffers."""
+    done = run(*command, shell=shell, env=os.environ | {"PYTHONUNBUFFERED": unbuffered})
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"", said)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="there is no /dev/stdin here")
-def test_a_capture_from_a_pipe(chat: Path) -> None:
-    done = run("/dev/stdin", input=chat.read_bytes())
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert len(done.stdout.splitlines()) == 5
+@pytest.mark.parametrize("command", EVERY_COMMAND, ids=" ".join)
+def test_whoever_has_read_enough_may_go(command: tuple[str, ...]) -> None:
+    """A reader who is gone before the first byte: nothing on stderr, and status 0."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with subprocess.Popen(
+        [sys.executable, "-m", "wsedu", *command], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE
+    ) as process:
+        os.close(writer)
+        assert process.stderr is not None and process.stderr.read() == b""
+    assert process.returncode == 0
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp1252"])
-def test_a_terminal_that_has_not_every_character(tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_reader_who_goes_in_the_middle(tmp_path: Path, options: list[str]) -> None:
+    """``| head -1`` of a long capture that comes through a pipe, as from ``tcpdump -w -``: it ends."""
     talk = Talk()
-    path = tmp_path / "wide.pcap"
-    text = "naïve ✓ 🍵" + "x" * 100
-    path.write_bytes(pcap(talk.shake() + talk.say(SERVER, frame(text.encode()))))
-    done = run(path, env=os.environ | {"PYTHONIOENCODING": encoding})
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert len(done.stdout.decode(encoding).splitlines()) == 3
-    if encoding == "utf-8":
-        assert "naïve ✓ 🍵" in done.stdout.decode()
+    file = pcap(talk.shake() + talk.say(SERVER, frame(bytes(100)) * 20_000))
+    done = run("dissect", "/dev/stdin", *options, shell="| head -1", input=file)
+    assert (done.returncode, done.stderr) == (0, b"") and done.stdout.count(b"\n") == 1
 
 
-def harmless(text: str) -> bool:
-    """Nothing in it but what a terminal shows as it is: no C0, C1, bidirectional or other format characters."""
-    return all(unicodedata.category(char)[0] not in "CZ" or char == " " for char in text)
+def test_control_c_is_no_traceback(monkeypatch: pytest.MonkeyPatch, chat: Path) -> None:
+    monkeypatch.setattr(dissect, "as_line", Mock(side_effect=["a line", KeyboardInterrupt]))
+    assert in_here("dissect", chat) == (130, "a line\n", "")
 
 
 # Every control character, the escape sequences of a terminal, and what turns text round or hides it.
 NASTY = "".join(map(chr, [*range(0x20), *range(0x7F, 0xA0), 0xAD, 0x61C, *range(0x200B, 0x2010)]))
 NASTY += "".join(map(chr, [*range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xFFF9, 0xE0001, 0xE0041]))
+TEXTS = {
+    "ascii": b"x" * 300,
+    "every byte": bytes(byte for byte in range(256) if byte not in b"\r\n") * 2,
+    "control": NASTY.replace("\n", "").replace("\r", "").encode(),
+    "terminal": TERMINAL.encode(),
+    "c1": b"\x9b31m",
+    "bom": b"\xff\xfe",
+    "accents": "é".encode() * 300,
+    "combining": "e\u0301\u0302".encode() * 100,
+    "wide": "日本語のニュース".encode() * 30,
+    "emoji": "🍵".encode() * 100,
+    "mixed": " naïve ✓ 🍵".encode() * 30,
+    "zeros": bytes(300),
+    "html": HOSTILE[0].encode(),
+}
 
 
-def test_no_control_character_reaches_the_terminal() -> None:
-    """Wherever a peer can put text: method, target, field, reason phrase, content, payload, trailer."""
-    harm = NASTY.encode("utf-8")
-    flat = bytes(byte for byte in range(256) if byte not in b"\r\n")
-    for text in (
-        flat,
-        harm.replace(b"\n", b"").replace(b"\r", b""),
-        TERMINAL.encode(),
-        b"\x9b31m",
-        b"\xff\xfe",
-    ):
-        talk = Talk()
-        request = b"GET /" + text + b" HTTP/1.1\r\nX: " + text + b"\r\nUpgrade: websocket\r\n\r\n"
-        response = b"HTTP/1.1 101 " + text + b"\r\nUpgrade: websocket\r\n\r\n"
-        packets = talk.open() + talk.say(CLIENT, request) + talk.say(SERVER, response)
-        for start in range(0, len(text), 50):
-            part = text[start : start + 50]
-            packets += talk.say(SERVER, frame(part)) + talk.say(
-                CLIENT, frame(b"\x03\xe8" + part, 8, key=b"abcd")
-            )
-        other = Talk(client=("192.0.2.9", 1))
-        packets += other.open() + other.say(CLIENT, text + b"\r\n\r\n")
-        third = Talk(client=("192.0.2.8", 1))
-        packets += third.open() + third.say(
-            CLIENT, b"GET / HTTP/1.1\r\nContent-Length: " + text + b"\r\n\r\n"
-        )
-        for form in pcap, pcapng:
-            with_file = dissected_text(form(packets))
-            assert with_file[0] == 0 and len(with_file[1].splitlines()) > 2
-            for line in "".join(with_file[1:]).split("\n"):
-                assert harmless(line), ascii(line)
-        said = dissected(pcap(packets))
-        assert said.rows[0]["target"] == "/" + text.decode("latin-1")
+def harmless(text: str) -> bool:
+    """Nothing in it but what a terminal shows as it is: no C0, C1, bidirectional or other format characters."""
+    return all(unicodedata.category(char)[0] not in "CZ" or char in " \n" for char in text)
 
 
-def test_the_capture_of_people_who_mean_harm(tmp_path: Path) -> None:
-    write_hostile(tmp_path / "hostile.pcap")
-    for options in [], ["--json"]:
-        done = run(tmp_path / "hostile.pcap", *options)
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert all(harmless(line) for line in done.stdout.decode().split("\n"))
-    assert HOSTILE[0] in done.stdout.decode()  # text, not removed
-
-
-def test_long_texts_are_shortened_for_people_only() -> None:
-    talk = Talk()
-    target = "/" + "x" * 5000
-    packets = talk.open() + talk.say(CLIENT, f"GET {target} HTTP/1.1\r\n\r\n".encode())
-    status, out, err = dissected_text(pcap(packets))
-    assert (status, err) == (0, "") and len(out) < 150
-    assert dissected(pcap(packets)).rows[0]["target"] == target
-
-
-def dissected_text(file: bytes) -> tuple[int, str, str]:
-    """The other form, for people: exit status, stdout, stderr."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "made.pcap")
-        path.write_bytes(file)
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(["dissect", str(path)])
-    return status, out.getvalue(), err.getvalue()
-
-
-def test_a_line_for_people_says_what_it_is() -> None:
-    talk = Talk()
-    packets = talk.shake() + talk.say(
-        SERVER, frame(b"Hi") + frame(b"", first=0x72) + frame(b"\x03\xe8bye", 8)
+@pytest.mark.parametrize("name", TEXTS)
+def test_what_a_terminal_gets_is_harmless_and_fits(tmp_path: Path, name: str) -> None:
+    """Wherever a peer can put text: method, target, field, reason phrase, payload, Close reason, what is no HTTP."""
+    text, path = TEXTS[name], tmp_path / "made.pcap"
+    talk, other, third = Talk(), Talk(client=("192.0.2.9", 1)), Talk(client=("192.0.2.8", 1))
+    request, response = (
+        head.replace(was, text).replace(b"\r\n\r\n", b"\r\nX: " + text + b"\r\n\r\n")
+        for head, was in ((HANDSHAKE, b"chat"), (SWITCHING, b"Switching Protocols"))
     )
+    packets = talk.open() + talk.say(CLIENT, request) + talk.say(SERVER, response)
+    for payload in frame(text), frame(text, 2), frame(text, first=0x72), frame(b"\x03\xe8" + text[:60], 8):
+        packets += talk.say(SERVER, payload)
+    packets += other.open() + other.say(CLIENT, text + b"\r\n\r\n")
+    packets += third.open() + third.say(CLIENT, b"GET / HTTP/1.1\r\nContent-Length: " + text + b"\r\n\r\n")
+    for form in pcap, pcapng:
+        path.write_bytes(form(packets))
+        status, out, err = in_here("dissect", path)
+        assert (status, harmless(out), harmless(err)) == (0, True, True), ascii(out + err)
+        lines = out.splitlines()
+        assert len(lines) > 5
+        assert [
+            line for line in lines if wcswidth(line) > 100
+        ] == []  # wcwidth counts the columns of terminals
+        if len(text) > 200:
+            assert lines[2].endswith("..."), "what is left out is said"
+            assert wcswidth(lines[2]) > 80 or name == "combining", "and no more than that is left out"
+        assert name != "html" or out.count(HOSTILE[0]) == 6, "text is not removed"
+        if name not in ("every byte", "bom", "c1"):
+            assert "\ufffd" not in out, "a character was cut in two"
+    assert dissected(pcap(packets)).rows[0]["target"] == "/" + text.decode("latin-1")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "cp1252"])
+def test_a_terminal_that_has_not_every_character(tmp_path: Path, encoding: str) -> None:
+    talk, path = Talk(), tmp_path / "wide.pcap"
+    packets = talk.shake()
+    for name in "mixed", "wide", "every byte":
+        packets += talk.say(SERVER, frame(TEXTS[name]))
+    path.write_bytes(pcap(packets))
+    done = run("dissect", path, env=os.environ | {"PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines = done.stdout.decode(encoding).splitlines()
+    assert len(lines) == 5 and max(map(len, lines)) <= 100
+    assert ("naïve ✓ 🍵" in lines[2]) == (encoding == "utf-8") and ("naïve" in lines[2]) == (
+        encoding != "ascii"
+    )
+
+
+def test_a_line_for_people_says_what_it_is(tmp_path: Path) -> None:
+    talk, path = Talk(), tmp_path / "made.pcap"
+    frames = frame(b"Hi") + frame(b"", first=0x72) + frame(b"\x03\xe8bye", 8)
+    packets = talk.shake() + talk.say(SERVER, frames)
     talk.say(SERVER, frame(b"lost"))
-    packets += talk.say(SERVER, frame(b"behind it"))
-    lines = dissected_text(pcap(packets))[1].splitlines()
-    assert [line.split()[:6] for line in lines[:3]] == [
-        ["0", "0.003000", "->", "request", str(len(HANDSHAKE)), "GET"],
-        ["0", "0.004000", "<-", "response", str(len(SWITCHING)), "101"],
-        ["0", "0.005000", "<-", "frame", "4", "Text"],
-    ]
-    assert "Binary RSV1 RSV2 RSV3 FIN=0 0" in lines[3]
-    assert lines[4].endswith("Close 5 1000 bye")
-    assert "6 bytes are missing" in lines[5]
-    assert f"{START}" not in "".join(lines)
+    path.write_bytes(pcap(packets + talk.say(SERVER, frame(b"behind it"))))
+    assert in_here("dissect", path) == (
+        0,
+        f"  0    0.003000 -> request  {len(HANDSHAKE):>7}  GET /chat\n"
+        f"  0    0.004000 <- response {len(SWITCHING):>7}  101 Switching Protocols\n"
+        "  0    0.005000 <- frame          4  Text 2 Hi\n"
+        "  0    0.005000 <- frame          2  Binary RSV1 RSV2 RSV3 FIN=0 0 \n"
+        "  0    0.005000 <- frame          7  Close 5 1000 bye\n"
+        "  0    0.006000 <- gap            0  6 bytes are missing; this sender is not read any further\n",
+        "",
+    )
 
 
-def test_wrong_usage_is_told_in_the_usual_way() -> None:
-    done = subprocess.run([sys.executable, "-m", "wsedu", "dissect"], capture_output=True, check=False)
-    assert done.returncode == 2 and b"usage:" in done.stderr and b"Traceback" not in done.stderr
+def test_of_a_thousand_unreadable_connections_stderr_has_a_summary(tmp_path: Path) -> None:
+    path, packets = tmp_path / "many.pcap", []
+    for number in range(1000):
+        talk = Talk(client=("192.0.2.1", 2000 + number))
+        packets += talk.open() + talk.say(CLIENT, b"\x16\x03\x01 something else")
+    path.write_bytes(pcap(packets))
+    status, out, err = in_here("dissect", path)
+    lines = err.splitlines()
+    assert (status, out) == (0, "") and 1 < len(lines) <= 21
+    assert "9" in lines[-1] and "more" in lines[-1], "and one line counts the others"
+
+
+def test_nothing_is_held_of_connections_that_are_over() -> None:
+    """Memory does not grow with the number of connections, and each message has the names of its own."""
+    packets: list[bytes] = []
+    for number in range(3000):
+        talk = Talk(client=("192.0.2.1", 2000 + number))
+        packets += talk.open() + talk.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n") + talk.close()
+    lines: Any = dissect._lines(io.BytesIO(pcap(packets)), True, [])
+    for number, line in enumerate(lines):
+        assert json.loads(line)["client"] == f"192.0.2.1:{2000 + number}"
+        assert len(lines.gi_frame.f_locals["reader"].names) < 2500
+    assert number == 2999

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Whatever happens inside its block, a server, a recording or a crowd leaves nothing: no port, task, thread, process or
-file; and an interrupted cell neither.
+"""Whatever happens inside its block, a server, a recording or a load test leaves nothing: no port, task, thread,
+process or file; and an interrupted cell neither.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ BEGINNINGS: dict[str, Callable[[], object]] = {
     **{f"a delivery by {way}": partial(one_news, way) for way in WAYS},
 }
 INTERRUPTED = {
-    "server.py": "__init__",
+    "servers.py": "__init__",
     "relay.py": "_begin",
     "recording.py": "__enter__",
     "delivery.py": "_apart",
@@ -257,7 +257,7 @@ BEFORE_ALL = """
 import asyncio, contextlib, gc, json, os, pathlib, threading, time
 from wsedu import record
 from wsedu.live import deliver, connect_raw, news_server, websocket_server
-from wsedu.live.load_test import fan_out, poll_crowd
+from wsedu.live.load_test import poll_load, push_load
 from wsedu.live.publisher import Publisher
 
 def under_way(*anything):
@@ -271,6 +271,7 @@ def told(self, text):
         under_way()
 Publisher.publish = told
 deliver("websocket", [0.0, 0.0])  # loads what is loaded late
+push_load(1)  # and starts multiprocessing's resource tracker, which a process keeps
 
 def files():
     for number in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
@@ -297,8 +298,8 @@ with websocket_server() as server, record(server.port) as recording, connect_raw
     while True:
         time.sleep(0.01)  # one long sleep would miss an interrupt that comes just before it
 """,
-    "a crowd that listens": "fan_out(100, updates=10**9, progress=under_way)",
-    "a crowd that polls": "poll_crowd(100, gap=600.0, progress=under_way)",
+    "a load test that pushes": "push_load(100, updates=10**9, progress=under_way)",
+    "a load test that polls": "poll_load(100, gap=600.0, progress=under_way)",
 }
 
 

@@ -10,14 +10,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from bench_row import Row, times
+from websockets.asyncio.server import ServerConnection, serve
 
 from wsedu import read, record
-from wsedu.live.load_test import desk_and_crowd, fan_out
+from wsedu.live.load_test import push_load
+from wsedu.live.load_worker import load_server
+from wsedu.live.servers import Listening
 from wsedu.wire.capture import Capture
 
 TRIPS = 2_000
@@ -46,34 +51,14 @@ while True:
     connection.close()
 """
 
-# A websockets server with nothing of ours in it, which understands what wsedu.live.load_test asks of a desk.
-BARE = """
-import asyncio, json, sys, time
-from websockets.asyncio.server import broadcast, serve
-async def main():
-    listeners = set()
-    async def listen(connection):
-        listeners.add(connection)
-        await connection.wait_closed()
-        listeners.discard(connection)
-    stdin = asyncio.StreamReader()
-    make = lambda: asyncio.StreamReaderProtocol(stdin)
-    await asyncio.get_running_loop().connect_read_pipe(make, sys.stdin)
-    async with serve(listen, "127.0.0.1", 0, compression=None, ping_interval=None, backlog=65535) as server:
-        print(json.dumps({"websocket": server.sockets[0].getsockname()[1]}), flush=True)
-        number = 0
-        while line := await stdin.readline():
-            if line == b"publish\\n":
-                number += 1
-                told = time.monotonic()
-                broadcast(listeners, f"{number} ")
-                print(json.dumps({"time": told}), flush=True)
-            else:
-                print(json.dumps({"resident": 0, "cpu": time.process_time()}), flush=True)
-        for connection in listeners:
-            connection.transport.abort()
-asyncio.run(main())
-"""
+
+@contextlib.asynccontextmanager
+async def bare(
+    handler: Callable[[ServerConnection], Awaitable[None]], **options: Any
+) -> AsyncIterator[Listening]:
+    """``websockets`` as it comes, with nothing of ours but that no Ping and no compression is measured."""
+    async with serve(handler, "127.0.0.1", 0, compression=None, ping_interval=None, **options) as server:
+        yield Listening(next(iter(server.sockets)).getsockname()[1])
 
 
 def live_rows() -> Iterator[Row]:
@@ -83,8 +68,8 @@ def live_rows() -> Iterator[Row]:
     yield from _recording()
     ours, bare = _in_turn(
         min,
-        lambda: fan_out(LISTENERS, updates=UPDATES).median_last,
-        lambda: desk_and_crowd(LISTENERS, UPDATES, ("-c", BARE)).median_last,
+        lambda: push_load(LISTENERS, updates=UPDATES).median_last,
+        lambda: push_load(LISTENERS, updates=UPDATES, server=partial(load_server, bare)).median_last,
     )
     yield Row(
         f"a broadcast to the last of {LISTENERS:,} listeners",

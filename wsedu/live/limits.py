@@ -1,85 +1,75 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How many connections this machine allows: asked before a crowd is started, not found out by its failure."""
+"""How many connections this machine allows: asked before a load test is started, not found out by its failure."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 LISTENER_BYTES = 64 * 1024
-"""Memory that a connection takes at most, in the server, in the crowd and in the operating system together."""
+"""Memory that a connection takes at most, in the server, in the client and in the operating system together."""
 SPARE_FILES = 100
 """Files that a process needs beside its connections."""
+MOST_FILES = 1 << 20
+"""More are not asked for: where there is no limit, some programs try to close every file that there could be."""
+WITHOUT_LIMIT = 8192
+"""Taken where files are not limited by number, as on Windows; its event loop has troubles of its own before that."""
 FEWEST_LISTENERS = 200
-"""A crowd: two of different size can be made of it, so that a slope can be fitted."""
+"""Of fewer, two load tests of different size cannot be made, and no slope fitted."""
 
 
 def raise_file_limit() -> int:
-    """Raise this process's soft limit of open files to the hard one, and give it."""
+    """Let this process, and those that it starts, open as many files as the kernel allows.
+
+    Returns:
+        How many that is: the soft limit that is in force afterwards, read back. What the hard one claims is not to be
+        trusted: on macOS it is ``RLIM_INFINITY``, while the kernel gives ``kern.maxfilesperproc`` and no more.
+    """
     try:
         import resource
     except ImportError:
-        return 8192  # Windows has no such limit on sockets; its event loop has troubles of its own
+        return WITHOUT_LIMIT
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = hard if hard != resource.RLIM_INFINITY else max(soft, 1 << 20)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    except (ValueError, OSError):
-        return soft
-    return wanted
-
-
-def file_limit() -> int:
-    """How many files a process could open after ``raise_file_limit``; changes nothing."""
-    try:
-        import resource
-    except ImportError:
-        return 8192
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return hard if hard != resource.RLIM_INFINITY else max(soft, 1 << 20)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    while soft != resource.RLIM_INFINITY and wanted > soft:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            break
+        except (ValueError, OSError):  # more than this kernel gives to anybody
+            wanted //= 2
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return MOST_FILES if soft == resource.RLIM_INFINITY else soft
 
 
 def available_bytes() -> int:
-    """Memory that is free to use: that of the machine, or of the container if that has less; 1 GiB if unknown."""
-    free = [_meminfo(), _cgroup()]
-    return min((size for size in free if size is not None), default=1 << 30)
+    """Memory that is free to use: that of the machine, or of the container, as on Binder, if that has less."""
+    import psutil
 
-
-def _meminfo() -> int | None:
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
-    return None
-
-
-def _cgroup() -> int | None:
-    """Of a container, as on Binder (cgroup version 2, then 1)."""
+    free: int = psutil.virtual_memory().available
+    # psutil knows nothing of control groups: version 2, then 1.
     for folder, limit, used in (
         ("/sys/fs/cgroup", "memory.max", "memory.current"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
         try:
-            return int(Path(folder, limit).read_text()) - int(Path(folder, used).read_text())
-        except (OSError, ValueError):
+            return min(free, int(Path(folder, limit).read_text()) - int(Path(folder, used).read_text()))
+        except (OSError, ValueError):  # no such group, or no limit: then version 2 says "max"
             continue
-    return None
+    return free
 
 
 def most_listeners(wanted: int = 10_000) -> int:
     """So many connections at once, or as many of them as files and memory allow.
 
+    The limit of open files is raised for this process, since only so it shows what the kernel gives.
+
     Raises:
-        RuntimeError: that would be fewer than ``FEWEST_LISTENERS``, which is no crowd; it says what they lack.
+        RuntimeError: that would be fewer than ``FEWEST_LISTENERS``; it says what they lack.
     """
-    files, memory = file_limit() - SPARE_FILES, available_bytes() // 2 // LISTENER_BYTES
-    possible = max(0, min(files, memory))
+    files, memory = raise_file_limit(), available_bytes() // 2 // LISTENER_BYTES
+    possible = max(0, min(files - SPARE_FILES, memory))
     if possible < FEWEST_LISTENERS:
-        lacking = (
-            f"{file_limit()} open files for a process (ulimit -Hn)" if files < memory else "its free memory"
-        )
+        lacking = f"{files} open files for a process (ulimit -Hn)" if files < memory else "its free memory"
         raise RuntimeError(
-            f"a crowd is {FEWEST_LISTENERS} connections at least; here {lacking} allows {possible}"
+            f"a load test takes {FEWEST_LISTENERS} connections at least; here {lacking} allows {possible}"
         )
     return min(wanted, possible)

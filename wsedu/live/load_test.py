@@ -1,24 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""One server, many listeners: what it takes to reach them all, measured from outside of both."""
+"""Load tests: one server and many clients, in processes of their own, measured from outside of both.
+
+``push_load`` measures a WebSocket server that has news, ``poll_load`` a server that is asked and has none.
+"""
 
 from __future__ import annotations
 
-import json
-import subprocess
+import multiprocessing
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from functools import partial
+from importlib.machinery import ModuleSpec
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from statistics import median
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple
 
-DESK = "-m", "wsedu.live.load_server"
-ANSWER_LIMIT = 120.0  # seconds that a process may take to end
-RECEIPT_LIMIT = 60.0
-"""Seconds that an update may take to the last listener; ten thousand have it within one or two."""
+from .load_worker import Failure, Progress, Usage, load_clients, load_server, work
+
+# A Jupyter kernel has threads. A forked child has a copy of whatever they held at that moment, locks too, and none of
+# the threads that would let go of it; a spawned one begins with a fresh interpreter.
+SPAWN = multiprocessing.get_context("spawn")
+
+AT_ONCE = 100
+"""Connections that are opened at a time, so that the server's queue of new ones does not overflow."""
+LIMIT = 60.0
+"""Seconds that an update may take to the last listener, or the first polls to their responses; ten thousand have an
+update within one or two."""
+END_LIMIT = 5.0  # seconds in which a process ends that has been told to; it takes milliseconds
+LOOKS_EVERY = 0.1  # seconds: a signal that comes just before a blocking read would be noticed after it only
 
 
-class FanOut(NamedTuple):
-    """What was measured with one crowd.
+MakeServer = Callable[[], AbstractAsyncContextManager[object]]
+"""Makes the server under load, in its process: a function of a module, which is imported there."""
+
+
+class PushLoad(NamedTuple):
+    """What was measured of a server that pushes.
 
     Attributes:
         listeners: how many.
@@ -40,181 +60,205 @@ class FanOut(NamedTuple):
         return median(self.last)
 
 
-class Polled(NamedTuple):
-    """What was measured with a crowd that polls.
+class PollLoad(NamedTuple):
+    """What was measured of a server that is polled.
 
     Attributes:
-        listeners: how many.
-        requests: a second, answered.
+        clients: how many.
+        requests: a second, answered; always more than 0.
         memory: bytes that the server holds for each client from one poll to the next: for its connection, where it
             keeps one; where each poll has its own, what is left of those.
         cpu: seconds of the server's processor in each second.
     """
 
-    listeners: int
+    clients: int
     requests: float
     memory: float
     cpu: float
 
 
-class _Process:
-    """A process that answers lines with lines of JSON."""
+class _Worker:
+    """A process of ``load_worker``, from this side of its pipe."""
 
-    def __init__(self, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def __init__(self, what: str, process: Any, pipe: Connection) -> None:
+        self._what, self._process, self._pipe = what, process, pipe
 
-    def answer(self) -> dict[str, float]:
-        assert self._process.stdout is not None and self._process.stderr is not None
-        line = self._process.stdout.readline()
-        if not line:
-            said = self._process.stderr.read().strip().splitlines()
-            raise RuntimeError(f"the process has ended: {said[-1] if said else 'it does not say why'}")
-        answer: dict[str, float] = json.loads(line)
+    def call(self, method: str, *arguments: object) -> Any:
+        """What the method over there returns.
+
+        Raises:
+            RuntimeError: something was raised there, or the process has ended; it says what is known of it.
+        """
+        try:
+            with suppress(BrokenPipeError):  # it has ended, and its last words may be there to be read
+                self._pipe.send((method, arguments))
+            while not self._pipe.poll(LOOKS_EVERY):
+                pass
+            answer = self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join(END_LIMIT)
+            code = self._process.exitcode
+            raise RuntimeError(f"the {self._what} has ended, with exit code {code}") from None
+        if isinstance(answer, Failure):
+            raise RuntimeError(f"the {self._what} gave up: {answer.why}")
         return answer
 
-    def tell(self, command: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
 
-    def ask(self, command: str) -> dict[str, float]:
-        self.tell(command)
-        return self.answer()
+@contextmanager
+def _started(what: str, make: Callable[..., object], *arguments: object) -> Iterator[_Worker]:
+    """A process of ``load_worker`` while the block runs."""
+    ours, theirs = SPAWN.Pipe()
+    # A daemon is ended with its parent, if that ends in good order; if not, it sees that the pipe is closed.
+    process = SPAWN.Process(target=work, args=(theirs, partial(make, *arguments)), name=what, daemon=True)
+    try:
+        with theirs, _starting():
+            process.start()
+        yield _Worker(what, process, ours)
+    finally:
+        ours.close()  # at this it ends
+        if process.pid is not None:
+            process.join(END_LIMIT)
+            process.kill()
+            process.join()
+            process.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        assert self._process.stderr is not None
-        if kind is not None:
-            self._process.kill()
-        try:
-            self._process.stdin.close()
-        except BrokenPipeError:
-            pass
-        try:
-            self._process.wait(ANSWER_LIMIT)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
-        self._process.stderr.close()
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Around the start of a process: it shall know nothing of ``__main__``, nor of SIGINT."""
+    # A spawned process imports the ``__main__`` of its parent again, so that it finds what is defined there. Ours needs
+    # nothing of it, and a script would have to guard itself against starting its load test over and over. The module
+    # that ``python -m`` calls ``__main__`` is left out by multiprocessing itself, and by this name all are.
+    main = sys.modules["__main__"]
+    spec, main.__spec__ = main.__spec__, ModuleSpec("__main__", None)
+    if sys.platform != "win32":
+        # Ctrl-C goes to all processes of a shell's job, and one that is still loading its modules would answer with a
+        # traceback. It inherits what is blocked in this thread. The resource tracker is started before, since its
+        # start, in the first use of multiprocessing, ends with SIGINT let in again.
+        resource_tracker.ensure_running()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        main.__spec__ = spec
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _silent(connected: int) -> None:
     """Nobody wants to know."""
 
 
-def _start(port: int, listeners: int, *more: str) -> _Process:
-    return _Process("-m", "wsedu.live.load_client", "--port", str(port), "--listeners", str(listeners), *more)
+@contextmanager
+def _loaded(
+    server: MakeServer, way: str, total: int, progress: Callable[[int], None], *how: object
+) -> Iterator[tuple[_Worker, _Worker, Usage, float]]:
+    """A server and its clients, which are connected when the block begins.
+
+    Yields:
+        Both processes; what the server had used before; the seconds that it took to connect.
+    """
+    with _started("load server", server) as serving:
+        port, empty, seconds = serving.call(way), serving.call("usage"), 0.0
+        with _started("load clients", load_clients, port, total, *how) as clients:
+            for done in range(0, total, AT_ONCE):
+                count = min(AT_ONCE, total - done)
+                seconds += clients.call("connect", count)
+                progress(done + count)
+            yield serving, clients, empty, seconds
 
 
-def _connected(crowd: _Process, progress: Callable[[int], None]) -> float:
-    while "seconds" not in (said := crowd.answer()):
-        progress(int(said["connected"]))
-    progress(int(said["connected"]))
-    return said["seconds"]
-
-
-def _whole(said: dict[str, float], listeners: int) -> dict[str, float]:
-    """What a crowd said of receipts. Raises RuntimeError if it is no longer whole."""
-    if said["lost"]:
+def _wait(clients: _Worker, total: int, count: int, limit: float) -> Progress:
+    """Wait for so many receipts, or so many seconds; raises RuntimeError if a client is lost."""
+    progress: Progress = clients.call("wait", count, limit)
+    if progress.lost:
         raise RuntimeError(
-            f"{said['lost']:,.0f} of {listeners:,} listeners lost their connection to the server"
+            f"{progress.lost:,} of {total:,} clients lost their connection to the server: {progress.why}"
         )
-    return said
+    return progress
 
 
-def fan_out(
+def push_load(
     listeners: int,
     *,
     updates: int = 5,
     progress: Callable[[int], None] = _silent,
-    limit: float = RECEIPT_LIMIT,
-) -> FanOut:
-    """Connect a crowd to a WebSocket server, publish updates one after the other, and wait for the last listener.
+    limit: float = LIMIT,
+    server: MakeServer = load_server,
+) -> PushLoad:
+    """Connect clients to a WebSocket server, publish updates one after the other, and wait for the last client.
 
     Args:
-        listeners: how many; ``limits.most_listeners`` says what this machine allows.
+        listeners: how many clients; ``limits.most_listeners`` says what this machine allows.
         updates: how many.
-        progress: called with the number of connected listeners now and then.
-        limit: seconds that each update may take to the last listener.
+        progress: called with the number of connected clients now and then.
+        limit: seconds that each update may take to the last client.
+        server: what is measured, where it is not ours.
 
     Raises:
-        RuntimeError: the server or the crowd gave up, and says why; or so many listeners were lost, or had no update
-            within the limit.
+        RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or had no update within
+            the limit.
     """
-    return desk_and_crowd(listeners, updates, DESK, progress, limit)
+    last = []
+    with _loaded(server, "websocket", listeners, progress) as (serving, clients, empty, seconds):
+        full = serving.call("usage")
+        for number in range(1, updates + 1):
+            published = serving.call("publish")
+            seen = _wait(clients, listeners, number * listeners, limit)
+            if missing := number * listeners - seen.received:
+                raise RuntimeError(f"{missing:,} of {listeners:,} listeners had no update within {limit:g} s")
+            last.append(seen.last - published)
+        done = serving.call("usage")
+    memory = (full.resident - empty.resident) / listeners
+    return PushLoad(listeners, seconds, tuple(last), memory, (done.cpu - full.cpu) / updates)
 
 
-def desk_and_crowd(
-    listeners: int,
-    updates: int,
-    desk_command: tuple[str, ...],
-    progress: Callable[[int], None] = _silent,
-    limit: float = RECEIPT_LIMIT,
-) -> FanOut:
-    """``fan_out`` with any server: ``desk_command`` are Python's arguments for one that obeys as ``desk`` does."""
-    with _Process(*desk_command) as desk:
-        ports = desk.answer()
-        empty = desk.ask("usage")
-        with _start(int(ports["websocket"]), listeners) as crowd:
-            seconds = _connected(crowd, progress)
-            full, last = desk.ask("usage"), []
-            for _ in range(updates):
-                crowd.tell(f"receipts {limit}")
-                published = desk.ask("publish")
-                said = _whole(crowd.answer(), listeners)
-                if said["missing"]:
-                    missing = f"{said['missing']:,.0f} of {listeners:,}"
-                    raise RuntimeError(f"{missing} listeners had no update within {limit:g} s")
-                last.append(said["last"] - published["time"])
-            done = desk.ask("usage")
-    memory = (full["resident"] - empty["resident"]) / listeners
-    return FanOut(listeners, seconds, tuple(last), memory, (done["cpu"] - full["cpu"]) / updates)
-
-
-def poll_crowd(
-    listeners: int,
+def poll_load(
+    clients: int,
     *,
     gap: float = 1.0,
     rounds: int = 3,
-    progress: Callable[[int], None] = _silent,
     keep_alive: bool = True,
-) -> Polled:
-    """Let a crowd poll a server that has no news, and measure until each client had ``rounds`` responses in the mean.
+    progress: Callable[[int], None] = _silent,
+    limit: float = LIMIT,
+    server: MakeServer = load_server,
+) -> PollLoad:
+    """Let clients poll a server that has no news, and measure until each had ``rounds`` responses in the mean.
 
-    A server that cannot keep up is measured for twice the time that this should take.
+    A server that cannot keep up is measured for twice the time that this should take, or until a tenth of one round is
+    answered: of fewer polls there is nothing to say.
 
     Args:
-        listeners: how many.
+        clients: how many.
         gap: seconds between a response and the same client's next request.
+        rounds: how many.
         keep_alive: one connection for all polls of a client, or one for each, closed after it.
+        progress: called with the number of connected clients now and then.
+        limit: seconds that this tenth may take.
+        server: what is measured, where it is not ours.
 
     Raises:
-        RuntimeError: the server or the crowd gave up, and says why; or so many clients had no response.
+        RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or so few polls were
+            answered within the limit.
     """
-    with _Process(*DESK) as desk:
-        ports = desk.answer()
-        empty = desk.ask("usage")
-        how = ("--poll", str(gap)) if keep_alive else ("--poll", str(gap), "--anew")
-        with _start(int(ports["polling"]), listeners, *how) as crowd:
-            _connected(crowd, progress)
-            _whole(crowd.ask(f"receipts {2 * gap}"), listeners)  # by now it goes round
-            begin, used = crowd.ask("polls"), desk.ask("usage")
-            for _ in range(rounds):
-                _whole(crowd.ask(f"receipts {2 * gap}"), listeners)  # twice the time that it should take
-            end = crowd.ask("polls")
-            spent = desk.ask("usage")["cpu"] - used["cpu"]
-    seconds = end["time"] - begin["time"]
-    memory = (used["resident"] - empty["resident"]) / listeners
-    return Polled(listeners, (end["responses"] - begin["responses"]) / seconds, memory, spent / seconds)
+    fewest = -(-clients // 10)
+
+    def polls(before: int, rounds: int) -> Progress:
+        """So many rounds more, or as many as there were in time."""
+        seen = _wait(asking, clients, before + rounds * clients, 2 * gap * rounds)
+        if seen.received - before < fewest:
+            seen = _wait(asking, clients, before + fewest, limit)
+        if (answered := seen.received - before) < fewest:
+            raise RuntimeError(
+                f"{answered:,} polls of {clients:,} clients were answered within {limit:g} s, "
+                f"and {fewest:,} are needed to measure anything"
+            )
+        return seen
+
+    with _loaded(server, "polling", clients, progress, gap, keep_alive) as (serving, asking, empty, _):
+        asking.call("begin")
+        begin, before = polls(0, 1), serving.call("usage")  # by now it goes round
+        end, after = polls(begin.received, rounds), serving.call("usage")
+    requests = (end.received - begin.received) / (end.time - begin.time)
+    memory = (before.resident - empty.resident) / clients
+    return PollLoad(clients, requests, memory, (after.cpu - before.cpu) / (after.time - before.time))

@@ -21,7 +21,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from .publisher import Publisher, Update
-from .servers import Handler, Server, serve, serving
+from .servers import Handler, Listening, Server, serve, serving
 
 Way = Literal["polling", "longpoll", "eventsource", "websocket"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -132,7 +132,7 @@ HANDLERS: dict[Way, type[Handler]] = {
 
 
 @asynccontextmanager
-async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[int]:
+async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[Listening]:
     async def deliver(connection: ServerConnection) -> None:
         assert connection.request is not None
         said = parse_qs(urlsplit(connection.request.path).query).get("after", [""])[0]
@@ -148,8 +148,8 @@ async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[int]
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    async with serve(deliver, host, backlog=1024) as server:
-        yield next(iter(server.sockets)).getsockname()[1]
+    async with serve(deliver, host, backlog=1024) as listening:
+        yield listening
 
 
 async def _send(connection: ServerConnection, publisher: Publisher, after: int) -> None:

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A server in a thread of its own, so that it answers while the kernel runs a cell and never blocks one.
+"""Real servers on 127.0.0.1, each in a thread of its own, so that it answers while the kernel runs a cell.
 
-How each of our Tornado servers begins and ends.
-
-A real HTTP server: Tornado, which is also the server behind JupyterLab.
-
-A real WebSocket server: the ``websockets`` library, echoing what it is sent.
-
-A second real WebSocket server, Tornado's: so that a reader sees where two servers differ.
+``http_server`` is Tornado, which is also the server behind JupyterLab; ``websocket_server`` is the ``websockets``
+library; ``tornado_echo_server`` is a second WebSocket server, so that a reader sees where two differ. What they are
+made of, ``serving`` for Tornado and ``serve`` for ``websockets``, serves the news as well.
 """
 
 from __future__ import annotations
@@ -16,9 +12,11 @@ import asyncio
 import contextlib
 import logging
 import threading
+import warnings
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Any, Self, cast
 
 import tornado.httpserver
@@ -33,10 +31,23 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.typing import Origin, Subprotocol
 
-# A server in a thread of its own, so that it answers while the kernel runs a cell and never blocks one
-
 START_LIMIT = 10.0  # seconds; a server on loopback listens within milliseconds
-STOP_LIMIT = 10.0  # seconds; likewise
+PATIENCE = 1.0  # seconds that a server which closes leaves its clients to read what is still to be sent
+STOP_LIMIT = 10.0  # seconds after which a thread is given up; it ends within twice that patience
+BACKLOG = 1024  # clients that may knock at once
+
+
+@dataclass
+class Listening:
+    """What a server is while it listens, and what became of its clients.
+
+    Attributes:
+        port: that it listens on.
+        aborted: connections that it had to break off when it closed, with bytes on them that nobody read.
+    """
+
+    port: int
+    aborted: int = 0
 
 
 class Server:
@@ -44,7 +55,7 @@ class Server:
 
     Args:
         name: what it is, for ``repr``.
-        serving: makes an async context manager that listens on ``host`` while it is entered, and gives the port.
+        serving: makes an async context manager that listens on ``host`` while it is entered.
         host: the address that it listens on.
 
     Attributes:
@@ -56,14 +67,17 @@ class Server:
     """
 
     def __init__(
-        self, name: str, serving: Callable[[], AbstractAsyncContextManager[int]], host: str = "127.0.0.1"
+        self,
+        name: str,
+        serving: Callable[[], AbstractAsyncContextManager[Listening]],
+        host: str = "127.0.0.1",
     ) -> None:
         self._name, self._serving, self.host = name, serving, host
         self._started, self._stop = threading.Event(), asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._listening = Listening(0)
         self._closed = False
         self._error: BaseException | None = None
-        self.port = 0
         self._thread = threading.Thread(target=self._run, name=f"wsedu {name}", daemon=True)
         try:
             self._thread.start()
@@ -75,9 +89,15 @@ class Server:
             self.close()
             raise
 
+    @property
+    def port(self) -> int:
+        return self._listening.port
+
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            # In Python's development mode a loop tells stderr of each step that took a tenth of a second. On a busy
+            # machine that is nobody's mistake, and stderr is the page that a reader reads.
+            asyncio.run(self._serve(), debug=False)
         except BaseException as error:  # handed to the thread that is waiting for the start
             self._error = error
         finally:
@@ -88,52 +108,52 @@ class Server:
         self._loop = asyncio.get_running_loop()
         if self._closed:
             return
-        async with self._serving() as self.port:
+        async with self._serving() as self._listening:
             self._started.set()
             await self._stop.wait()
 
-    def call(self, function: Callable[[], object]) -> None:
-        """Run ``function`` in the server's thread, between two of its steps, and wait until it has run."""
-        assert self._loop is not None
-        done = threading.Event()
-
-        def run() -> None:
-            try:
-                function()
-            finally:
-                done.set()
-
-        self._loop.call_soon_threadsafe(run)
-        done.wait(STOP_LIMIT)
-
     def close(self) -> None:
-        """Stop listening, close what is open, and wait for the thread to end. May be called twice."""
+        """Stop listening, close what is open, and wait for the thread to end. May be called twice.
+
+        A client that does not read what it was sent is broken off: by Tornado at once, by ``websockets`` after
+        ``PATIENCE``. ``repr`` says how many were.
+        """
         self._closed = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread.is_alive():
             self._thread.join(STOP_LIMIT)
+            if self._thread.is_alive():
+                warnings.warn(
+                    f"after {STOP_LIMIT:g} s there is still a {self!r}", RuntimeWarning, stacklevel=2
+                )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
-        state = "listens" if self._thread.is_alive() else "has stopped listening"
-        return f"<{self._name} that {state} on {self.host}>"
+        state = "has stopped listening"
+        if self._thread.is_alive():
+            state = "is to close, and has not" if self._closed else "listens"
+        left = f"; connections broken off: {self._listening.aborted}" if self._listening.aborted else ""
+        return f"<{self._name} that {state} on {self.host}{left}>"
 
 
-# How each of our Tornado servers begins and ends
+async def _while_patient(closing: Awaitable[object]) -> None:
+    """Wait for it, but not longer than ``PATIENCE``; what is left then is cancelled when the loop ends."""
+    await asyncio.wait([asyncio.ensure_future(closing)], timeout=PATIENCE)
 
-BACKLOG = 1024  # clients that may knock at once
 
+# Tornado.
+
+# What a client that asks for nonsense, or leaves, makes a handler raise; and what is raised in one that waits while its
+# server is closed.
 OF_CLIENTS = tornado.web.HTTPError, tornado.iostream.StreamClosedError, tornado.websocket.WebSocketClosedError
-"""What a client that asks for nonsense, or leaves, makes a handler raise."""
+EXPECTED = *OF_CLIENTS, asyncio.CancelledError
 
 
 class Handler(tornado.web.RequestHandler):
@@ -142,49 +162,53 @@ class Handler(tornado.web.RequestHandler):
     Tornado's loggers are left alone: Jupyter's own server may use them in the same process.
     """
 
-    def log_exception(
-        self,
-        typ: type[BaseException] | None,
-        value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        if not isinstance(value, OF_CLIENTS):
+    def set_default_headers(self) -> None:
+        self.set_header(
+            "Server", "Tornado"
+        )  # by itself it would add its version, and outputs would change with it
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        if not isinstance(value, EXPECTED):
             super().log_exception(typ, value, tb)
 
 
 @asynccontextmanager
 async def serving(
-    pages: Sequence[tuple[str, type[Handler]]],
-    host: str = "127.0.0.1",
-    **settings: Any,
-) -> AsyncIterator[int]:
-    """Serve pages on a free port while the block runs, and write no log of what clients do.
+    pages: Sequence[tuple[str, type[Handler]]], host: str = "127.0.0.1", **settings: Any
+) -> AsyncIterator[Listening]:
+    """Serve pages with Tornado on a free port while the block runs, and write no log of what clients do.
 
     Args:
         pages: patterns of targets, each with its handler.
         host: the address to listen on.
         settings: what the handlers find in their ``settings``.
-
-    Yields:
-        The port.
     """
+    streams = weakref.WeakSet[tornado.iostream.IOStream]()
+
+    class KnowsItsStreams(tornado.httpserver.HTTPServer):
+        # `close_all_connections` knows nothing of those that have become WebSockets.
+        def handle_stream(self, stream: tornado.iostream.IOStream, address: tuple[Any, ...]) -> None:
+            streams.add(stream)
+            super().handle_stream(stream, address)
+
     application = tornado.web.Application(list(pages), log_function=lambda handler: None, **settings)
-    server = tornado.httpserver.HTTPServer(application)
+    server = KnowsItsStreams(application)
     sockets = tornado.netutil.bind_sockets(0, host, backlog=BACKLOG)
     server.add_sockets(sockets)
+    listening = Listening(sockets[0].getsockname()[1])
     try:
-        yield sockets[0].getsockname()[1]
+        yield listening
     finally:
         server.stop()
-        await server.close_all_connections()
-
-
-# A real HTTP server: Tornado, which is also the server behind JupyterLab
+        for stream in tuple(streams):
+            listening.aborted += stream.writing()
+            stream.close()  # at once: a handler that waits until its client has read is told so here, and may end
+        await _while_patient(server.close_all_connections())
 
 
 class _Page(Handler):
     def set_default_headers(self) -> None:
-        self.set_header("Server", "Tornado")
+        super().set_default_headers()
         self.set_header("Content-Type", "text/plain; charset=utf-8")
 
     def compute_etag(self) -> None:
@@ -256,7 +280,9 @@ class HttpServer(Server):
 
     def release(self) -> None:
         """Let every request for ``/wait`` have its response, those to come too."""
-        self.call(self._released.set)
+        assert self._loop is not None
+        # In the server's thread, for an asyncio.Event is not made for two; before any request that comes after this.
+        self._loop.call_soon_threadsafe(self._released.set)
 
 
 def http_server() -> HttpServer:
@@ -269,7 +295,20 @@ def http_server() -> HttpServer:
     return HttpServer()
 
 
-# A real WebSocket server: the ``websockets`` library, echoing what it is sent
+class _EchoSocket(Handler, tornado.websocket.WebSocketHandler):
+    def check_origin(self, origin: str) -> bool:
+        return True
+
+    async def on_message(self, message: str | bytes) -> None:
+        await self.write_message(message, binary=isinstance(message, bytes))
+
+
+def tornado_echo_server() -> Server:
+    """An echo server on 127.0.0.1, made with Tornado; the target is ``/``."""
+    return Server("WebSocket server by Tornado", lambda: serving([(r"/", _EchoSocket)]))
+
+
+# The ``websockets`` library.
 
 # A reader breaks handshakes and leaves without a closing handshake; the library logs that as an error, with a
 # traceback on stderr, in the middle of the page.
@@ -289,37 +328,48 @@ def without_date(connection: ServerConnection, request: Request, response: Respo
 @asynccontextmanager
 async def serve(
     handler: Callable[[ServerConnection], Awaitable[None]], host: str = "127.0.0.1", **options: Any
-) -> AsyncIterator[websockets.Server]:
+) -> AsyncIterator[Listening]:
     """The library's ``serve`` as all our servers use it, on a free port; ``options`` are its own."""
-    connected = set[ServerConnection]()
+    connected, closing = set[ServerConnection](), False
 
-    class Known(ServerConnection):
+    class KnownConnection(ServerConnection):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
             connected.add(self)
+            if closing:  # it was on its way when the server began to close
+                self.transport.abort()
 
         def connection_lost(self, exc: Exception | None) -> None:
             connected.discard(self)
             super().connection_lost(exc)
 
-    async with websockets.serve(
+    server = await websockets.serve(
         handler,
         host,
         0,
-        create_connection=Known,
+        create_connection=KnownConnection,
         process_response=without_date,
-        server_header="websockets",
+        server_header="websockets",  # by itself it would add its version, and Python's
         ping_interval=None,  # a Ping of the server's own would come between what a reader expects
         logger=quiet,
         **{"compression": None, "close_timeout": 0.2} | options,  # a reader's client may never answer a Close
-    ) as server:
-        try:
-            yield server
-        finally:
-            # The library waits for opening handshakes that have begun, up to ten seconds each.
-            for connection in tuple(connected):
-                if connection.state is State.CONNECTING:
-                    connection.transport.abort()
+    )
+    listening = Listening(next(iter(server.sockets)).getsockname()[1])
+    try:
+        yield listening
+    finally:
+        closing = True
+        server.close()
+        # The library waits for opening handshakes that have begun, up to ten seconds each; and without end for a
+        # client that does not read, since its Close frame comes after all that is still to be sent.
+        for connection in tuple(connected):
+            if connection.state is State.CONNECTING:
+                connection.transport.abort()
+        await _while_patient(server.wait_closed())
+        for connection in tuple(connected):
+            listening.aborted += 1
+            connection.transport.abort()
+        await _while_patient(server.wait_closed())
 
 
 def websocket_server(
@@ -342,41 +392,18 @@ def websocket_server(
     """
 
     async def echo(connection: ServerConnection) -> None:
-        try:
+        with contextlib.suppress(ConnectionClosed):
             if greeting is not None:
                 await connection.send(greeting)
             async for message in connection:
                 await connection.send(message)
-        except ConnectionClosed:
-            pass
 
-    @asynccontextmanager
-    async def serving() -> AsyncIterator[int]:
-        async with serve(
+    return Server(
+        "WebSocket server",
+        lambda: serve(
             echo,
             origins=None if origins is None else [cast(Origin, origin) for origin in origins],
             subprotocols=[cast(Subprotocol, name) for name in subprotocols] or None,
             compression="deflate" if compression else None,
-        ) as server:
-            yield next(iter(server.sockets)).getsockname()[1]
-
-    return Server("WebSocket server", serving)
-
-
-# A second real WebSocket server, Tornado's: so that a reader sees where two servers differ
-
-
-class _EchoSocket(Handler, tornado.websocket.WebSocketHandler):
-    def set_default_headers(self) -> None:
-        self.set_header("Server", "Tornado")
-
-    def check_origin(self, origin: str) -> bool:
-        return True
-
-    async def on_message(self, message: str | bytes) -> None:
-        await self.write_message(message, binary=isinstance(message, bytes))
-
-
-def tornado_echo_server() -> Server:
-    """An echo server on 127.0.0.1, made with Tornado; the target is ``/``."""
-    return Server("WebSocket server by Tornado", lambda: serving([(r"/", _EchoSocket)]))
+        ),
+    )

@@ -33,13 +33,13 @@ def heads_per_update(rate: float, gap: float, heads: int) -> float:
     return heads / (rate * gap)
 
 
-def _crowds(rng: random.Random) -> list[Arguments]:
+def _rates(rng: random.Random) -> list[Arguments]:
     return [(1_000, 871, 1), (10_000, 850, 60), (rng.randrange(1, 99) * 1000, rng.randrange(2, 900), 5)]
 
 
 @exercise(
     "09",
-    _crowds,
+    _rates,
     "the section “The famous tables”",
     (
         lambda clients, size, gap: clients * size * 8 / 2**20 / gap,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Notebook 10: how cost grows with a crowd."""
+"""Notebook 10: how cost grows with the number of clients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 from .exercise import Arguments, exercise
 
 
-def _crowds(rng: random.Random) -> list[Arguments]:
+def _sizes(rng: random.Random) -> list[Arguments]:
     return [
         (100_000, 50_000),
         (100_001, 50_000),
@@ -20,7 +20,7 @@ def _crowds(rng: random.Random) -> list[Arguments]:
 
 @exercise(
     "10",
-    _crowds,
+    _sizes,
     "the section “Beyond one machine”",
     (lambda listeners, most: listeners // most, "the listeners that are left over need a server too"),
     (lambda listeners, most: listeners // most + 1, "where it comes out even no further server is needed"),
@@ -46,10 +46,10 @@ def _lines(rng: random.Random) -> list[Arguments]:
 @exercise(
     "10",
     _lines,
-    "the section “A crowd that waits”",
+    "the section “Clients that wait”",
     (
         lambda small, large: large[1] / large[0],
-        "something is spent however small the crowd is: it does not grow, so leave it out",
+        "something is spent however few there are: it does not grow, so leave it out",
     ),
     (
         lambda small, large: (large[0] - small[0]) / (large[1] - small[1]),
@@ -65,7 +65,7 @@ def _lines(rng: random.Random) -> list[Arguments]:
     ),
 )
 def per_listener(small: tuple[int, int], large: tuple[int, int]) -> float:
-    """Microseconds that each further listener takes, from two crowds: (listeners, microseconds)."""
+    """Microseconds that each further listener takes, from two load tests: (listeners, microseconds)."""
     return (large[1] - small[1]) / (large[0] - small[0])
 
 
@@ -87,7 +87,7 @@ def _cheaper(push: float, poll: float) -> str:
 @exercise(
     "10",
     _rates,
-    "the section “The same crowd, asking”",
+    "the section “The same clients, asking”",
     (lambda updates, polls: "push", "not always: what if updates are many and polls are rare?"),
     (
         lambda updates, polls: _cheaper(updates, polls),

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import accumulate
 from typing import Any, BinaryIO
+from unicodedata import east_asian_width
 
 from ..protocol.http1 import Request, Response
 from ..protocol.opcodes import Opcode, opcode_name
@@ -14,61 +17,63 @@ from .fast import FastReader
 from .message import CapturedMessage
 from .pcapfile import CutShort, NotACapture
 
-PREVIEW = 60  # characters of a payload or target that a line shows
+COLUMNS = 100  # of a terminal that a line for people takes at most
+MOST_WARNINGS = 20  # lines on stderr about what could not be read; one more counts the rest
 
 
-def main(path: str, as_json: bool = False) -> int:
+def dissect(path: str, as_json: bool, complain: Callable[[str, int], int]) -> int:
     """Print the messages of a capture.
 
     Args:
         path: of a pcap or pcapng file.
         as_json: one JSON object a line.
+        complain: says a line on stderr, and gives back the exit status that it got with it.
 
     Returns:
         The exit status: 0; 1 if the file is cut short, or cannot be read to its end; 2 if it is no capture, or cannot
-        be opened. It is 0 as well if whoever reads the lines has read enough.
+        be opened.
+
+    Raises:
+        OSError: stdout cannot be written.
     """
-    warnings: list[str] = []
-    status = 0
+
+    def say(what: object, status: int) -> int:
+        return complain(f"wsedu: {printable(str(what))}", status)
+
     try:
         file = open(path, "rb")
     except OSError as error:
-        return _complain(f"{path}: {error.strerror}", 2)
+        return say(f"{path}: {error.strerror}", 2)
+    warnings: list[str] = []
+    status = 0
     with file:
         try:
             for line in _lines(file, as_json, warnings):
-                _say(line)
-            print(end="", flush=True)
+                print(line)
         except NotACapture as error:
-            status = _complain(f"{path}: {error}", 2)
+            status = say(f"{path}: {error}", 2)
         except CutShort as error:
-            status = _complain(f"{path}: {error}", 1)
-        except OSError as error:
-            return 0 if isinstance(error, BrokenPipeError) else _complain(f"stdout: {error.strerror}", 1)
-    for warning in warnings:
-        _complain(warning, status)
+            status = say(f"{path}: {error}", 1)
+    for warning in warnings[:MOST_WARNINGS]:
+        say(warning, status)
+    if len(warnings) > MOST_WARNINGS:
+        say(f"{len(warnings) - MOST_WARNINGS:,} more such lines; wsedu.read(...).warnings has them", status)
     return status
 
 
 def _lines(file: BinaryIO, as_json: bool, warnings: list[str]) -> Iterator[str]:
     reader = FastReader(warnings)
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     for batch in reader.batches(file):
         for message in batch:
             if as_json:
                 yield json.dumps(as_object(message, *reader.names[message.conversation]))
             else:
-                yield as_line(message)
-
-
-def _say(line: str) -> None:
-    """Print; what the terminal has no character for is written as an escape."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    print(line.encode(encoding, "backslashreplace").decode(encoding))
-
-
-def _complain(text: str, status: int) -> int:
-    print(f"wsedu: {printable(text)}", file=sys.stderr)
-    return status
+                yield as_line(message, encoding)
+        # Nothing is held of connections of which no packet can come any more, or memory would grow with the capture.
+        alive = {connection.index for connection in reader.connections.values()}
+        for index in reader.names.keys() - alive:
+            del reader.names[index]
 
 
 def as_object(message: CapturedMessage, client: str, server: str) -> dict[str, Any]:
@@ -99,37 +104,49 @@ def as_object(message: CapturedMessage, client: str, server: str) -> dict[str, A
     return row
 
 
-def as_line(message: CapturedMessage) -> str:
-    """A message on one line; what came from outside is made printable."""
+def as_line(message: CapturedMessage, encoding: str = "utf-8") -> str:
+    """A message on one line of at most ``COLUMNS`` columns, for a terminal that has the characters of an encoding."""
     arrow = "->" if message.sender == "client" else "<-"
-    start = f"{message.conversation:>3} {message.time:>11.6f} {arrow} {message.kind:<8}"
-    return f"{start} {message.wire_length:>7}  {printable(_what(message))}"
+    start = f"{message.conversation:>3} {message.time:>11.6f} {arrow} {message.kind:<8} {message.wire_length:>7}  "
+    before, text, after = _what(message)
+    return start + before + fitted(text, COLUMNS - len(start + before + after), encoding) + after
 
 
-def _what(message: CapturedMessage) -> str:
-    head = message.head
+def _what(message: CapturedMessage) -> tuple[str, str, str]:
+    """What is said of a message: text from outside, which may be long, and what stands before and after it."""
+    head, header = message.head, message.header
+    content = f", content {len(message.content):,}" if message.content else ""
     if isinstance(head, Request):
-        return f"{head.method} {_short(head.target)}{_content(message)}"
+        return "", f"{head.method} {head.target}", content
     if isinstance(head, Response):
-        return f"{head.status} {_short(head.reason)}{_content(message)}"
-    if message.kind == "gap":
-        return f"{message.missing:,} bytes are missing; this sender is not read any further"
-    header = message.header
-    assert header is not None
+        return f"{head.status} ", head.reason, content
+    if header is None:
+        return f"{message.missing:,} bytes are missing; this sender is not read any further", "", ""
     flags = "".join(f" RSV{n}" for n in (1, 2, 3) if header[n]) + ("" if header.fin else " FIN=0")
     payload, code = message.payload, ""
     if header.opcode == Opcode.CLOSE and len(payload) >= 2:
         code, payload = f"{int.from_bytes(payload[:2], 'big')} ", payload[2:]
-    text = code + _short(payload[: PREVIEW + 1].decode("utf-8", "replace"))
-    return f"{opcode_name(header.opcode)}{flags} {header.payload_length:,} {text}"
+    # A character of UTF-8 has at most four bytes, so one that this cuts in two is behind the end of the line.
+    text = payload[: 4 * COLUMNS].decode("utf-8", "replace")
+    return f"{opcode_name(header.opcode)}{flags} {header.payload_length:,} {code}", text, ""
 
 
-def _content(message: CapturedMessage) -> str:
-    return f", content {len(message.content):,}" if message.content else ""
+def fitted(text: str, columns: int, encoding: str) -> str:
+    """Text from outside, made printable, with dots at its end if it has to be cut to fit into so many columns."""
+    shown, widths = zip(
+        ("", 0), *(_shown(character, encoding) for character in text[: columns + 1]), strict=True
+    )
+    ends = list(accumulate(widths))
+    if ends[-1] <= columns:
+        return "".join(shown)
+    return "".join(each for each, end in zip(shown, ends, strict=True) if end <= columns - 3) + "..."
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= PREVIEW else text[:PREVIEW] + "…"
+@lru_cache(maxsize=4096)  # as a line has dozens of them
+def _shown(character: str, encoding: str) -> tuple[str, int]:
+    """A character as a terminal can show it, and the columns that it takes: two if it is wide (UAX 11)."""
+    shown = printable(character).encode(encoding, "backslashreplace").decode(encoding)
+    return shown, sum(1 + (east_asian_width(each) in "WF") for each in shown)
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Load tests: every listener gets every update, what is asked of the machine is asked before, what goes wrong in a
+process is said, and nothing stays."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import websockets.asyncio.server as websockets
+
+from wsedu.live import limits
+from wsedu.live.load_test import poll_load, push_load
+from wsedu.live.load_worker import LoadClients, LoadServer, load_server
+
+LIMIT = 60.0  # seconds for what takes milliseconds
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    yield
+    assert multiprocessing.active_children() == []
+
+
+def test_every_listener_is_reached() -> None:
+    seen: list[int] = []
+    measured = push_load(250, updates=3, progress=seen.append)
+    assert seen == [100, 200, 250]
+    assert len(measured.last) == 3
+    assert all(0 < seconds < LIMIT for seconds in measured.last)
+    assert 2_000 < measured.memory < 200_000
+
+
+def test_who_polls_ten_times_as_often_gets_more_answers() -> None:
+    often, seldom = (poll_load(20, gap=gap, rounds=2) for gap in (0.05, 0.5))
+    assert often.requests > 2 * seldom.requests > 0
+    assert 0 < seldom.memory < 200_000
+
+
+@pytest.mark.parametrize(("keep_alive", "connections"), [(True, 1), (False, 4)])
+def test_polls_have_one_connection_or_one_each(keep_alive: bool, connections: int) -> None:
+    """What a client keeps open from one poll to the next is what a server has to hold for it."""
+    asked: list[bytes] = []
+    connected = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connected
+        connected += 1
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            asked.append(head)
+            if len(asked) == 4:
+                break  # closed without an answer
+            closes = b"Connection: close\r\n" in head
+            writer.write(b"HTTP/1.1 204 No Content\r\n" + b"Connection: close\r\n" * closes + b"\r\n")
+            if closes:
+                break
+        writer.close()
+
+    async def poll() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            clients = LoadClients(server.sockets[0].getsockname()[1], 1, 0.0, keep_alive)
+            await clients.connect(1)
+            clients.begin()
+            progress = await clients.wait(4, LIMIT)
+            assert (progress.received, progress.lost) == (3, 1)
+            assert progress.why == "ConnectionError: closed by the server"
+
+    asyncio.run(poll())
+    assert (len(asked), connected) == (4, connections)
+
+
+# Servers with faults. A load test makes them in a process of their own, which imports this module to find them.
+
+
+def two_are_lost(listening: set[websockets.ServerConnection], text: str) -> None:
+    for connection in list(listening)[:2]:
+        connection.transport.abort()
+    websockets.broadcast(listening, text)
+
+
+def nothing_is_sent(listening: set[websockets.ServerConnection], text: str) -> None:
+    pass
+
+
+def it_dies(listening: set[websockets.ServerConnection], text: str) -> None:
+    os._exit(3)
+
+
+def it_raises(listening: set[websockets.ServerConnection], text: str) -> None:
+    raise ZeroDivisionError("said there")
+
+
+@asynccontextmanager
+async def cannot_start() -> AsyncIterator[LoadServer]:
+    raise OSError("no port is free")
+    yield
+
+
+@asynccontextmanager
+async def says(answer: bytes | None) -> AsyncIterator[LoadServer]:
+    """Whatever it is asked; without an answer there is nobody to ask."""
+
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer or b"")
+
+    async with await asyncio.start_server(say, "127.0.0.1", 0) as server:
+        port = 1 if answer is None else server.sockets[0].getsockname()[1]
+        yield LoadServer(port, port, float)
+
+
+PUSH, POLL = partial(push_load, 20, limit=0.3), partial(poll_load, 20, gap=0.1, limit=0.3, keep_alive=False)
+BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+FAULTS: list[tuple[Callable[..., object], Any, str]] = [
+    (
+        partial(PUSH, limit=LIMIT),
+        partial(load_server, broadcast=two_are_lost),
+        r"2 of 20 clients lost their con",
+    ),
+    (
+        PUSH,
+        partial(load_server, broadcast=nothing_is_sent),
+        r"20 of 20 listeners had no update within 0\.3 s",
+    ),
+    (PUSH, partial(load_server, broadcast=it_dies), "the load server has ended, with exit code 3"),
+    (
+        PUSH,
+        partial(load_server, broadcast=it_raises),
+        "the load server gave up: ZeroDivisionError: said there",
+    ),
+    (PUSH, cannot_start, "the load server gave up: OSError: no port is free"),
+    (PUSH, partial(says, None), "the load clients gave up: ConnectionRefusedError"),
+    (PUSH, partial(says, BUSY), "the load clients gave up: ConnectionError: the server answered 503 Busy"),
+    (PUSH, partial(says, b"SSH-2.0\r\n\r\n"), "the load clients gave up: ProtocolError"),
+    (POLL, partial(says, None), r"\d+ of 20 clients lost their connection to the server: ConnectionRefused"),
+    (POLL, partial(says, b""), r"0 polls of 20 clients were answered within 0\.3 s, and 2 are needed"),
+]
+
+
+@pytest.mark.parametrize(("measure", "server", "said"), FAULTS, ids=[said for _, _, said in FAULTS])
+def test_what_happened_is_said(measure: Callable[..., object], server: Any, said: str) -> None:
+    with pytest.raises(RuntimeError, match=said):
+        measure(server=server)
+
+
+def test_processes_end_with_an_exception() -> None:
+    def interrupted(connected: int) -> None:
+        assert len(multiprocessing.active_children()) == 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        push_load(100, progress=interrupted)
+
+
+POLLS = (
+    b"from wsedu.live.load_test import poll_load; print(poll_load(200, gap=0.2, keep_alive=False).clients)"
+)
+
+
+@pytest.mark.parametrize("how", ["-c", "-", "script.py"])
+def test_a_program_says_nothing_else_in_development_mode(how: str, tmp_path: Path) -> None:
+    """A traceback for each of a thousand connections would fill a pipe, or a cell. The script has no guard."""
+    script = tmp_path / "script.py"
+    script.write_bytes(POLLS)
+    arguments = {"-c": ["-c", POLLS.decode()], "-": ["-"]}.get(how, [str(script)])
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", *arguments], input=POLLS, capture_output=True, timeout=LIMIT
+    )
+    assert (done.stdout, done.stderr) == (b"200\n", b"")
+
+
+WAITS = """
+import multiprocessing
+from functools import partial
+from test_load import nothing_is_sent
+from wsedu.live.load_test import push_load
+from wsedu.live.load_worker import load_server
+
+def connected(count):
+    print(*[process.pid for process in multiprocessing.active_children()], flush=True)
+
+push_load(3, progress=connected, limit=1e6, server=partial(load_server, broadcast=nothing_is_sent))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
+def test_processes_end_with_their_parent_whatever_they_wait_for(how: str) -> None:
+    """A killed parent can say nothing to them; and Ctrl-C goes to all the processes of a shell's job."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITS],
+        cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as parent:
+        assert parent.stdout is not None and parent.stderr is not None
+        children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        assert len(children) == 2
+        if how == "SIGINT":
+            os.killpg(parent.pid, signal.SIGINT)
+        else:
+            parent.kill()
+        gone, alive = psutil.wait_procs(children, timeout=LIMIT)
+        said = parent.stderr.read()
+    assert alive == []
+    assert said.count("Traceback") == said.count("KeyboardInterrupt") == (how == "SIGINT")
+
+
+def test_limits_are_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def most(files: int, memory: int, wanted: int = 10_000) -> int:
+        monkeypatch.setattr(limits, "raise_file_limit", lambda: files)
+        monkeypatch.setattr(limits, "available_bytes", lambda: memory)
+        return limits.most_listeners(wanted)
+
+    assert most(1_100, 1 << 40) == 1_000
+    assert most(1 << 20, 1 << 40) == 10_000
+    assert most(1 << 20, 1 << 28) == 2_048  # 256 MiB
+    assert most(300, 1 << 28) == 200
+    assert most(300, 1 << 28, 10) == 10
+    with pytest.raises(RuntimeError, match=r"200 connections at least; here 50 open files .* allows 0"):
+        most(50, 1 << 28)
+    with pytest.raises(RuntimeError, match="its free memory allows 50"):
+        most(300, 100 * 64 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "kernel", "given"),
+    [
+        (256, resource.RLIM_INFINITY, 10_240, 8_192),  # macOS: it claims to have no limit
+        (256, resource.RLIM_INFINITY, 1 << 30, 1 << 20),
+        (1_024, 4_096, 1 << 30, 4_096),
+        (256, 4_096, 0, 256),  # it may not be changed at all
+        (1 << 21, 1 << 22, 1 << 30, 1 << 21),  # it has more than we would ask for
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 0, 1 << 20),
+    ],
+)
+def test_what_the_kernel_gives_counts(
+    soft: int, hard: int, kernel: int, given: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_force = [soft]
+
+    def setrlimit(what: int, wanted: tuple[int, int]) -> None:
+        if wanted[0] > kernel:
+            raise ValueError("current limit exceeds maximum limit")
+        in_force[0] = wanted[0]
+
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (in_force[0], hard))
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    assert limits.raise_file_limit() == given
+
+
+def test_files_without_a_limit_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    assert limits.raise_file_limit() > 1_000
