@@ -60,7 +60,7 @@ DRAWN = """async node => {
 }"""
 
 
-class DeliveryMonitor:
+class PageMonitor:
     """What a page said and asked for, from the moment that it is monitored."""
 
     def __init__(self, page: Page, origin: str) -> None:

@@ -23,7 +23,7 @@ Application = Literal["jupyterlab", "notebook"]
 # How each calls its own settings.
 CLASSES = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}
 
-START_TIMEOUT = 60.0  # seconds until Lab answers
+START_TIMEOUT = 600.0  # seconds, far beyond what Lab takes to answer on a busy machine
 
 # What Lab reads before it starts: no question about news, and the theme that the browser asks for.
 SETTINGS: dict[str, dict[str, object]] = {

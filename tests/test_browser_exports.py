@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
-from chromium import ACTIVE, CUT, DRAWN, MUTE, DeliveryMonitor, chromium, screenshots
+from chromium import ACTIVE, CUT, DRAWN, MUTE, PageMonitor, chromium, screenshots
 from hostile import HOSTILE
 from nbconvert import HTMLExporter
 from reading import NOTEBOOKS, ROOT, Reading, clone
@@ -37,11 +37,11 @@ def browser() -> Iterator[Browser]:
 @contextmanager
 def _exported(
     browser: Browser, notebook: Any, path: Path, **options: Any
-) -> Iterator[tuple[Page, DeliveryMonitor]]:
+) -> Iterator[tuple[Page, PageMonitor]]:
     """Write the notebook as HTML to `path`, and open that."""
     path.write_text(HTMLExporter(**options).from_notebook_node(notebook)[0], encoding="utf-8")
     page = browser.new_page(viewport={"width": 1280, "height": 1400}, color_scheme="light")
-    monitor = DeliveryMonitor(page, path.as_uri())
+    monitor = PageMonitor(page, path.as_uri())
     page.goto(path.as_uri())
     page.evaluate(f"() => ({DRAWN})(document)")
     yield page, monitor

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import unescape
 from itertools import combinations
 from math import dist
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.frames import Frame
 from wsedu.protocol.http1 import Request, Response
-from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare
@@ -29,46 +27,21 @@ REQUEST = Request("GET", "/news", fields=(("Host", "example.com"), ("Accept", "*
 RESPONSE = Response(200, "OK", fields=(("Content-Length", str(len(NEWS))),))
 
 
-@dataclass
-class Spoken:
+def spoken(kind: str, sender: str, time: float, raw: bytes, spans: Sequence[Span] = (), **more: Any) -> Any:
     """The shape of a message of a capture."""
-
-    kind: str
-    sender: str
-    time: float
-    raw: bytes
-    frame: Any = None
-    head: Any = None
-    missing: int = 0
-
-    def spans(self) -> list[Span]:
-        if self.frame:
-            return frame_spans(self.raw)
-        spans = head_spans(self.raw)
-        end = spans[-1].end
-        if end < len(self.raw):
-            spans.append(Span(end, len(self.raw), "content", self.raw[end:], "the news", Kind.CONTENT))
-        return spans
+    return SimpleNamespace(kind=kind, sender=sender, time=time, raw=raw, spans=lambda: list(spans), **more)
 
 
-@dataclass
-class Talk:
-    """The shape of a conversation."""
-
-    messages: Sequence[Spoken]
-    client: str = "127.0.0.1:50000"
-    server: str = "127.0.0.1:80"
+def framed(sender: str, time: float, frame: Frame) -> Any:
+    return spoken("frame", sender, time, frame.serialize(), frame.spans(), frame=frame)
 
 
-def framed(sender: str, time: float, frame: Frame) -> Spoken:
-    return Spoken("frame", sender, time, frame.serialize(), frame=frame)
-
-
-def polled(time: float) -> list[Spoken]:
-    return [
-        Spoken("request", "client", time, REQUEST.serialize(), head=REQUEST),
-        Spoken("response", "server", time + 0.002, RESPONSE.serialize() + NEWS, head=RESPONSE),
-    ]
+def polled(time: float) -> list[Any]:
+    asked, head = REQUEST.serialize(), RESPONSE.serialize()
+    spans = RESPONSE.spans()
+    spans.append(Span(len(head), len(head + NEWS), "content", NEWS, "the news", Kind.CONTENT))
+    request = spoken("request", "client", time, asked, REQUEST.spans(), head=REQUEST)
+    return [request, spoken("response", "server", time + 0.002, head + NEWS, spans, head=RESPONSE)]
 
 
 def test_byte_map_of_the_rfc_frame_names_every_bit() -> None:
@@ -153,7 +126,9 @@ def test_comparison_says_how_much_is_news_and_how_much_is_not() -> None:
 
 
 def test_the_same_news_begins_in_the_same_column() -> None:
-    both = compare(polled(0), Frame(1, NEWS, masking_key=KEY), Frame(1, NEWS))
+    both = compare(
+        polled(0), Frame(1, NEWS, masking_key=KEY), Frame(1, NEWS), names=["HTTP", "masked", "frame"]
+    )
     aligned = [line for line in str(both).splitlines() if " | " in line]
     assert len(aligned) == 6 and len({line.index(" | ") for line in aligned}) == 1
     assert [line.partition(" | ")[2][:8] for line in aligned[::2]] == ["7b 22 70", "4c d8 51", "7b 22 70"]
@@ -175,14 +150,13 @@ def test_comparison_needs_a_name_for_each() -> None:
 
 
 def test_ladder_says_who_said_what_when() -> None:
-    talk = Talk(
-        [
-            *polled(5.0),
-            framed("client", 5.1, Frame(1, b"Hello", masking_key=KEY)),
-            framed("server", 5.25, Frame(8, b"\x03\xe8bye")),
-            Spoken("gap", "server", 5.5, b"", missing=1448),
-        ]
-    )
+    messages = [
+        *polled(5.0),
+        framed("client", 5.1, Frame(1, b"Hello", masking_key=KEY)),
+        framed("server", 5.25, Frame(8, b"\x03\xe8bye")),
+        spoken("gap", "server", 5.5, b"", missing=1448),
+    ]
+    talk = SimpleNamespace(messages=messages, client="127.0.0.1:50000", server="127.0.0.1:80")
     lines = str(ladder(talk)).splitlines()
     assert [line.split()[0] for line in lines] == ["seconds", "0.000", "0.002", "0.100", "0.250", "0.500"]
     assert "client 127.0.0.1:50000" in lines[0] and "server 127.0.0.1:80" in lines[0]
@@ -227,23 +201,12 @@ Colour = tuple[float, float, float]
 WHITE, LAB_DARK = (255.0, 255.0, 255.0), (17.0, 17.0, 17.0)
 PAGES = {"light": (WHITE, (33.0, 33.0, 33.0)), "dark": (LAB_DARK, WHITE)}
 SIGHT = {
-    "all cones": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
-    "protanopia": (
-        (0.152286, 1.052583, -0.204868),
-        (0.114503, 0.786281, 0.099216),
-        (-0.003882, -0.048116, 1.051998),
-    ),
-    "deuteranopia": (
-        (0.367322, 0.860646, -0.227968),
-        (0.280085, 0.672501, 0.047413),
-        (-0.011820, 0.042940, 0.968881),
-    ),
-    "tritanopia": (
-        (1.255528, -0.076749, -0.178779),
-        (-0.078411, 0.930809, 0.147602),
-        (0.004733, 0.691367, 0.303900),
-    ),
+    "all cones": "1 0 0  0 1 0  0 0 1",
+    "protanopia": "0.152286 1.052583 -0.204868  0.114503 0.786281 0.099216  -0.003882 -0.048116 1.051998",
+    "deuteranopia": "0.367322 0.860646 -0.227968  0.280085 0.672501 0.047413  -0.011820 0.042940 0.968881",
+    "tritanopia": "1.255528 -0.076749 -0.178779  -0.078411 0.930809 0.147602  0.004733 0.691367 0.303900",
 }
+"""Of each sight a matrix, three rows of three."""
 
 
 def over(tint: tuple[int, int, int, float], page: Colour) -> Colour:
@@ -265,10 +228,11 @@ def contrast(one: Colour, other: Colour) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def seen(colour: Colour, sight: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+def seen(colour: Colour, sight: str) -> tuple[float, float, float]:
     """CIELAB of a colour as it is seen."""
-    given = linear(colour)
-    r, g, b = (min(1.0, max(0.0, sum(m * c for m, c in zip(row, given, strict=True)))) for row in sight)
+    matrix, given = list(map(float, sight.split())), linear(colour)
+    rows = (matrix[at : at + 3] for at in (0, 3, 6))
+    r, g, b = (min(1.0, max(0.0, sum(m * c for m, c in zip(row, given, strict=True)))) for row in rows)
     xyz = (
         (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
         0.2126 * r + 0.7152 * g + 0.0722 * b,

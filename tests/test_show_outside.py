@@ -3,41 +3,71 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
 import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import is_dataclass
+from enum import Enum
+from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
+from typing import Any
 
+import ipywidgets
 import pytest
+from hostile import write_capture
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wsedu
+from wsedu import lab
+from wsedu.doctor import Finding, Report
+from wsedu.practice import check as check_answer
+from wsedu.protocol.errors import ProtocolError, printable
 from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.frames import Frame
 from wsedu.protocol.http1 import Request
 from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
+from wsedu.show.bars import bars
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare
+from wsedu.show.controls import ProgressBar, RangeSlider
+from wsedu.show.cost_slider import CostSlider
+from wsedu.show.explorer import touch
+from wsedu.show.frame_builder import FrameBuilder
+from wsedu.show.handshake_bench import HandshakeBench
+from wsedu.show.html import Markup, Picture, join, tag
+from wsedu.show.plot import plot
+from wsedu.show.race import DeliveryRace, standing
 from wsedu.show.sequence import ladder
 from wsedu.show.text import columns, visible
+from wsedu.wire.bill import Bill
+from wsedu.wire.dissect import as_line
 
 # What JupyterLab's sanitizer keeps of a notebook that is not trusted, and we need; tabindex it takes away.
 ALLOWED = {
     "a": {"href"},
-    "b": set(),
-    "br": set(),
     "div": {"style", "title", "tabindex"},
+    "img": {"src", "alt", "width", "height", "style"},
     "pre": {"style", "tabindex"},
+    "progress": {"value", "max", "aria-label"},  # in a widget, which Lab does not sanitize
     "samp": {"style", "dir"},
     "span": {"style", "title"},
-    "table": {"style"},
     "td": {"style", "colspan"},
     "th": {"style", "colspan", "scope"},
-    "tr": {"style"},
+    **dict.fromkeys(("b", "br", "caption", "col", "colgroup", "p", "table", "tr"), {"style"}),
 }
 STYLE = re.compile(r"([a-z-]+:[a-z0-9#%.,() -]+;)*[a-z-]+:[a-z0-9#%.,() -]+")
 LINK = re.compile(r"https://www\.rfc-editor\.org/rfc/rfc\d+#section-[\d.]+")
-NASTY = "<script>alert(1)</script>\x1b[31m\r\n\u202eabc\x00\x9b&amp;\"'\\\u2028\ud800"
+# The marks that turn the direction of writing: Unicode's UAX 9, 2.
+BIDI = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)))
+NASTY = f"<script>pwned</script>\x1b]0;x\x07\x1b[2J\r\n\t{BIDI}\x00\x9b&amp;\"'\\\u2028\ud800"
+RAW = NASTY.encode("utf-8", "surrogatepass")
 
 texts = st.text(max_size=40) | st.just(NASTY)
 
@@ -47,8 +77,7 @@ class Page(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.text = ""
-        self.dump = ""
+        self.text = self.dump = ""
         self.open: list[str] = []
         self.feed(html)
         self.close()
@@ -57,9 +86,10 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert {name for name, _ in attrs} <= ALLOWED[tag], (tag, attrs)
         for name, value in attrs:
-            assert value is not None and is_harmless(value), (name, value)
+            assert value is not None and value.isprintable(), (name, value)
             assert name != "style" or STYLE.fullmatch(value), value
             assert name != "href" or LINK.fullmatch(value), value
+            assert name != "src" or value.startswith("data:image/svg+xml;base64,")
         if tag != "br":
             self.open.append(tag)
 
@@ -67,20 +97,14 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
+        assert is_harmless(data), data
         self.text += data
         self.dump += data if "pre" in self.open else ""
 
-    def handle_comment(self, data: str) -> None:
+    def _forbidden(self, data: str) -> None:
         raise AssertionError(data)
 
-    def handle_decl(self, decl: str) -> None:
-        raise AssertionError(decl)
-
-    def handle_pi(self, data: str) -> None:
-        raise AssertionError(data)
-
-    def unknown_decl(self, data: str) -> None:
-        raise AssertionError(data)
+    handle_comment = handle_decl = handle_pi = unknown_decl = _forbidden  # type: ignore[assignment]
 
 
 def is_harmless(text: str) -> bool:
@@ -95,6 +119,190 @@ def check(picture: object) -> Page:
     assert max(map(columns, text.splitlines())) <= 100
     assert (text, html) == (repr(picture), picture._repr_html_())  # type: ignore[attr-defined]
     return Page(html)
+
+
+# Every view of the package, fed with what is nasty: strings as a terminal gets them, Markup as a page does, and
+# whatever has a repr, HTML or traits.
+
+
+def talk() -> SimpleNamespace:
+    """A conversation in which each text is nasty; it has the shape of one of a capture."""
+    frames = [Frame(1, RAW), Frame(8, b"\x03\xe8" + RAW[:100])]
+    heads = {
+        "request": SimpleNamespace(method=NASTY, target=NASTY, version=NASTY),
+        "response": SimpleNamespace(status=200, reason=NASTY),
+    }
+    spans = [Span(0, 1, NASTY, NASTY, NASTY, Kind.HTTP_HEAD, NASTY)]
+    said = [dict(kind="frame", raw=one.serialize(), frame=one, spans=one.spans) for one in frames]
+    said += [dict(kind=kind, raw=b"G", head=head, spans=lambda: spans) for kind, head in heads.items()]
+    said.append(dict(kind=NASTY, raw=b"", spans=list))
+    messages = [SimpleNamespace(sender="client", time=0.0, packets=(), **one) for one in said]
+    return SimpleNamespace(client=NASTY, server=NASTY, messages=messages)
+
+
+def builder() -> Iterator[object]:
+    widget = FrameBuilder(lambda data: {NASTY: (NASTY, data)})
+    widget.payload.value = NASTY
+    widget.sender._send(widget.data)
+    yield widget
+    widget.key.value, widget.sender._ask = NASTY, fails
+    widget.sender._send(b"")
+    yield widget
+
+
+def bench() -> Iterator[object]:
+    head = f"HTTP/1.1 400 {NASTY}\r\nX-{NASTY}: {NASTY}\r\n\r\n{NASTY}".encode("utf-8", "surrogatepass")
+    widget = HandshakeBench(lambda data: head)
+    for line in (NASTY, f"GET /{NASTY} HTTP/1.1", f"GET / HTTP/1.1\nHost: h\nSec-WebSocket-Key: {NASTY}"):
+        widget.lines.value = line
+        widget.sender._send(widget.data)
+        yield widget
+
+
+def race() -> Iterator[object]:
+    widget = DeliveryRace(fails, ["minimal"])
+    widget.start()
+    yield widget
+    one = SimpleNamespace(published=1, requests=1, delays=[1.0], error=NASTY, bill=wsedu.read(CAPTURE).bill)
+    yield standing({NASTY: one}, widget.settings, over=True)
+
+
+def fails(given: object) -> Any:
+    raise OSError(NASTY)
+
+
+def explorer() -> Iterator[object]:
+    sent: list[object] = []
+    widget: Any = touch(talk())
+    widget.send = lambda content, buffers=None: sent.append(content)
+    for index in range(5):
+        widget._asked(None, {"ask": "message", "index": index}, [])
+    yield from (widget, widget._rows(0), sent)
+
+
+def refusals() -> Iterator[object]:
+    for parse in (Request.parse, wsedu.Response.parse, wsedu.handshake.check_request):
+        with pytest.raises(ProtocolError) as refused:
+            parse(RAW + b"\r\n\r\n")
+        yield str(refused.value)
+    yield check_answer("accept", lambda *given: NASTY)
+    yield lab._in_words(Frame(8, b"\x03\xe8" + NASTY.replace("\ud800", "").encode()).serialize())
+
+
+def captured() -> Iterator[object]:
+    capture = wsedu.read(CAPTURE)
+    yield from (capture, capture.packet(4), *capture.conversations, *capture.warnings)
+    for message in sum((conversation.messages for conversation in capture.conversations), []):
+        yield from (message, message.head or message.frame, as_line(message))
+
+
+FOLDER = TemporaryDirectory()  # which goes when this module does
+CAPTURE = Path(FOLDER.name) / "hostile.pcap"
+write_capture(CAPTURE)
+BITS = [Span(0, 1, NASTY, NASTY, NASTY, Kind.FRAME_HEADER, NASTY, (0, 8))]
+SPANS = [*BITS, Span(1, 9, NASTY, NASTY, NASTY, Kind.HTTP_HEAD, NASTY)]
+VIEWS: dict[str, Callable[[], Iterable[object]]] = {
+    "ByteMap": lambda: [byte_map(RAW, SPANS), byte_map(RAW, head_spans(RAW)), byte_map(Frame(1, RAW))],
+    "Comparison": lambda: [compare(Frame(1, RAW), talk().messages, names=[NASTY, "b"])],
+    "SequenceDiagram": lambda: [ladder(talk()), ladder([])],
+    "Bars": lambda: [bars({NASTY: Bill(complete=False), "b": Bill(modelled=True)})],
+    # The button is in the builder and in the bench.
+    **dict.fromkeys(("FrameBuilder", "SendButton"), builder),
+    "Plot": lambda: [plot({NASTY: [(1, 2)]}, x=NASTY, y=NASTY, measured={NASTY: [(1, 2)]})],
+    "ByteExplorer": lambda: [touch(RAW, spans=SPANS, names=[NASTY])],
+    "SequenceExplorer": explorer,
+    "HandshakeBench": bench,
+    "DeliveryRace": race,
+    "CostSlider": lambda: [CostSlider([NASTY], lambda way, chosen: 200.0, lambda chosen: {}, ["minimal"])],
+    "RangeSlider": lambda: [RangeSlider(NASTY, (1, 2), 1)],
+    "ProgressBar": lambda: [ProgressBar(1, "pwned")],
+    "Report": lambda: [Report([Finding(NASTY, True, NASTY)])],
+    **dict.fromkeys(("Capture", "Conversation", "CapturedMessage", "PacketView"), captured),
+    "Verdict": refusals,
+}
+NOTHING_FROM_OUTSIDE = {"Picture", "WidgetWithPicture", "Progress", "Recording"}
+"""Two that others are made of, numbers, and addresses that are our own."""
+
+
+def views() -> set[str]:
+    """The classes that say themselves how they are shown; what ``live`` and ``model`` show are numbers of their own."""
+    found = set()
+    for _, name, _ in pkgutil.walk_packages(wsedu.__path__, "wsedu."):
+        if not re.search(r"__main__|\.(live|model)\b", name):
+            classes = inspect.getmembers(importlib.import_module(name), inspect.isclass)
+            found |= {one.__name__ for _, one in classes if one.__module__ == name and _shows(one)}
+    return found
+
+
+def _shows(one: type) -> bool:
+    # Python writes the repr of a dataclass and of a named tuple: of the reprs of their values, which escape.
+    written = is_dataclass(one) or issubclass(one, (tuple, Enum))
+    own = {"__repr__", "_repr_html_"} & vars(one).keys()
+    return issubclass(one, (Picture, ipywidgets.Widget)) or bool(own and not written)
+
+
+def shown(view: object) -> Iterator[str]:
+    """All that a view says: to a terminal, and to a page."""
+    if isinstance(view, str):
+        yield Page(view).text if isinstance(view, Markup) else view
+    elif isinstance(view, (dict, list, tuple)) and not isinstance(view, Report):
+        for one in (*view, *view.values()) if isinstance(view, dict) else view:
+            yield from shown(one)
+    else:
+        yield repr(view)
+        html: Any = getattr(view, "_repr_html_", str)()
+        if isinstance(view, ipywidgets.Widget):
+            html = dict(view._repr_mimebundle_()).get("text/html", "") if hasattr(view, "picture") else ""
+            # What the reader types stays as it was typed.
+            typed = isinstance(view, (ipywidgets.Text, ipywidgets.Textarea))
+            for name in view.keys:
+                value = getattr(view, name)
+                if not name.startswith("_") and name != "placeholder" and not (typed and name == "value"):
+                    yield from shown(
+                        Markup(value) if isinstance(view, ipywidgets.HTML) and name == "value" else value
+                    )
+        yield Page(html).text
+
+
+def test_no_view_is_forgotten() -> None:
+    assert views() == VIEWS.keys() | NOTHING_FROM_OUTSIDE, "feed the new view with NASTY, or say why not"
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_no_view_lets_anything_through(name: str) -> None:
+    said = [text for view in VIEWS[name]() for text in shown(view)]
+    assert [text for text in said if not is_harmless(text)] == []
+    assert any("pwned" in text for text in said), "what is shown did not hold what is nasty"
+
+
+BAD = ("<script>x</script>", "<b onclick=x>x</b>", '<div title="\u202e">x</div>', "<b>\x1b</b>", "<!--x-->")
+
+
+def test_what_is_nasty_would_be_seen() -> None:
+    """The tests above are worth what this one shows, for a text and for a page."""
+    assert not any(map(is_harmless, (*BIDI, *"\x1b\x07\x00\x9b\r\t\u2028", "\ud800")))
+    for html in BAD:
+        with pytest.raises((AssertionError, KeyError)):
+            Page(html)
+
+
+def test_the_scripts_of_the_page_write_text_only() -> None:
+    writes_html = re.compile(r"(inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\b")
+    for script in (Path(wsedu.__file__).parent / "show").glob("*.js"):
+        assert not writes_html.search(script.read_text())
+
+
+def test_the_door_trusts_nobody() -> None:
+    """A view that forgets to make a text visible is safe all the same; what is visible is not escaped again."""
+    page = Page(tag("div", NASTY, title=NASTY))
+    assert page.text.replace("\n", r"\n") == printable(NASTY)
+
+    class Forgets(Picture):
+        def lines(self) -> list[str]:
+            return [NASTY]
+
+    assert repr(Forgets()) == printable(NASTY)
+    assert unescape(join(visible(NASTY))) == visible(NASTY) == printable(NASTY.replace("\\", r"\\"))
 
 
 def bytes_in(dump: str) -> bytes:
@@ -112,14 +320,10 @@ def spanned(draw: st.DrawFn) -> tuple[bytes, list[Span]]:
     for start, end in zip(cuts, cuts[1:], strict=False):
         if start < end and draw(st.booleans()):
             value = draw(texts | st.integers() | st.binary(max_size=40))
-            kind = draw(st.sampled_from(Kind))
             name = draw(texts | st.sampled_from(["CRLF", "field name", "field value", "colon"]))
-            meaning, section = draw(texts), draw(texts)
-            if end == start + 1 and draw(st.booleans()):
-                halves = ((0, 3), (3, 8))
-                spans += [Span(start, end, name, value, meaning, kind, section, bits) for bits in halves]
-            else:
-                spans.append(Span(start, end, name, value, meaning, kind, section))
+            what = (name, value, draw(texts), draw(st.sampled_from(Kind)), draw(texts))
+            halves = ((0, 3), (3, 8)) if end == start + 1 and draw(st.booleans()) else (None,)
+            spans += [Span(start, end, *what, bits) for bits in halves]
     return data, spans
 
 
@@ -133,62 +337,32 @@ def test_byte_map_shows_every_byte_once_and_is_safe(given: tuple[bytes, list[Spa
         assert bytes_in(in_text) == data
 
 
-@given(st.binary(max_size=200), st.binary(max_size=200))
-def test_frames_and_heads_from_outside_are_safe(one: bytes, other: bytes) -> None:
-    pieces = [byte_map(one, frame_spans(one)), byte_map(other, head_spans(other)[:200])]
-    for piece in pieces:
-        check(piece)
-    check(compare(one, other, names=[NASTY, "b"]))
-    check(compare(Frame(1, one), Frame(2, other, masking_key=b"abcd"), one + other))
-
-
-@given(st.integers(0, 15), st.booleans(), st.booleans(), st.binary(max_size=100), texts, texts)
-def test_ladder_from_outside_is_safe(
-    opcode: int, fin: bool, rsv1: bool, payload: bytes, target: str, reason: str
-) -> None:
-    frame = Frame(opcode, payload, fin=fin, rsv1=rsv1)
-    messages = [
-        SimpleNamespace(
-            kind="frame", sender="client", time=1.0, raw=frame.serialize(), frame=frame, spans=frame.spans
-        ),
-        SimpleNamespace(
-            kind="request",
-            sender="client",
-            time=2.0,
-            raw=b"GET",
-            head=Request(NASTY, target),
-            spans=list,
-        ),
-        SimpleNamespace(
-            kind="response",
-            sender="server",
-            time=3.0,
-            raw=b"",
-            head=SimpleNamespace(status=200, reason=reason),
-            spans=list,
-        ),
-    ]
-    check(ladder(SimpleNamespace(client=NASTY, server=target, messages=messages)))
-
-
-def test_a_script_is_text() -> None:
-    script = "<script>alert(1)</script>"
-    head = f"GET /{script} HTTP/1.1\r\nX-{script}: {script}\r\n\r\n".encode()
-    for picture in (byte_map(head, head_spans(head)), byte_map(Frame(8, b"\x03\xe8" + script.encode()))):
-        page = check(picture)
-        assert script in page.text and script not in picture._repr_html_() and script in repr(picture)
-
-
-@pytest.mark.parametrize(
-    "text, shown",
-    [
-        ("plain", "plain"),
-        ("\r\n\t\\", r"\r\n\t\\"),
-        ("\x1b[31m", r"\x1b[31m"),
-        ("\u202e\u2066\u200f", r"\u202e\u2066\u200f"),
-        ("Grüße 你好", "Grüße 你好"),
-        ("\ud800\U000e0001", r"\ud800\U000e0001"),
-    ],
+@given(
+    st.integers(0, 15), st.booleans(), st.booleans(), st.binary(max_size=200), st.binary(max_size=100), texts
 )
-def test_what_does_not_print_is_spelled_out(text: str, shown: str) -> None:
-    assert visible(text) == shown
+def test_frames_heads_and_ladders_from_outside_are_safe(
+    opcode: int, fin: bool, rsv1: bool, one: bytes, other: bytes, text: str
+) -> None:
+    for piece in (byte_map(one, frame_spans(one)), byte_map(other, head_spans(other)[:200])):
+        check(piece)
+    check(compare(one, other, names=[text, "b"]))
+    frame = Frame(opcode, other, fin=fin, rsv1=rsv1)
+    check(compare(frame, Frame(2, one, masking_key=b"abcd"), one + other))
+    head = SimpleNamespace(method=text, target=text, version=text, status=200, reason=text)
+    kinds: dict[str, dict[str, Any]] = {
+        "frame": {"frame": frame},
+        "request": {"head": head},
+        "response": {"head": head},
+    }
+    said = [
+        SimpleNamespace(kind=kind, sender="client", time=1.0, raw=frame.serialize(), spans=list, **more)
+        for kind, more in kinds.items()
+    ]
+    check(ladder(SimpleNamespace(client=text, server=text, messages=said)))
+
+
+def test_what_does_not_print_is_spelled_out() -> None:
+    for text in ("plain", "Grüße 你好", ""):
+        assert visible(text) == text
+    assert visible("\r\n\t\\\x1b[31m") == r"\r\n\t\\\x1b[31m"
+    assert visible("\u202e\u2066\u200f\ud800\U000e0001") == r"\u202e\u2066\u200f\ud800\U000e0001"

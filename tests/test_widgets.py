@@ -17,8 +17,6 @@ from hostile import HOSTILE, write_capture
 from lab_browser import LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
-WAIT = 15_000  # milliseconds for what takes less than one
-
 CELLS = {
     "map": """
 import wsedu
@@ -104,53 +102,63 @@ def _asked(notebook: NotebookPage) -> int:
     return int(notebook.page.evaluate("() => window.asked.length"))
 
 
-def _press(notebook: NotebookPage, *keys: str) -> None:
+def _press(notebook: NotebookPage, *keys: str, on: Any = None) -> None:
+    if on:
+        on.focus()
     for key in keys:
         notebook.page.keyboard.press(key)
 
 
+def _said(scope: Any) -> str:
+    return str(scope.locator(".wsedu-said").inner_text())
+
+
+def _focused(notebook: NotebookPage, what: str) -> Any:
+    return notebook.page.evaluate(f"() => {{ const node = document.activeElement; return {what} }}")
+
+
+ROLE = "node.getAttribute('role')"
+
+
 def test_arrows_home_end_and_enter_go_through_the_bytes(ran: NotebookPage) -> None:
     output = _output(ran, "map")
-    said, grid = output.locator(".wsedu-said"), output.locator(".wsedu-bytes")
     before = _asked(ran)
-    grid.focus()
-    _press(ran, "Home")
-    assert "FIN, RSV1, RSV2, RSV3, opcode" in said.inner_text() and "1000 0001" in said.inner_text()
-    assert "FIN = 1 (the last fragment of its message); RSV1, RSV2, RSV3 = 0" in said.inner_text()
-    assert "opcode = 1 (Text, a data frame) (RFC 6455, 5.2)" in said.inner_text()
+    _press(ran, "Home", on=output.locator(".wsedu-bytes"))
+    for words in (
+        "FIN, RSV1, RSV2, RSV3, opcode",
+        "1000 0001",
+        "FIN = 1 (the last fragment of its message); RSV1, RSV2, RSV3 = 0",
+        "opcode = 1 (Text, a data frame) (RFC 6455, 5.2)",
+    ):
+        assert words in _said(output)
     _press(ran, "ArrowRight", "ArrowRight")
-    assert "masking key" in said.inner_text() and "RFC 6455, 5.3" in said.inner_text()
+    assert "masking key" in _said(output) and "RFC 6455, 5.3" in _said(output)
     _press(ran, "End")
-    assert said.inner_text().startswith("payload = Hello") and "byte 10: 58" in said.inner_text()
+    assert _said(output).startswith("payload = Hello") and "byte 10: 58" in _said(output)
     assert output.locator(".wsedu-hex .wsedu-lit").count() == 5
     _press(ran, "Enter")
-    assert ran.page.evaluate("() => document.activeElement.getAttribute('role')") == "tree"
+    assert _focused(ran, ROLE) == "tree"
     assert _asked(ran) == before, "moving within a map asks the kernel nothing"
 
 
 def test_focus_is_seen(ran: NotebookPage) -> None:
-    output = _output(ran, "map")
-    output.locator(".wsedu-bytes").focus()
+    _output(ran, "map").locator(".wsedu-bytes").focus()
     for role in ("group", None, "tree"):  # by Tab from the bytes to the link to the RFC, and to the fields
-        assert ran.page.evaluate("() => document.activeElement.getAttribute('role')") == role
-        assert ran.page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") != "none"
+        assert _focused(ran, ROLE) == role and _focused(ran, "getComputedStyle(node).outlineStyle") != "none"
         _press(ran, "Tab")
 
 
 def test_fields_open_to_their_bits_and_light_up_their_bytes(ran: NotebookPage) -> None:
     output = _output(ran, "map")
-    tree = output.get_by_role("tree")
-    tree.focus()
-    _press(ran, "Home")
-    if output.get_by_role("treeitem").first.get_attribute("aria-expanded") == "false":
+    tree, first = output.get_by_role("tree"), output.get_by_role("treeitem").first
+    _press(ran, "Home", on=tree)
+    if first.get_attribute("aria-expanded") == "false":
         _press(ran, "ArrowRight")
     _press(ran, "ArrowRight")
-    said = output.locator(".wsedu-said").inner_text()
-    assert "opcode › FIN = 1" in said and "1··· ····" in said
-    _press(ran, "ArrowLeft", "ArrowLeft")
-    assert output.get_by_role("treeitem").first.get_attribute("aria-expanded") == "false"
-    _press(ran, "Enter")
-    assert output.get_by_role("treeitem").first.get_attribute("aria-expanded") == "true"
+    assert "opcode › FIN = 1" in _said(output) and "1··· ····" in _said(output)
+    for keys, expanded in ((("ArrowLeft", "ArrowLeft"), "false"), (("Enter",), "true")):
+        _press(ran, *keys)
+        assert first.get_attribute("aria-expanded") == expanded
     # Those who listen are told which row is the current one.
     row = tree.get_attribute("aria-activedescendant")
     assert output.locator(f"[id='{row}']").get_attribute("aria-selected") == "true"
@@ -160,7 +168,7 @@ def test_the_pointer_does_the_same(ran: NotebookPage) -> None:
     output = _output(ran, "map")
     before = _asked(ran)
     output.locator(".wsedu-hex [data-at='3']").hover()
-    assert output.locator(".wsedu-said").inner_text().startswith("masking key")
+    assert _said(output).startswith("masking key")
     output.get_by_role("treeitem").filter(has_text="payload").last.hover()
     assert output.locator(".wsedu-hex .wsedu-lit").count() == 5
     output.get_by_role("treeitem").first.click()
@@ -168,30 +176,36 @@ def test_the_pointer_does_the_same(ran: NotebookPage) -> None:
     assert _asked(ran) == before, "hovering asks the kernel nothing"
 
 
-def test_two_maps_follow_each_other(ran: NotebookPage) -> None:
-    output = _output(ran, "pair")
-    panes = output.locator(".wsedu-pane")
-    assert panes.count() == 2
-    panes.nth(0).locator(".wsedu-bytes").focus()
-    _press(ran, "End")
-    assert panes.nth(1).locator(".wsedu-said").inner_text().startswith("payload = Hello")
-    assert panes.nth(1).locator(".wsedu-hex .wsedu-lit").count() == 5
-    panes.nth(1).locator(".wsedu-hex [data-at='0']").hover()
-    assert "opcode" in panes.nth(0).locator(".wsedu-said").inner_text()
+@pytest.mark.parametrize(
+    ("cell", "here", "there", "at", "back"),
+    [
+        ("pair", "payload = Hello", "payload = Hello", 0, "FIN, RSV1, RSV2, RSV3, opcode"),
+        ("both", "content", "payload", 2, "content"),
+    ],
+)
+def test_two_maps_follow_each_other(
+    ran: NotebookPage, cell: str, here: str, there: str, at: int, back: str
+) -> None:
+    """What HTTP carries is its content, and what a frame carries its payload."""
+    first, second = _output(ran, cell).locator(".wsedu-pane").all()
+    _press(ran, "End", on=first.locator(".wsedu-bytes"))
+    assert _said(first).startswith(here) and _said(second).startswith(there)
+    assert first.locator(".wsedu-hex .wsedu-lit").count() and second.locator(".wsedu-hex .wsedu-lit").count()
+    second.locator(f".wsedu-hex [data-at='{at}']").hover()
+    assert _said(first).startswith(back)
 
 
 def test_only_what_is_seen_is_drawn(ran: NotebookPage) -> None:
     output = _output(ran, "large")
     grid = output.locator(".wsedu-bytes")
     assert output.locator(".wsedu-row").count() < 30
-    grid.focus()
-    _press(ran, "End")
-    assert "byte 65,545" in output.locator(".wsedu-said").inner_text()
+    _press(ran, "End", on=grid)
+    assert "byte 65,545" in _said(output)
     assert output.locator(".wsedu-row").count() < 30
     assert output.locator(".wsedu-here").first.is_visible()
     grid.evaluate("node => node.scrollTo(0, 40_000)")
     at = 40_000 // 24 * output.locator(".wsedu-row").first.locator(".wsedu-hex > span").count()
-    output.locator(f".wsedu-hex [data-at='{at}']").wait_for(timeout=WAIT)
+    output.locator(f".wsedu-hex [data-at='{at}']").wait_for()
 
 
 @pytest.mark.parametrize("cell", ["map", "pair", "large", "packet", "both"])
@@ -201,44 +215,25 @@ def test_a_row_has_as_many_bytes_as_there_is_room_for(ran: NotebookPage, cell: s
         assert grid.evaluate("node => node.scrollWidth - node.clientWidth") <= 0
 
 
-def test_content_and_payload_follow_each_other(ran: NotebookPage) -> None:
-    output = _output(ran, "both")
-    http, frame = output.locator(".wsedu-pane").all()
-    http.locator(".wsedu-bytes").focus()
-    _press(ran, "End")
-    assert http.locator(".wsedu-said").inner_text().startswith("content")
-    assert frame.locator(".wsedu-said").inner_text().startswith("payload")
-    frame.locator(".wsedu-hex [data-at='2']").hover()
-    assert http.locator(".wsedu-said").inner_text().startswith("content")
-
-
 def test_a_packet_opens_from_ethernet_down_to_a_header_bit(ran: NotebookPage) -> None:
     output = _output(ran, "packet")
     items = output.get_by_role("treeitem")
-    layers = [
-        item.inner_text().split("\n")[-1] for item in items.all() if item.get_attribute("aria-level") == "1"
-    ]
-    assert [re.sub(r"^[▸▾]\s*| \d+ bytes$", "", layer) for layer in layers] == [
-        "Ethernet",
-        "IPv4",
-        "TCP",
-        "Text frame",
-    ]
-    output.get_by_role("tree").focus()
-    _press(ran, "Home", "ArrowRight", "ArrowRight")  # Ethernet opens, and its first field is there
-    assert output.locator(".wsedu-said").inner_text().startswith("Ethernet › destination address = ")
+    layers = [item.inner_text() for item in items.all() if item.get_attribute("aria-level") == "1"]
+    names = [re.sub(r"^[▸▾]\s*| \d+ bytes$", "", layer.split("\n")[-1]) for layer in layers]
+    assert names == ["Ethernet", "IPv4", "TCP", "Text frame"]
+    tree = output.get_by_role("tree")
+    _press(ran, "Home", "ArrowRight", "ArrowRight", on=tree)  # Ethernet opens, and its first field is there
+    assert _said(output).startswith("Ethernet › destination address = ")
     items.filter(has_text="TCP").first.click()
     items.filter(has_text="CWR, ECE, URG").first.click()
     items.filter(has_text=re.compile(r"^\s*PSH")).hover()
-    said = output.locator(".wsedu-said")
-    assert said.inner_text().startswith("TCP › CWR, ECE, URG, ACK, PSH, RST, SYN, FIN › PSH = 1")
-    output.get_by_role("tree").focus()
-    _press(ran, "End")
-    while "FIN, RSV1" not in said.inner_text():
+    assert _said(output).startswith("TCP › CWR, ECE, URG, ACK, PSH, RST, SYN, FIN › PSH = 1")
+    _press(ran, "End", on=tree)
+    while "FIN, RSV1" not in _said(output):
         _press(ran, "ArrowUp")
     _press(ran, "ArrowRight", "ArrowRight")
-    assert said.inner_text().startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode › FIN = 1")
-    assert "RFC 6455, 5.2" in said.inner_text() and "1··· ····" in said.inner_text()
+    assert _said(output).startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode › FIN = 1")
+    assert "RFC 6455, 5.2" in _said(output) and "1··· ····" in _said(output)
 
 
 def test_bytes_from_outside_are_text(ran: NotebookPage) -> None:
@@ -247,7 +242,7 @@ def test_bytes_from_outside_are_text(ran: NotebookPage) -> None:
     assert output.locator("script, img").count() == 0
     output = _output(ran, "hostile ladder")
     output.get_by_role("treeitem").first.click()
-    output.locator(".wsedu-opened .wsedu-bytes").wait_for(timeout=WAIT)
+    output.locator(".wsedu-opened .wsedu-bytes").wait_for()
     assert any(text[:20] in output.inner_text() for text in HOSTILE)
     assert output.locator("script, img").count() == 0
 
@@ -257,15 +252,14 @@ def test_a_frame_is_built_and_really_sent(ran: NotebookPage) -> None:
     assert "Legal" in output.inner_text() and "81 85" in output.inner_text()
     before = _asked(ran)
     output.get_by_label("MASK", exact=True).uncheck()
-    output.get_by_text("a client must mask").wait_for(timeout=WAIT)
+    output.get_by_text("a client must mask").wait_for()
     assert "RFC 6455, 5.1" in output.inner_text()
     assert _asked(ran) > before  # the counter counts
-    output.get_by_role("button", name="Send it").focus()
-    _press(ran, "Enter")
+    _press(ran, "Enter", on=output.get_by_role("button", name="Send it"))
     # They differ in strictness: one refuses, the other answers.
-    output.get_by_text("closed: status code 1002").wait_for(timeout=WAIT)
-    output.get_by_text("answered with a Text frame").wait_for(timeout=WAIT)
-    assert ran.page.evaluate("() => document.activeElement.textContent") == "Send it", "the focus stays"
+    output.get_by_text("closed: status code 1002").wait_for()
+    output.get_by_text("answered with a Text frame").wait_for()
+    assert _focused(ran, "node.textContent") == "Send it", "the focus stays"
 
 
 def test_the_diagram_changes_as_one_types(ran: NotebookPage) -> None:
@@ -274,22 +268,21 @@ def test_the_diagram_changes_as_one_types(ran: NotebookPage) -> None:
     output.get_by_label("payload", exact=True).fill("")
     output.get_by_label("payload", exact=True).press_sequentially("Hi")
     diagram = output.get_by_role("table").filter(has_text="32 bits a row")
-    diagram.get_by_text("0000010").wait_for(timeout=WAIT)  # the payload length
-    output.get_by_label("RSV3").focus()
-    _press(ran, "Space")
-    output.get_by_text("RSV3 is 1").first.wait_for(timeout=WAIT)
+    diagram.get_by_text("0000010").wait_for()  # the payload length
+    _press(ran, "Space", on=output.get_by_label("RSV3"))
+    output.get_by_text("RSV3 is 1").first.wait_for()
     output.get_by_label("RSV3").uncheck()
     output.get_by_label("payload length in").select_option("64 bits")
-    output.get_by_text("extended payload length").first.wait_for(timeout=WAIT)
+    output.get_by_text("extended payload length").first.wait_for()
     assert "Must be refused" in output.inner_text()
     output.get_by_label("payload as").select_option("hex")
-    output.get_by_text("the payload is not hex").wait_for(timeout=WAIT)
+    output.get_by_text("the payload is not hex").wait_for()
     output.get_by_label("payload", exact=True).fill("c3 a9")
     output.get_by_label("payload length in").select_option("shortest")
-    output.get_by_text("Legal").wait_for(timeout=WAIT)
+    output.get_by_text("Legal").wait_for()
     output.get_by_role("button", name="Send it").click()
-    output.locator("text=websockets: >> xpath=.. >> text=answered").wait_for(timeout=WAIT)
-    output.locator("text=Tornado: >> xpath=.. >> text=answered").wait_for(timeout=WAIT)
+    output.locator("text=websockets: >> xpath=.. >> text=answered").wait_for()
+    output.locator("text=Tornado: >> xpath=.. >> text=answered").wait_for()
 
 
 def test_a_handshake_is_spoiled_and_really_sent(ran: NotebookPage) -> None:
@@ -297,45 +290,42 @@ def test_a_handshake_is_spoiled_and_really_sent(ran: NotebookPage) -> None:
     for step in ("258EAFA5-E914-47DA-95CA-C5AB0DC85B11", "b3 7a 4f 2c", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="):
         assert step in output.inner_text()
     output.get_by_role("button", name="Send it").click()
-    output.get_by_text("A WebSocket from here on").wait_for(timeout=WAIT)
+    output.get_by_text("A WebSocket from here on").wait_for()
     lines = output.locator("textarea")
     lines.fill(lines.input_value().replace("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"))
-    output.get_by_text("Must be refused").wait_for(timeout=WAIT)
-    output.get_by_role("button", name="Send it").focus()
-    _press(ran, "Enter")
-    output.get_by_text("No WebSocket").wait_for(timeout=WAIT)
+    output.get_by_text("Must be refused").wait_for()
+    _press(ran, "Enter", on=output.get_by_role("button", name="Send it"))
+    output.get_by_text("No WebSocket").wait_for()
     assert "426" in output.inner_text() or "400" in output.inner_text()
     output.get_by_label("break").select_option("no Sec-WebSocket-Key")
-    output.get_by_text("there is no accept value").wait_for(timeout=WAIT)
+    output.get_by_text("there is no accept value").wait_for()
     assert "Sec-WebSocket-Key" not in lines.input_value() and "RFC 6455" in output.inner_text()
 
 
 def test_a_message_of_the_ladder_opens_with_its_packets(ran: NotebookPage) -> None:
     output = _output(ran, "ladder")
     rows = output.get_by_role("tree").first
-    rows.focus()
-    _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
+    _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter", on=rows)
     opened = output.locator(".wsedu-opened")
-    opened.get_by_text("message 3 of 40, from the client").wait_for(timeout=WAIT)
-    assert ran.page.evaluate("() => document.activeElement.classList.contains('wsedu-bytes')")
+    opened.get_by_text("message 3 of 40, from the client").wait_for()
+    assert _focused(ran, "node.classList.contains('wsedu-bytes')")
     assert opened.locator(".wsedu-pane").count() == 1
     packet = opened.get_by_role("button", name=re.compile(r"^packet \d+, 0\.\d{3} s, 77 bytes$"))
-    packet.focus()
-    _press(ran, "Enter")
-    opened.locator(".wsedu-pane").nth(1).wait_for(timeout=WAIT)
+    _press(ran, "Enter", on=packet)
+    opened.locator(".wsedu-pane").nth(1).wait_for()
     # The message and its packet follow each other, and FIN is that of the frame, not that of TCP.
     first, second = opened.locator(".wsedu-pane").nth(0), opened.locator(".wsedu-pane").nth(1)
     first.locator(".wsedu-bytes").focus()
     before = _asked(ran)
     _press(ran, "End")
-    assert second.locator(".wsedu-said").inner_text().startswith("Text frame › payload = Hello")
+    assert _said(second).startswith("Text frame › payload = Hello")
     first.get_by_role("treeitem").filter(has_text="FIN, RSV1").hover()
     first.get_by_role("treeitem").filter(has_text=re.compile(r"^\s*FIN 1")).hover()
-    assert second.locator(".wsedu-said").inner_text().startswith("Text frame › FIN")
+    assert _said(second).startswith("Text frame › FIN")
     assert _asked(ran) == before, "hovering asks the kernel nothing"
     _press(ran, "Escape")
     assert opened.inner_text() == ""
-    assert ran.page.evaluate("() => document.activeElement.getAttribute('role')") == "tree"
+    assert _focused(ran, ROLE) == "tree"
 
 
 def test_the_ladder_by_pointer(ran: NotebookPage) -> None:
@@ -344,7 +334,7 @@ def test_the_ladder_by_pointer(ran: NotebookPage) -> None:
     output.get_by_role("treeitem").nth(4).hover()
     assert _asked(ran) == before
     output.get_by_role("treeitem").nth(4).click()
-    output.get_by_text("message 5 of 40, from the client").wait_for(timeout=WAIT)
+    output.get_by_text("message 5 of 40, from the client").wait_for()
     output.get_by_role("button", name="Close").click()
     assert output.locator(".wsedu-opened").inner_text() == ""
 
@@ -354,11 +344,10 @@ def test_what_repeats_itself_is_folded_and_unfolds(ran: NotebookPage) -> None:
     rows = output.get_by_role("tree").first
     fold = output.get_by_role("treeitem").filter(has_text="more pairs like these").first
     assert fold.get_attribute("aria-expanded") == "false"
-    rows.focus()
-    _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter")
+    _press(ran, "Home", "ArrowDown", "ArrowDown", "Enter", on=rows)
     assert fold.get_attribute("aria-expanded") == "true"
     _press(ran, "ArrowDown", "Enter")
-    output.get_by_text("message 3 of").wait_for(timeout=WAIT)
+    output.get_by_text("message 3 of").wait_for()
     assert "modelled by the relay" in output.locator(".wsedu-opened").inner_text()
     _press(ran, "Escape", "ArrowLeft")
     assert fold.get_attribute("aria-expanded") == "false"
@@ -372,15 +361,14 @@ def test_of_ten_thousand_messages_only_what_is_seen_is_drawn_and_sent(ran: Noteb
     asked = '() => window.asked.filter(text => text.includes("\\"messages\\"")).length'
     before = ran.page.evaluate(asked)
     assert output.get_by_role("treeitem").count() < 30
-    rows.focus()
-    _press(ran, "End")
+    _press(ran, "End", on=rows)
     last = output.get_by_role("treeitem").last
-    last.get_by_text("Close").wait_for(timeout=WAIT)
+    last.get_by_text("Close").wait_for()
     assert last.get_attribute("aria-posinset") == last.get_attribute("aria-setsize") == "10000"
     assert output.get_by_role("treeitem").count() < 30
     assert 1 <= ran.page.evaluate(asked) - before <= 2
     _press(ran, "Enter")
-    output.get_by_text("message 10,000 of 10,000").wait_for(timeout=WAIT)
+    output.get_by_text("message 10,000 of 10,000").wait_for()
 
 
 def test_the_race_runs_stops_and_ends_with_its_cell(ran: NotebookPage) -> None:
@@ -389,9 +377,8 @@ def test_the_race_runs_stops_and_ends_with_its_cell(ran: NotebookPage) -> None:
     output.get_by_label("updates a second").fill("50")
     _press(ran, "Tab")  # a field counts when it is left
     button = output.get_by_role("button", name=re.compile("Start|Stop"))
-    button.focus()
-    _press(ran, "Enter")
-    output.get_by_text("Running").wait_for(timeout=WAIT)
+    _press(ran, "Enter", on=button)
+    output.get_by_text("Running").wait_for()
     received = output.get_by_role("row").filter(has_text="websocket").first
     early = received.inner_text()
     ran.page.wait_for_function(
@@ -400,16 +387,16 @@ def test_the_race_runs_stops_and_ends_with_its_cell(ran: NotebookPage) -> None:
     )
     assert "modelled" in output.inner_text() and button.inner_text() == "Stop"
     _press(ran, "Enter")
-    output.get_by_text("Stopped").wait_for(timeout=WAIT)
+    output.get_by_text("Stopped").wait_for()
     output.get_by_label("updates", exact=True).fill("10")
     _press(ran, "Tab")
     output.get_by_role("button", name="Start").click()
-    output.get_by_text("Finished").wait_for(timeout=WAIT)
+    output.get_by_text("Finished").wait_for()
     assert "10 of 10 updates" in output.inner_text()
     output.get_by_label("updates", exact=True).fill("2000")
     _press(ran, "Tab")
     output.get_by_role("button", name="Start").click()
-    output.get_by_text("Running").wait_for(timeout=WAIT)
+    output.get_by_text("Running").wait_for()
     for cell in ("race", "left"):
         ran.page.evaluate(RUN_CELL, list(CELLS).index(cell))
     assert _output(ran, "left").inner_text().strip() == "[]"
@@ -420,17 +407,16 @@ def test_the_slider_by_keyboard_and_by_mouse(ran: NotebookPage) -> None:
     output = _output(ran, "slider")
     assert "updates 1 a second" in output.inner_text()
     rate = output.get_by_label("updates a second")
-    rate.focus()
-    _press(ran, "ArrowRight")
-    output.get_by_text("updates 2 a second").wait_for(timeout=WAIT)
+    _press(ran, "ArrowRight", on=rate)
+    output.get_by_text("updates 2 a second").wait_for()
     assert rate.get_attribute("aria-valuetext") == "2"
     box = output.get_by_label("clients").bounding_box()
     assert box is not None
     ran.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
-    output.get_by_text("Clients 10,000,000").wait_for(timeout=WAIT)
+    output.get_by_text("Clients 10,000,000").wait_for()
     assert "websocket: from" in output.locator("img").get_attribute("alt")
     output.get_by_label("request head").select_option("2009")
-    output.get_by_text("Nothing was measured").wait_for(timeout=WAIT)
+    output.get_by_text("Nothing was measured").wait_for()
 
 
 @pytest.mark.slow
@@ -444,17 +430,15 @@ def test_everyone_can_use_them(lab: LabBrowser, theme: Any, width: int, tmp_path
             output = _output(notebook, cell)
             output.get_by_role("treeitem").first.click()
             output.get_by_role("button", name=re.compile("^packet")).first.click()
-            output.locator(".wsedu-pane").nth(1).wait_for(timeout=WAIT)
+            output.locator(".wsedu-pane").nth(1).wait_for()
         for cell in ("builder", "bench"):
             _output(notebook, cell).get_by_role("button", name="Send it").click()
-            _output(notebook, cell).get_by_text(re.compile("answered|from here on")).first.wait_for(
-                timeout=WAIT
-            )
+            _output(notebook, cell).get_by_text(re.compile("answered|from here on")).first.wait_for()
         race = _output(notebook, "race")
         race.get_by_label("updates a second").fill("50")
         notebook.page.keyboard.press("Tab")
         race.get_by_role("button", name="Start").click()
-        race.get_by_text("Finished").wait_for(timeout=WAIT)
+        race.get_by_text("Finished").wait_for()
         notebook.photograph(screenshots(tmp_path), f"widgets-{theme}-{width}")
         assert [fault for output in notebook.outputs() for fault in output.faults] == []
         assert notebook.axe(script) == []

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,15 +11,26 @@ from typing import Any
 import pytest
 
 import wsedu
-from wsedu.lab import frame_builder, handshake_bench
+from wsedu import lab
+from wsedu.lab import frame_builder, handshake_bench, servers
+from wsedu.protocol.frame_spans import frame_spans
+from wsedu.show.bits import frame_diagram
 from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
 
 DATA = Path(__file__).parent.parent / "data"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _no_server_is_left() -> Iterator[None]:
+    """The servers behind the buttons run as long as a kernel does; here other tests count threads after these."""
+    yield
+    for server in servers().values():
+        server.close()
+    servers.cache_clear()
+
+
 def test_illegal_frames_can_be_built_and_are_named() -> None:
     builder = frame_builder()
-    assert builder.sender is not None
     assert builder.data == wsedu.Frame(1, b"Hello", masking_key=bytes.fromhex("37fa213d")).serialize()
     builder.opcode.value, builder.rsv[0].value = 3, True
     assert "Must be refused" in builder.shown.value and builder.data[0] == 0b1100_0011
@@ -54,9 +66,6 @@ def test_a_frame_is_judged_as_the_first_of_a_connection(
 
 def test_the_diagram_has_each_bit_once() -> None:
     """Whatever the frame: the cells of a row have 32 columns, and their bits are those of the frame."""
-    from wsedu.protocol.frame_spans import frame_spans
-    from wsedu.show.bits import frame_diagram
-
     for size in (0, 1, 5, 126, 70_000):
         for key in (None, b"abcd"):
             data = wsedu.Frame(2, bytes(size), masking_key=key).serialize()
@@ -141,9 +150,7 @@ def test_an_empty_conversation_and_one_without_its_capture(answers: list[tuple[A
 
 @pytest.mark.parametrize("name", ["frame_builder", "handshake_bench", "delivery_race", "cost_slider"])
 def test_a_page_without_a_kernel_says_what_to_do(name: str) -> None:
-    import wsedu.lab
-
-    said = repr(getattr(wsedu.lab, name)())
+    said = repr(getattr(lab, name)())
     assert said.startswith("(run this cell: ") and said.endswith(")") and len(said) < 100
 
 

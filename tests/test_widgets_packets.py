@@ -42,18 +42,23 @@ FIELDS = {
 }
 
 
+def covered(view: PacketView) -> int:
+    """How many bytes are explained, from the first on, each by one span, or by the bits of one byte."""
+    at = 0
+    for span in view.spans():
+        if span.bits is None or span.bits[0] == 0:
+            assert span.start == at, span
+            at = span.end
+    return at
+
+
 @pytest.mark.parametrize("name", CAPTURES)
 def test_every_byte_is_explained_once_and_every_message_is_found(name: str) -> None:
     capture = wsedu.read(DATA / name)
     explained: dict[int, int] = {}  # bytes of messages in each packet
     for index, packet in enumerate(capture.packets):
         view = capture.packet(index)
-        at = 0
-        for span in view.spans():
-            if span.bits is None or span.bits[0] == 0:
-                assert span.start == at, (index, span)
-                at = span.end
-        assert at == len(view.raw) == len(packet.data)
+        assert covered(view) == len(view.raw) == len(packet.data)
         messages = [spans for layer, spans in view.layers() if layer.partition(" ")[0] not in OUTER]
         explained[index] = sum(spans[-1].end - spans[0].start for spans in messages)
     said = [message for conversation in capture.conversations for message in conversation.messages]
@@ -126,10 +131,5 @@ def test_whatever_a_packet_holds_its_bytes_are_covered(
         if at < len(data):
             data[at] = value
     view = PacketViews([Packet(0, link_type, bytes(data), len(seed.data))], [])[0]
-    at = 0
-    for span in view.spans():
-        if span.bits is None or span.bits[0] == 0:
-            assert span.start == at
-            at = span.end
-    assert at == len(data)
+    assert covered(view) == len(data)
     wsedu.byte_map(view)._repr_html_()

@@ -22,7 +22,7 @@ from wsedu.show.race import DeliveryRace, RaceSettings
 from wsedu.wire.live_bill import LiveBill
 from wsedu.wire.relay import record
 
-LIMIT = 20.0  # seconds for what takes milliseconds
+LIMIT = 300.0  # seconds for what takes milliseconds, where nobody else uses the machine
 
 
 def until(is_so: Callable[[], object]) -> None:
@@ -34,7 +34,7 @@ def until(is_so: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_delivery_is_watched_and_stopped(way: Way) -> None:
+def test_a_delivery_is_monitored_and_stopped(way: Way) -> None:
     before = set(threading.enumerate())
     monitor = DeliveryMonitor()
     with ThreadPoolExecutor(1) as pool:
@@ -136,7 +136,7 @@ def test_an_interrupt_of_the_kernel_stops_it() -> None:
     def said(code: str) -> str:
         texts: list[str] = []
         client.execute_interactive(
-            code, timeout=60, output_hook=lambda message: texts.append(message["content"].get("text", ""))
+            code, timeout=LIMIT, output_hook=lambda message: texts.append(message["content"].get("text", ""))
         )
         return "".join(texts)
 

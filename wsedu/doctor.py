@@ -11,6 +11,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
+from .protocol.errors import printable
+
 PACKAGES = ("jupyterlab", "ipywidgets", "scapy", "websockets", "nbval")
 LIMIT = 0.5  # seconds for what takes milliseconds where it is allowed
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -29,15 +31,18 @@ class Report(list[Finding]):
 
     def __str__(self) -> str:
         width = max(len(finding.what) for finding in self)
-        return "\n".join(f"{'yes' if f.works else 'no':<4} {f.what:<{width}}  {f.found}" for f in self)
+        # What programs and packages say of themselves is text from outside too.
+        return "\n".join(
+            printable(f"{'yes' if f.works else 'no':<4} {f.what:<{width}}  {f.found}") for f in self
+        )
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f'<tr><td style="text-align:left">{"yes" if finding.works else "no"}</td>'
-            f'<th scope="row" style="text-align:left">{html.escape(finding.what)}</th>'
-            f'<td style="text-align:left">{html.escape(finding.found)}</td></tr>'
+            f'<th scope="row" style="text-align:left">{html.escape(printable(finding.what))}</th>'
+            f'<td style="text-align:left">{html.escape(printable(finding.found))}</td></tr>'
             for finding in self
         )
         return f"<table><caption>What works here</caption>{rows}</table>"

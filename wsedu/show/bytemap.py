@@ -56,10 +56,8 @@ class ByteMap(Picture):
 
     def lines(self) -> Iterator[str]:
         """The picture as lines of text."""
-        size = bytes_of(len(self.view.data))
-        kinds = ", ".join(
-            f"{LOOKS[kind].label} {count:,}" for kind, count in self.view.sizes().items() if kind
-        )
+        size, sizes = bytes_of(len(self.view.data)), self.view.sizes()
+        kinds = ", ".join(f"{LOOKS[kind].label} {count:,}" for kind, count in sizes.items() if kind)
         yield f"{self.view.name}, {size}: {kinds}" if kinds else size
         yield ""
         yield from dump_text(self.view, fold=self.fold)

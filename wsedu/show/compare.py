@@ -12,7 +12,7 @@ from .dump import BOX, ascii_column, dump_html, dump_text
 from .html import LEFT, MUTED, RIGHT, Markup, Picture, bar_row, join, table_row, tag, wide_table
 from .palette import LOOKS, chip, order, stacked_bar, stacked_letters
 from .parts import Part, View, view
-from .text import WIDTH, bytes_of, pad, visible
+from .text import WIDTH, bytes_of, clip, pad, visible
 
 NEWS = (Kind.CONTENT, Kind.PAYLOAD)
 BEFORE = 6
@@ -96,26 +96,27 @@ class Comparison(Picture):
         for name, column in zip(names, self.columns, strict=True):
             counts = (f"{column.sizes[kind]:,}" if kind in column.sizes else "" for kind in self._kinds)
             rows.append((name, *counts, f"{column.total:,}"))
+        wide = min(14, (WIDTH - 4 - self._width) // len(rows[0][1:]))
         for name, *cells in rows:
-            yield f"  {name:{self._width}}  " + "".join(f"{cell:>14}" for cell in cells)
+            yield f"  {pad(name, self._width)}  " + "".join(
+                f"{clip(cell, wide - 1):>{wide}}" for cell in cells
+            )
         yield ""
         for column, run, start, stop, said in self._first_news():
             data = column.view.data
             before, news = data[start : run.start].hex(" "), data[run.start : stop].hex(" ")
             left_out, more = f"{start:,} more …" if start else "", " …" if run.size > AFTER else ""
-            yield f"  {pad(column.name, self._width)}  {left_out:>12}  {before:>{3 * BEFORE - 1}} | {news}{more}"
-            yield f"  {'':{self._width}}  {'':12}  {'':{3 * BEFORE - 1}} | {said}"
+            name = pad(column.name, self._width)
+            yield clip(f"  {name}  {left_out:>12}  {before:>{3 * BEFORE - 1}} | {news}{more}", WIDTH)
+            yield clip(f"  {'':{self._width}}  {'':12}  {'':{3 * BEFORE - 1}} | {said}", WIDTH)
         for column in self.columns:
-            yield from ("", f"{column.name}, {bytes_of(column.total)}")
+            yield from ("", f"{clip(column.name, 60)}, {bytes_of(column.total)}")
             yield from dump_text(column.view, fold=self.fold, whole_heads=False)
 
     def html(self) -> Markup:
         """The picture as HTML."""
-        pieces = [
-            tag("div", tag("b", self.sizes), f" {self.news}", style="margin:4px 0 10px 0"),
-            self._bars_html(),
-            self._news_html(),
-        ]
+        head = tag("div", tag("b", self.sizes), f" {self.news}", style="margin:4px 0 10px 0")
+        pieces = [head, self._bars_html(), self._news_html()]
         for column in self.columns:
             size = f"  {bytes_of(column.total)}"
             title = tag("div", tag("b", column.name), size, style="margin:14px 0 6px 0")
@@ -123,15 +124,11 @@ class Comparison(Picture):
         return tag("div", *pieces, style="max-width:100%")
 
     def _bars_html(self) -> Markup:
-        heads = [
-            tag("td", "", style=LEFT),
-            tag("th", "bytes by kind", scope="col", style=f"{LEFT};width:60%"),
-            *(tag("th", chip(kind), scope="col", style=RIGHT) for kind in self._kinds),
-            tag("th", "in all", scope="col", style=RIGHT),
-        ]
+        named = tag("td", "", style=LEFT), tag("th", "bytes by kind", scope="col", style=f"{LEFT};width:60%")
+        kinds = (tag("th", name, scope="col", style=RIGHT) for name in (*map(chip, self._kinds), "in all"))
         box = "min-width:2px;height:20px;overflow:hidden;white-space:nowrap"
         row = f"display:flex;width:100%;min-width:{NARROWEST}px"
-        lines = [table_row(*heads)]
+        lines = [table_row(*named, *kinds)]
         for column in self.columns:
             bar = stacked_bar(column.sizes, self._most, box=box, row=row, narrowest=NARROWEST)
             counts = (f"{column.sizes[kind]:,}" if kind in column.sizes else "" for kind in self._kinds)

@@ -61,9 +61,7 @@ class RangeSlider(anywidget.AnyWidget):
         return self.options[self.index]
 
 
-def number(
-    kind: Callable[..., widgets.Widget], value: float, low: float, high: float, name: str
-) -> widgets.Widget:
+def number(kind: Any, value: float, low: float, high: float, name: str) -> widgets.Widget:
     """A field for a number; ``kind`` is ``BoundedIntText`` or ``BoundedFloatText``."""
     return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=CONTROL)
 

@@ -38,6 +38,10 @@ class CostSettings:
     head: str
 
 
+Costs = Callable[[str, CostSettings], float]
+Measured = Callable[[CostSettings], Mapping[str, Points]]
+
+
 class CostSlider(WidgetWithPicture):
     """Clients, rate, payload and head as controls; a curve for each way, over the rate.
 
@@ -49,13 +53,7 @@ class CostSlider(WidgetWithPicture):
         heads: whose request heads there are to choose from.
     """
 
-    def __init__(
-        self,
-        ways: Sequence[str],
-        cost: Callable[[str, CostSettings], float],
-        measured: Callable[[CostSettings], Mapping[str, Points]],
-        heads: Sequence[str],
-    ) -> None:
+    def __init__(self, ways: Sequence[str], cost: Costs, measured: Measured, heads: Sequence[str]) -> None:
         self._ways, self._cost, self._measured = ways, cost, measured
         self.clients = RangeSlider("clients", CLIENTS, 1_000)
         self.rate = RangeSlider(RATE, RATES, 1)
@@ -81,10 +79,8 @@ class CostSlider(WidgetWithPicture):
 
     def _changed(self, change: object = None) -> None:
         settings, clients = self.settings, int(self.clients.value)
-        bits = {
-            way: [(rate, self._bits(way, replace(settings, rate=rate))) for rate in CURVE]
-            for way in self._ways
-        }
+        at = {rate: replace(settings, rate=rate) for rate in CURVE}
+        bits = {way: [(rate, self._bits(way, one)) for rate, one in at.items()] for way in self._ways}
         unit, size = next(one for one in UNITS if max(y for _, y in bits[self._ways[0]]) >= 100 * one[1])
         curves = {way: [(x, y / size) for x, y in points] for way, points in bits.items()}
         measured = {

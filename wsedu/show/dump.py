@@ -99,15 +99,12 @@ def _hex_html(data: bytes, row: int, pieces: list[Piece]) -> Markup:
     written: list[str] = []
     for start, end, part in pieces:
         # What separates two parts lies outside their looks, and so shows where one ends.
-        lead = _space_before(row, start)
         text = "".join(
             (_space_before(row, at) if at > start else "") + f"{data[at]:02x}" for at in range(start, end)
         )
         place = f"bytes {part.start:,} to {part.end - 1:,}" if part.size > 1 else f"byte {part.start:,}"
-        written += [
-            lead,
-            tag("span", text, style=LOOKS[part.kind].style, title=clip(f"{part.name}, {place}", 80)),
-        ]
+        title = clip(f"{part.name}, {place}", 80)
+        written += [_space_before(row, start), tag("span", text, style=LOOKS[part.kind].style, title=title)]
     width, used = (_columns(min(size, ROW)) for size in (len(data), pieces[-1][1] - row))
     return join(*written, " " * (width - used))
 

@@ -77,9 +77,8 @@ class FrameBuilder(WidgetWithPicture):
         try:
             # surrogatepass: half an emoji, as a page can send it, becomes bytes that are not UTF-8, and is refused by
             # that rule (RFC 6455, 8.1); it is no reason to fail here.
-            payload = (
-                bytes.fromhex(text) if self.unit.value == "hex" else text.encode("utf-8", "surrogatepass")
-            )
+            hexed = self.unit.value == "hex"
+            payload = bytes.fromhex(text) if hexed else text.encode("utf-8", "surrogatepass")
         except ValueError:
             raise ValueError("the payload is not hex: two digits from 0 to f for each byte") from None
         rsv1, rsv2, rsv3 = (box.value for box in self.rsv)
@@ -101,24 +100,20 @@ class FrameBuilder(WidgetWithPicture):
         self.sender.button.disabled = not self.fields.value
 
 
-HINT = (
-    "Change any bit: the bytes and the diagram change as you type. What breaks a rule can be sent as well, and two "
-    "real servers say what they think of it."
-)
+HINT = "Change any bit, and see the bytes and the diagram change; what breaks a rule can be sent as well."
 
 
 def first_frame(data: bytes) -> Markup:
     """Whether a client may send these bytes as its first frame and, if not, which rule says so; as HTML."""
 
     def check() -> Markup:
+        first = " as a client's first frame"
         assembler = MessageAssembler("client")
         assembler.receive_data(data)
         event = assembler.next_event()
         if event is None and not Frame.parse(data, strict=False)[0].fin:
-            return sentence(
-                "✓ Legal", " as a client's first frame: a fragment, after which others must follow."
-            )
-        return sentence("✓ Legal", " as a client's first frame.")
+            return sentence("✓ Legal", f"{first}: a fragment, after which others must follow.")
+        return sentence("✓ Legal", f"{first}.")
 
     return verdict(check, "the payload length announces more than there is")
 

@@ -132,6 +132,5 @@ def _client(request: bytes, response: bytes) -> Markup:
         return sentence("✗ No WebSocket: ", str(error))
     except NeedMoreData:
         return sentence("… Not whole: ", "the head of the response has no end")
-    return sentence(
-        "✓ A WebSocket from here on", ": the accept value is the one computed here (RFC 6455, 4.1)."
-    )
+    why = ": the accept value is the one computed here (RFC 6455, 4.1)."
+    return sentence("✓ A WebSocket from here on", why)

@@ -146,9 +146,8 @@ def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
     for group in _groups(sorted(spans, key=lambda span: (span.start, span.bits or (0, 8)))):
         start, end = group[0].start, group[-1].end
         if start < at or end > size:
-            raise ValueError(
-                f"span {group[0].name!r} covers bytes {start} to {end} of {size}, and {at} are taken"
-            )
+            where = f"bytes {start} to {end} of {size}, and {at} are taken"
+            raise ValueError(f"span {group[0].name!r} covers {where}")
         if start > at:
             yield Part(at, start, None, "bytes")
         if end > start:

@@ -17,6 +17,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from .html import Markup, Picture, scrolling, tag
 from .text import visible
@@ -68,29 +69,24 @@ class Plot(Picture):
 
     def html(self) -> Markup:
         """The picture as HTML; its alternative text says where each series begins and ends."""
-        alt = f"{self.y} by {self.x}. " + " ".join(
-            f"{name}: from {_short(points[0][1])} at {_short(points[0][0])} to {_short(points[-1][1])} at "
-            f"{_short(points[-1][0])}."
-            for name, points in self.series.items()
-            if points
-        )
+        said = [f"{self.y} by {self.x}."]
+        for name, points in self.series.items():
+            if points:
+                (x, y), (a, b) = points[0], points[-1]
+                said.append(f"{name}: from {_short(y)} at {_short(x)} to {_short(b)} at {_short(a)}.")
         if self.measured is not None:
-            alt += f" Marks: measured, {sum(map(len, self.measured.values()))} points."
+            said.append(f"Marks: measured, {sum(map(len, self.measured.values()))} points.")
         source = f"data:image/svg+xml;base64,{b64encode(self.svg().encode()).decode()}"
         style = "max-width:100%;height:auto"
-        return scrolling(tag("img", src=source, alt=alt, width=WIDTH, height=HEIGHT, style=style))
+        return scrolling(tag("img", src=source, alt=" ".join(said), width=WIDTH, height=HEIGHT, style=style))
 
     def svg(self) -> str:
         """The picture."""
-        pieces = [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-            f'font-family="sans-serif" font-size="12" fill="#222">',
-            f'<rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#fdfdfd" stroke="#bbb"/>',
-            *self._axes(),
-        ]
-        for number, (name, points) in enumerate(self.series.items()):
-            pieces += self._line(number, name, points)
-        return "".join([*pieces, "</svg>"])
+        card = f'<rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#fdfdfd" stroke="#bbb"/>'
+        lines = (self._line(number, *one) for number, one in enumerate(self.series.items()))
+        inside = "".join([card, *self._axes(), *chain.from_iterable(lines)])
+        size = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12" fill="#222"'
+        return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{inside}</svg>'
 
     def _place(self, x: float, y: float) -> tuple[float, float]:
         """Where a point lies in the picture, in pixels from its upper left corner."""
@@ -115,19 +111,16 @@ class Plot(Picture):
         height = (TOP + foot) / 2
         yield _text(16, height, self.y, transform=f"rotate(-90 16 {height})")
 
-    def _line(self, number: int, name: str, points: Points) -> list[str]:
+    def _line(self, number: int, name: str, points: Points) -> Iterator[str]:
         colour, dash, mark = STYLES[number % len(STYLES)]
-        placed = [self._place(x, y) for x, y in points]
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
-        pieces = [
-            f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>'
-        ]
+        path = " ".join("{:.1f},{:.1f}".format(*self._place(x, y)) for x, y in points)
+        look = f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
+        yield f'<polyline points="{path}" {look}/>'
         marked = points if self.measured is None else self.measured.get(name, ())
-        pieces += [_mark(mark, *self._place(x, y), colour) for x, y in marked]
+        yield from (_mark(mark, *self._place(x, y), colour) for x, y in marked)
         top = TOP + 14 + 20 * number
-        pieces.append(_mark(mark, WIDTH - RIGHT + 16, top - 4, colour))
-        pieces.append(tag("text", name, x=WIDTH - RIGHT + 28, y=top))
-        return pieces
+        yield _mark(mark, WIDTH - RIGHT + 16, top - 4, colour)
+        yield tag("text", name, x=WIDTH - RIGHT + 28, y=top)
 
 
 def plot(

@@ -17,7 +17,7 @@ from .html import Markup, figures, scrolling, sentence, tag
 from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
-JOIN_LIMIT = 10.0  # seconds; a race that is stopped ends within one
+JOIN_LIMIT = 60.0  # seconds; a race that is stopped ends within one, unless others keep the machine busy
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class RunningDelivery(Protocol):
     def stop(self) -> None: ...
 
 
+Deliveries = Mapping[str, RunningDelivery]
+
+
 class DeliveryRace(widgets.VBox):
     """Controls, a button that starts and stops, and what each way has cost so far.
 
@@ -64,11 +67,9 @@ class DeliveryRace(widgets.VBox):
         heads: whose request heads there are to choose from.
     """
 
-    def __init__(
-        self, start: Callable[[RaceSettings], Mapping[str, RunningDelivery]], heads: Sequence[str]
-    ) -> None:
+    def __init__(self, start: Callable[[RaceSettings], Deliveries], heads: Sequence[str]) -> None:
         self._start = start
-        self._deliveries: Mapping[str, RunningDelivery] = {}
+        self._deliveries: Deliveries = {}
         self._thread: threading.Thread | None = None
         self.updates = number(widgets.BoundedIntText, 40, 2, 2_000, "updates")
         self.rate = number(widgets.BoundedFloatText, 5.0, 0.1, 100.0, "updates a second")
@@ -78,8 +79,8 @@ class DeliveryRace(widgets.VBox):
         self.button = widgets.Button(description="Start", button_style="primary")
         self.shown = hint(HINT)
         self.button.on_click(self._clicked)
-        controls = [self.updates, self.rate, self.poll_gap, self.payload, self.head]
-        super().__init__([row(*controls), self.button, self.shown])
+        self._controls = self.updates, self.rate, self.poll_gap, self.payload, self.head
+        super().__init__([row(*self._controls), self.button, self.shown])
 
     def __repr__(self) -> str:
         return "(run this cell: a race of the ways to deliver news)"
@@ -92,9 +93,7 @@ class DeliveryRace(widgets.VBox):
     @property
     def settings(self) -> RaceSettings:
         """As the controls stand."""
-        return RaceSettings(
-            self.updates.value, self.rate.value, self.poll_gap.value, self.payload.value, self.head.value
-        )
+        return RaceSettings(*(control.value for control in self._controls))
 
     def start(self) -> None:
         """Start a race; nothing happens while one is on."""
@@ -107,7 +106,9 @@ class DeliveryRace(widgets.VBox):
             self.shown.value = fitted(tag("p", f"The race could not begin: {error}"))
             return
         self.button.description = "Stop"
-        self._thread = threading.Thread(target=self._watch, args=(settings,), name="wsedu race", daemon=True)
+        self._thread = threading.Thread(
+            target=self._show_standings, args=(settings,), name="wsedu race", daemon=True
+        )
         self._thread.start()
 
     def stop(self) -> None:
@@ -128,12 +129,9 @@ class DeliveryRace(widgets.VBox):
 
     def _clicked(self, button: object) -> None:
         # One button, so that whoever has pressed it by keyboard can press it again.
-        if self.running:
-            self.stop()
-        else:
-            self.start()
+        (self.stop if self.running else self.start)()
 
-    def _watch(self, settings: RaceSettings) -> None:
+    def _show_standings(self, settings: RaceSettings) -> None:
         pause = threading.Event()  # never set: a wait that needs no clock
         try:
             while not all(delivery.done for delivery in self._deliveries.values()):
@@ -145,13 +143,10 @@ class DeliveryRace(widgets.VBox):
             self.button.description = "Start"
 
 
-HINT = (
-    "Set the controls and press Start: every way delivers the same news to a client of its own. "
-    "Start turns into Stop while they run."
-)
+HINT = "Set the controls, press Start: each way delivers the same news to a client of its own, until Stop."
 
 
-def standing(deliveries: Mapping[str, RunningDelivery], settings: RaceSettings, *, over: bool) -> Markup:
+def standing(deliveries: Deliveries, settings: RaceSettings, *, over: bool) -> Markup:
     """Who has what so far: a sentence, a table, and the bills as bars; as HTML."""
     received = {name: len(delivery.delays) for name, delivery in deliveries.items()}
     published = max((delivery.published for delivery in deliveries.values()), default=0)

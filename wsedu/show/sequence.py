@@ -78,19 +78,13 @@ class SequenceDiagram(Picture):
         """The picture as HTML."""
         kinds = order(kind for row in self.rows for kind, _ in row.kinds)
         legend = [tag("span", chip(kind), style="margin-right:12px") for kind in kinds]
-        ends = tag(
-            "div",
-            tag("span", self.client),
-            tag("span", self.server, style="margin-left:auto;padding-left:24px"),
-            style="display:flex;white-space:nowrap",
-        )
+        server = tag("span", self.server, style="margin-left:auto;padding-left:24px")
+        ends = tag("div", tag("span", self.client), server, style="display:flex;white-space:nowrap")
         seconds = [tag("th", "seconds", scope="col", style=CELL)] if self.times else []
-        heads = [
-            *seconds,
-            tag("th", ends, scope="col", style="padding:2px 0;width:100%"),
-            tag("th", "bytes", scope="col", style=f"{CELL};padding-left:12px"),
+        between = tag("th", ends, scope="col", style="padding:2px 0;width:100%")
+        lines = [
+            table_row(*seconds, between, tag("th", "bytes", scope="col", style=f"{CELL};padding-left:12px"))
         ]
-        lines = [table_row(*heads)]
         for row in self.rows:
             seconds = [tag("td", f"{row.time:.3f}", style=f"{CELL};{MUTED}")] if self.times else []
             arrow = tag("td", _arrow_html(row), style=f"padding:0;{LIFELINES}")
@@ -198,11 +192,11 @@ def _describe(message: Any) -> str:
         return f"gap: {getattr(message, 'missing', 0):,} bytes are missing; after them nothing is read"
     if frame is not None:
         return _describe_frame(frame)
-    if head is not None and message.kind == "request":
+    if head is None:
+        return visible(str(message.kind))
+    if message.kind == "request":
         return visible(f"{head.method} {head.target[:200]} {head.version}")
-    if head is not None:
-        return visible(f"{head.status} {head.reason[:200]}")
-    return visible(str(message.kind))
+    return visible(f"{head.status} {head.reason[:200]}")
 
 
 def _describe_frame(frame: Any) -> str:
@@ -239,13 +233,8 @@ def _arrow_html(row: SequenceRow) -> Markup:
     if not row.sender:
         return tag("div", tag("span", clip(row.text, 80), style=f"margin:0 auto;{MUTED}"), style=flex)
     if row.kinds:
-        shaft = stacked_bar(
-            dict(row.kinds),
-            row.size or 1,
-            box="height:4px;min-width:3px",
-            row="display:flex;flex:1 1 auto;min-width:60px",
-            digits=1,
-        )
+        box, line = "height:4px;min-width:3px", "display:flex;flex:1 1 auto;min-width:60px"
+        shaft = stacked_bar(dict(row.kinds), row.size or 1, box=box, row=line, digits=1)
     else:  # a gap, or an empty message: a dotted line says that there are no bytes
         shaft = tag("div", style="flex:1 1 auto;min-width:60px;border-bottom:2px dotted #808080")
     return tag("div", *((text, shaft, "►") if row.sender == "client" else ("◄", shaft, text)), style=flex)

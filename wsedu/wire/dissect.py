@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import Any, BinaryIO
 from unicodedata import east_asian_width
 
+from ..protocol.errors import printable
 from ..protocol.http1 import Request, Response
 from ..protocol.opcodes import Opcode, opcode_name
 from .fast import FastReader
@@ -147,8 +148,3 @@ def _shown(character: str, encoding: str) -> tuple[str, int]:
     """A character as a terminal can show it, and the columns that it takes: two if it is wide (UAX 11)."""
     shown = printable(character).encode(encoding, "backslashreplace").decode(encoding)
     return shown, sum(1 + (east_asian_width(each) in "WF") for each in shown)
-
-
-def printable(text: str) -> str:
-    """The text with everything that a terminal might act on written as an escape."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
