@@ -154,6 +154,14 @@ def test_what_happened_is_said(measure: Callable[..., object], server: Any, said
         measure(server=server)
 
 
+@pytest.mark.parametrize(("measure", "more"), [(push_load, "updates"), (poll_load, "rounds")])
+def test_nothing_to_measure_is_refused(measure: Callable[..., object], more: str) -> None:
+    with pytest.raises(ValueError, match="takes one client at least, got 0"):
+        measure(0)
+    with pytest.raises(ValueError, match=f"takes one {more[:-1]} at least, got 0"):
+        measure(1, **{more: 0})
+
+
 def test_processes_end_with_an_exception() -> None:
     def interrupted(connected: int) -> None:
         assert len(multiprocessing.active_children()) == 2
