@@ -221,7 +221,9 @@ def test_processes_end_with_their_parent_whatever_they_wait_for(how: str) -> Non
             os.killpg(parent.pid, signal.SIGINT)
         else:
             parent.kill()
-        gone, alive = psutil.wait_procs(children, timeout=LIMIT)
+        _, alive = psutil.wait_procs(children, timeout=LIMIT)
+        for child in alive:
+            child.kill()  # otherwise stderr would have no end
         said = parent.stderr.read()
     assert alive == []
     assert said.count("Traceback") == said.count("KeyboardInterrupt") == (how == "SIGINT")
