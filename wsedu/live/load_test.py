@@ -18,13 +18,13 @@ from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any, NamedTuple
 
-from .load_worker import Failure, Progress, Usage, load_clients, load_server, work
+from .load_worker import Failure, Receipts, Usage, load_clients, load_server, work
 
 # A Jupyter kernel has threads. A forked child has a copy of whatever they held at that moment, locks too, and none of
 # the threads that would let go of it; a spawned one begins with a fresh interpreter.
 SPAWN = multiprocessing.get_context("spawn")
 
-AT_ONCE = 100
+AT_ONCE = 200
 """Connections that are opened at a time, so that the server's queue of new ones does not overflow."""
 LIMIT = 60.0
 """Seconds that an update may take to the last listener, or the first polls to their responses; ten thousand have an
@@ -157,7 +157,12 @@ def _loaded(
 
     Yields:
         Both processes; what the server had used before; the seconds that it took to connect.
+
+    Raises:
+        ValueError: there is to be no client.
     """
+    if total < 1:
+        raise ValueError(f"a load test takes one client at least, got {total}")
     with _started("load server", server) as serving:
         port, empty, seconds = serving.call(way), serving.call("usage"), 0.0
         with _started("load clients", load_clients, port, total, *how) as clients:
@@ -168,9 +173,9 @@ def _loaded(
             yield serving, clients, empty, seconds
 
 
-def _wait(clients: _Worker, total: int, count: int, limit: float) -> Progress:
+def _wait(clients: _Worker, total: int, count: int, limit: float) -> Receipts:
     """Wait for so many receipts, or so many seconds; raises RuntimeError if a client is lost."""
-    progress: Progress = clients.call("wait", count, limit)
+    progress: Receipts = clients.call("wait", count, limit)
     if progress.lost:
         raise RuntimeError(
             f"{progress.lost:,} of {total:,} clients lost their connection to the server: {progress.why}"
@@ -198,7 +203,10 @@ def push_load(
     Raises:
         RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or had no update within
             the limit.
+        ValueError: no clients, or no updates.
     """
+    if updates < 1:
+        raise ValueError(f"a load test that pushes takes one update at least, got {updates}")
     last = []
     with _loaded(server, "websocket", listeners, progress) as (serving, clients, empty, seconds):
         full = serving.call("usage")
@@ -240,10 +248,13 @@ def poll_load(
     Raises:
         RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or so few polls were
             answered within the limit.
+        ValueError: no clients, or no rounds.
     """
+    if rounds < 1:
+        raise ValueError(f"a load test that polls takes one round at least, got {rounds}")
     fewest = -(-clients // 10)
 
-    def polls(before: int, rounds: int) -> Progress:
+    def polls(before: int, rounds: int) -> Receipts:
         """So many rounds more, or as many as there were in time."""
         seen = _wait(asking, clients, before + rounds * clients, 2 * gap * rounds)
         if seen.received - before < fewest:

@@ -40,7 +40,7 @@ PER_ADDRESS = 20_000
 """Connections from one address of 127.0.0.0/8: Linux gives out some 28,000 ports of one address
 (``net.ipv4.ip_local_port_range``), and other programs need some too."""
 CONNECT_LIMIT = 60.0
-"""Seconds that a hundred connections may take until they are open."""
+"""Seconds that some hundred connections may take until they are open."""
 Address = tuple[str, int] | None  # that a client connects from; None lets the system choose
 POLL = b"GET /news/polling?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
@@ -155,8 +155,8 @@ async def load_server(
             yield LoadServer(server.port, polling.port, publish)
 
 
-class Progress(NamedTuple):
-    """How far the clients are.
+class Receipts(NamedTuple):
+    """What the clients have received.
 
     Attributes:
         time: when it was looked at, in seconds of ``time.monotonic``.
@@ -221,7 +221,7 @@ class LoadClients:
         for number, client in enumerate(self._clients):
             client.begin(number / len(self._clients))
 
-    async def wait(self, count: int, limit: float) -> Progress:
+    async def wait(self, count: int, limit: float) -> Receipts:
         """Wait until so many frames or responses have come since the beginning, or so many seconds.
 
         A client that is lost counts too: nothing more comes from it.
@@ -231,7 +231,7 @@ class LoadClients:
                 while self._received + self._lost < count:
                     self._changed.clear()
                     await self._changed.wait()
-        return Progress(time.monotonic(), self._received, self._last, self._lost, self._why)
+        return Receipts(time.monotonic(), self._received, self._last, self._lost, self._why)
 
     def receive(self) -> None:
         """For a client: it has received one more."""

@@ -352,7 +352,8 @@ async def serve(
         server_header="websockets",  # by itself it would add its version, and Python's
         ping_interval=None,  # a Ping of the server's own would come between what a reader expects
         logger=quiet,
-        **{"compression": None, "close_timeout": 0.2} | options,  # a reader's client may never answer a Close
+        # A reader's client may never answer a Close.
+        **{"compression": None, "close_timeout": 0.2, "backlog": BACKLOG} | options,
     )
     listening = Listening(next(iter(server.sockets)).getsockname()[1])
     try:
