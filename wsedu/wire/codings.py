@@ -45,7 +45,7 @@ class InflateBudget:
         limits = (
             f"at most {self.MESSAGE >> 20} MiB a message and {self.CAPTURE >> 20} MiB in all are inflated"
         )
-        return f"content that stays in its transfer coding, since {limits} ({self.refused:,} messages)"
+        return f"content that stays in its transfer coding, since {limits} ({self.refused:,} message{'s' * (self.refused != 1)})"
 
 
 def remove_transfer_codings(
