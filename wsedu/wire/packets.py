@@ -122,7 +122,8 @@ def _typed(headers: _Headers, size: int, type_at: int) -> int:
     kind = headers.number(type_at)
     headers.at += size
     if kind < _LEAST_ETHER_TYPE and headers.data.startswith(b"\xaa\xaa\x03\0\0\0", headers.at):
-        return _typed(headers, 8, 6)
+        kind = headers.number(6)
+        headers.at += 8
     return kind if kind >= _LEAST_ETHER_TYPE else _NONE
 
 
