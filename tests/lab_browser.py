@@ -202,7 +202,7 @@ class NotebookPage:
         return list(self.page.evaluate(ERRORS))
 
     def trust(self) -> None:
-        """Trust the notebook as it is stored, and read it anew, as one who opens it next time."""
+        """Trust the notebook as it is stored, and read it again, as one who opens it next time."""
         headers = {
             "X-XSRFToken": next(c["value"] for c in self.page.context.cookies() if c["name"] == "_xsrf")
         }

@@ -97,7 +97,7 @@ def main(check: bool) -> int:
             README.write_text(readme, encoding="utf-8")
     for name in wrong:
         print(
-            f"{name}: {'its links are not those of' if check else 'linked anew to'} the notebooks that exist"
+            f"{name}: {'its links are not those of' if check else 'linked again to'} the notebooks that exist"
         )
     return int(check and bool(wrong))
 
