@@ -221,6 +221,7 @@ def test_input_is_fresh() -> None:
 def test_progress_is_kept(progress_file: Path) -> None:
     assert progress()["06"] == (0, 3)
     check("unmask", lambda frame: frame)
+    check("unmask", EXERCISES["unmask"].solution, rng=random.Random(1))  # a demonstration
     assert not progress_file.exists()
     check("unmask", EXERCISES["unmask"].solution)
     check("unmask", lambda frame: frame)  # what was solved once stays solved
