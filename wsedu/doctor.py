@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 PACKAGES = ("jupyterlab", "ipywidgets", "scapy", "websockets", "nbval")
+LIMIT = 0.5  # seconds for what takes milliseconds where it is allowed
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
@@ -47,14 +48,12 @@ def doctor() -> Report:
     return Report(
         [
             Finding("Python", True, platform.python_version()),
-            *(_package(name) for name in PACKAGES),
+            *map(_package, PACKAGES),
             _loopback(),
             _kernel_capture(),
             _namespaces(),
-            _program(
-                "tshark", ["tshark"], "the tests that compare with it are skipped; no notebook needs it"
-            ),
-            _program("browser", BROWSERS, "the tests in a browser are skipped; no notebook needs it"),
+            _program("tshark", ("tshark",), "that compare with it"),
+            _program("browser", BROWSERS, "in a browser"),
             _memory(),
         ]
     )
@@ -69,13 +68,14 @@ def _package(name: str) -> Finding:
 
 
 def _loopback() -> Finding:
+    name = "servers on 127.0.0.1"
     try:
-        with socket.create_server(("127.0.0.1", 0)):
-            return Finding("servers on 127.0.0.1", True, "the live cells work, and so does record()")
+        # To listen is not enough: a firewall or a sandbox may let a program do that, and nobody connect to it.
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            socket.create_connection(server.getsockname(), LIMIT).close()
+        return Finding(name, True, "the live cells work, and so does record()")
     except OSError as error:
-        return Finding(
-            "servers on 127.0.0.1", False, f"{error.strerror}: live cells fail, captures can be read"
-        )
+        return Finding(name, False, f"{error.strerror or error}: live cells fail, captures can be read")
 
 
 def _kernel_capture() -> Finding:
@@ -86,37 +86,31 @@ def _kernel_capture() -> Finding:
         with record(9, kernel=True):  # the port that discards; whoever may see it may see any other
             return Finding(name, True, "record(kernel=True) works")
     except (OSError, ValueError):  # ValueError: not even 127.0.0.1 is there
-        return Finding(
-            name,
-            False,
-            "record(kernel=True) is not allowed; the relay of record() needs no privilege",
-        )
+        cost = "record(kernel=True) is not allowed; the relay of record() needs no privilege"
+        return Finding(name, False, cost)
 
 
 def _namespaces() -> Finding:
     name = "network namespaces"
     try:
-        done = subprocess.run(["unshare", "-Urn", "true"], capture_output=True, timeout=0.5)
-        if done.returncode == 0:
-            return Finding(name, True, "tools/record_captures.py can record data/ again")
+        subprocess.run(["unshare", "-Urn", "true"], capture_output=True, timeout=LIMIT, check=True)
+        return Finding(name, True, "tools/record_captures.py can record data/ again")
     except (OSError, subprocess.SubprocessError):
-        pass
-    return Finding(name, False, "not allowed: data/ cannot be recorded again here, only read")
+        return Finding(name, False, "not allowed: data/ cannot be recorded again here, only read")
 
 
-def _program(name: str, commands: list[str] | tuple[str, ...], cost: str) -> Finding:
-    path = next((found for found in map(shutil.which, commands) if found), None)
-    return Finding(name, path is not None, "found" if path else f"not found: {cost}")
+def _program(name: str, commands: tuple[str, ...], tests: str) -> Finding:
+    found = any(map(shutil.which, commands))
+    cost = f"not found: the tests {tests} are skipped; no notebook needs it"
+    return Finding(name, found, "found" if found else cost)
 
 
 def _memory() -> Finding:
+    needed = "the notebooks need less than 500"
     try:
-        with open("/proc/meminfo") as file:
-            kilobytes = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return Finding("memory", True, "unknown; the notebooks need less than 500 MB")
-    return Finding(
-        "memory",
-        kilobytes > 500_000,
-        f"{kilobytes // 1024:,} MiB available; the notebooks need less than 500",
-    )
+        from .live.limits import available_bytes
+
+        free = available_bytes()
+    except Exception:  # a package is not there, or psutil does not know this system
+        return Finding("memory", True, f"unknown; {needed} MB")
+    return Finding("memory", free > 500_000_000, f"{free >> 20:,} MiB available; {needed}")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import partial
+from importlib.machinery import ModuleSpec
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any, NamedTuple
 
-from .load_worker import Failure, Progress, load_clients, load_server, work
+from .load_worker import Failure, Receipts, Usage, load_clients, load_server, work
 
 # A Jupyter kernel has threads. A forked child has a copy of whatever they held at that moment, locks too, and none of
 # the threads that would let go of it; a spawned one begins with a fresh interpreter.
@@ -28,6 +31,10 @@ LIMIT = 60.0
 update within one or two."""
 END_LIMIT = 5.0  # seconds in which a process ends that has been told to; it takes milliseconds
 LOOKS_EVERY = 0.1  # seconds: a signal that comes just before a blocking read would be noticed after it only
+
+
+MakeServer = Callable[[], AbstractAsyncContextManager[object]]
+"""Makes the server under load, in its process: a function of a module, which is imported there."""
 
 
 class PushLoad(NamedTuple):
@@ -75,7 +82,6 @@ class _Worker:
 
     def __init__(self, what: str, process: Any, pipe: Connection) -> None:
         self._what, self._process, self._pipe = what, process, pipe
-        self._answered = False
 
     def call(self, method: str, *arguments: object) -> Any:
         """What the method over there returns.
@@ -91,32 +97,21 @@ class _Worker:
             answer = self._pipe.recv()
         except (EOFError, OSError):
             self._process.join(END_LIMIT)
-            raise RuntimeError(
-                f"the {self._what} has ended, with exit code {self._process.exitcode}"
-                + ("" if self._answered else f" and before it began; {UNGUARDED}")
-            ) from None
+            code = self._process.exitcode
+            raise RuntimeError(f"the {self._what} has ended, with exit code {code}") from None
         if isinstance(answer, Failure):
             raise RuntimeError(f"the {self._what} gave up: {answer.why}")
-        self._answered = True
         return answer
 
 
-UNGUARDED = (
-    "each of these processes imports the script that starts it, so a script starts a load test below "
-    '`if __name__ == "__main__":`'
-)
-
-
 @contextmanager
-def _started(
-    what: str, make: Callable[..., AbstractAsyncContextManager[object]], *arguments: object
-) -> Iterator[_Worker]:
+def _started(what: str, make: Callable[..., object], *arguments: object) -> Iterator[_Worker]:
     """A process of ``load_worker`` while the block runs."""
     ours, theirs = SPAWN.Pipe()
     # A daemon is ended with its parent, if that ends in good order; if not, it sees that the pipe is closed.
     process = SPAWN.Process(target=work, args=(theirs, partial(make, *arguments)), name=what, daemon=True)
     try:
-        with theirs, _interrupts_wait():
+        with theirs, _starting():
             process.start()
         yield _Worker(what, process, ours)
     finally:
@@ -129,42 +124,58 @@ def _started(
 
 
 @contextmanager
-def _interrupts_wait() -> Iterator[None]:
-    """Hold SIGINT back, for this thread and for a process that it starts, which keeps it so.
-
-    Ctrl-C goes to all processes of a shell's job, and a process that is still loading its modules would answer with a
-    traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield  # Windows; there the process ignores it as soon as it can
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # when a process is started for the first time, this would let SIGINT in again
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _starting() -> Iterator[None]:
+    """Around the start of a process: it shall know nothing of ``__main__``, nor of SIGINT."""
+    # A spawned process imports the ``__main__`` of its parent again, so that it finds what is defined there. Ours needs
+    # nothing of it, and a script would have to guard itself against starting its load test over and over. The module
+    # that ``python -m`` calls ``__main__`` is left out by multiprocessing itself, and by this name all are.
+    main = sys.modules["__main__"]
+    spec, main.__spec__ = main.__spec__, ModuleSpec("__main__", None)
+    if sys.platform != "win32":
+        # Ctrl-C goes to all processes of a shell's job, and one that is still loading its modules would answer with a
+        # traceback. It inherits what is blocked in this thread. The resource tracker is started before, since its
+        # start, in the first use of multiprocessing, ends with SIGINT let in again.
+        resource_tracker.ensure_running()
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        main.__spec__ = spec
+        if sys.platform != "win32":
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def _silent(connected: int) -> None:
     """Nobody wants to know."""
 
 
-def _connect(clients: _Worker, total: int, progress: Callable[[int], None]) -> float:
-    """Connect all of them, some at a time; gives the seconds that it took, those of ``progress`` not counted."""
-    seconds = 0.0
-    for done in range(0, total, AT_ONCE):
-        count = min(AT_ONCE, total - done)
-        seconds += clients.call("connect", count)
-        progress(done + count)
-    return seconds
+@contextmanager
+def _loaded(
+    server: MakeServer, way: str, total: int, progress: Callable[[int], None], *how: object
+) -> Iterator[tuple[_Worker, _Worker, Usage, float]]:
+    """A server and its clients, which are connected when the block begins.
+
+    Yields:
+        Both processes; what the server had used before; the seconds that it took to connect.
+
+    Raises:
+        ValueError: there is to be no client.
+    """
+    if total < 1:
+        raise ValueError(f"a load test takes one client at least, got {total}")
+    with _started("load server", server) as serving:
+        port, empty, seconds = serving.call(way), serving.call("usage"), 0.0
+        with _started("load clients", load_clients, port, total, *how) as clients:
+            for done in range(0, total, AT_ONCE):
+                count = min(AT_ONCE, total - done)
+                seconds += clients.call("connect", count)
+                progress(done + count)
+            yield serving, clients, empty, seconds
 
 
-def _wait(clients: _Worker, total: int, count: int, limit: float) -> Progress:
+def _wait(clients: _Worker, total: int, count: int, limit: float) -> Receipts:
     """Wait for so many receipts, or so many seconds; raises RuntimeError if a client is lost."""
-    progress: Progress = clients.call("wait", count, limit)
+    progress: Receipts = clients.call("wait", count, limit)
     if progress.lost:
         raise RuntimeError(
             f"{progress.lost:,} of {total:,} clients lost their connection to the server: {progress.why}"
@@ -178,7 +189,7 @@ def push_load(
     updates: int = 5,
     progress: Callable[[int], None] = _silent,
     limit: float = LIMIT,
-    server: Callable[[], AbstractAsyncContextManager[object]] = load_server,
+    server: MakeServer = load_server,
 ) -> PushLoad:
     """Connect clients to a WebSocket server, publish updates one after the other, and wait for the last client.
 
@@ -187,27 +198,25 @@ def push_load(
         updates: how many.
         progress: called with the number of connected clients now and then.
         limit: seconds that each update may take to the last client.
-        server: makes the server, in its process; a function that can be pickled.
+        server: what is measured, where it is not ours.
 
     Raises:
         RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or had no update within
             the limit.
+        ValueError: no clients, or no updates.
     """
-    with _started("load server", server) as serving:
-        websocket, _ = serving.call("ports")
-        empty = serving.call("usage")
-        with _started("load clients", load_clients, websocket, listeners) as clients:
-            seconds = _connect(clients, listeners, progress)
-            full, last = serving.call("usage"), []
-            for number in range(1, updates + 1):
-                published = serving.call("publish")
-                seen = _wait(clients, listeners, number * listeners, limit)
-                if missing := number * listeners - seen.received:
-                    raise RuntimeError(
-                        f"{missing:,} of {listeners:,} listeners had no update within {limit:g} s"
-                    )
-                last.append(seen.last - published)
-            done = serving.call("usage")
+    if updates < 1:
+        raise ValueError(f"a load test that pushes takes one update at least, got {updates}")
+    last = []
+    with _loaded(server, "websocket", listeners, progress) as (serving, clients, empty, seconds):
+        full = serving.call("usage")
+        for number in range(1, updates + 1):
+            published = serving.call("publish")
+            seen = _wait(clients, listeners, number * listeners, limit)
+            if missing := number * listeners - seen.received:
+                raise RuntimeError(f"{missing:,} of {listeners:,} listeners had no update within {limit:g} s")
+            last.append(seen.last - published)
+        done = serving.call("usage")
     memory = (full.resident - empty.resident) / listeners
     return PushLoad(listeners, seconds, tuple(last), memory, (done.cpu - full.cpu) / updates)
 
@@ -220,7 +229,7 @@ def poll_load(
     keep_alive: bool = True,
     progress: Callable[[int], None] = _silent,
     limit: float = LIMIT,
-    server: Callable[[], AbstractAsyncContextManager[object]] = load_server,
+    server: MakeServer = load_server,
 ) -> PollLoad:
     """Let clients poll a server that has no news, and measure until each had ``rounds`` responses in the mean.
 
@@ -234,15 +243,18 @@ def poll_load(
         keep_alive: one connection for all polls of a client, or one for each, closed after it.
         progress: called with the number of connected clients now and then.
         limit: seconds that this tenth may take.
-        server: makes the server, in its process; a function that can be pickled.
+        server: what is measured, where it is not ours.
 
     Raises:
         RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or so few polls were
             answered within the limit.
+        ValueError: no clients, or no rounds.
     """
+    if rounds < 1:
+        raise ValueError(f"a load test that polls takes one round at least, got {rounds}")
     fewest = -(-clients // 10)
 
-    def polls(before: int, rounds: int) -> Progress:
+    def polls(before: int, rounds: int) -> Receipts:
         """So many rounds more, or as many as there were in time."""
         seen = _wait(asking, clients, before + rounds * clients, 2 * gap * rounds)
         if seen.received - before < fewest:
@@ -254,14 +266,10 @@ def poll_load(
             )
         return seen
 
-    with _started("load server", server) as serving:
-        _, polling = serving.call("ports")
-        empty = serving.call("usage")
-        with _started("load clients", load_clients, polling, clients, gap, keep_alive) as asking:
-            _connect(asking, clients, progress)
-            asking.call("begin")
-            begin, before = polls(0, 1), serving.call("usage")  # by now it goes round
-            end, after = polls(begin.received, rounds), serving.call("usage")
+    with _loaded(server, "polling", clients, progress, gap, keep_alive) as (serving, asking, empty, _):
+        asking.call("begin")
+        begin, before = polls(0, 1), serving.call("usage")  # by now it goes round
+        end, after = polls(begin.received, rounds), serving.call("usage")
     requests = (end.received - begin.received) / (end.time - begin.time)
     memory = (before.resident - empty.resident) / clients
     return PollLoad(clients, requests, memory, (after.cpu - before.cpu) / (after.time - before.time))

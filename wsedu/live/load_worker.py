@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from inspect import isawaitable
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -40,6 +41,7 @@ PER_ADDRESS = 20_000
 (``net.ipv4.ip_local_port_range``), and other programs need some too."""
 CONNECT_LIMIT = 60.0
 """Seconds that a hundred connections may take until they are open."""
+Address = tuple[str, int] | None  # that a client connects from; None lets the system choose
 POLL = b"GET /news/polling?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
@@ -52,8 +54,8 @@ class Failure(NamedTuple):
 def work(pipe: Connection, make: Callable[[], AbstractAsyncContextManager[object]]) -> None:
     """The whole life of such a process.
 
-    It takes pairs from the pipe, the name of a method of what ``make`` gives and its arguments, and answers each with
-    what the method returns, or with a ``Failure``, its last word.
+    It takes pairs from the pipe: a name, of a method or an attribute of what ``make`` gives, and arguments. It answers
+    each with what the method returns or the attribute is, or with a ``Failure``, its last word.
     """
     # Ctrl-C in a shell, and an interrupted kernel, send SIGINT to the children as well: the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -79,7 +81,10 @@ async def _obey(pipe: Connection, make: Callable[[], AbstractAsyncContextManager
         async with make() as worker:
             while True:
                 name, arguments = await orders.get()
-                pipe.send(await getattr(worker, name)(*arguments))
+                answer = getattr(worker, name)
+                if callable(answer):
+                    answer = answer(*arguments)
+                pipe.send(await answer if isawaitable(answer) else answer)
     except Exception as error:  # whatever it is, the parent raises it
         with contextlib.suppress(OSError):
             pipe.send(Failure(_said(error)))
@@ -105,22 +110,14 @@ class LoadServer(NamedTuple):
 
     Attributes:
         websocket, polling: their ports on 127.0.0.1.
-        broadcast: sends one update to all who listen, and gives the time of that, in seconds of ``time.monotonic``.
+        publish: sends the next update to all who listen; gives when, in seconds of ``time.monotonic``.
     """
 
     websocket: int
     polling: int
-    broadcast: Callable[[], float]
+    publish: Callable[[], float]
 
-    async def ports(self) -> tuple[int, int]:
-        """Of the WebSocket server, and of the one to poll."""
-        return self.websocket, self.polling
-
-    async def publish(self) -> float:
-        """Send the next update to every listener; gives when, in seconds of ``time.monotonic``."""
-        return self.broadcast()
-
-    async def usage(self) -> Usage:
+    def usage(self) -> Usage:
         """What this process has used until now."""
         import psutil
 
@@ -158,8 +155,8 @@ async def load_server(
             yield LoadServer(server.port, polling.port, publish)
 
 
-class Progress(NamedTuple):
-    """How far the clients are.
+class Receipts(NamedTuple):
+    """What the clients have received.
 
     Attributes:
         time: when it was looked at, in seconds of ``time.monotonic``.
@@ -219,12 +216,12 @@ class LoadClients:
             raise TimeoutError(f"{count} connections were not open within {CONNECT_LIMIT:g} s") from None
         return time.monotonic() - begin
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         """Let those that poll begin, one after the other within the first gap, as people come one after the other."""
         for number, client in enumerate(self._clients):
             client.begin(number / len(self._clients))
 
-    async def wait(self, count: int, limit: float) -> Progress:
+    async def wait(self, count: int, limit: float) -> Receipts:
         """Wait until so many frames or responses have come since the beginning, or so many seconds.
 
         A client that is lost counts too: nothing more comes from it.
@@ -234,7 +231,7 @@ class LoadClients:
                 while self._received + self._lost < count:
                     self._changed.clear()
                     await self._changed.wait()
-        return Progress(time.monotonic(), self._received, self._last, self._lost, self._why)
+        return Receipts(time.monotonic(), self._received, self._last, self._lost, self._why)
 
     def receive(self) -> None:
         """For a client: it has received one more."""
@@ -249,18 +246,15 @@ class LoadClients:
         self._changed.set()
 
 
-@asynccontextmanager
-async def load_clients(
-    port: int, total: int, gap: float | None = None, keep_alive: bool = True
-) -> AsyncIterator[LoadClients]:
-    """``LoadClients`` as ``work`` takes them."""
-    yield LoadClients(port, total, gap, keep_alive)
+def load_clients(*arguments: Any) -> AbstractAsyncContextManager[LoadClients]:
+    """``LoadClients`` as ``work`` takes them: in a block, at whose end there is nothing to do."""
+    return contextlib.nullcontext(LoadClients(*arguments))
 
 
 class LoadClient(asyncio.Protocol):
     """One client; what its bytes mean is its subclass's business."""
 
-    def __init__(self, clients: LoadClients, address: tuple[str, int] | None) -> None:
+    def __init__(self, clients: LoadClients, address: Address) -> None:
         self._clients, self._address, self._buffer = clients, address, bytearray()
         self._error: Exception | None = None
 
@@ -329,9 +323,7 @@ class PushClient(LoadClient):
 class PollClient(LoadClient):
     """A client that asks for news, and ``gap`` seconds after each response again."""
 
-    def __init__(
-        self, gap: float, keep_alive: bool, clients: LoadClients, address: tuple[str, int] | None
-    ) -> None:
+    def __init__(self, gap: float, keep_alive: bool, clients: LoadClients, address: Address) -> None:
         super().__init__(clients, address)
         self._gap, self._keep_alive, self._waiting = gap, keep_alive, False
 

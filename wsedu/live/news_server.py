@@ -141,7 +141,7 @@ async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[List
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    async with serve(deliver, host, backlog=1024) as listening:
+    async with serve(deliver, host) as listening:
         yield listening
 
 

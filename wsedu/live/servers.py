@@ -17,7 +17,6 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self, cast
 
 import tornado.httpserver
@@ -116,8 +115,8 @@ class Server:
     def close(self) -> None:
         """Stop listening, close what is open, and wait for the thread to end. May be called twice.
 
-        A client that does not read what it is sent is left ``PATIENCE`` to do so, then its connection is broken off;
-        ``repr`` says how many were.
+        A client that does not read what it was sent is broken off: by Tornado at once, by ``websockets`` after
+        ``PATIENCE``. ``repr`` says how many were.
         """
         self._closed = True
         if self._loop is not None:
@@ -133,17 +132,14 @@ class Server:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         state = "has stopped listening"
         if self._thread.is_alive():
             state = "is to close, and has not" if self._closed else "listens"
-        aborted = self._listening.aborted
-        left = f"; {aborted} connection{'s' * (aborted != 1)} broken off" if aborted else ""
+        left = f"; connections broken off: {self._listening.aborted}" if self._listening.aborted else ""
         return f"<{self._name} that {state} on {self.host}{left}>"
 
 
@@ -154,14 +150,10 @@ async def _while_patient(closing: Awaitable[object]) -> None:
 
 # Tornado.
 
-EXPECTED = (
-    tornado.web.HTTPError,
-    tornado.iostream.StreamClosedError,
-    tornado.websocket.WebSocketClosedError,
-    asyncio.CancelledError,
-)
-"""What a client that asks for nonsense, or leaves, makes a handler raise; the last one is raised where the server is
-closed while the handler waits."""
+# What a client that asks for nonsense, or leaves, makes a handler raise; and what is raised in one that waits while its
+# server is closed.
+OF_CLIENTS = tornado.web.HTTPError, tornado.iostream.StreamClosedError, tornado.websocket.WebSocketClosedError
+EXPECTED = *OF_CLIENTS, asyncio.CancelledError
 
 
 class Handler(tornado.web.RequestHandler):
@@ -175,12 +167,7 @@ class Handler(tornado.web.RequestHandler):
             "Server", "Tornado"
         )  # by itself it would add its version, and outputs would change with it
 
-    def log_exception(
-        self,
-        typ: type[BaseException] | None,
-        value: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         if not isinstance(value, EXPECTED):
             super().log_exception(typ, value, tb)
 
@@ -343,12 +330,14 @@ async def serve(
     handler: Callable[[ServerConnection], Awaitable[None]], host: str = "127.0.0.1", **options: Any
 ) -> AsyncIterator[Listening]:
     """The library's ``serve`` as all our servers use it, on a free port; ``options`` are its own."""
-    connected = set[ServerConnection]()
+    connected, closing = set[ServerConnection](), False
 
     class KnownConnection(ServerConnection):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
             connected.add(self)
+            if closing:  # it was on its way when the server began to close
+                self.transport.abort()
 
         def connection_lost(self, exc: Exception | None) -> None:
             connected.discard(self)
@@ -363,12 +352,14 @@ async def serve(
         server_header="websockets",  # by itself it would add its version, and Python's
         ping_interval=None,  # a Ping of the server's own would come between what a reader expects
         logger=quiet,
-        **{"compression": None, "close_timeout": 0.2} | options,  # a reader's client may never answer a Close
+        # A reader's client may never answer a Close.
+        **{"compression": None, "close_timeout": 0.2, "backlog": BACKLOG} | options,
     )
     listening = Listening(next(iter(server.sockets)).getsockname()[1])
     try:
         yield listening
     finally:
+        closing = True
         server.close()
         # The library waits for opening handshakes that have begun, up to ten seconds each; and without end for a
         # client that does not read, since its Close frame comes after all that is still to be sent.
