@@ -11,7 +11,6 @@ import itertools
 import json
 import logging
 import os
-import random
 import signal
 import socket
 import sys
@@ -178,25 +177,6 @@ def test_nothing_after_an_interrupt_at_any_line_of_its_beginning(name: str) -> N
         assert traces() == before, line
 
 
-@pytest.mark.parametrize("number", [1, 2])
-@pytest.mark.parametrize("name", SERVERS)
-def test_nothing_after_an_interrupt_while_a_server_starts(
-    name: str, number: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first wait is for the thread, the second for the server in it."""
-    real, waits = threading.Event.wait, itertools.count(1)
-
-    def interrupted(event: threading.Event, timeout: float | None = None) -> bool:
-        if threading.current_thread() is threading.main_thread() and next(waits) == number:
-            raise KeyboardInterrupt
-        return real(event, timeout)
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(threading.Event, "wait", interrupted)
-        SERVERS[name][0]()
-    assert threads_have_ended()
-
-
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="needs a signal for one thread")
 def test_an_interrupt_that_wakes_nobody_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that another thread was given, or that came just before the main thread began to wait."""
@@ -219,38 +199,6 @@ def test_an_interrupt_that_wakes_nobody_is_seen(monkeypatch: pytest.MonkeyPatch)
         signal.signal(signal.SIGALRM, heard)
     assert len(published) == 1
     assert threads_have_ended()
-
-
-INTERRUPTS = 12  # for each way
-EARLY = 0.05  # seconds within which all of a delivery has begun
-
-
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs a timer that interrupts")
-@pytest.mark.parametrize("way", WAYS)
-def test_nothing_after_an_early_interrupt(way: Way) -> None:
-    deliver(way, [0.0])  # loads what is loaded late
-    before, rng = traces(), random.Random(way)
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        while frame is not None:
-            if frame.f_code is threading.Thread.start.__code__:  # Python's own books would not be in order
-                signal.setitimer(signal.ITIMER_REAL, 0.001)
-                return
-            frame = frame.f_back
-        raise KeyboardInterrupt
-
-    heard = signal.signal(signal.SIGALRM, interrupt)
-    try:
-        for _ in range(INTERRUPTS):
-            moment = rng.uniform(0.0001, rng.choice([0.01, EARLY]))
-            with pytest.raises(KeyboardInterrupt):
-                signal.setitimer(signal.ITIMER_REAL, moment)
-                deliver(way, [0.0, 600.0])
-            assert threads_have_ended()
-            assert traces() == before
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, heard)
 
 
 BEFORE_ALL = """

@@ -22,6 +22,7 @@ READ = [
     (REQUEST, "http-408"),
 ]
 """Which notebook holds every byte of which capture in its outputs."""
+LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*")
 
 
 def _nbval(copy: Path, notebook: str) -> tuple[int, str]:
@@ -44,9 +45,9 @@ def _nbval(copy: Path, notebook: str) -> tuple[int, str]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The package, the notebooks and the captures, to be broken."""
+    """The package, the notebooks and the captures, to be broken; files of a read-only clone can be written here."""
     for name in ("wsedu", "notebooks", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=LEFT_OUT, copy_function=shutil.copyfile)
     (tmp_path / "tests").mkdir()
     shutil.copy(ROOT / "tests/nbval-sanitize.cfg", tmp_path / "tests")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")

@@ -123,11 +123,7 @@ class NewsClient:
         limits = httpx.Limits(max_keepalive_connections=int(self.keep_alive or self.way != "polling"))
         # trust_env: no proxy from the environment; verify: no certificates to load, which takes a tenth of a second.
         client = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=False)
-        client.headers = httpx.Headers()
-        for name in ("Accept", "Accept-Encoding", "Connection", "User-Agent"):
-            client.headers.pop(
-                name, None
-            )  # httpx's own, which it puts back; what is sent is decided in ``fields``
+        client.headers.clear()  # httpx's own; what is sent is decided in ``fields``
         return client
 
     async def _ask(self, http: httpx.AsyncClient) -> None:
@@ -143,12 +139,10 @@ class NewsClient:
         loop = asyncio.get_running_loop()
         async with self._http() as http:
             due = loop.time()
-            while True:
-                await self._ask(http)
-                if self.inbox.cursor >= last:
-                    return
-                due = max(due + self.poll_gap, loop.time())  # polls that are late are not made up for
+            while self.inbox.cursor < last:
                 await asyncio.sleep(due - loop.time())
+                await self._ask(http)
+                due = max(due + self.poll_gap, loop.time())  # polls that are late are not made up for
 
     async def _long_poll(self, last: int) -> None:
         async with self._http() as http:

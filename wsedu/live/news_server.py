@@ -9,8 +9,7 @@ a client is and however often its connection breaks.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
@@ -41,16 +40,6 @@ def cursor_of(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise ValueError(f"after must be the number of an update, got {text!r}")
     return int(text)
-
-
-def as_lines(updates: list[Update]) -> bytes:
-    """The content of a poll's response: a line for each update."""
-    return "".join(f"{update.payload}\n" for update in updates).encode()
-
-
-def as_event(update: Update) -> bytes:
-    """An update as a server-sent event: its fields, and the empty line that ends it (HTML Living Standard, 9.2.5)."""
-    return f"id: {update.number}\ndata: {update.payload}\n\n".encode()
 
 
 class _News(Handler):
@@ -85,7 +74,7 @@ class _News(Handler):
     def answer(self, updates: list[Update]) -> None:
         """200 with news; 204 without (RFC 9110, 15.3.5), which has no content, and so no Content-Type."""
         if updates:
-            self.write(as_lines(updates))
+            self.write("".join(f"{update.payload}\n" for update in updates))  # a line for each
         else:
             self.clear_header("Content-Type")
             self.set_status(204)
@@ -111,20 +100,16 @@ class _EventSource(_News):
             await self.flush()  # the head goes out now: an EventSource is open before there is news
             while True:
                 for update in await self.wait_after(after, None):
-                    self.write(as_event(update))
+                    # The fields of an event, and the empty line that ends it (HTML Living Standard, 9.2.5).
+                    self.write(f"id: {update.number}\ndata: {update.payload}\n\n")
                     await self.flush()  # waits while the client is slow
                     after = update.number
 
 
-HANDLERS: dict[Way, type[Handler]] = {
-    "polling": _Polling,
-    "longpoll": _LongPoll,
-    "eventsource": _EventSource,
-}
+HANDLERS: dict[Way, type[Handler]] = {"polling": _Polling, "longpoll": _LongPoll, "eventsource": _EventSource}
 
 
-@asynccontextmanager
-async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[Listening]:
+def _over_websocket(publisher: Publisher, host: str) -> AbstractAsyncContextManager[Listening]:
     async def deliver(connection: ServerConnection) -> None:
         assert connection.request is not None
         said = parse_qs(urlsplit(connection.request.path).query).get("after", [""])[0]
@@ -141,8 +126,7 @@ async def _over_websocket(publisher: Publisher, host: str) -> AsyncIterator[List
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    async with serve(deliver, host) as listening:
-        yield listening
+    return serve(deliver, host)
 
 
 async def _send(connection: ServerConnection, publisher: Publisher, after: int) -> None:

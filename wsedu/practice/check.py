@@ -45,7 +45,7 @@ def check(name: str, answer: Function | None, *, rng: random.Random | None = Non
     Args:
         name: of the exercise.
         answer: the function that the reader wrote.
-        rng: where the input comes from; fresh each time if it is not given.
+        rng: where the input comes from, for a demonstration, which is not noted as solved; else it is fresh each time.
 
     Raises:
         ValueError: there is no such exercise.
@@ -53,13 +53,13 @@ def check(name: str, answer: Function | None, *, rng: random.Random | None = Non
     if name not in EXERCISES:
         raise ValueError(f"there is no exercise {name!r}; there are {', '.join(sorted(EXERCISES))}")
     asked = EXERCISES[name]
-    verdict = _judge(asked, answer, asked.cases(rng or random.Random()))
-    if verdict.right is not None:
+    verdict = _verdict(asked, answer, asked.cases(rng or random.Random()))
+    if rng is None and verdict.right is not None:
         remember(asked, verdict.right)
     return verdict
 
 
-def _judge(asked: Exercise, answer: Function | None, cases: list[Arguments]) -> Verdict:
+def _verdict(asked: Exercise, answer: Function | None, cases: list[Arguments]) -> Verdict:
     if answer is None:
         return Verdict(None, UNTOUCHED)
     if not callable(answer):
