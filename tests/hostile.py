@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 from pathlib import Path
+
+from capture_maker import CLIENT, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
 
 TARGET = "/<script>window.pwned=1</script>"
 FIELD = '"><img src=x onerror=window.pwned=2>'
@@ -42,64 +45,28 @@ print(wsedu.compare(*messages))""",
 }
 """A notebook that shows the capture in every way there is. Each cell is one view."""
 
-SYN, ACK, FIN_ACK = 0x02, 0x10, 0x11
-
 
 def write_capture(path: Path) -> None:
     """Write the capture: one opening handshake with frames after it, and one request with its response."""
-    lines = ("Connection: Upgrade", "Upgrade: websocket")
-    key, accept = (
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    request = HANDSHAKE.replace(b"/chat", TARGET.encode()).replace(
+        b"Host: h", f"Host: h\r\nX-Note: {FIELD}".encode()
     )
-    request = _head(
-        f"GET {TARGET} HTTP/1.1", "Host: h", f"X-Note: {FIELD}", *lines, key, "Sec-WebSocket-Version: 13"
-    )
-    response = _head(f"HTTP/1.1 101 {REASON_PHRASE}{TERMINAL}", *lines, accept)
-    frames = [_frame(1, TEXT.encode()), _frame(1, QUOTES.encode()), _frame(1, TERMINAL.encode())]
-    frames.append(_frame(8, struct.pack("!H", 1000) + (CLOSE_REASON + TERMINAL).encode()))
-    content = _head("HTTP/1.1 200 OK", f"Content-Length: {len(CONTENT)}") + CONTENT.encode()
-    packets = _connection(40000, [(True, request), (False, response), *[(False, frame) for frame in frames]])
-    packets += _connection(
-        40001, [(True, _head("GET / HTTP/1.1", "Host: h", f"X-{TERMINAL}: y")), (False, content)]
-    )
-    with path.open("wb") as file:
-        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, 101))  # link type 101: raw IP
-        for number, packet in enumerate(packets):
-            file.write(struct.pack("<IIII", 1_700_000_000, number * 1000, len(packet), len(packet)) + packet)
-
-
-def _head(*lines: str) -> bytes:
-    return "\r\n".join((*lines, "", "")).encode("latin-1")
-
-
-def _frame(opcode: int, payload: bytes) -> bytes:
-    """An unmasked frame of at most 125 bytes, by hand: what is tested shall not help to build the test."""
-    assert len(payload) <= 125
-    return bytes([0x80 | opcode, len(payload)]) + payload
-
-
-def _connection(port: int, turns: list[tuple[bool, bytes]]) -> list[bytes]:
-    """IP packets from SYN to FIN. A turn: whether the client speaks, and what it says."""
-    sequence = {True: 1, False: 1}
+    response = SWITCHING.replace(b"Switching Protocols", (REASON_PHRASE + TERMINAL).encode())
+    close = struct.pack("!H", 1000) + (CLOSE_REASON + TERMINAL).encode()
+    get = f"GET / HTTP/1.1\r\nHost: h\r\nX-{TERMINAL}: y\r\n\r\n".encode()
+    content = f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n{CONTENT}".encode()
     packets = []
-
-    def send(client: bool, flags: int, data: bytes = b"") -> None:
-        ports = (port, 80) if client else (80, port)
-        tcp = struct.pack(
-            "!HHIIBBHHH", *ports, sequence[client], sequence[not client], 0x50, flags, 65535, 0, 0
-        )
-        addresses = bytes([10, 0, 0, 1, 10, 0, 0, 2]) if client else bytes([10, 0, 0, 2, 10, 0, 0, 1])
-        size = 40 + len(data)
-        packets.append(struct.pack("!BBHHHBBH", 0x45, 0, size, 0, 0, 64, 6, 0) + addresses + tcp + data)
-        sequence[client] += len(data) + (flags & 0x03 != 0)  # SYN and FIN count as one byte
-
-    send(True, SYN)
-    send(False, SYN | ACK)
-    send(True, ACK)
-    for client, data in turns:
-        send(client, ACK, data)
-    send(False, FIN_ACK)
-    send(True, FIN_ACK)
-    send(False, ACK)
-    return packets
+    for port, said, answers in (
+        (
+            40000,
+            request,
+            [response, *(frame(text.encode()) for text in (TEXT, QUOTES, TERMINAL)), frame(close, 8)],
+        ),
+        (40001, get, [content]),
+    ):
+        talk = Talk(client=("192.0.2.1", port), link="raw")
+        packets += talk.open() + talk.say(CLIENT, said)
+        packets += [packet for answer in answers for packet in talk.say(SERVER, answer)] + talk.close()
+    # The folder may be a copy of one that nobody may write to, and then has its mode.
+    path.parent.chmod(path.parent.stat().st_mode | stat.S_IWUSR)
+    path.write_bytes(pcap(packets, 101))

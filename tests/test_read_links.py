@@ -187,9 +187,15 @@ def test_what_holds_no_tcp_is_left_alone() -> None:
     arp = LINKS["ethernet"].before_ipv4[:12] + b"\x08\x06" + bytes(28)
     udp = Talk().packet(CLIENT, b"x" * 20)
     udp = udp[:23] + b"\x11" + udp[24:]
+    snap = (
+        bytes(12) + b"\0\x60" + b"\xaa\xaa\x03\0\0\0\0\x60" * 5_000
+    )  # SNAP within SNAP: there is no such thing
     packets = chat(Talk())
-    said = dissected(pcap([arp, udp, *packets[:5], arp, udp, *packets[5:], b"", b"\0"]))
-    assert said.status == 0
+    said = dissected(pcap([arp, udp, *packets[:5], arp, udp, *packets[5:], snap]))
+    assert (said.status, said.complaints) == (0, [])
+    assert dissected(pcap([b"", b"\0"])).complaints == [
+        "wsedu: a packet is cut inside its headers (2 packets)"
+    ]
     assert [row["kind"] for row in said.rows] == KINDS
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from capture_maker import CLIENT, FIN, HANDSHAKE, LINKS, SERVER, SWITCHING, Blocks, Talk, frame, pcap
+from capture_maker import CLIENT, FIN, HANDSHAKE, LINKS, SERVER, SWITCHING, Blocks, Talk, frame, pcap, pcapng
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
@@ -22,7 +22,6 @@ from hypothesis.strategies import DrawFn
 import wsedu
 from wsedu.wire.capture import Capture
 from wsedu.wire.connections import CaptureReader
-from wsedu.wire.fast import FastReader
 from wsedu.wire.message import CapturedMessage
 from wsedu.wire.pcapfile import read_packets
 
@@ -54,24 +53,15 @@ def told(message: CapturedMessage) -> tuple[object, ...]:
         return "request", head.method, head.target, message.content
     if isinstance(head, wsedu.Response):
         return "response", head.status, message.content
-    if message.frame is not None:
-        one = message.frame
-        return (
-            "frame",
-            int(one.opcode),
-            one.fin,
-            one.rsv1,
-            one.rsv2,
-            one.rsv3,
-            one.masking_key,
-            message.payload,
-        )
-    return "gap", message.missing
+    if message.frame is None:
+        return "gap", message.missing
+    one = message.frame
+    bits = one.fin, one.rsv1, one.rsv2, one.rsv3
+    return "frame", int(one.opcode), *bits, one.masking_key, message.payload
 
 
-contents = st.binary(max_size=40) | st.sampled_from(
-    [b"", b"\r\n", b"\r\n0\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"]
-)
+contents = st.binary(max_size=40)
+contents |= st.sampled_from([b"", b"\r\n", b"\r\n0\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
 
 
 @st.composite
@@ -157,10 +147,7 @@ def segments(draw: DrawFn, talk: Talk, said: list[Saying]) -> list[Sent]:
 
 
 def whole_streams(said: list[Saying]) -> dict[bool, bytes]:
-    return {
-        sender: b"".join(saying.data for saying in said if saying.sender == sender)
-        for sender in (CLIENT, SERVER)
-    }
+    return {who: b"".join(one.data for one in said if one.sender == who) for who in (CLIENT, SERVER)}
 
 
 @st.composite
@@ -249,23 +236,12 @@ def captures(draw: DrawFn) -> Made:
     return said, sent, packets, talk, fins
 
 
-def in_pcapng(packets: list[bytes], link_type: int) -> bytes:
-    blocks = Blocks().interface(1).interface(link_type)
-    for packet in packets:
-        blocks.enhanced(packet, 1)
-    return blocks.file
-
-
-MAKERS: list[Callable[[list[bytes], int], bytes]] = [pcap, in_pcapng]
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @MANY
-@given(captures(), st.sampled_from(MAKERS))
-def test_what_was_said_is_what_is_read(
-    made: Made,
-    maker: Callable[[list[bytes], int], bytes],
-) -> None:
+@given(captures(), st.sampled_from([pcap, pcapng]))
+def test_what_was_said_is_what_is_read(made: Made, maker: Callable[[list[bytes], int], bytes]) -> None:
     said, sent, packets, talk, fins = made
     file = maker(packets, LINKS[talk.link].number)
     capture = wsedu.read(io.BytesIO(file))
@@ -296,14 +272,9 @@ def test_what_was_said_is_what_is_read(
             if one.sender == "server":
                 assert one.time == time / 1000
     assert [one.time for one in read] == sorted(one.time for one in read)
-    _ways_agree(file, read)
-    _bill_adds_up(capture)
-
-
-def _ways_agree(file: bytes, read: list[CapturedMessage]) -> None:
     careful = list(CaptureReader([]).run(read_packets(io.BytesIO(file))))
-    quick = [one for batch in FastReader([]).batches(io.BytesIO(file)) for one in batch]
-    assert facts(read) == facts(careful) == facts(quick) == facts(list(wsedu.messages(io.BytesIO(file))))
+    assert facts(read) == facts(careful) == facts(list(wsedu.messages(io.BytesIO(file))))
+    _bill_adds_up(capture)
 
 
 def _bill_adds_up(capture: Capture) -> None:
@@ -339,21 +310,25 @@ def test_a_snap_length_leaves_what_is_before_the_first_cut(made: Made, snap: int
 
 
 @settings(parent=MANY, max_examples=100)
-@given(st.lists(captures(), min_size=1, max_size=3))
-def test_saved_and_read_again_it_is_the_same(made: list[Made]) -> None:
-    """Several link types in one file too, which pcap cannot hold."""
+@given(st.lists(captures(), min_size=1, max_size=3), st.integers(0, 40))
+def test_saved_and_read_again_it_is_the_same(made: list[Made], cut: int) -> None:
+    """Several link types in one file too, which pcap cannot hold; and that the file was cut short."""
     blocks = Blocks()
     for number, (_, _, packets, talk, _) in enumerate(made):
         blocks.interface(LINKS[talk.link].number, resolution=9)
         for packet in packets:
             blocks.enhanced(packet, number, ticks=1_700_000_000_123_456_789 + blocks.packets * 1001)
-    once = wsedu.read(io.BytesIO(blocks.file))
+    whole = wsedu.read(io.BytesIO(blocks.file))
+    once = wsedu.read(io.BytesIO(blocks.file[: len(blocks.file) - cut]))
+    assert once.complete is not bool(cut) and len(once.packets) == len(whole.packets) - bool(cut)
     with tempfile.TemporaryDirectory() as folder:
         once.save(Path(folder, "saved"))
         again = wsedu.read(io.BytesIO(Path(folder, "saved").read_bytes()))
+    assert (again.complete, len(again.warnings)) == (once.complete, len(once.warnings))
     assert again.packets == once.packets
-    assert again.warnings == once.warnings
-    assert [(one.index, one.client, one.server, facts(one.messages)) for one in again.conversations] == [
-        (one.index, one.client, one.server, facts(one.messages)) for one in once.conversations
+    conversations = [
+        [(one.index, one.client, one.server, facts(one.messages)) for one in capture.conversations]
+        for capture in (once, again)
     ]
+    assert conversations[0] == conversations[1]
     assert again.bill() == once.bill()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from itertools import permutations, product
 from time import process_time
 
@@ -56,17 +57,6 @@ def snapped(packets: list[bytes], index: int, cut: int) -> bytes:
     whole = [Packet(at * 1_000_000, 1, packet, len(packet)) for at, packet in enumerate(packets)]
     whole[index] = whole[index]._replace(data=packets[index][:-cut])
     return write_capture(whole)
-
-
-def test_a_message_is_complete_when_its_last_byte_is_there() -> None:
-    talk = Talk()
-    packets = talk.shake()
-    first, second, third = talk.say(SERVER, ONE + TWO, 4)
-    said = dissected(pcap([*packets, third, first, *talk.say(CLIENT, SIX), second]))
-    assert said.brief()[2:] == [THREE, *TEXTS]
-    assert [row["time"] for row in said.rows[2:]] == [0.007, 0.008, 0.008]
-    (conversation,) = wsedu.read(io.BytesIO(pcap([*packets, third, first, second]))).conversations
-    assert [message.packets for message in conversation.messages[2:]] == [(6, 7), (7, 5)]
 
 
 def test_of_overlapping_segments_with_different_data_the_first_to_arrive_counts() -> None:
@@ -138,22 +128,6 @@ def test_a_stream_longer_than_all_sequence_numbers_would_wrap_again() -> None:
     packets = talk.shake() + talk.say(SERVER, ONE)
     capture = dissected(pcap([*packets, talk.packet(SERVER, TWO, at=talk.sent[SERVER] + far)]))
     assert capture.brief()[2:] == TEXTS[:1]  # that is behind, not ahead: old
-
-
-@pytest.mark.parametrize("lost", [0, 1, 2])
-def test_a_lost_segment_is_one_gap_and_that_senders_last_message(lost: int) -> None:
-    talk = Talk()
-    packets = talk.shake()
-    sizes = [len(ONE) + 1, 3, len(TWO) + len(ONE)]
-    data, segments = ONE + TWO + TWO + ONE, []
-    for size in sizes:
-        segments += talk.say(SERVER, data[:size])
-        data = data[size:]
-    segments += talk.say(SERVER, data + frame(b"never")) + talk.say(SERVER, frame(b"nor this"))
-    del segments[lost]
-    said = after_the_handshake(packets + segments + talk.say(CLIENT, SIX))
-    before = [[], TEXTS[:1], TEXTS[:1]][lost]
-    assert said == [*before, THREE, ("server", "gap", sizes[lost])]
 
 
 @pytest.mark.parametrize("ending", ["FIN", "RST", "ACK", "data and RST", "nothing", "lost FIN"])
@@ -422,3 +396,22 @@ def test_a_hole_is_given_up_when_no_sender_has_that_much_under_way() -> None:
     said = dissected(pcap(packets))
     assert said.brief()[2:] == [("server", "gap", 5), THREE]
     assert said.rows[2]["time"] < said.rows[3]["time"]
+
+
+@pytest.mark.parametrize("mebibytes", [[1, 2], [17, 1], [16] * 4 + [1]])
+def test_only_so_much_is_inflated(mebibytes: list[int]) -> None:
+    """16 MiB a message, 64 MiB a capture; what would be more stays as it was coded, and that is said in one line."""
+    packets, sizes, left = [], [], 64
+    for port, size in enumerate(mebibytes):
+        coded = zlib.compress(bytes(size << 20), 9)
+        head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: deflate, chunked\r\n\r\n%x\r\n" % len(coded)
+        talk = Talk(client=("192.0.2.1", port))
+        packets += talk.open() + talk.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n")
+        packets += talk.say(SERVER, head + coded + b"\r\n0\r\n\r\n")
+        sizes.append(size << 20 if size <= min(16, left) else len(coded))
+        left -= min(16, size)
+    said = dissected(pcap(packets))
+    assert [row["content_bytes"] for row in said.rows if row["kind"] == "response"] == sizes
+    refused = len([size for size in sizes if size % (1 << 20)])
+    assert len(said.complaints) == bool(refused)
+    assert all(f"64 MiB in all are inflated ({refused} message" in line for line in said.complaints)

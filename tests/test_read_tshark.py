@@ -17,57 +17,68 @@ from wsedu.wire.message import CapturedMessage
 
 DATA = Path(__file__).parent.parent / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
-FRAME_FIELDS = (
-    *("tcp.stream", "websocket.fin", "websocket.rsv", "websocket.opcode", "websocket.mask"),
-    *("websocket.payload_length", "websocket.payload_length_ext_16", "websocket.payload_length_ext_64"),
+FIELDS = (
+    *(
+        "tcp.stream",
+        "tcp.flags.syn",
+        "tcp.flags.ack",
+        "tcp.srcport",
+        "ip.src",
+        "ipv6.src",
+        "tcp.dstport",
+        "ip.dst",
+    ),
+    *("ipv6.dst", "http.request.method", "http.request.uri", "http.response.code", "http.content_length"),
+    *("websocket.fin", "websocket.rsv", "websocket.opcode", "websocket.mask", "websocket.payload_length"),
+    *("websocket.payload_length_ext_16", "websocket.payload_length_ext_64"),
 )
 
 
-def fields(name: str, kind: str, *wanted: str) -> list[list[str]]:
-    """A row for each packet that holds such messages; several in a packet are joined by a bar."""
-    arguments = [part for field in wanted for part in ("-e", field)]
+@cache
+def theirs(name: str, kind: str) -> list[dict[str, list[str]]]:
+    """For each packet that has this field: each of the fields, with a value for each message in the packet."""
+    arguments = [part for field in FIELDS for part in ("-e", field)]
     # Raw content, so that a length means the same to both.
     options = ("-o", "http.decompress_body:FALSE", "-E", "aggregator=|", "-T", "fields")
-    return [
-        row.split("\t") for row in tshark("-r", DATA / name, "-Y", kind, *options, *arguments).splitlines()
-    ]
+    rows = [row.split("\t") for row in tshark("-r", DATA / name, *options, *arguments).splitlines()]
+    cells = [[[one for one in cell.split("|") if one] for cell in row] for row in rows]
+    return [row for row in (dict(zip(FIELDS, row, strict=True)) for row in cells) if row[kind]]
 
 
 @cache
 def ours(name: str, kind: str) -> tuple[CapturedMessage, ...]:
     """In the order in which each became complete."""
-    read = [
-        one for each in wsedu.read(DATA / name).conversations for one in each.messages if one.kind == kind
-    ]
-    return tuple(sorted(read, key=lambda one: one.packets[-1]))
+    read = (one for each in wsedu.read(DATA / name).conversations for one in each.messages)
+    return tuple(sorted((one for one in read if one.kind == kind), key=lambda one: one.packets[-1]))
 
 
 @pytest.mark.parametrize("name", CAPTURES)
 def test_frames(name: str) -> None:
-    theirs: list[tuple[int, ...]] = []
-    for row in fields(name, "websocket", *FRAME_FIELDS):
-        stream, short, long, longest = row[0], row[5].split("|"), row[6].split("|"), row[7].split("|")
-        extended = {"126": [one for one in long if one], "127": [one for one in longest if one]}
-        lengths = [int(extended[one].pop(0) if one in extended else one) for one in short]
-        bits = [
-            [int(one, 16) if "0x" in one else int(one in ("1", "True")) for one in cell.split("|")]
-            for cell in row[1:3]
-        ]
-        opcodes = [int(one, 0) for one in row[3].split("|")]
-        masks = [int(one in ("1", "True")) for one in row[4].split("|")]
-        theirs += zip([int(stream)] * len(opcodes), *bits, opcodes, masks, lengths, strict=True)
+    expected: list[tuple[int, ...]] = []
+    for row in theirs(name, "websocket.opcode"):
+        extended = {
+            126: iter(row["websocket.payload_length_ext_16"]),
+            127: iter(row["websocket.payload_length_ext_64"]),
+        }
+        for at, opcode in enumerate(row["websocket.opcode"]):
+            fin, rsv, mask = (_number(row[f"websocket.{bit}"][at]) for bit in ("fin", "rsv", "mask"))
+            length = int(row["websocket.payload_length"][at])
+            length = int(next(extended[length])) if length in extended else length
+            expected.append((int(row["tcp.stream"][0]), fin, rsv, int(opcode, 0), mask, length))
     found = []
     for one in ours(name, "frame"):
         header = one.header
         assert header is not None
-        rsv = header.rsv1 << 2 | header.rsv2 << 1 | header.rsv3
-        masked = header.masking_key is not None
+        rsv, masked = header.rsv1 << 2 | header.rsv2 << 1 | header.rsv3, header.masking_key is not None
         found.append(
             (one.conversation, int(header.fin), rsv, header.opcode, int(masked), header.payload_length)
         )
-    assert found == theirs
-    if "websocket" in name:
-        assert found
+    assert found == expected
+    assert found or "websocket" not in name
+
+
+def _number(text: str) -> int:
+    return ("False", "True").index(text) if text in ("False", "True") else int(text, 0)
 
 
 def payloads(pairs: Any) -> Iterator[str]:
@@ -86,55 +97,40 @@ def payloads(pairs: Any) -> Iterator[str]:
 def test_payloads(name: str) -> None:
     """As hexadecimal, unmasked, and not inflated."""
     text = tshark("-r", DATA / name, "-Y", "websocket", "-T", "json", "-x", "-j", "websocket")
-    theirs = list(payloads(json.loads(text, object_pairs_hook=list)))
-    assert [one.payload.hex() for one in ours(name, "frame") if one.payload] == theirs
+    expected = list(payloads(json.loads(text, object_pairs_hook=list)))
+    assert [one.payload.hex() for one in ours(name, "frame") if one.payload] == expected
 
 
 @pytest.mark.parametrize("name", CAPTURES)
-def test_requests(name: str) -> None:
-    theirs = []
-    for stream, methods, targets in fields(
-        name, "http.request", "tcp.stream", "http.request.method", "http.request.uri"
-    ):
-        for method, target in zip(methods.split("|"), targets.split("|"), strict=True):
-            theirs.append([stream, method, target])
-    found = [
-        [str(one.conversation), one.head.method, one.head.target]
-        for one in ours(name, "request")
-        if isinstance(one.head, wsedu.Request)
-    ]
-    assert found == theirs
-
-
-@pytest.mark.parametrize("name", CAPTURES)
-def test_responses(name: str) -> None:
-    """The status codes; and the content of those that have a length, as its field says."""
-    theirs = fields(name, "http.response", "tcp.stream", "http.response.code", "http.content_length")
-    found = []
-    for one, row in zip(ours(name, "response"), theirs, strict=True):
+def test_requests_and_responses(name: str) -> None:
+    """Method and target; the status code, and the content of those that have a length, as its field says."""
+    heads = [(str(one.conversation), one.head) for one in ours(name, "request")]
+    found = [(index, head.method, head.target) for index, head in heads if isinstance(head, wsedu.Request)]
+    expected = []
+    for row in theirs(name, "http.request.method"):
+        for asked in zip(row["http.request.method"], row["http.request.uri"], strict=True):
+            expected.append((*row["tcp.stream"], *asked))
+    assert found == expected
+    for one, row in zip(ours(name, "response"), theirs(name, "http.response.code"), strict=True):
         assert isinstance(one.head, wsedu.Response)
         length = one.head.get("Content-Length")
+        assert [str(one.conversation), str(one.head.status)] == row["tcp.stream"] + row["http.response.code"]
+        assert [length] * bool(length) == row["http.content_length"]
         if length and one.request_method != "HEAD" and one.head.status not in (204, 304):
-            assert len(one.content) == int(row[2])
-        found.append([str(one.conversation), str(one.head.status), length or ""])
-    assert found == [row + [""] * (3 - len(row)) for row in theirs]
+            assert len(one.content) == int(length)
 
 
 @pytest.mark.parametrize("name", CAPTURES)
 def test_conversations_have_the_numbers_of_tcp_streams(name: str) -> None:
-    rows = {
-        (row[0], row[1], row[2] or row[3], row[4], row[5] or row[6])
-        for row in fields(
-            name, "tcp.flags.syn == 1 and tcp.flags.ack == 0", "tcp.stream", "tcp.srcport", "ip.src", "ipv6.src",
-            "tcp.dstport", "ip.dst", "ipv6.dst",
-        )
-    }  # fmt: skip
-    theirs = {
-        int(stream): tuple(
-            f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
-            for ip, port in ((source, source_port), (target, target_port))
-        )
-        for stream, source_port, source, target_port, target in rows
-    }
+    ends = {}
+    for row in theirs(name, "tcp.stream"):
+        if _number(row["tcp.flags.syn"][0]) and not _number(row["tcp.flags.ack"][0]):
+            sides = (
+                row["ip.src"] + row["ipv6.src"] + row["tcp.srcport"],
+                row["ip.dst"] + row["ipv6.dst"] + row["tcp.dstport"],
+            )
+            ends[int(row["tcp.stream"][0])] = tuple(
+                f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip, port in sides
+            )
     for one in wsedu.read(DATA / name).conversations:
-        assert (one.client, one.server) == theirs[one.index]
+        assert (one.client, one.server) == ends[one.index]

@@ -42,10 +42,9 @@ class InflateBudget:
 
     def __str__(self) -> str:
         """For people, on one line: what was refused."""
-        limits = (
-            f"at most {self.MESSAGE >> 20} MiB a message and {self.CAPTURE >> 20} MiB in all are inflated"
-        )
-        return f"content that stays in its transfer coding, since {limits} ({self.refused:,} messages)"
+        limits = f"at most {self.MESSAGE >> 20} MiB a message and {self.CAPTURE >> 20} MiB in all"
+        count = f"{self.refused:,} message{'s' * (self.refused != 1)}"
+        return f"content stays in its transfer coding, since {limits} are inflated ({count})"
 
 
 def remove_transfer_codings(

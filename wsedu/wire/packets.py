@@ -28,6 +28,8 @@ MOST_HEADERS = 32  # of one packet; more is no network, but somebody who wants t
 Address = tuple[bytes, int]  # 4 or 16 bytes, port
 
 _tcp = struct.Struct("!HHIIBB").unpack_from
+_ipv4 = struct.Struct("!BxHxxHxBxx4s4s").unpack_from
+_ipv6 = struct.Struct("!4xHBx16s16s").unpack_from
 
 
 class Segment(NamedTuple):
@@ -120,7 +122,8 @@ def _typed(headers: _Headers, size: int, type_at: int) -> int:
     kind = headers.number(type_at)
     headers.at += size
     if kind < _LEAST_ETHER_TYPE and headers.data.startswith(b"\xaa\xaa\x03\0\0\0", headers.at):
-        return _typed(headers, 8, 6)
+        kind = headers.number(6)
+        headers.at += 8
     return kind if kind >= _LEAST_ETHER_TYPE else _NONE
 
 
@@ -161,29 +164,22 @@ def _udp(headers: _Headers) -> int:
 
 
 def _ip(headers: _Headers) -> int:
-    data, at = headers.data, headers.at
-    version, fragment = data[at] >> 4, 0
-    if version == 4:  # RFC 791, 3.1
-        size, total, kind, addresses, width = (
-            (data[at] & 0x0F) * 4,
-            headers.number(2),
-            data[at + 9],
-            at + 12,
-            4,
-        )
-        fragment = headers.number(6) & 0x3FFF  # more fragments, or an offset
+    """RFC 791, 3.1, and RFC 8200, 3: the first four bits are the version. The length of IPv6 is without its header."""
+    at, fragment = headers.at, 0
+    version = headers.data[at] >> 4
+    if version == 4:
+        first, total, fragment, kind, headers.source, headers.destination = _ipv4(headers.data, at)
+        size = (first & 0x0F) * 4
         if size < 20 and (kind == _TCP or kind in _READERS):
             raise Unreadable("an IPv4 header of less than 20 bytes")
-    elif version == 6:  # RFC 8200, 3; the length there is without the header
-        size, total, kind, addresses, width = 40, headers.number(4), data[at + 6], at + 8, 16
-        total += 40 if total else 0
+    elif version == 6:
+        total, kind, headers.source, headers.destination = _ipv6(headers.data, at)
+        size, total = 40, total + 40 if total else 0
     else:
         return _NONE
-    middle = addresses + width
-    headers.source, headers.destination = data[addresses:middle], data[middle : middle + width]
     # A total length of 0 comes from a sender's own machine, where the network card was to fill it in.
     headers.ip_at, headers.at, headers.end = at, at + size, at + total if total else headers.end
-    return _whole(kind, fragment, "IPv4")
+    return _whole(kind, fragment & 0x3FFF, "IPv4")  # more fragments, or an offset
 
 
 def _fragment(headers: _Headers) -> int:

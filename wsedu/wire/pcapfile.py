@@ -44,6 +44,7 @@ _SECTION, _INTERFACE, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
 # time, captured and original length; in the simple one the last of these alone), and where the packet begins.
 _PACKET_BLOCKS = {_ENHANCED_PACKET: ("IIIII", 28), 3: ("I", 12), 2: ("HxxIIII", 28)}
 _SECTION_MAGIC = _SECTION.to_bytes(4, "big")  # reads the same in either byte order
+_BYTE_ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 _IF_TSRESOL, _IF_TSOFFSET = 9, 14
 _SECOND = 1_000_000_000  # nanoseconds
 _SNAP_LENGTH = 262144  # bytes; what tcpdump takes for all of a packet
@@ -96,21 +97,18 @@ class _Window:
         Raises:
             CutShort: the file cannot be read any further.
         """
-        pieces, have = (
-            [self.data[by:]],
-            len(self.data) - by,
-        )  # joined once: a large packet may come in small pieces
+        pieces, have = [self.data[by:]], len(self.data) - by
         self.start += by
-        more = b"?"
-        while more and have < want:
+        while have < want:
             try:
-                more = self.file.read(max(AT_ONCE, want - have))
+                pieces.append(self.file.read(max(AT_ONCE, want - have)))
             except OSError as error:
                 at = self.start + have
                 raise CutShort(f"behind byte {at} the file cannot be read: {error.strerror}") from error
-            pieces.append(more)
-            have += len(more)
-        self.data = b"".join(pieces)
+            if not pieces[-1]:
+                break
+            have += len(pieces[-1])
+        self.data = b"".join(pieces)  # once: a large packet may come in many small pieces
         return have >= want
 
     @property
@@ -155,8 +153,12 @@ def _pcapng(window: _Window) -> Iterator[Placed]:
     while window.move(at, want):
         data, at, want, size = window.data, 0, 12, len(window.data)
         while at + 12 <= size:
-            if data.startswith(_SECTION_MAGIC, at):
-                order, interfaces = _section_order(data, at, window.start), []
+            if data.startswith(_SECTION_MAGIC, at):  # its third word says how numbers stand in it
+                interfaces, magic = [], data[at + 8 : at + 12]
+                if magic not in _BYTE_ORDERS:
+                    place = window.start + at + 8
+                    raise CutShort(f"damaged at byte {place}: {magic.hex(' ')} is no byte-order magic")
+                order = _BYTE_ORDERS[magic]
             block_type, length = struct.unpack_from(order + "II", data, at)
             if length < 12 or length % 4 or length > MAX_BLOCK:
                 raise CutShort(f"damaged at byte {window.start + at + 4}: a block of {length:,} bytes")
@@ -171,24 +173,11 @@ def _pcapng(window: _Window) -> Iterator[Placed]:
                 elif block_type == _INTERFACE:
                     interfaces.append(_interface(order, data[at + 8 : at + length - 4]))
             except (struct.error, IndexError):
-                raise CutShort(
-                    f"damaged at byte {window.start + at}: a block without its interface or its fields"
-                ) from None
+                why = f"damaged at byte {window.start + at}: a block without its interface or its fields"
+                raise CutShort(why) from None
             at += length
     if window.data:
-        section = window.data.startswith(_SECTION_MAGIC) and len(window.data) < 12
-        raise CutShort(
-            f"the file ends at byte {window.end}, inside a {'section header' if section else 'block'}"
-        )
-
-
-def _section_order(data: bytes, at: int, base: int) -> str:
-    """The byte order of a section: its second word is a length, its third the byte-order magic."""
-    magic = data[at + 8 : at + 12]
-    order = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}.get(magic)
-    if order is None:
-        raise CutShort(f"damaged at byte {base + at + 8}: {magic.hex(' ')} is no byte-order magic")
-    return order
+        raise CutShort(f"the file ends at byte {window.end}, inside a block")
 
 
 def _interface(order: str, body: bytes) -> _Interface:

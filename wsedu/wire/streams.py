@@ -55,6 +55,11 @@ class Stream:
         doubt: why bytes that were left out as a retransmission may be none; empty as long as there is no reason.
     """
 
+    __slots__ = (  # a capture may have a million connections of which there is no more than a SYN
+        "_cuts", "_fin", "_probe", "_remembered", "_shown", "_waiting", "_waiting_bytes", "acknowledged", "closed",
+        "doubt", "ended", "first", "length",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self.first: int | None = None
         self.length = 0
@@ -117,8 +122,11 @@ class Stream:
             if self.acknowledged == (probe[0] + 1) % SPACE:
                 self.first = self.acknowledged
             else:
-                yield from self.receive(*probe)
+                yield from self._take(*probe)
         self.start(sequence)
+        yield from self._take(sequence, data, cut, fin, packet)
+
+    def _take(self, sequence: int, data: bytes, cut: int, fin: bool, packet: int) -> Iterator[Piece | Gap]:
         # Half of the sequence numbers are ahead of the one that is due, the others behind it.
         place = self.length + (sequence - self.next + HALF) % SPACE - HALF
         end = place + len(data) + cut
@@ -132,8 +140,7 @@ class Stream:
             heappush(self._cuts, (end - cut, packet, cut))
         if place < self.length:
             if len(data) > 1:  # the one octet of a keep-alive is garbage
-                if place < 0:
-                    self.doubt = "data before its first sequence number"
+                self.doubt = "data before its first sequence number" if place < 0 else self.doubt
                 self._compare(*self._remembered, place, data)
             data, place = data[self.length - place :], self.length
         self._keep(place, data, packet)
