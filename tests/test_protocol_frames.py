@@ -284,9 +284,7 @@ def test_mask_is_what_the_rfc_says(data: bytes, key: bytes, offset: int) -> None
     assert apply_mask(masked, key, offset) == data
 
 
-@pytest.mark.parametrize(
-    "size", [0, 1, 2, 3, 4, 5, 7, MASK_AT_ONCE - 1, MASK_AT_ONCE, MASK_AT_ONCE + 3]
-)
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 7, MASK_AT_ONCE - 1, MASK_AT_ONCE, MASK_AT_ONCE + 3])
 @pytest.mark.parametrize("offset", range(4))
 def test_mask_on_both_sides_of_the_switch(size: int, offset: int) -> None:
     data = bytes(i * 7 % 256 for i in range(size))

@@ -50,6 +50,11 @@ class Endpoint:
         self.last: Any = None  # the last packet with data, for whoever builds on packets
 
     @property
+    def ended(self) -> bool:
+        """Whether its stream has ended."""
+        return self._stream is not None and self._stream.ended
+
+    @property
     def stream(self) -> Stream:
         """What it sends, in order."""
         if self._stream is None:
@@ -182,8 +187,9 @@ class TcpReader(Generic[Made]):
         """What the end of the file shows; ``whole`` unless it is cut short."""
         if whole:
             # Of a file cut short one cannot say that a late segment would not have come.
-            for connection in sorted(set(self.connections.values()), key=lambda each: each.index):
-                yield from self._finish(connection)
+            left = sorted(set(self.connections.values()), key=lambda each: -each.index)
+            while left:
+                yield from self._forget(left.pop())
         for reason, times in self._warned.items():
             if times > MOST_LINES:
                 self.warnings.append(f"{times - MOST_LINES:,} more conversations: {reason}")
@@ -310,7 +316,7 @@ class TcpReader(Generic[Made]):
             if early:
                 yield from self.read(connection, connection.sender(side), bytes(early))
             yield from self._gap(connection, side)
-            if side.stream.ended:
+            if side.ended:
                 yield from self._ended(connection, side)
 
     def read(self, connection: TcpConnection, sender: Sender, data: bytes) -> Iterator[Made]:
