@@ -30,21 +30,36 @@ NOT_READ = "not read any further"
 Made = TypeVar("Made")
 
 
+_NO_CARRIERS: list[tuple[int, int]] = []  # stays empty
+
+
 class Endpoint:
     """One endpoint's sending half."""
 
-    __slots__ = ("address", "carriers", "early", "fin", "gap", "last", "stream", "syn")
+    # A port scan leaves thousands of these of which only the address was ever used, so the rest is made when needed.
+    __slots__ = ("_stream", "address", "carriers", "early", "fin", "gap", "last", "syn")
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self.stream = Stream()
-        # Lists and no deques, of which each takes 600 bytes also when it is empty.
-        self.carriers: list[tuple[int, int]] = []  # end in the stream, packet
+        self._stream: Stream | None = None
+        self.carriers = _NO_CARRIERS  # end in the stream, packet
         self.early: bytearray | None = None  # what came before it was known who the client is
         self.gap: Gap | None = None  # until all before it was read
         self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
         self.fin = False
         self.last: Any = None  # the last packet with data, for whoever builds on packets
+
+    @property
+    def ended(self) -> bool:
+        """Whether its stream has ended."""
+        return self._stream is not None and self._stream.ended
+
+    @property
+    def stream(self) -> Stream:
+        """What it sends, in order."""
+        if self._stream is None:
+            self._stream = Stream()
+        return self._stream
 
 
 class TcpConnection:
@@ -172,8 +187,9 @@ class TcpReader(Generic[Made]):
         """What the end of the file shows; ``whole`` unless it is cut short."""
         if whole:
             # Of a file cut short one cannot say that a late segment would not have come.
-            for connection in sorted(set(self.connections.values()), key=lambda each: each.index):
-                yield from self._finish(connection)
+            left = sorted(set(self.connections.values()), key=lambda each: -each.index)
+            while left:
+                yield from self._forget(left.pop())
         for reason, times in self._warned.items():
             if times > MOST_LINES:
                 self.warnings.append(f"{times - MOST_LINES:,} more conversations: {reason}")
@@ -263,6 +279,7 @@ class TcpReader(Generic[Made]):
             self._silent.pop(connection.index, None)
 
     def _piece(self, connection: TcpConnection, side: Endpoint, piece: Piece) -> Iterator[Made]:
+        side.carriers = side.carriers or []
         side.carriers.append((side.stream.length, piece.packet))
         if connection.client is None:
             side.early = bytearray() if side.early is None else side.early
@@ -299,7 +316,7 @@ class TcpReader(Generic[Made]):
             if early:
                 yield from self.read(connection, connection.sender(side), bytes(early))
             yield from self._gap(connection, side)
-            if side.stream.ended:
+            if side.ended:
                 yield from self._ended(connection, side)
 
     def read(self, connection: TcpConnection, sender: Sender, data: bytes) -> Iterator[Made]:
