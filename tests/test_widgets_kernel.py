@@ -55,7 +55,7 @@ def test_illegal_frames_can_be_built_and_are_named() -> None:
         (2, "ff", True, "✓ Legal"),
     ],
 )
-def test_a_frame_is_judged_as_the_first_of_a_connection(
+def test_a_frame_is_validated_as_the_first_of_a_connection(
     opcode: int, payload: str, fin: bool, said: str
 ) -> None:
     builder = frame_builder()
