@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How long a control takes in a real kernel, from a change to the new view, beside an update of a bare HTML widget."""
+"""How long a knob takes in a real kernel, from a change to the new view, beside an update of a bare HTML widget."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ message = SimpleNamespace(kind="frame", sender="client", time=0.0, raw=text.seri
                           packets=())
 many = SimpleNamespace(messages=[message] * 10_000)
 """
-# A change of each control, and what it is called.
-CONTROLS = {
+# A change of each knob, and what it is called.
+KNOBS = {
     **{f"builder.payload.value = '{{:0>{size}}}'": f"frame builder, {size:,} bytes of payload: a change"
        for size in (5, 125, 1_024, 4_096)},
     "slider.rate.index = {} % 10": "cost slider: a change",
@@ -53,7 +53,7 @@ def show_rows() -> Iterator[Row]:
     try:
         execute(SETUP)
         bare = median(_round_trip(execute, f"bare.value = '<p>{number}</p>'") for number in range(CHANGES))
-        for change, what in CONTROLS.items():
+        for change, what in KNOBS.items():
             execute(change.format(CHANGES))
             ours = within(change)
             peer = f"round trip of a bare HTML widget {bare * 1000:.1f} ms"
