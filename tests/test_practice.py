@@ -23,7 +23,7 @@ from wsedu.practice.words import SHOWN, show
 from wsedu.protocol.frames import check_header, parse_header
 
 ROOT = Path(__file__).parent.parent
-SEEDS = range(15)
+SEEDS = range(10)
 each = pytest.mark.parametrize("asked", EXERCISES.values(), ids=EXERCISES)
 
 
