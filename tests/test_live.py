@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from functools import partial
 import pytest
 
 from wsedu import Frame
+from wsedu.doctor import doctor
 from wsedu.live import Publisher, Server, connect_raw, http_server, news_server, websocket_server
 from wsedu.live.news_server import Way
 from wsedu.live.servers import STOP_LIMIT, Handler, serving, tornado_echo_server
@@ -184,6 +186,17 @@ def test_a_handler_that_fails_says_so(caplog: pytest.LogCaptureFixture) -> None:
     with Server("server", lambda: serving([("/", Broken)])) as server:
         assert get(server.port, "/").startswith(b"HTTP/1.1 500 ")
     assert "ZeroDivisionError" in caplog.text
+
+
+def test_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dropped(*arguments: object) -> socket.socket:
+        raise TimeoutError("timed out")  # one may listen, and nobody can connect
+
+    monkeypatch.setattr(socket, "create_connection", dropped)
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    found = {finding.what: finding for finding in doctor()}
+    assert found["servers on 127.0.0.1"][1:] == (False, "timed out: live cells fail, captures can be read")
+    assert found["memory"].found.startswith("unknown; ")
 
 
 def test_what_was_awaited_and_what_came_is_said() -> None:

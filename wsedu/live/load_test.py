@@ -24,7 +24,7 @@ from .load_worker import Failure, Receipts, Usage, load_clients, load_server, wo
 # the threads that would let go of it; a spawned one begins with a fresh interpreter.
 SPAWN = multiprocessing.get_context("spawn")
 
-AT_ONCE = 100
+AT_ONCE = 200
 """Connections that are opened at a time, so that the server's queue of new ones does not overflow."""
 LIMIT = 60.0
 """Seconds that an update may take to the last listener, or the first polls to their responses; ten thousand have an

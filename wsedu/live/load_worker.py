@@ -40,7 +40,7 @@ PER_ADDRESS = 20_000
 """Connections from one address of 127.0.0.0/8: Linux gives out some 28,000 ports of one address
 (``net.ipv4.ip_local_port_range``), and other programs need some too."""
 CONNECT_LIMIT = 60.0
-"""Seconds that a hundred connections may take until they are open."""
+"""Seconds that some hundred connections may take until they are open."""
 Address = tuple[str, int] | None  # that a client connects from; None lets the system choose
 POLL = b"GET /news/polling?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
