@@ -71,7 +71,6 @@ class _FastSender:
         self.start = 0  # place in the stream of the frame that is due
         self.held = bytearray()  # what is there of that frame
         self.need = 0  # bytes to hold before another look at it is worth while
-        self.carriers = side.carriers  # of what is there: end in the stream, packet
 
     def take_over(self) -> bool:
         """Take over from the slow path; ``False`` if that is not possible now."""
@@ -83,9 +82,9 @@ class _FastSender:
             return False
         self.next, self.held, self.need = stream.next, held, _frame_size(held)
         self.start = stream.length - len(held)
-        self.carriers = (
-            side.carriers
-        )  # the same object: of a large message it is long, and may change hands often
+        self.carriers = side.carriers
+        # The packets that carried what is there, and where in the stream each ended. It is the same object on both
+        # paths: of a large message it is long, and may change hands often.
         while self.carriers and self.carriers[0][0] <= self.start:
             self.carriers.popleft()
         return True
