@@ -269,15 +269,15 @@ def capture_of(many: int, talk: str) -> bytes:
 def test_connections_of_which_there_is_nothing_to_tell_take_no_more_memory_the_more_they_are(
     talk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "MOST_SILENT", 400)
+    monkeypatch.setattr(connections, "MOST_SILENT", 250)
     peaks = []
-    for many in 1500, 4500:
+    for many in 800, 2400:
         file, warnings = io.BytesIO(capture_of(many, talk)), list[str]()
         tracemalloc.start()
         assert list(wsedu.messages(file, warnings)) == []
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-        assert f"{many - 400:,} connections without a message were not followed" in warnings[-1]
+        assert f"{many - 250:,} connections without a message were not followed" in warnings[-1]
     assert peaks[1] < 1.5 * peaks[0]
 
 
