@@ -29,6 +29,7 @@ from oracles import tshark
 
 import wsedu
 from wsedu.wire.packets import segment_of
+from wsedu.wire.pcapfile import CutShort, Packet, read_packets, write_capture
 
 KINDS = ["request", "response", "frame", "frame"]
 IPV4, IPV6 = ("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")
@@ -228,6 +229,17 @@ def test_frame_check_sequences_are_not_part_of_the_link_type() -> None:
     file = bytearray(pcap([packet + b"\xfc\xfc\xfc\xfc" for packet in chat(Talk())]))
     file[20:24] = struct.pack("<I", 1 | 0x14000000)  # "the length of the FCS is 2 times 16 bits"
     assert dissected(bytes(file)).rows == expected()
+
+
+@pytest.mark.parametrize("seconds", [0, -5, 1 << 33])
+def test_what_is_written_is_what_is_read_whatever_the_times_and_link_types(seconds: int) -> None:
+    packets = [Packet(seconds * 10**9 + at, at % 3, bytes(at), at + 2) for at in range(9)]
+    for some, form in ((packets, False), (packets[::3], False), (packets[::3], True), ([], True)):
+        assert list(read_packets(io.BytesIO(write_capture(some, pcapng=form)))) == some
+        with pytest.raises(CutShort, match="inside"):
+            list(read_packets(io.BytesIO(write_capture(some, pcapng=form, cut_short=True))))
+    with pytest.raises(ValueError, match="584 years"):
+        write_capture([packets[0], packets[0]._replace(time=1 << 65)])
 
 
 def tunnels() -> dict[str, tuple[int, Callable[[Any], Any]]]:

@@ -309,7 +309,7 @@ def test_a_snap_length_leaves_what_is_before_the_first_cut(made: Made, snap: int
         assert missing or read == [one for one in all_of_it if one[0] != "gap"]
 
 
-@settings(parent=MANY, max_examples=100)
+@settings(parent=MANY, max_examples=40)
 @given(st.lists(captures(), min_size=1, max_size=3), st.integers(0, 40))
 def test_saved_and_read_again_it_is_the_same(made: list[Made], cut: int) -> None:
     """Several link types in one file too, which pcap cannot hold; and that the file was cut short."""

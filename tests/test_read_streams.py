@@ -122,6 +122,13 @@ def test_a_capture_that_begins_with_a_keep_alive(octet: bytes, asked: bool, when
         assert said.brief()[0] == ("client", "request", "GGET", "/b", 0)
 
 
+def test_a_first_byte_that_is_pushed_is_data() -> None:
+    """Somebody types, and the other side acknowledges each letter (RFC 9293, 3.9.1.2: the last byte has PSH)."""
+    talk = Talk()
+    packets = talk.say(CLIENT, b"G") + [talk.packet(SERVER)] + talk.say(CLIENT, b"ET /b HTTP/1.1\r\n\r\n")
+    assert dissected(pcap(packets)).brief() == [("client", "request", "GET", "/b", 0)]
+
+
 def test_a_stream_longer_than_all_sequence_numbers_would_wrap_again() -> None:
     """Places in the stream are not sequence numbers: half of their space on, the next ones are still ahead."""
     talk, far = Talk(), 3 << 30

@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 MAX_BLOCK = 1 << 28  # bytes; a larger "length" is damage, not a packet
 AT_ONCE = 1 << 18  # bytes that are read from the file at once
+LINKTYPE_ETHERNET = 1
 
 
 class NotACapture(ValueError):
@@ -235,7 +236,7 @@ def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short:
         ValueError: times that are too far apart for pcapng too.
     """
     packets = list(packets)
-    link_types = {packet.link_type for packet in packets} or {1}
+    link_types = {packet.link_type for packet in packets} or {LINKTYPE_ETHERNET}
     if pcapng or len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
         parts = _pcapng_blocks(packets)
     else:
