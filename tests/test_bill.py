@@ -176,26 +176,6 @@ def test_layers_are_as_long_as_they_are(link: str) -> None:
     assert (parts["link"], parts["ip"], parts["tcp"]) == (below, 28, 24)
 
 
-def test_chunk_framing_is_http_head_and_events_are_content() -> None:
-    event, head = b"data: news\n\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    chunk = b"c;x=y\r\n" + event + b"\r\n"
-    talk = Talk()
-    packets = talk.open() + talk.say(CLIENT, GET) + talk.say(SERVER, head + chunk * 3)
-    for end in b"", b"0\r\nDigest: x\r\n\r\n":  # a stream of events that goes on, and one that has ended
-        parts = billed(packets + talk.say(SERVER, end)).parts
-        assert parts["content"] == 3 * len(event)
-        assert parts["http head"] == len(GET) + len(head) + 3 * (len(chunk) - len(event)) + len(end)
-        assert parts["other"] == 0
-
-
-def test_an_opening_handshake_that_is_refused_is_http() -> None:
-    talk = Talk()
-    refusal = b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno"
-    parts = billed(talk.open() + talk.say(CLIENT, HANDSHAKE) + talk.say(SERVER, refusal)).parts
-    assert parts["handshake"] == 0
-    assert (parts["http head"], parts["content"]) == (len(HANDSHAKE) + len(refusal) - 2, 2)
-
-
 def test_only_the_two_heads_of_the_handshake_are_handshake() -> None:
     """Behind other requests, with an interim response between, and captured the wrong way round."""
     talk = Talk()

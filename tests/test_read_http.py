@@ -4,13 +4,10 @@
 from __future__ import annotations
 
 import gzip
-import io
 import zlib
 
 import pytest
 from capture_maker import CLIENT, FIN, HANDSHAKE, RST, SERVER, SWITCHING, Said, Talk, dissected, frame, pcap
-
-import wsedu
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -28,50 +25,6 @@ def talked(*turns: tuple[bool, bytes], size: int = 1400, opened: bool = True, cl
     said = dissected(pcap(packets + (talk.close() if closed else [])))
     assert said.status == 0
     return said
-
-
-@pytest.mark.parametrize("size", [1, 1400])
-@pytest.mark.parametrize("interim", [(100,), (103,), (100, 103, 103), (102, 199)])
-def test_interim_responses_are_responses_and_answer_nothing(interim: tuple[int, ...], size: int) -> None:
-    early = b"".join(b"HTTP/1.1 %d x\r\nLink: </a>\r\n\r\n" % status for status in interim)
-    head = b"HEAD / HTTP/1.1\r\n\r\n"
-    said = talked((CLIENT, head), (SERVER, early + OK[:-2]), (CLIENT, GET), (SERVER, early + OK), size=size)
-    between = [("server", "response", status, 0) for status in interim]
-    assert said.brief() == [
-        ("client", "request", "HEAD", "/", 0),
-        *between,
-        ("server", "response", 200, 0),
-        REQUEST,
-        *between,
-        RESPONSE,
-    ]
-
-
-@pytest.mark.parametrize("size", [1, 1400])
-@pytest.mark.parametrize(
-    ("method", "response"),
-    [
-        (b"HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"),
-        (b"HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-        (b"GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
-        (b"GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"),
-        (b"GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"),
-        (b"GET", b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n"),
-        (b"GET", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-        (b"PUT", b"HTTP/1.1 200\r\ncontent-length:0\r\n\r\n"),
-    ],
-)
-def test_responses_without_content(method: bytes, response: bytes, size: int) -> None:
-    asked = GET.replace(b"GET", method)
-    said = talked((CLIENT, asked + GET), (SERVER, response + OK), size=size)
-    status = int(response[9:12])
-    assert said.brief() == [
-        ("client", "request", method.decode(), "/", 0),
-        REQUEST,
-        ("server", "response", status, 0),
-        RESPONSE,
-    ]
-    assert said.rows[2]["wire_length"] == len(response)
 
 
 def test_content_until_the_close() -> None:
@@ -97,30 +50,6 @@ def test_content_until_the_close_with_a_hole_is_not_complete() -> None:
     assert len(lost) == 1
     packets += talk.say(SERVER, b"there") + [talk.packet(SERVER, flags=FIN | 16)]
     assert dissected(pcap(packets)).brief() == [REQUEST, ("server", "gap", 4)]
-
-
-CHUNKS = (
-    b'3;first\r\nabc\r\n A;name="a;b"\r\n'.replace(b" A", b"A")
-    + b"\r\n0\r\n\r\nxyz\r\n0000;last\r\nDigest: x\r\nExpires: never\r\n\r\n"
-)
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, 1400])
-def test_chunks_with_extensions_and_trailers(size: int) -> None:
-    """The second chunk holds what looks like the end."""
-    request = b"POST /u HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n" + CHUNKS
-    response = b"HTTP/1.1 200 OK\r\ntransfer-encoding:chunked\r\nContent-Length: 3\r\n\r\n" + CHUNKS
-    said = talked((CLIENT, request + GET), (SERVER, response + OK), size=size)
-    assert said.brief() == [
-        ("client", "request", "POST", "/u", 13),
-        REQUEST,
-        ("server", "response", 200, 13),
-        RESPONSE,
-    ]
-    assert [said.rows[0]["wire_length"], said.rows[2]["wire_length"]] == [len(request), len(response)]
-    talk = Talk()
-    capture = wsedu.read(io.BytesIO(pcap(talk.open() + talk.say(CLIENT, request, size))))
-    assert capture.conversations[0].messages[0].content == b"abc\r\n0\r\n\r\nxyz"
 
 
 TEXT = b"the same line again\n" * 50
@@ -172,21 +101,6 @@ def test_content_coding_stays() -> None:
     assert talked((CLIENT, GET), (SERVER, head + coded)).rows[1]["content_bytes"] == len(coded)
 
 
-@pytest.mark.parametrize("size", [1, 5, 1400])
-def test_pipelining(size: int) -> None:
-    head = b"HEAD /1 HTTP/1.1\r\n\r\n"
-    post = b"POST /2 HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
-    said = talked((CLIENT, head + GET + post), (SERVER, OK[:-2] + OK + OK), size=size)
-    assert said.brief() == [
-        ("client", "request", "HEAD", "/1", 0),
-        REQUEST,
-        ("client", "request", "POST", "/2", 3),
-        ("server", "response", 200, 0),
-        RESPONSE,
-        RESPONSE,
-    ]
-
-
 def test_a_408_that_nobody_asked_for() -> None:
     timeout = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
     assert talked((SERVER, timeout), closed=True).brief() == [("server", "response", 408, 0)]
@@ -196,127 +110,6 @@ def test_a_408_that_nobody_asked_for() -> None:
     alone = talked((SERVER, timeout), opened=False)
     assert alone.brief() == [("server", "response", 408, 0)]
     assert alone.rows[0]["client"] == "192.0.2.1:40000"
-
-
-def test_a_final_response_before_the_request_is_complete() -> None:
-    """413 to content that still comes; what is asked next has the next response."""
-    post = b"POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nabc"
-    said = talked(
-        (CLIENT, post),
-        (SERVER, b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"),
-        (CLIENT, b"def" + b"HEAD / HTTP/1.1\r\n\r\n"),
-        (SERVER, OK[:-2] + OK),
-    )
-    assert [row["kind"] for row in said.rows] == ["response", "request", "request", "response", "response"]
-    assert said.brief()[3:] == [("server", "response", 200, 0), RESPONSE]
-
-
-def test_a_final_response_before_the_head_of_the_request_is_complete() -> None:
-    """431, say, to a head that still comes; and the opening handshake behind it waits for its own response."""
-    said = talked(
-        (CLIENT, GET[:20]),
-        (SERVER, b"HTTP/1.1 431 Too Large\r\nContent-Length: 0\r\n\r\n"),
-        (CLIENT, GET[20:] + HANDSHAKE),
-        (SERVER, OK),
-        (CLIENT, HANDSHAKE),
-        (SERVER, SWITCHING),
-        (CLIENT, frame(b"Hello", key=b"abcd")),
-    )
-    assert [row["kind"] for row in said.rows] == [
-        *("response", "request", "request", "response", "request", "response", "frame")
-    ]
-
-
-@pytest.mark.parametrize("size", [1, 1400])
-def test_a_refused_handshake_and_more_http(size: int) -> None:
-    refusal = b"HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nContent-Length: 4\r\n\r\nno!\n"
-    said = talked(
-        (CLIENT, HANDSHAKE),
-        (SERVER, refusal),
-        (CLIENT, GET),
-        (SERVER, OK),
-        (CLIENT, HANDSHAKE),
-        (SERVER, SWITCHING + HELLO),
-        size=size,
-    )
-    asked = ("client", "request", "GET", "/chat", 0)
-    assert said.brief() == [
-        asked,
-        ("server", "response", 426, 4),
-        REQUEST,
-        RESPONSE,
-        asked,
-        ("server", "response", 101, 0),
-        FRAME,
-    ]
-
-
-def test_frames_begin_only_after_the_response_to_the_request_to_switch() -> None:
-    """Pipelined behind another request, and with an interim response between."""
-    hi = frame(b"Hi", key=b"wxyz")
-    early = b"HTTP/1.1 103 Early Hints\r\n\r\n"
-    said = talked((CLIENT, GET + HANDSHAKE + hi), (SERVER, OK), (SERVER, early), (SERVER, SWITCHING + HELLO))
-    assert said.brief()[-3:] in (
-        [("server", "response", 101, 0), FRAME, ("client", "frame", 1, b"Hi".hex())],
-        [("server", "response", 101, 0), ("client", "frame", 1, b"Hi".hex()), FRAME],
-    )
-
-
-@pytest.mark.parametrize(
-    "field", [b"Upgrade: WebSocket", b"upgrade:websocket", b"Upgrade: foo/2,  websocket"]
-)
-def test_upgrade_is_a_list_and_case_does_not_matter(field: bytes) -> None:
-    said = talked(
-        (CLIENT, HANDSHAKE.replace(b"Upgrade: websocket", field)),
-        (SERVER, SWITCHING.replace(b"Upgrade: websocket", field) + HELLO),
-    )
-    assert said.brief()[2:] == [FRAME]
-
-
-def test_a_101_that_does_not_say_to_what_it_switches() -> None:
-    """The request had said it. A client must fail such a connection (RFC 6455, 4.1), but a reader does not judge."""
-    bare = b"HTTP/1.1 101\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
-    assert talked((CLIENT, HANDSHAKE), (SERVER, bare + HELLO)).brief()[1:] == [
-        ("server", "response", 101, 0),
-        FRAME,
-    ]
-
-
-def test_a_client_that_waits_for_an_answer_that_cannot_be_read_goes_on() -> None:
-    said = talked(
-        (CLIENT, HANDSHAKE + frame(b"Hi", key=b"wxyz")),
-        (SERVER, b"no answer\r\n"),
-        (CLIENT, frame(b"Ho", key=b"wxyz")),
-    )
-    assert [row[:2] for row in said.brief()] == [
-        ("client", "request"),
-        ("client", "frame"),
-        ("client", "frame"),
-    ]
-    assert len(said.complaints) == 1 and "the server is not read any further" in said.complaints[0]
-
-
-@pytest.mark.parametrize("tail", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9), b"\x81\x05Hello"])
-def test_upgrade_to_something_else(tail: bytes) -> None:
-    request = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-    response = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-    said = talked((CLIENT, request), (SERVER, response + tail), (CLIENT, tail), (SERVER, OK))
-    assert said.brief() == [REQUEST, ("server", "response", 101, 0)]
-    assert len(said.complaints) == 1 and "not WebSocket" in said.complaints[0]
-
-
-def test_connect() -> None:
-    """What goes through a tunnel is not HTTP of this connection (RFC 9110, 9.3.6)."""
-    connect = b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n"
-    asked = ("client", "request", "CONNECT", "example.com:443", 0)
-    refused = talked((CLIENT, connect), (SERVER, OK.replace(b"200", b"407")), (CLIENT, GET), (SERVER, OK))
-    assert refused.brief() == [asked, ("server", "response", 407, 2), REQUEST, RESPONSE]
-    assert refused.complaints == []
-    taken = talked(
-        (CLIENT, connect), (SERVER, OK[:-2]), (CLIENT, b"\x16\x03\x01\x02"), (SERVER, b"\x16\x03\x03")
-    )
-    assert taken.brief() == [asked, ("server", "response", 200, 0)]
-    assert len(taken.complaints) == 1
 
 
 # A capture that begins in the middle of a connection.
@@ -342,20 +135,6 @@ def test_a_syn_ack_says_who_the_client_is() -> None:
     packets = talk.open()[1:] + talk.say(SERVER, b"HTTP/1.1 408 Request Timeout\r\n\r\n") + talk.close()
     (row,) = dissected(pcap(packets)).rows
     assert (row["sender"], row["client"]) == ("server", "192.0.2.1:40000")
-
-
-def test_it_may_begin_with_a_response() -> None:
-    """To a request before the capture."""
-    said = talked((SERVER, OK), (CLIENT, GET), (SERVER, OK), opened=False)
-    assert said.brief() == [RESPONSE, REQUEST, RESPONSE]
-
-
-def test_it_may_begin_with_the_101() -> None:
-    hi = frame(b"Hi", key=b"wxyz")
-    for first in (0x81, 0x41):
-        answer = bytes([first]) + hi[1:]
-        said = talked((SERVER, SWITCHING + HELLO), (CLIENT, answer), opened=False)
-        assert said.brief()[1:] == [FRAME, ("client", "frame", 1, b"Hi".hex())]
 
 
 TLS = bytes.fromhex("16030100c8010000c40303") + bytes(189)
@@ -494,27 +273,6 @@ def test_garbage_of_one_sender_while_the_other_is_in_the_middle_of_a_message() -
     said = talked((CLIENT, post), (SERVER, bytes(20)), (CLIENT, b"def"))
     assert said.brief() == [("client", "request", "POST", "/", 6)]
     assert len(said.complaints) == 1 and "the server is not read any further" in said.complaints[0]
-
-
-def test_heads_are_latin_1_and_forgiving() -> None:
-    request = b"\r\nG\xc9T".replace(b"\xc9", b"E") + b" /caf\xe9?\xff\x80 HTTP/1.1\nX:\xe9\n\n"
-    said = talked((CLIENT, request), (SERVER, b"HTTP/1.1 200 \xe9\n\n"), closed=True)
-    assert said.rows[0]["target"] == "/caf\xe9?\xff\x80"
-    assert said.rows[0]["wire_length"] == len(request)
-    assert said.rows[1]["status"] == 200
-
-
-@pytest.mark.parametrize("size", [1, 1400])
-def test_unfinished_messages_are_not_printed(size: int) -> None:
-    long = frame(bytes(300), key=b"wxyz")
-    assert talked((CLIENT, GET + b"GET /unfinished HTTP/1.1\r\nHost:"), size=size).brief() == [REQUEST]
-    assert talked((CLIENT, GET), (SERVER, OK[:-1]), size=size).brief() == [REQUEST]
-    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n"
-    assert talked((CLIENT, GET), (SERVER, chunked), closed=True, size=size).brief() == [REQUEST]
-    said = talked((CLIENT, HANDSHAKE), (SERVER, SWITCHING + HELLO[:-1]), (CLIENT, long[:-1]), size=size)
-    assert [row["kind"] for row in said.rows] == ["request", "response"]
-    (line,) = said.complaints
-    assert line.endswith("a frame of the client, 307 bytes of 308; a frame of the server, 6 bytes of 7")
 
 
 def test_a_head_that_never_ends() -> None:

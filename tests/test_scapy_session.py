@@ -24,8 +24,6 @@ from scapy.sendrecv import sniff
 from scapy.sessions import IPSession, TCPSession
 
 import wsedu
-from wsedu.protocol.errors import NeedMoreData
-from wsedu.protocol.frames import parse_header
 from wsedu.wire import WebSocket, WebSocketSession, connections
 
 DATA = sorted((Path(__file__).parent.parent / "data").glob("*.pcap*"))
@@ -62,34 +60,22 @@ def messages(*packets: list[bytes]) -> list[tuple[str, bytes]]:
     return said(packets_of([packet for part in packets for packet in part]))
 
 
-class Theirs(WebSocket):
-    """Our layer, as Scapy's own session could use it: with the classmethod that it asks for."""
-
-    @classmethod
-    def tcp_reassemble(cls, data: bytes, *_: Any) -> Any:
-        try:
-            header = parse_header(data)
-        except NeedMoreData:
-            return None
-        return cls(data) if len(data) >= header.size + header.payload_length else None
-
-
 @pytest.fixture
 def their_frames() -> Iterator[Any]:
     """What TCPSession makes of frames from a server, if it is told the port: all payloads, in order."""
-    bind_layers(TCP, Theirs, sport=PORT)
+    bind_layers(TCP, WebSocket, sport=PORT)
 
     def payloads(packets: list[bytes]) -> list[bytes]:
         found = []
         for packet in packets_of(packets, TCPSession):
-            layer = packet.getlayer(Theirs)
-            while isinstance(layer, Theirs):
+            layer = packet.getlayer(WebSocket)
+            while isinstance(layer, WebSocket):
                 found.append(bytes(layer.data))
                 layer = layer.payload
         return found
 
     yield payloads
-    split_layers(TCP, Theirs, sport=PORT)
+    split_layers(TCP, WebSocket, sport=PORT)
 
 
 # TCPSession's defects
@@ -238,37 +224,19 @@ def test_a_101_without_a_reason_phrase(line: bytes) -> None:
     assert (response.Status_Code, response.Reason_Phrase, response.Http_Version) == (b"101", b"", b"HTTP/1.1")
 
 
+def test_content_behind_a_connection_that_says_upgrade_is_no_http_2() -> None:
+    settings = bytes.fromhex("000000040000000000")
+    refused = b"HTTP/1.1 426 No\r\nConnection: Upgrade\r\nContent-Length: 9\r\n\r\n" + settings
+    (response,) = [packet for packet in exchange(refused, HANDSHAKE) if HTTPResponse in packet]
+    assert response.lastlayer().name == "Raw" and response.load == settings
+    assert HTTPResponse(refused).lastlayer().name != "Raw"
+
+
 def test_building_a_response_adds_nothing() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
     (given,) = [packet for packet in exchange(answer) if HTTPResponse in packet]
     assert bytes(given).endswith(answer) and given.__class__(bytes(given))[IP].len == 40 + len(answer)
     assert b"Date" in bytes(HTTP() / HTTPResponse())
-
-
-def test_101_and_the_first_frames_in_one_segment_as_websocket() -> None:
-    one = talk(port=80)
-    packets = (
-        one.open()
-        + one.say(CLIENT, HANDSHAKE)
-        + one.say(SERVER, SWITCHING + ONE + TWO)
-        + one.say(CLIENT, THREE)
-    )
-    assert frames(packets) == [ONE, TWO, THREE]
-    assert not any(Raw in packet for packet in packets_of(packets))
-    assert any(Raw in packet for packet in packets_of(packets, TCPSession))
-
-
-def test_an_upgrade_to_something_else_is_not_mistaken() -> None:
-    ask = b"GET / HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
-    agreed = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
-    settings = bytes.fromhex("000000040000000000")
-    given = exchange(agreed + settings, ask)
-    assert said(given) == [("request", ask), ("response", agreed)]
-    refused = b"HTTP/1.1 426 No\r\nConnection: Upgrade\r\nContent-Length: 9\r\n\r\n" + settings
-    (response,) = [packet for packet in exchange(refused, ask) if HTTPResponse in packet]
-    assert response.lastlayer().name == "Raw" and response.load == settings
-    assert HTTPResponse(refused).lastlayer().name != "Raw"
-    assert said(exchange(b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")) == []
 
 
 def test_a_snap_length_ends_a_direction_and_nothing_else() -> None:
@@ -380,39 +348,6 @@ def test_agrees_with_read_on_the_hostile_capture(tmp_path: Path) -> None:
     hostile.write_capture(tmp_path / "hostile.pcap")
     ours, theirs = by_sender(str(tmp_path / "hostile.pcap"))
     assert ours == theirs and ours
-
-
-HEADS = [
-    GET, HANDSHAKE, SWITCHING, b"HEAD / HTTP/1.1\r\n\r\n", b"\r\n\r\n" + GET, b"GET / HTTP/1.1\nHost: h\n\n",
-    b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", b"POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n\r\nabc",
-    b"POST / HTTP/1.1\r\nContent-Length: 3, 4\r\n\r\nabc", b"CONNECT h:1 HTTP/1.1\r\n\r\n",
-    b"POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-    b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"HTTP/1.1 200\r\nContent-Length: x\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nhi\r\n0\r\nA: b\r\n\r\n",
-    b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nhi\n0\n\n", b"HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n",
-    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n00000000000000002\r\nhi\r\n", b"HTTP/1.1 100 C\r\n\r\n",
-    b"HTTP/1.1 101 S\r\nUpgrade: h2c\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nuntil the end", ONE, b"\x16\x03\x01\x02",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("first", range(0, 200, 50))
-def test_agrees_with_read_whatever_is_said_in_whatever_pieces(first: int) -> None:
-    for seed in range(first, first + 50):
-        rng = random.Random(seed)
-        one = talk(port=rng.choice((80, PORT)))
-        packets = one.open()
-        if rng.random() < 0.5:
-            packets += one.say(CLIENT, HANDSHAKE) + one.say(SERVER, SWITCHING)
-        for _ in range(rng.randrange(1, 9)):
-            sender, data = rng.choice((CLIENT, SERVER)), rng.choice(HEADS)
-            if rng.random() < 0.8:
-                sender = SERVER if data.startswith(b"HTTP") else CLIENT
-            packets += one.say(sender, data, rng.choice((1, 3, 20, 1400)))
-        packets += one.close()  # the session is not told that a file ends
-        file = pcap(packets)
-        ours, theirs = by_sender(file)
-        assert ours == theirs, f"seed {seed}"
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -13,7 +13,7 @@ from wsedu.model.measured import held_against
 from wsedu.show.controls import RangeSlider
 
 
-def test_a_knob_moves_the_numbers() -> None:
+def test_a_control_changes_the_numbers() -> None:
     slider = cost_slider()
     assert (
         "Clients 1,000, updates 1 a second, 27 bytes each: no keep-alive costs 8.5 times websocket"

@@ -64,7 +64,7 @@ def test_a_way_that_fails_says_so_and_leaves_nothing() -> None:
     assert set(threading.enumerate()) <= before
 
 
-def test_a_meter_reads_the_relay_only() -> None:
+def test_a_live_bill_is_of_the_relay_only() -> None:
     with pytest.raises(TypeError, match="relay"):
         LiveBill(record(port=1, kernel=True))
 

@@ -53,6 +53,7 @@ def send_frame(data: bytes) -> Answers:
 
 
 def _answer(server: Server, data: bytes) -> tuple[str, bytes]:
+    # A connection for each frame: who refuses one closes the connection, and the next frame would meet nobody.
     with connect_raw(server.port, timeout=PATIENCE) as connection:
         connection.send(request("127.0.0.1"))
         connection.receive_head()
@@ -139,7 +140,9 @@ def delivery_race() -> DeliveryRace:
     if _race is not None:
         _race.close()
     try:
-        loop = asyncio.get_running_loop()  # the kernel's
+        loop = (
+            asyncio.get_running_loop()
+        )  # the kernel's; a script has none, and needs none: its interrupts reach it
     except RuntimeError:
         loop = None
 
@@ -158,6 +161,7 @@ def delivery_race() -> DeliveryRace:
 
 def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
     """While a race is on, an interrupt stops it: between two cells a kernel would ignore the signal."""
+    # ipykernel ignores SIGINT but while a cell runs, and a race goes on when its cell has ended.
     on = not all(delivery.done for delivery in list(_running.values()))
     heard = signal.getsignal(signal.SIGINT)
     if on and heard == signal.SIG_IGN:

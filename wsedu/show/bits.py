@@ -54,6 +54,7 @@ def frame_diagram(data: bytes, spans: Sequence[Span]) -> Markup:
         data: the bytes of one frame.
         spans: what they mean.
     """
+    # All of the header, and of the payload so much that its beginning is seen.
     header = 8 * next((span.start for span in spans if span.kind == Kind.PAYLOAD), len(data))
     rows = min(-(-8 * len(data) // ROW), -(-header // ROW) + PAYLOAD_ROWS)
     heads = (

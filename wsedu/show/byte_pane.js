@@ -151,8 +151,8 @@ function linkTo(section) {
 // The byte map: point at a byte and its field lights up, point at a field and its bytes do; the keyboard does the
 // same. Everything stays in the browser: the kernel sends the bytes and their tree once, and is not asked again.
 class BytePane {
-  constructor(side, looks, data, moved) {
-    Object.assign(this, { side, looks, data, moved, row: WIDE });
+  constructor(side, looks, data, onMove) {
+    Object.assign(this, { side, looks, data, onMove, row: WIDE });
     this.nodes = [];
     this.roots = flatten(side.tree, null, 1, this.nodes);
     this.at = side.start || 0; // the current byte
@@ -312,7 +312,7 @@ class BytePane {
     this.node = this.deepest(this.at);
     this.openTo(this.node);
     this.show();
-    if (!quiet) this.moved(this);
+    if (!quiet) this.onMove(this);
   }
 
   // Make a field the current one; by keyboard the focus goes to the fields.
@@ -322,7 +322,7 @@ class BytePane {
     this.openTo(node);
     this.show(!focus && !quiet);
     if (focus) this.tree.box.focus({ preventScroll: true });
-    if (!quiet) this.moved(this);
+    if (!quiet) this.onMove(this);
   }
 
   // Scroll until the current byte is seen.

@@ -137,7 +137,7 @@ class Comparison(Picture):
         return wide_table(*lines)
 
     def _news_html(self) -> Markup:
-        """A few bytes of each, so moved that the news begins at the same place."""
+        """A few bytes of each, indented so that the news begins at the same place."""
         lines: list[str] = []
         for column, run, start, stop, said in self._first_news():
             left_out = f"… {start:,} more" if start else ""

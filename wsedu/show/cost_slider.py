@@ -81,6 +81,7 @@ class CostSlider(WidgetWithPicture):
         settings, clients = self.settings, int(self.clients.value)
         at = {rate: replace(settings, rate=rate) for rate in CURVE}
         bits = {way: [(rate, self._bits(way, one)) for rate, one in at.items()] for way in self._ways}
+        # The largest unit in which the first way's curve still reaches 100, so that an axis has few digits.
         unit, size = next(one for one in UNITS if max(y for _, y in bits[self._ways[0]]) >= 100 * one[1])
         curves = {way: [(x, y / size) for x, y in points] for way, points in bits.items()}
         measured = {

@@ -21,6 +21,8 @@ KEEP = 4
 MOST_ROWS = 400
 """Rows of any dump, whatever it holds."""
 
+# As wide as its lines, so that a short dump has a small box; no wider than the page, and then it scrolls in itself: a
+# row that wrapped would put a byte's offset and its text on different lines. Its ground is the page's, light or dark.
 BOX = (
     "white-space:pre;display:inline-block;vertical-align:top;line-height:1.75;margin:0;padding:8px 12px;"
     "border:1px solid rgba(128,128,128,.4);border-radius:4px;box-sizing:border-box;background:transparent;"
@@ -56,6 +58,7 @@ def folds(view: View, fold: bool, whole_heads: bool) -> list[tuple[int, int]]:
             start = -(-run.start // ROW) * ROW + KEEP * ROW
             gaps.append((start, (run.end - 1) // ROW * ROW))
     size = len(view.data)
+    # Whatever folds, a picture stays small: a notebook stores it, and a page of a thousand rows is read by nobody.
     if size - sum(end - start for start, end in gaps) > MOST_ROWS * ROW:
         gaps = [(MOST_ROWS * ROW // 2, (size - 1) // ROW * ROW)]
     return gaps
@@ -129,6 +132,7 @@ def _text_html(data: bytes, pieces: list[Piece]) -> Markup:
 def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> list[str]:
     """The dump as lines of text, a new row for each change of kind, with its label before it."""
     digits = len(str(len(view.data)))
+    # Without colours a row of two kinds would not show where one ends: each kind begins a row of its own.
     width = _columns(min(ROW, max((run.size for run in view.runs()), default=0)))
     lines = []
     for run in view.runs():

@@ -184,6 +184,7 @@ def _goes_on(group: list[Span], span: Span) -> bool:
     first, last = group[0], group[-1]
     if span.bits or first.bits:
         return bool(span.bits and first.bits) and span.start == first.start
+    # A field line is its name, the colon, white space, the value and CRLF (RFC 9112, 5): one row for a reader.
     if span.kind != first.kind or span.start != last.end:
         return False
     return span.name in DELIMITERS or (span.name == "field value" and first.name == "field name")

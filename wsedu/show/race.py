@@ -106,9 +106,8 @@ class DeliveryRace(widgets.VBox):
             self.shown.value = fitted(tag("p", f"The race could not begin: {error}"))
             return
         self.button.description = "Stop"
-        self._thread = threading.Thread(
-            target=self._show_standings, args=(settings,), name="wsedu race", daemon=True
-        )
+        # A daemon, so that a kernel that is told to end does not wait for the race.
+        self._thread = threading.Thread(target=self._show, args=(settings,), name="wsedu race", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -131,7 +130,9 @@ class DeliveryRace(widgets.VBox):
         # One button, so that whoever has pressed it by keyboard can press it again.
         (self.stop if self.running else self.start)()
 
-    def _show_standings(self, settings: RaceSettings) -> None:
+    def _show(self, settings: RaceSettings) -> None:
+        # Each look sends the whole picture to the page. It is taken here, not in the threads that deliver: nothing that
+        # is drawn may delay what is measured.
         pause = threading.Event()  # never set: a wait that needs no clock
         try:
             while not all(delivery.done for delivery in self._deliveries.values()):
@@ -151,6 +152,7 @@ def standing(deliveries: Deliveries, settings: RaceSettings, *, over: bool) -> M
     received = {name: len(delivery.delays) for name, delivery in deliveries.items()}
     published = max((delivery.published for delivery in deliveries.values()), default=0)
     state = "Running" if not over else "Finished" if min(received.values()) == settings.updates else "Stopped"
+    # A <progress> has no text of its own: without a label it is read out as a number of nothing.
     bar = tag("progress", value=published, max=settings.updates, **{"aria-label": "updates published"})
     progress = sentence(f"{state}: ", f"{published:,} of {settings.updates:,} updates published ", bar)
     bills = {name: delivery.bill() for name, delivery in deliveries.items()}

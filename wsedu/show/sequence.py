@@ -176,6 +176,7 @@ def _likeness(message: Any) -> object:
     if head is not None and message.kind == "request":
         # A poll says in its query what it knows already: each has another one, and they are polls all the same.
         return message.sender, head.method, head.target.partition("?")[0]
+    # What is neither is like no other, which its id says.
     return message.sender, message.kind, getattr(head, "status", id(message))
 
 
@@ -203,8 +204,10 @@ def _describe_frame(frame: Any) -> str:
     text, payload = opcode_name(frame.opcode), frame.payload
     if not frame.fin:
         text += ", not the last fragment"
+    # What is compressed (RFC 7692, 6) reads as noise; to say so says more.
     if frame.rsv1:
         return text + ", RSV1 set: compressed"
+    # RFC 6455, 5.5.1: the first two bytes, if there are any, are the status code, and the rest is UTF-8.
     if frame.opcode == Opcode.CLOSE and len(payload) < 2:
         return text
     if frame.opcode == Opcode.CLOSE:

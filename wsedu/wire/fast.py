@@ -58,7 +58,7 @@ def _shape(link_type: int, ip_at: int, version: int) -> _Shape:
 
 class _FastSender:
     __slots__ = (
-        "before", "beside", "connection", "held", "index", "need", "next", "packets", "sender", "side", "start",
+        "before", "beside", "carriers", "connection", "held", "index", "need", "next", "sender", "side", "start",
     )  # fmt: skip
 
     def __init__(self, connection: TcpConnection, side: Endpoint) -> None:
@@ -70,7 +70,6 @@ class _FastSender:
         self.start = 0  # place in the stream of the frame that is due
         self.held = bytearray()  # what is there of that frame
         self.need = 0  # bytes to hold before another look at it is worth while
-        self.packets: list[int] = []  # that carried it so far
 
     def take_over(self) -> bool:
         """Take over from the slow path; ``False`` if that is not possible now."""
@@ -82,14 +81,19 @@ class _FastSender:
             return False
         self.next, self.held, self.need = stream.next, held, _frame_size(held)
         self.start = stream.length - len(held)
-        self.packets = [packet for end, packet in side.carriers if end > self.start]
+        self.carriers = side.carriers
+        # The packets that carried what is there, and where in the stream each ended. It is the same object on both
+        # paths: of a large message it is long, and may change hands often.
+        done = 0
+        while done < len(self.carriers) and self.carriers[done][0] <= self.start:
+            done += 1
+        del self.carriers[:done]
         return True
 
     def hand_back(self) -> None:
         """Give back to the slow path."""
-        length = self.side.stream.length = self.start + len(self.held)
-        # All of them carried the frame under way; how far each of them reached matters no more.
-        self.side.carriers = [(length, packet) for packet in self.packets if self.held]
+        self.side.stream.length = self.start + len(self.held)
+        self.side.carriers = self.carriers if self.held else []
         self.connection.exchange.take_back(self.sender, self.start, self.held)
 
 
@@ -113,16 +117,15 @@ class FastReader(CaptureReader):
         # it decides is whether a packet may go through; ``tests/test_fast.py`` holds its messages to those of ``run``.
         cut: CutShort | None = None
         batch: list[CapturedMessage] = []
-        index, now, buffer, senders, shape, header_size = -1, 0, b"", self._fast, self._shape, _TCP_HEADER
-        link, size, unpack, ip_end, tcp_at = shape
+        index, now, buffer, senders, header_size = -1, 0, b"", self._fast, _TCP_HEADER
+        link, size, unpack, ip_end, tcp_at = self._shape
         try:
             for now, link_type, original, data, at, end in place_packets(file):
                 index += 1
                 if data is not buffer:  # a further piece of the file
                     buffer = data
-                    if batch:
-                        yield batch
-                        batch = []
+                    yield batch
+                    batch = []
                 # The same link, addresses and ports, and nothing else different but what differs in every packet: the
                 # IP identification, the acknowledgement number and the window, and both checksums (which say nothing
                 # in a capture of a sending machine: it often leaves them to its card).
@@ -143,8 +146,7 @@ class FastReader(CaptureReader):
                 if fast is None:
                     self._packet = packet = Packet(now, link_type, data[at:end], original)
                     batch.extend(self.packet(index, packet))
-                    if shape is not self._shape:
-                        link, size, unpack, ip_end, tcp_at = shape = self._shape
+                    link, size, unpack, ip_end, tcp_at = self._shape
                     continue
                 if start == stop:
                     continue  # an acknowledgement
@@ -152,12 +154,12 @@ class FastReader(CaptureReader):
                 fast.next = (sequence + stop - start) % SPACE
                 if fast.held:
                     fast.held += data[start:stop]
-                    fast.packets.append(index)
+                    fast.carriers.append((fast.start + len(fast.held), index))
                     if len(fast.held) < fast.need:
                         continue
                     data, start, stop = bytes(fast.held), 0, len(fast.held)
                     fast.held = bytearray()
-                    packets = tuple(fast.packets)
+                    packets = tuple([packet for _, packet in fast.carriers])
                 else:
                     packets = (index,)
                 # Frames from ``start`` on, until one goes on behind ``stop``: at ``after``, if that is known.
@@ -196,15 +198,15 @@ class FastReader(CaptureReader):
                     at, packets = after, (index,)
                 fast.start += at - start
                 if at < stop:
-                    fast.held, fast.need, fast.packets = bytearray(data[at:stop]), after - at, list(packets)
+                    fast.held, fast.need = bytearray(data[at:stop]), after - at
+                    fast.carriers = [(fast.start + stop - at, packet) for packet in packets]
                     if broken:
                         self._give_up(key)
         except CutShort as error:
             cut = error
         self.now = now  # a gap that only the end of the file makes certain has the time of the last packet
         batch.extend(self.finish(whole=cut is None))
-        if batch:
-            yield batch
+        yield batch
         if cut is not None:
             raise cut
 
