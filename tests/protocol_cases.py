@@ -138,37 +138,31 @@ def assert_needs_more_for_every_prefix(parse: Parse, data: bytes) -> None:
             parse(prefix)
 
 
-def refusal(parse: Parse, data: bytes) -> ProtocolError:
-    """The error that the whole data gives; the same at the earliest prefix that gives one, and from there on."""
-    with pytest.raises(ProtocolError) as info:
-        parse(data)
-    error = info.value
-    for size in range(len(data)):
-        try:
+def refusal(parse: Parse, data: bytes, shows_after: int) -> ProtocolError:
+    """The error that the whole data gives; the same at the earliest prefix that shows it, and from there on."""
+    for size in range(shows_after):
+        with pytest.raises(NeedMoreData):
             parse(data[:size])
-        except NeedMoreData:
-            continue
-        except ProtocolError as early:
-            assert described(early) == described(error), f"after {size} bytes"
-        else:
-            pytest.fail(f"accepted after {size} bytes")
-    return error
-
-
-def earliest(parse: Parse, data: bytes) -> int:
-    """How many bytes of ``data`` it takes until it is refused."""
-    for size in range(len(data) + 1):
-        try:
+    errors = []
+    for size in range(shows_after, len(data) + 1):
+        with pytest.raises(ProtocolError) as info:
             parse(data[:size])
-        except NeedMoreData:
-            continue
-        except ProtocolError:
-            return size
-    raise AssertionError("never refused")
+        errors.append(info.value)
+    assert len(set(map(described, errors))) == 1
+    return errors[-1]
 
 
 def described(error: ProtocolError) -> tuple[str, int, str, str, int | None]:
-    return error.message, error.offset, error.field, error.section, error.status_code
+    return error.message, *where(error)
+
+
+def where(error: ProtocolError) -> tuple[int, str, str, int | None]:
+    assert str(error).isascii() and str(error).isprintable()  # whatever the peer wrote
+    return error.offset, error.field, error.section, error.status_code
+
+
+def told(spans: list[Span]) -> list[tuple[int, int, str, object]]:
+    return [(span.start, span.end, span.name, span.value) for span in spans]
 
 
 def assert_every_byte_once(spans: list[Span], data: bytes) -> None:

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,12 +19,13 @@ from protocol_cases import (
     assert_every_byte_once,
     assert_needs_more_for_every_prefix,
     described,
-    earliest,
     legal_frames,
     masking_keys,
     payloads,
     prefixes,
     refusal,
+    told,
+    where,
 )
 
 from wsedu.protocol.errors import NeedMoreData, ProtocolError, Role
@@ -49,24 +54,16 @@ def test_samples_both_ways(hexadecimal: str, frame: Frame) -> None:
 
 
 @SAMPLES
-def test_samples_with_bytes_to_spare(hexadecimal: str, frame: Frame) -> None:
-    raw = bytes.fromhex(hexadecimal)
-    for spare in (b"\xff", raw):
-        assert Frame.parse(raw + spare, rsv1=True) == (frame, len(raw))
-
-
-@SAMPLES
 @pytest.mark.parametrize("strict", [True, False])
-def test_samples_byte_by_byte(hexadecimal: str, frame: Frame, strict: bool) -> None:
+def test_samples_in_any_bytes(hexadecimal: str, frame: Frame, strict: bool) -> None:
+    """Byte by byte, with bytes to spare, and in whatever holds them."""
     raw = bytes.fromhex(hexadecimal)
     assert_needs_more_for_every_prefix(lambda data: Frame.parse(data, rsv1=True, strict=strict), raw)
-
-
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_any_kind_of_bytes(kind: Any) -> None:
-    frame, used = Frame.parse(kind(bytes.fromhex("818537fa213d7f9f4d5158")))
-    assert (frame, used) == (Frame(1, b"Hello", masking_key=b"\x37\xfa\x21\x3d"), 11)
-    assert type(frame.payload) is bytes and type(frame.masking_key) is bytes
+    kinds: list[Any] = [bytes, bytearray, memoryview]
+    for kind, spare in product(kinds, (b"\xff", raw)):
+        parsed, used = Frame.parse(kind(raw + spare), rsv1=True, strict=strict)
+        assert (parsed, used, type(parsed.payload)) == (frame, len(raw), bytes)
+        assert type(parsed.masking_key) is type(frame.masking_key)
 
 
 @given(any_frames())
@@ -141,21 +138,19 @@ REFUSED: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
 def test_refused(case: tuple[str, str, dict[str, Any], int, str, str, int]) -> None:
     _, hexadecimal, arguments, offset, field, section, shows_after = case
     raw = bytes.fromhex(hexadecimal)
-    error = refusal(lambda data: Frame.parse(data, **arguments), raw)
-    assert (error.offset, error.field, error.section, error.status_code) == (offset, field, section, 1002)
-    assert earliest(lambda data: Frame.parse(data, **arguments), raw) == shows_after
+    error = refusal(lambda data: Frame.parse(data, **arguments), raw, shows_after)
+    assert where(error) == (offset, field, section, 1002)
     for word in (field, str(offset), section):
         assert word in str(error)
 
 
-def test_reason_that_is_not_utf8_is_1007() -> None:
-    error = refusal(Frame.parse, bytes.fromhex("88 05 03e8 61 e2 28"))
-    # the byte that breaks it, not the one that the broken character began with
-    assert (error.offset, error.field, error.section) == (6, "reason", "RFC 6455, 8.1")
-    assert error.status_code == 1007
-    assert refusal(Frame.parse, bytes.fromhex("88 04 03e8 61 e2")).offset == 5
-    surrogate = bytes.fromhex("88 07 03e8 61 eda080 62")
-    assert (refusal(Frame.parse, surrogate).offset, earliest(Frame.parse, surrogate)) == (6, 7)
+# The byte that breaks it counts, not the one that the broken character began with.
+@pytest.mark.parametrize(
+    ("hexadecimal", "offset"), [("8805 03e8 61e228", 6), ("8804 03e8 61e2", 5), ("8807 03e8 61eda08062", 6)]
+)
+def test_reason_that_is_not_utf8_is_1007(hexadecimal: str, offset: int) -> None:
+    error = refusal(Frame.parse, bytes.fromhex(hexadecimal), offset + 1)
+    assert where(error) == (offset, "reason", "RFC 6455, 8.1", 1007)
 
 
 def test_not_strict_only_splits() -> None:
@@ -171,13 +166,11 @@ def test_not_strict_only_splits() -> None:
         assert frame.opcode == raw[0] & 15
 
 
-@pytest.mark.parametrize("strict", [True, False])
-def test_top_bit_hides_the_end_so_it_is_refused_in_any_case(strict: bool) -> None:
-    with pytest.raises(ProtocolError) as info:
-        Frame.parse(bytes.fromhex("827f80"), strict=strict)
-    assert info.value.offset == 2
+def test_top_bit_hides_the_end_so_it_is_refused_in_any_case() -> None:
+    error = refusal(lambda data: Frame.parse(data, strict=False), bytes.fromhex("827f80"), 3)
+    assert where(error) == (2, "payload length", "RFC 6455, 5.2", 1002)
     with pytest.raises(NeedMoreData):
-        Frame.parse(bytes.fromhex("827f7fffffffffffffff"), strict=strict)
+        Frame.parse(bytes.fromhex("827f7fffffffffffffff"), strict=False)
 
 
 def test_check_finds_what_only_a_value_shows() -> None:
@@ -229,11 +222,26 @@ def test_there_are_two_roles(role: Any) -> None:
             call()
 
 
-def test_values_are_normal() -> None:
-    frame = Frame(1, bytearray(b"x"), masking_key=memoryview(b"abcd"))  # type: ignore[arg-type]
-    assert frame == Frame(Opcode.TEXT, b"x", masking_key=b"abcd")
-    assert isinstance(frame.opcode, Opcode)
-    assert hash(frame) == hash(Frame(Opcode.TEXT, b"x", masking_key=b"abcd"))
+def test_frames_are_values() -> None:
+    frame, same = (
+        Frame(1, bytearray(b"x"), masking_key=memoryview(b"abcd")),
+        Frame(True, b"x", masking_key=b"abcd"),
+    )
+    assert frame == same != Frame(1, b"x") and hash(frame) == hash(same) and type(frame.opcode) is Opcode
+    assert repr(Frame(3)) == (
+        "Frame(opcode=3, payload=b'', fin=True, rsv1=False, rsv2=False, rsv3=False, masking_key=None)"
+    )
+    copies = copy.copy(frame), copy.deepcopy(frame), pickle.loads(pickle.dumps(frame)), replace(frame)
+    assert set(copies) == {frame} and replace(frame, opcode=2, fin=False) == Frame(
+        2, b"x", False, masking_key=b"abcd"
+    )
+    with pytest.raises(AttributeError):
+        frame.opcode = 2  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        del frame.fin
+    for bad in {"opcode": 16}, {"masking_key": b"abc"}:
+        with pytest.raises(ValueError):
+            replace(frame, **bad)
 
 
 # Length forms
@@ -284,14 +292,12 @@ def test_mask_is_what_the_rfc_says(data: bytes, key: bytes, offset: int) -> None
     assert apply_mask(masked, key, offset) == data
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 7, MASK_AT_ONCE - 1, MASK_AT_ONCE, MASK_AT_ONCE + 3])
-@pytest.mark.parametrize("offset", range(4))
+@pytest.mark.parametrize("size", [0, 1, 5, *(MASK_AT_ONCE * n + by for n in (1, 3) for by in (-1, 0, 1, 3))])
+@pytest.mark.parametrize("offset", range(5))
 def test_mask_on_both_sides_of_the_switch(size: int, offset: int) -> None:
-    data = bytes(i * 7 % 256 for i in range(size))
-    for kind in (bytes, bytearray, memoryview):
-        assert apply_mask(kind(data), b"\x01\x80\xff\x00", offset) == one_at_a_time(
-            data, b"\x01\x80\xff\x00", offset
-        )
+    data, key = bytes(i * 7 % 251 for i in range(size)), b"\x01\x80\xff\x00"
+    kinds: list[Any] = [bytes, bytearray, memoryview]
+    assert {apply_mask(kind(data), key, offset) for kind in kinds} == {one_at_a_time(data, key, offset)}
 
 
 @pytest.mark.parametrize("key", [b"", b"abc", b"abcde"])
@@ -344,10 +350,7 @@ def test_spans_of_the_masked_sample() -> None:
 
 def test_spans_of_a_close_frame_and_of_long_lengths() -> None:
     spans = Frame(Opcode.CLOSE, b"\x03\xe9bye", masking_key=b"abcd").spans()
-    assert [(span.start, span.end, span.name, span.value) for span in spans[-2:]] == [
-        (6, 8, "status code", 1001),
-        (8, 11, "reason", "bye"),
-    ]
+    assert told(spans[-2:]) == [(6, 8, "status code", 1001), (8, 11, "reason", "bye")]
     for size, form, end in ((126, 126, 4), (65536, 127, 10)):
         by_name = {span.name: span for span in Frame(Opcode.BINARY, bytes(size)).spans()}
         assert by_name["payload length"].value == form

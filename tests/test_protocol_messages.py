@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from protocol_cases import FRAMES, described, legal_stream
+from protocol_cases import KEY, described, legal_stream, where
 
 from wsedu.protocol.errors import ProtocolError
 from wsedu.protocol.frames import Frame
@@ -18,7 +20,6 @@ from wsedu.protocol.opcodes import Opcode
 from wsedu.protocol.utf8 import Utf8Validator
 
 TEXT, BINARY, CONTINUATION = Opcode.TEXT, Opcode.BINARY, Opcode.CONTINUATION
-KEY = b"\x37\xfa\x21\x3d"
 Event = Message | Frame
 
 
@@ -185,9 +186,6 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str, int, int]] = [
     # rules of one frame, at its place in the stream
     ("810161 c10161", {}, 3, "RSV1", "RFC 6455, 5.2", 1002, 4),
     ("4101 61 c00161", {"rsv1": True}, 3, "RSV1", "RFC 7692, 6.1", 1002, 4),
-    ("810161 8300", {}, 3, "opcode", "RFC 6455, 5.2", 1002, 4),
-    ("810161 0900", {}, 3, "FIN", "RFC 6455, 5.5", 1002, 4),
-    ("810161 897e007e", {}, 4, "payload length", "RFC 6455, 5.5", 1002, 5),
     ("810161 827e0005", {}, 5, "payload length", "RFC 6455, 5.2", 1002, 7),
     ("810161 827f80", {}, 5, "payload length", "RFC 6455, 5.2", 1002, 6),
     ("810161 8101", {"role": "client"}, 1, "MASK", "RFC 6455, 5.1", 1002, 2),
@@ -227,14 +225,7 @@ def test_refused(case: tuple[str, dict[str, Any], int, str, str, int, int]) -> N
     errors = [feed(raw, size, **arguments)[1] for size in (0, 1, 2, 3)]
     assert None not in errors
     assert len({described(error) for error in errors if error}) == 1
-    error = errors[0]
-    assert error is not None
-    assert (error.offset, error.field, error.section, error.status_code) == (
-        offset,
-        field,
-        section,
-        status_code,
-    )
+    assert errors[0] is not None and where(errors[0]) == (offset, field, section, status_code)
     assert shows_after(raw, **arguments) == after
     assert feed(raw[: after - 1], **arguments)[1] is None
 
@@ -322,22 +313,20 @@ INTERESTING = sorted(
 
 def test_utf8_exhaustively() -> None:
     """All one and two bytes, and all of three and four at whose values the table changes."""
-    for a in INTERESTING:
-        for b in INTERESTING:
-            whole = bytes((a, b, 0x80))
-            assert judged(whole) == first_wrong(whole), whole.hex()
-    for first in range(256):
-        for data in (bytes((first,)), *(bytes((first, second)) for second in range(256))):
-            assert Utf8Validator().validate(data, final=True) == first_wrong(data), data.hex()
-    for a in INTERESTING:
-        for b in INTERESTING:
-            for c in INTERESTING:
-                data = bytes((a, b, c))
-                assert Utf8Validator().validate(data, final=True) == first_wrong(data), data.hex()
-                if a >= 0xF0 and first_wrong(bytes((a, b, c, 0x80))) is None:
-                    for d in INTERESTING:
-                        data = bytes((a, b, c, d))
-                        assert Utf8Validator().validate(data, final=True) == first_wrong(data), data.hex()
+    samples = [bytes((first,)) for first in range(256)] + [
+        bytes(two) for two in product(range(256), repeat=2)
+    ]
+    threes = [bytes(three) for three in product(INTERESTING, repeat=3)]
+    fours = (three for three in threes if three[0] >= 0xF0 and first_wrong(three + b"\x80") is None)
+    samples += threes + [three + bytes((last,)) for three in fours for last in INTERESTING]
+    validator = Utf8Validator()  # the same one: after a final piece it begins again
+    for data in samples:
+        wrong = validator.validate(data, final=True)
+        assert wrong == first_wrong(data), data.hex()
+        validator = validator if wrong is None else Utf8Validator()
+    for a, b in product(INTERESTING, repeat=2):
+        whole = bytes((a, b, 0x80))
+        assert judged(whole) == first_wrong(whole), whole.hex()
 
 
 @given(st.lists(st.sampled_from(INTERESTING), min_size=1, max_size=12).map(bytes))
@@ -384,37 +373,20 @@ def test_binary_is_not_text() -> None:
 # Time
 
 
-def test_one_byte_at_a_time_is_not_quadratic() -> None:
-    """Twice the bytes may take twice the time, not four times."""
+@pytest.mark.parametrize(
+    ("size", "make"),
+    [
+        (1, lambda count: Frame(TEXT, b"x" * count, masking_key=KEY).serialize()),
+        (0, lambda count: b"\x02\x01x" + b"\x00\x01y" * count),
+    ],
+)
+def test_time_grows_with_length_only(size: int, make: Callable[[int], bytes]) -> None:
+    """One byte at a time, and many frames at once: eight times the bytes take eight times the time, not sixty-four."""
 
-    def seconds(size: int) -> float:
-        raw = Frame(TEXT, b"x" * size, masking_key=KEY).serialize()
-        start = time.process_time()
-        assert feed(raw, 1)[0] == [Message(TEXT, "x" * size)]
-        return time.process_time() - start
-
-    small, large = seconds(50_000), seconds(400_000)
-    assert large < 20 * small
-
-
-def test_many_frames_at_once_is_not_quadratic() -> None:
     def seconds(count: int) -> float:
-        raw = (
-            Frame(BINARY, b"x", fin=False).serialize()
-            + Frame(CONTINUATION, b"y", fin=False).serialize() * count
-        )
-        start = time.process_time()
-        assert feed(raw) == ([], None)
-        return time.process_time() - start
+        raw = make(count)
+        start = time.thread_time()
+        assert feed(raw, size)[1] is None
+        return time.thread_time() - start
 
-    assert seconds(80_000) < 20 * seconds(10_000)
-
-
-def test_samples_are_messages_too() -> None:
-    for hexadecimal, frame in FRAMES:
-        if frame.opcode == CONTINUATION or not frame.fin:
-            continue
-        events, error = feed(bytes.fromhex(hexadecimal), rsv1=True)
-        assert error is None
-        (event,) = events
-        assert isinstance(event, Frame) == (frame.opcode >= 8)
+    assert seconds(80_000) < 25 * seconds(10_000)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 import struct
 import sys
-from itertools import cycle
 from pathlib import Path
 
 from wsedu.protocol import handshake
@@ -90,34 +89,19 @@ def write_messages(path: Path, count: int, size: int, together: int = 1) -> None
         together: messages that travel in one write, and so share segments.
     """
     rng = random.Random(6455)
-    client = [_frame(rng, size, rng.randbytes(4)) for _ in range(64)]
-    server = [_frame(rng, size, None) for _ in range(64)]
+    frames = [
+        _frame(rng, size, None if number % 2 else rng.randbytes(4)) for number in range(min(count, 128))
+    ]
     writer = Writer(path)
     writer.open()
-    turns = cycle(
-        zip(
-            [True, False] * 64,
-            [each for pair in zip(client, server, strict=True) for each in pair],
-            strict=True,
-        )
-    )
-    left = count
-    for from_client, frame in turns:
-        now = min(left, together)
-        data = frame * now
-        if len(data) <= SEGMENT:
-            writer.send(from_client, data)
-        else:
-            writer.stream(from_client, data)
-        left -= now
-        if not left:
-            break
+    for number, left in enumerate(range(count, 0, -together)):
+        writer.stream(number % 2 == 0, frames[number % len(frames)] * min(left, together))
     writer.close()
 
 
 def _frame(rng: random.Random, size: int, key: bytes | None) -> bytes:
-    text = bytes(rng.choices(b"abcdefghijklmnopqrstuvwxyz ,.0123456789", k=size))
-    return Frame(1, text, masking_key=key).serialize()
+    text = bytes(rng.choices(b"abcdefghijklmnopqrstuvwxyz ,.0123456789", k=min(size, 4096)))
+    return Frame(1, (text * (size // len(text) + 1))[:size], masking_key=key).serialize()
 
 
 if __name__ == "__main__":  # so that bench_read.py can have them written by a process of their own

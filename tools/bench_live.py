@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
-from bench_row import Row, times
+from bench_row import Row, micro, milli, rate, row
 
 from wsedu import read, record
 from wsedu.live.load_test import desk_and_crowd, fan_out
@@ -82,24 +82,16 @@ def live_rows() -> Iterator[Row]:
     yield _throughput()
     yield from _recording()
     ours, bare = _in_turn(
-        min,
         lambda: fan_out(LISTENERS, updates=UPDATES).median_last,
         lambda: desk_and_crowd(LISTENERS, UPDATES, ("-c", BARE)).median_last,
     )
-    yield Row(
-        f"a broadcast to the last of {LISTENERS:,} listeners",
-        f"{ours * 1000:.1f} ms",
-        f"bare websockets {bare * 1000:.1f} ms",
-        times(bare / ours),
-    )
+    yield row(f"a broadcast to the last of {LISTENERS:,} listeners", ours, "bare websockets", bare, milli)
 
 
-def _in_turn(
-    best: Callable[[list[float]], float], ours: Callable[[], float], peer: Callable[[], float]
-) -> tuple[float, float]:
-    """The best of several runs of both, which take turns, so that whatever else the machine does hits both."""
+def _in_turn(ours: Callable[[], float], peer: Callable[[], float]) -> tuple[float, float]:
+    """The fewest seconds of both, which take turns, so that whatever else the machine does hits both."""
     runs = [(ours(), peer()) for _ in range(ROUNDS)]
-    return best([one for one, _ in runs]), best([other for _, other in runs])
+    return min(one for one, _ in runs), min(other for _, other in runs)
 
 
 @contextlib.contextmanager
@@ -114,9 +106,8 @@ def _server(what: str) -> Iterator[int]:
 
 def _delay() -> Row:
     with _server("echo") as port, record(port=port) as recording:
-        relayed, plain = _in_turn(min, lambda: _round_trip(recording.port), lambda: _round_trip(port))
-    what = "a round trip of 64 bytes through the relay"
-    return Row(what, f"{relayed * 1e6:.0f} µs", f"without it {plain * 1e6:.0f} µs", times(plain / relayed))
+        relayed, plain = _in_turn(lambda: _round_trip(recording.port), lambda: _round_trip(port))
+    return row("a round trip of 64 bytes through the relay", relayed, "without it", plain, micro)
 
 
 def _round_trip(port: int) -> float:
@@ -136,12 +127,12 @@ def _round_trip(port: int) -> float:
 def _throughput() -> Row:
     def relayed() -> float:
         with record(port=port) as recording:  # one for each run: it keeps what it has passed on
-            return AMOUNT / _send(recording.port, bytes(1 << 16), AMOUNT >> 16)
+            return _send(recording.port, bytes(1 << 16), AMOUNT >> 16)
 
     with _server("count") as port:
-        ours, peer = _in_turn(max, relayed, lambda: AMOUNT / _send(port, bytes(1 << 16), AMOUNT >> 16))
-    what = "throughput through the relay"
-    return Row(what, f"{ours / 1e6:,.0f} MB/s", f"without it {peer / 1e6:,.0f} MB/s", times(ours / peer))
+        ours, peer = _in_turn(relayed, lambda: _send(port, bytes(1 << 16), AMOUNT >> 16))
+    what = f"{AMOUNT >> 20} MiB through the relay"
+    return row(what, ours, "without it", peer, milli)
 
 
 def _send(port: int, data: bytes, count: int) -> float:
@@ -158,25 +149,25 @@ def _send(port: int, data: bytes, count: int) -> float:
 
 
 def _recording() -> Iterator[Row]:
-    """Sends a second, until the recording of them is complete."""
+    """Seconds a send, until the recording of all is complete."""
     what = f"recording {MESSAGES:,} sends of 64 bytes:"
     with _server("count") as port:
-        ours, plain = _in_turn(
-            max, lambda: _recorded(port, kernel=False), lambda: MESSAGES / _send(port, bytes(64), MESSAGES)
-        )
-        yield Row(f"{what} relay", f"{ours:,.0f} /s", f"not recorded {plain:,.0f} /s", times(ours / plain))
-        row = f"{what} kernel=True"
+
+        def beside(name: str, peer: Callable[[], float], kernel: bool) -> Row:
+            ours, theirs = _in_turn(lambda: _recorded(port, kernel=kernel), peer)
+            return row(f"{what} {'kernel=True' if kernel else 'relay'}", ours, name, theirs, rate)
+
+        yield beside("not recorded", lambda: _send(port, bytes(64), MESSAGES) / MESSAGES, kernel=False)
         try:
             with record(port=port, kernel=True):
                 pass
         except (OSError, RuntimeError) as error:
-            yield Row(row, "not allowed here", str(error).splitlines()[0])
+            yield Row(f"{what} kernel=True", "not allowed here", str(error).splitlines()[0])
             return
         if shutil.which("tcpdump") is None:
-            yield Row(row, f"{_recorded(port, kernel=True):,.0f} /s", "tcpdump is not here")
-            return
-        ours, peer = _in_turn(max, lambda: _recorded(port, kernel=True), lambda: _tcpdump(port))
-        yield Row(row, f"{ours:,.0f} /s", f"tcpdump {peer:,.0f} /s", times(ours / peer))
+            yield Row(f"{what} kernel=True", rate(_recorded(port, kernel=True)), "tcpdump is not here")
+        else:
+            yield beside("tcpdump", lambda: _tcpdump(port), kernel=True)
 
 
 def _recorded(port: int, *, kernel: bool) -> float:
@@ -186,27 +177,17 @@ def _recorded(port: int, *, kernel: bool) -> float:
     taken = time.perf_counter() - begin
     if not recording.capture.complete or _sends_in(recording.capture) < MESSAGES:
         raise RuntimeError(f"a recording has not everything: {recording}, {recording.capture.warnings}")
-    return MESSAGES / taken
+    return taken / MESSAGES
 
 
 def _tcpdump(port: int) -> float:
-    """Sends a second that tcpdump records, until its file grows no more: it may lose the last ones."""
+    """Seconds a send that tcpdump records, until its file grows no more: it may lose the last ones."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "peer.pcap")
-        buffer = str(64 << 10)  # KiB, so that it loses nothing
-        command = [
-            "tcpdump",
-            "-i",
-            "lo",
-            "-U",
-            "-B",
-            buffer,
-            "-w",
-            str(path),
-            "-Z",
-            "root",
-            f"tcp port {port}",
-        ]
+        command = (
+            f"tcpdump -i lo -U -B {64 << 10} -Z root -w".split()
+        )  # KiB of buffer, so that it loses nothing
+        command += [str(path), f"tcp port {port}"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             while "listening" not in (line := process.stderr.readline()):
@@ -214,16 +195,13 @@ def _tcpdump(port: int) -> float:
                     raise RuntimeError("tcpdump did not start")
             begin = time.perf_counter()
             _send(port, bytes(64), MESSAGES)
-            ended, size = (
-                time.perf_counter(),
-                -1,
-            )  # of the writing: it throws away what it still holds when told to end
+            ended, size = time.perf_counter(), -1  # of the writing: what it still holds then it throws away
             while (now := path.stat().st_size) != size:
                 ended, size = time.perf_counter(), now
                 time.sleep(QUIET)
             process.terminate()
             process.stderr.read()
-        return _sends_in(read(path)) / (ended - begin)
+        return (ended - begin) / _sends_in(read(path))
 
 
 def _sends_in(capture: Capture) -> float:

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a measurement is, and how a program is measured from outside."""
+"""How things are measured, and a line of the table.
+
+Measured is CPU time: the clock on the wall swings tenfold with what else a machine does. What is compared takes turns,
+in short slices, and of each the fastest slice counts: whatever disturbs makes a program only slower.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import NamedTuple
 
-TAIL = 200  # characters
+SLICES, SLICE = 25, 0.01  # of each call that is compared; seconds of one
+RUNS = 3  # of each program that is compared
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the table; its cells are text."""
 
     what: str
@@ -24,9 +29,52 @@ class Row:
     memory: str = ""
 
 
-@dataclass(frozen=True)
-class Run:
-    """A program that ended: wall time in seconds, peak memory in bytes, the end of what it printed."""
+def row(
+    what: str, ours: float, name: str, peer: float, shown: Callable[[float], str], memory: str = ""
+) -> Row:
+    """Seconds for one thing, ours and those of a peer; the ratio is over 1 if ours are fewer."""
+    ratio = peer / ours
+    times = f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×"
+    return Row(what, shown(ours), f"{name} {shown(peer)}", times, memory)
+
+
+def rate(seconds: float) -> str:
+    """How many fit into a second."""
+    return f"{1 / seconds:,.0f} /s"
+
+
+def micro(seconds: float) -> str:
+    """Microseconds."""
+    return f"{seconds * 1e6:,.2f} µs"
+
+
+def milli(seconds: float) -> str:
+    """Milliseconds."""
+    return f"{seconds * 1e3:.1f} ms"
+
+
+def megabytes(count: float) -> str:
+    """Bytes, as they are printed."""
+    return f"{count / 1e6:,.0f} MB"
+
+
+def seconds_of(*calls: Callable[[], object]) -> list[float]:
+    """Seconds of CPU time that one call of each takes."""
+    best = [float("inf")] * len(calls)
+    counts = [1] * len(calls)
+    for _ in range(SLICES):
+        for number, call in enumerate(calls):
+            count, begin = counts[number], time.thread_time()
+            for _ in range(count):
+                call()
+            taken = time.thread_time() - begin
+            best[number] = min(best[number], taken / count)
+            counts[number] = max(1, int(SLICE / best[number]))
+    return best
+
+
+class Run(NamedTuple):
+    """A program that ended: seconds of CPU time, peak memory in bytes, the end of what it printed."""
 
     seconds: float
     memory: int
@@ -38,6 +86,17 @@ class Run:
         return float(self.printed.split()[-1])
 
 
+def fastest(*commands: tuple[str, ...]) -> list[Run]:
+    """Each of some programs, run in turn to its end; of each the run that took the fewest seconds."""
+    rounds = [[run(*command) for command in commands] for _ in range(RUNS)]
+    return [min(runs, key=lambda one: one.seconds) for runs in zip(*rounds, strict=True)]
+
+
+def python(script: str, *arguments: object) -> tuple[str, ...]:
+    """The command that runs a piece of Python in a fresh process."""
+    return sys.executable, "-c", script, *map(str, arguments)
+
+
 def run(*command: str) -> Run:
     """Run a program to its end.
 
@@ -45,35 +104,14 @@ def run(*command: str) -> Run:
         RuntimeError: it failed; with the last line that it wrote to stderr.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
-        begin = time.perf_counter()
         process = subprocess.Popen(command, stdout=output, stderr=errors)
-        _, status, usage = os.wait4(process.pid, 0)  # the one way to know the peak memory of one child
-        seconds = time.perf_counter() - begin
+        _, status, usage = os.wait4(process.pid, 0)  # the one way to know what one child took
         process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0, os.SEEK_END)
         if process.returncode:
             errors.seek(0)
             raise RuntimeError(f"{command[0]}: {(errors.read().strip() or 'failed').splitlines()[-1]}")
         # Only the end: Linux counts what this process ever held into the peak of every program that it starts.
-        output.seek(max(output.tell() - TAIL, 0))
-        return Run(seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), output.read())
-
-
-def python(script: str, *arguments: str) -> Run:
-    """Run a piece of Python in a fresh process."""
-    return run(sys.executable, "-c", script, *arguments)
-
-
-def best(runs: int, *command: str) -> Run:
-    """The fastest of some runs, by wall time."""
-    return min((run(*command) for _ in range(runs)), key=lambda one: one.seconds)
-
-
-def times(ratio: float) -> str:
-    """A ratio, as it is printed."""
-    return f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×"
-
-
-def megabytes(count: float) -> str:
-    """Bytes, as they are printed."""
-    return f"{count / 1e6:,.0f} MB"
+        output.seek(0, os.SEEK_END)
+        output.seek(max(output.tell() - 200, 0))
+        memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        return Run(usage.ru_utime + usage.ru_stime, memory, output.read())

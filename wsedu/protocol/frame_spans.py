@@ -35,10 +35,8 @@ def frame_spans(data: Data) -> list[Span]:
     if header.masking_key is not None:
         # "a 32-bit value chosen at random by the client", for each frame another: who could foresee it could choose
         # the masked bytes after all.
-        meaning = "XORed over the payload, 4 bytes at a time"
-        spans.append(
-            Span(at, at + 4, "masking key", header.masking_key, meaning, Kind.MASKING_KEY, "RFC 6455, 5.3")
-        )
+        key, meaning = header.masking_key, "XORed over the payload, 4 bytes at a time"
+        spans.append(Span(at, at + 4, "masking key", key, meaning, Kind.MASKING_KEY, "RFC 6455, 5.3"))
     return spans + _payload_spans(data, header)
 
 
@@ -64,19 +62,16 @@ def _first_byte_spans(data: bytes) -> list[Span]:
     unknown = "set: some extension must have given it a meaning"
     known = "an extension gives it a meaning: permessage-deflate says compressed"
     opcode = first & OPCODE
+    meaning = f"{opcode_name(opcode)}, a {'control' if is_control(opcode) else 'data'} frame"
+    if opcode not in OPCODE_NAMES:
+        meaning = "reserved: no frame may use it yet"
     return [
         bit("FIN", 0, "further fragments of this message follow", "the last fragment of its message"),
         bit("RSV1", 1, unused, known, "RFC 7692, 6" if compressed else LAYOUT),
         bit("RSV2", 2, unused, unknown),
         bit("RSV3", 3, unused, unknown),
-        _header_span(0, 1, "opcode", opcode, _opcode_meaning(opcode), bits=(4, 8)),
+        _header_span(0, 1, "opcode", opcode, meaning, bits=(4, 8)),
     ]
-
-
-def _opcode_meaning(opcode: int) -> str:
-    if opcode not in OPCODE_NAMES:
-        return "reserved: no frame may use it yet"
-    return f"{opcode_name(opcode)}, a {'control' if is_control(opcode) else 'data'} frame"
 
 
 def _second_byte_spans(data: bytes) -> list[Span]:

@@ -82,6 +82,11 @@ RSV1 = 0b0100_0000
 RSV2 = 0b0010_0000
 RSV3 = 0b0001_0000
 OPCODE = 0b0000_1111
+# Of each first byte: FIN, RSV1, RSV2, RSV3 and the opcode. A table, since this is asked for every frame.
+FIRST_BYTES = tuple(
+    (first & FIN != 0, first & RSV1 != 0, first & RSV2 != 0, first & RSV3 != 0, first & OPCODE)
+    for first in range(256)
+)
 # second byte
 MASK = 0b1000_0000
 PAYLOAD_LENGTH = 0b0111_1111
@@ -144,10 +149,7 @@ def parse_header(data: Data, start: int = 0) -> Header:
         if len(data) < at + 4:
             raise NeedMoreData
         key, at = bytes(data[at : at + 4]), at + 4
-    return Header(
-        first >= FIN, first & RSV1 != 0, first & RSV2 != 0, first & RSV3 != 0,
-        first & OPCODE, key, length, form, at - start,
-    )  # fmt: skip
+    return Header(*FIRST_BYTES[first], key, length, form, at - start)
 
 
 def check_header(data: Data, *, role: Role | None = None, rsv1: bool = False) -> None:
@@ -312,11 +314,11 @@ class Frame:
         """For copies and pickles, which call ``__new__`` too."""
         return self.opcode, self.payload, self.fin, self.rsv1, self.rsv2, self.rsv3, self.masking_key
 
-    @classmethod
-    def of_header(cls, header: Header, payload: bytes) -> Frame:
-        """The frame that a header and its payload, unmasked, make; neither is looked at again."""
-        fin, rsv1, rsv2, rsv3, opcode, key, _, _, _ = header
-        return _frame(opcode, payload, fin, rsv1, rsv2, rsv3, key)
+    @staticmethod
+    def of_parts(first: int, payload: bytes, masking_key: bytes | None) -> Frame:
+        """The frame with this first byte, and this payload, unmasked; none of them is looked at again."""
+        fin, rsv1, rsv2, rsv3, opcode = FIRST_BYTES[first]
+        return _frame(opcode, payload, fin, rsv1, rsv2, rsv3, masking_key)
 
     @classmethod
     def parse(
@@ -356,7 +358,7 @@ class Frame:
             parse_close_payload(payload, offset=header.size, length=header.payload_length)
             if len(data) < end:
                 raise NeedMoreData
-        return cls.of_header(header, payload), end
+        return cls.of_parts(data[0], payload, header.masking_key), end
 
     def serialize(self, *, length_form: LengthForm | None = None) -> bytes:
         """The bytes of the frame, masked if it has a masking key. It never checks.

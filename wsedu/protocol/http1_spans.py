@@ -118,8 +118,9 @@ def head_spans(data: Data) -> list[Span]:
         pieces.add(line_end + b"\n", "CRLF", "the end of the line", "RFC 9112, 2.2")
         line_end = _take_field_line(pieces, line)
     pieces.add(line_end, "CRLF", "the end of the line begins", "RFC 9112, 2.2")
-    if end >= 0:
-        pieces.last_is_the_empty_line()
+    if end >= 0:  # the line end that stands alone is the empty line
+        last, meaning = pieces.spans[-1], "the head ends here"
+        pieces.spans[-1] = replace(last, name="empty line", meaning=meaning, section="RFC 9112, 2.1")
     return pieces.spans
 
 
@@ -139,24 +140,18 @@ class _Pieces:
         self.spans.append(Span(self.at, end, name, value, meaning, Kind.HTTP_HEAD, section))
         self.at = end
 
-    def last_is_the_empty_line(self) -> None:
-        """Name the line end that stands alone for what it is."""
-        self.spans[-1] = replace(
-            self.spans[-1], name="empty line", meaning="the head ends here", section="RFC 9112, 2.1"
-        )
-
 
 def _take_start_line(pieces: _Pieces, line: bytes) -> bytes:
     """Cut a start line into words and the whitespace between them; returns the CR that is left of its end."""
-    text, line_end = _without_cr(line)
+    text = line.removesuffix(b"\r")
     # "The first line of a response message" begins with the version, that of a request ends with it.
     take = _take_status_line if text.lstrip(BLANK).startswith(b"HTTP/") else _take_request_line
     take(pieces, text)
-    return line_end
+    return line[len(text) :]
 
 
 def _take_request_line(pieces: _Pieces, text: bytes) -> None:
-    method, gap, rest = _first_word(text)
+    method, gap, rest = FIRST_WORD.findall(text)[0]
     meaning = METHODS.get(method.decode("latin-1"), "a method that RFC 9110 does not define")
     pieces.add(method, "method", meaning, REQUEST_LINE)
     pieces.add(gap, "SP", "separates method and request target", REQUEST_LINE)
@@ -169,10 +164,10 @@ def _take_request_line(pieces: _Pieces, text: bytes) -> None:
 
 
 def _take_status_line(pieces: _Pieces, text: bytes) -> None:
-    version, gap, rest = _first_word(text)
+    version, gap, rest = FIRST_WORD.findall(text)[0]
     pieces.add(version, "HTTP version", "the version that the server speaks", "RFC 9112, 2.3")
     pieces.add(gap, "SP", "separates version and status code", STATUS_LINE)
-    status, gap, reason = _first_word(rest)
+    status, gap, reason = FIRST_WORD.findall(rest)[0]
     code = status.decode("latin-1")
     meaning = STATUSES.get(code) or STATUSES.get(code[:1], "an invalid status code")
     pieces.add(status, "status code", meaning, "RFC 9110, 15")
@@ -182,7 +177,8 @@ def _take_status_line(pieces: _Pieces, text: bytes) -> None:
 
 def _take_field_line(pieces: _Pieces, line: bytes) -> bytes:
     """Cut a field line into name, colon and value; returns the CR that is left of its end."""
-    text, line_end = _without_cr(line)
+    text = line.removesuffix(b"\r")
+    line_end = line[len(text) :]
     if text[:1] in (b" ", b"\t"):
         meaning = "goes on with the value of the line before (obs-fold)"
         pieces.add(text, "field value", meaning, "RFC 9112, 5.2")
@@ -199,14 +195,3 @@ def _take_field_line(pieces: _Pieces, line: bytes) -> bytes:
         pieces.add(value, "field value", f"the value of {name.decode('latin-1')}", "RFC 9110, 5.5")
         pieces.add(text[value_at + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")
     return line_end
-
-
-def _first_word(text: bytes) -> tuple[bytes, bytes, bytes]:
-    match = FIRST_WORD.fullmatch(text)
-    assert match is not None  # it matches anything
-    return match[1], match[2], match[3]
-
-
-def _without_cr(line: bytes) -> tuple[bytes, bytes]:
-    """A line, and the CR at its end if there is one."""
-    return (line[:-1], b"\r") if line.endswith(b"\r") else (line, b"")

@@ -204,7 +204,7 @@ class MessageAssembler:
         if is_control(header.opcode):
             payload, self._control = bytes(self._control), bytearray()
             self._closed = header.opcode == Opcode.CLOSE
-            return Frame.of_header(header, payload)
+            return Frame(header.opcode, payload, masking_key=header.masking_key)
         return self._end_message() if header.fin else None
 
     def _end_message(self) -> Message:

@@ -29,6 +29,6 @@ def opcode_name(opcode: int) -> str:
 
 def is_control(opcode: int) -> bool:
     """Whether frames with this opcode are control frames, the reserved ones 0xB to 0xF included."""
-    # "Control frames are identified by opcodes where the most significant bit of the opcode is 1" (RFC 6455, 5.5). So an
+    # RFC 6455, 5.5: "Control frames are identified by opcodes where the most significant bit of the opcode is 1". So an
     # endpoint knows what kind a reserved one is before it is defined.
     return opcode >= 0x8

@@ -41,12 +41,7 @@ STATUS_NAMES = {
 # Words for a program's own user, never for the peer: an endpoint says them when no Close frame told it more. Of each
 # 7.4.1 says that it "MUST NOT be set as a status code in a Close control frame by an endpoint"; but 1004, which has no
 # meaning yet.
-NEVER_SENT = {
-    StatusCode.RESERVED,
-    StatusCode.NO_STATUS_RECEIVED,
-    StatusCode.ABNORMAL_CLOSURE,
-    StatusCode.TLS_HANDSHAKE,
-}
+NEVER_SENT = {1004, 1005, 1006, 1015}
 
 
 def status_name(code: int) -> str:

@@ -1,35 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fast way from a capture file to messages, which ``read`` and ``messages`` take.
+"""The fast path from a capture file to messages, which ``read`` and ``messages`` take.
 
-Most packets of a long WebSocket connection are dull: they look like the one before from the same sender, except for
-their length, and carry on where that one stopped. Such packets take the fast way, one dense loop (``batches``) that
-reads frames straight out of the buffer the file was read into. Everything else, be it a packet of HTTP, a segment that
-came late or twice, or the end of a connection, takes the careful way of ``connections.py``, and so does the first
-packet of every sender.
+Most packets of a long WebSocket connection look like the one before from the same sender, except for their length, and
+carry on where that one stopped. Such packets take the fast path, one dense loop (``batches``) that reads frames
+straight out of the buffer the file was read into. Everything else, be it a packet of HTTP, a segment that came late or
+twice, or the end of a connection, takes the slow path, which is the reader of ``connections.py``; so does the first
+packet of every sender. The fast path decides nothing about the protocol: it takes a packet only where there is nothing
+to decide.
 
-A *lane* is a sender whose next packet may take the fast way. What is known of its TCP stream and of the frame under
-way is then in the lane; before a packet of its connection takes the careful way it is handed back there.
+A ``_FastSender`` is a sender whose next packet may take the fast path. What is known of its TCP stream and of the frame
+under way is then there; before a packet of its connection takes the slow path it is handed back.
 """
 
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ..protocol.errors import NeedMoreData, ProtocolError
-from ..protocol.frames import LENGTH_16, MASK, apply_mask, parse_header
-from .connections import CaptureReader, Endpoint, TcpConnection
+from ..protocol.frames import LENGTH_16, MASK, PAYLOAD_LENGTH, apply_mask, parse_header
+from .connections import NO_CARRIERS, CaptureReader, Endpoint, TcpConnection
 from .message import CapturedMessage, FrameMessage
 from .message_parser import Sender
 from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
 from .streams import SPACE
 
-_LAST = SYN | FIN | RST  # flags that take the careful way
-_MASKED_16 = MASK | LENGTH_16
+_SLOW_FLAGS = SYN | FIN | RST  # a packet that begins or ends something takes the slow path
 _LONGEST_HEADER = 14  # bytes, of a frame
-# Bytes of a TCP header by its data offset; one that is too small takes the careful way, being past every end.
+# Bytes of a TCP header by its data offset; one that is too small takes the slow path, being past every end.
 _TCP_HEADER = (1 << 60,) * 5 + tuple(range(20, 64, 4))
 
 
@@ -56,9 +57,9 @@ def _shape(link_type: int, ip_at: int, version: int) -> _Shape:
     return _Shape(link_type, layout.size, layout.unpack_from, ip_at + 40, ip_at + 40)
 
 
-class _Lane:
+class _FastSender:
     __slots__ = (
-        "before", "beside", "connection", "held", "index", "need", "next", "packets", "sender", "side", "start",
+        "before", "beside", "carriers", "connection", "held", "index", "need", "next", "sender", "side", "start",
     )  # fmt: skip
 
     def __init__(self, connection: TcpConnection, side: Endpoint) -> None:
@@ -70,26 +71,28 @@ class _Lane:
         self.start = 0  # place in the stream of the frame that is due
         self.held = bytearray()  # what is there of that frame
         self.need = 0  # bytes to hold before another look at it is worth while
-        self.packets: list[int] = []  # that carried it so far
 
-    def borrow(self) -> bool:
-        """Take over from the careful way; ``False`` if that is not possible now."""
+    def take_over(self) -> bool:
+        """Take over from the slow path; ``False`` if that is not possible now."""
         stream, side = self.side.stream, self.side
         if self.connection.over or not stream.in_order():
             return False
         held = self.connection.exchange.lend_frames(self.sender)
         if held is None:
             return False
-        self.next, self.held, self.need = stream.next, held, 0
+        self.next, self.held, self.need = stream.next, held, _frame_size(held)
         self.start = stream.length - len(held)
-        self.packets = [packet for end, packet in side.carriers if end > self.start]
+        self.carriers = side.carriers
+        # The packets that carried what is there, and where in the stream each ended. It is the same object on both
+        # paths: of a large message it is long, and may change hands often.
+        while self.carriers and self.carriers[0][0] <= self.start:
+            self.carriers.popleft()
         return True
 
     def hand_back(self) -> None:
-        """Give back to the careful way."""
-        length = self.side.stream.length = self.start + len(self.held)
-        # All of them carried the frame under way; how far each of them reached matters no more.
-        self.side.carriers = [(length, packet) for packet in self.packets if self.held]
+        """Give back to the slow path."""
+        self.side.stream.length = self.start + len(self.held)
+        self.side.carriers = self.carriers if self.held else NO_CARRIERS
         self.connection.exchange.take_back(self.sender, self.start, self.held)
 
 
@@ -98,9 +101,9 @@ class FastReader(CaptureReader):
 
     def __init__(self, warnings: list[str]) -> None:
         super().__init__(warnings)
-        self._lanes: dict[bytes, _Lane] = {}  # by addresses and ports as they stand in a packet
+        self._fast: dict[bytes, _FastSender] = {}  # by addresses and ports as they stand in a packet
         self._shapes: dict[tuple[int, int, int], _Shape] = {}
-        self._shape = _shape(-1, 0, 4)  # of the last packet on the careful way; at first that of none
+        self._shape = _shape(-1, 0, 4)  # of the last packet on the slow path; at first that of none
         self._packet = Packet(0, 0, b"", 0)
 
     def batches(self, file: BinaryIO) -> Iterator[list[CapturedMessage]]:
@@ -110,52 +113,52 @@ class FastReader(CaptureReader):
             NotACapture, CutShort: as ``place_packets`` does.
         """
         # This is the hot loop: about 2 microseconds a message. So it is one function, and names are local. All that
-        # it decides is whether a packet is dull; ``tests/test_fast.py`` holds its messages to those of ``run``.
+        # it decides is whether a packet may go through; ``tests/test_fast.py`` holds its messages to those of ``run``.
         cut: CutShort | None = None
         batch: list[CapturedMessage] = []
-        index, now, buffer, lanes, shape, header_size = -1, 0, b"", self._lanes, self._shape, _TCP_HEADER
-        link, size, unpack, ip_end, tcp_at = shape
+        index, now, buffer, senders, header_size = -1, 0, b"", self._fast, _TCP_HEADER
+        link, size, unpack, ip_end, tcp_at = self._shape
         try:
             for now, link_type, original, data, at, end in place_packets(file):
                 index += 1
                 if data is not buffer:  # a further piece of the file
                     buffer = data
-                    if batch:
-                        yield batch
-                        batch = []
-                lane = None
+                    yield batch
+                    batch = []
+                # The same link, addresses and ports, and nothing else different but what differs in every packet: the
+                # IP identification, the acknowledgement number and the window, and both checksums (which say nothing
+                # in a capture of a sending machine: it often leaves them to its card).
+                fast = None
                 if link_type == link and end - at >= size:
                     before, length, beside, key, sequence, flags = unpack(data, at)
-                    lane = lanes.get(key)
-                if lane is not None:
+                    fast = senders.get(key)
+                if fast is not None:
                     start, stop = at + tcp_at + header_size[flags >> 12], at + ip_end + length
                     if (
-                        sequence != lane.next
-                        or before != lane.before
-                        or beside != lane.beside
-                        or flags & _LAST
+                        sequence != fast.next
+                        or before != fast.before
+                        or beside != fast.beside
+                        or flags & _SLOW_FLAGS
                         or not start <= stop <= end
                     ):
-                        lane = None
-                if lane is None:
+                        fast = None
+                if fast is None:
                     self._packet = packet = Packet(now, link_type, data[at:end], original)
                     batch.extend(self.packet(index, packet))
-                    if shape is not self._shape:
-                        link, size, unpack, ip_end, tcp_at = shape = self._shape
+                    link, size, unpack, ip_end, tcp_at = self._shape
                     continue
                 if start == stop:
                     continue  # an acknowledgement
 
-                lane.next = (sequence + stop - start) % SPACE
-                packets: tuple[int, ...]
-                if lane.held:
-                    lane.held += data[start:stop]
-                    lane.packets.append(index)
-                    if len(lane.held) < lane.need:
+                fast.next = (sequence + stop - start) % SPACE
+                if fast.held:
+                    fast.held += data[start:stop]
+                    fast.carriers.append((fast.start + len(fast.held), index))
+                    if len(fast.held) < fast.need:
                         continue
-                    data, start, stop = bytes(lane.held), 0, len(lane.held)
-                    lane.held = bytearray()
-                    packets = tuple(lane.packets)
+                    data, start, stop = bytes(fast.held), 0, len(fast.held)
+                    fast.held = bytearray()
+                    packets = tuple([packet for _, packet in fast.carriers])
                 else:
                     packets = (index,)
                 # Frames from ``start`` on, until one goes on behind ``stop``: at ``after``, if that is known.
@@ -165,18 +168,15 @@ class FastReader(CaptureReader):
                     if at + 2 > stop:
                         break
                     second = data[at + 1]
-                    if second < LENGTH_16:
-                        payload_at = at + 2
-                        after = payload_at + second
+                    seven_bits = second & PAYLOAD_LENGTH
+                    if seven_bits < LENGTH_16:  # most messages are short: their header is split here
+                        payload_at = at + 6 if second >= MASK else at + 2
+                        after = payload_at + seven_bits
                         if after > stop:
                             break
                         payload = data[payload_at:after]
-                    elif MASK <= second < _MASKED_16:
-                        payload_at = at + 6
-                        after = payload_at + second - MASK
-                        if after > stop:
-                            break
-                        payload = apply_mask(data[payload_at:after], data[payload_at - 4 : payload_at])
+                        if second >= MASK:
+                            payload = apply_mask(payload, data[payload_at - 4 : payload_at])
                     else:
                         try:
                             header = parse_header(data[at : min(at + _LONGEST_HEADER, stop)])
@@ -189,54 +189,52 @@ class FastReader(CaptureReader):
                         after = payload_at + header.payload_length
                         if after > stop:
                             break
-                        payload = data[payload_at:after]
-                        if header.masking_key is not None:
-                            payload = apply_mask(payload, header.masking_key)
-                    header_bytes = data[at:payload_at]
-                    batch.append(
-                        FrameMessage(lane.index, lane.sender, seconds, packets, header_bytes, payload)
-                    )
+                        # A view, which is no copy: while a large message is read it is in memory twice, and not more.
+                        view, mask = memoryview(data)[payload_at:after], header.masking_key
+                        payload = bytes(view) if mask is None else apply_mask(view, mask)
+                    head = data[at:payload_at]
+                    batch.append(FrameMessage(fast.index, fast.sender, seconds, packets, head, payload))
                     at, packets = after, (index,)
-                lane.start += at - start
+                fast.start += at - start
                 if at < stop:
-                    lane.held, lane.need, lane.packets = bytearray(data[at:stop]), after - at, list(packets)
+                    fast.held, fast.need = bytearray(data[at:stop]), after - at
+                    fast.carriers = deque((fast.start + stop - at, packet) for packet in packets)
                     if broken:
                         self._give_up(key)
         except CutShort as error:
             cut = error
         self.now = now  # a gap that only the end of the file makes certain has the time of the last packet
         batch.extend(self.finish(whole=cut is None))
-        if batch:
-            yield batch
+        yield batch
         if cut is not None:
             raise cut
 
     def finish(self, *, whole: bool) -> Iterator[CapturedMessage]:
         """What the end of the file shows, frames under way on the fast path included."""
-        while self._lanes:
-            self._lanes.popitem()[1].hand_back()
+        while self._fast:
+            self._fast.popitem()[1].hand_back()
         yield from super().finish(whole=whole)
 
     def segment(self, segment: Segment, index: int) -> Iterator[CapturedMessage]:
-        """A segment on the careful way; look then whether those that follow it may take the fast one."""
+        """A segment on the slow path; look then whether those that follow it may take the fast one."""
         ends = segment.source, segment.destination
         key, answers = _key(*ends), _key(*ends[::-1])
-        mine, other = self._lanes.pop(key, None), self._lanes.pop(answers, None)
-        for lane in mine, other:
-            if lane is not None:
-                lane.hand_back()
+        mine, other = self._fast.pop(key, None), self._fast.pop(answers, None)
+        for fast in mine, other:
+            if fast is not None:
+                fast.hand_back()
         yield from super().segment(segment, index)
         connection = self.connections.get(ends)
         if connection is None:
             return
-        if other is not None and other.connection is connection and other.borrow():
-            self._lanes[answers] = other
-        mine = _Lane(connection, connection.at(segment.source))
-        if self._note_shape(segment, mine) and mine.borrow():
-            self._lanes[key] = mine
+        if other is not None and other.connection is connection and other.take_over():
+            self._fast[answers] = other
+        mine = _FastSender(connection, connection.at(segment.source))
+        if self._note_shape(segment, mine) and mine.take_over():
+            self._fast[key] = mine
 
-    def _note_shape(self, segment: Segment, lane: _Lane) -> bool:
-        """Remember what the packet of this segment looks like; ``False`` if the fast way cannot read such packets."""
+    def _note_shape(self, segment: Segment, fast: _FastSender) -> bool:
+        """Remember what the packet of this segment looks like; ``False`` if the fast path cannot read such packets."""
         link_type, data = self._packet.link_type, self._packet.data
         ip_at, tcp_at, _ = segment.places
         version = data[ip_at] >> 4
@@ -245,15 +243,25 @@ class FastReader(CaptureReader):
         if shape.tcp_at != tcp_at:
             return False  # options or extension headers
         self._shape = shape
-        lane.before, _, lane.beside, *_ = shape.unpack(data, 0)
+        fast.before, _, fast.beside, *_ = shape.unpack(data, 0)
         return True
 
     def _give_up(self, key: bytes) -> None:
-        """Let the careful way find, and say, that the frame under way has no boundaries."""
-        lane = self._lanes.pop(key)
-        lane.hand_back()
-        for _ in self.read(lane.connection, lane.sender, b""):
+        """Let the slow path find, and say, that the frame under way has no boundaries."""
+        fast = self._fast.pop(key)
+        fast.hand_back()
+        for _ in self.read(fast.connection, fast.sender, b""):
             raise AssertionError("a frame without boundaries was read")
+
+
+def _frame_size(held: bytearray) -> int:
+    """Bytes of the frame that begins there; 0 if they do not say it yet."""
+    # Without it each packet that takes the slow path inside a large message would have all of that copied once more.
+    try:
+        header = parse_header(held)
+    except (NeedMoreData, ProtocolError):
+        return 0
+    return header.size + header.payload_length
 
 
 def _key(source: Address, destination: Address) -> bytes:
