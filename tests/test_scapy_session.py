@@ -96,12 +96,6 @@ def test_more_than_a_thousand_frames_in_one_segment(their_frames: Any) -> None:
     assert len(their_frames(many)) != 2000
 
 
-def test_a_retransmission() -> None:
-    one = talk()
-    begin, parts = one.shake(), one.say(SERVER, ONE) + one.say(SERVER, TWO)
-    assert frames(begin + [parts[0], parts[0], parts[1], parts[0], parts[1]]) == [ONE, TWO]
-
-
 def test_a_lost_segment(their_frames: Any) -> None:
     one = talk()
     begin, before, (first, _lost, last) = (
@@ -113,32 +107,6 @@ def test_a_lost_segment(their_frames: Any) -> None:
     given = packets_of([*begin, *before, first, last, *after])
     assert [raw for kind, raw in said(given) if kind == "frame"] == [ONE, THREE]
     assert their_frames([first, last]) == [b"x" * 10 + bytes(12) + b"x" * 8]
-
-
-def test_reordering_also_of_the_first_segments() -> None:
-    one = talk()
-    opening, head, parts = (
-        one.open(),
-        one.say(CLIENT, HANDSHAKE, 40),
-        one.say(SERVER, SWITCHING + ONE + TWO, 30),
-    )
-    random.Random(1).shuffle(head)
-    parts.reverse()
-    assert frames(opening + head + parts) == [ONE, TWO]
-
-
-def test_overlapping_segments() -> None:
-    one = talk()
-    packets, data, at = one.shake(), ONE + TWO + THREE, one.sent[SERVER]
-    for start in range(0, len(data), 2):
-        packets.append(one.packet(SERVER, data[max(0, start - 3) : start + 4], at=at + max(0, start - 3)))
-    assert frames(packets) == [ONE, TWO, THREE]
-
-
-@pytest.mark.parametrize("back", [0, 1, 50, len(SWITCHING) + 2])
-def test_sequence_numbers_that_wrap(back: int) -> None:
-    one = talk(first=(2**32 - 1 - back,) * 2)
-    assert frames(one.shake() + one.say(SERVER, ONE + TWO, 4)) == [ONE, TWO]
 
 
 def test_a_port_used_again_after_a_websocket() -> None:
@@ -171,26 +139,6 @@ def test_a_partial_101() -> None:
     packets = one.open() + one.say(CLIENT, HANDSHAKE) + one.say(SERVER, SWITCHING, 60)
     assert said(packets_of(packets)) == [("request", HANDSHAKE), ("response", SWITCHING)]
     assert ("response", SWITCHING) not in said(packets_of(packets, TCPSession))
-
-
-def test_a_response_without_content_does_not_wait() -> None:
-    answers = [
-        b"HTTP/1.1 %b\r\nX: y\r\n\r\n" % status for status in (b"100 Continue", b"204 No Content", b"304 N")
-    ]
-    for answer in answers:
-        assert said(exchange(answer))[1:] == [("response", answer)]
-        assert said(packets_of(talk(port=80).say(SERVER, answer), TCPSession)) == []
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
-    assert said(exchange(head, b"HEAD / HTTP/1.1\r\n\r\n"))[1:] == [("response", head)]
-
-
-def test_a_response_with_neither_length_nor_chunks_ends_with_the_connection() -> None:
-    one, answer = talk(), b"HTTP/1.1 200 OK\r\n\r\nso much"
-    packets = one.open() + one.say(CLIENT, GET) + one.say(SERVER, answer, 10)
-    assert said(packets_of(packets)) == [("request", GET)]
-    given = packets_of(packets + one.close())
-    assert said(given)[1:] == [("response", answer)]
-    assert any(TCP in packet and packet[TCP].flags.F and HTTP not in packet for packet in given)
 
 
 def test_chunk_data_that_looks_like_the_last_chunk() -> None:
@@ -237,12 +185,6 @@ def test_building_a_response_adds_nothing() -> None:
     (given,) = [packet for packet in exchange(answer) if HTTPResponse in packet]
     assert bytes(given).endswith(answer) and given.__class__(bytes(given))[IP].len == 40 + len(answer)
     assert b"Date" in bytes(HTTP() / HTTPResponse())
-
-
-def test_a_snap_length_ends_a_direction_and_nothing_else() -> None:
-    one = talk()
-    packets = one.shake() + one.say(SERVER, ONE) + one.say(SERVER, frame(bytes(500))) + one.say(SERVER, TWO)
-    assert frames(packets + one.say(CLIENT, THREE), snap=300) == [ONE, THREE]
 
 
 # What is ours
