@@ -21,7 +21,7 @@ settings.register_profile("untimed", settings(), deadline=None, suppress_health_
 settings.load_profile("untimed")
 
 # Assertions that tests share say as much as those in the tests.
-pytest.register_assert_rewrite("reading")
+pytest.register_assert_rewrite("agreement", "reading")
 
 LONGEST = ("test_browser.py", "test_widgets.py")
 

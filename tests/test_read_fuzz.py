@@ -5,55 +5,19 @@ from __future__ import annotations
 
 import io
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from capture_maker import CLIENT, LINKS, SERVER, SWITCHING, Blocks, Talk, dissected, frame, pcap, pcapng
+from agreement import reads
+from capture_maker import CLIENT, LINKS, SERVER, SWITCHING, Blocks, Talk, frame, pcap, pcapng
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wsedu
-from wsedu.wire.connections import CaptureReader
-from wsedu.wire.message import CapturedMessage
-from wsedu.wire.pcapfile import CutShort, NotACapture, read_packets
+from wsedu.wire.pcapfile import read_packets
 
 DATA = Path(__file__).parent.parent / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
-
-
-def facts(messages: Iterator[CapturedMessage]) -> list[tuple[object, ...]]:
-    """Of each message what nobody can get wrong by chance; that the file is cut short, last."""
-    found: list[tuple[object, ...]] = []
-    try:
-        found.extend(
-            (one.conversation, one.sender, one.kind, one.raw, one.time, one.packets) for one in messages
-        )
-    except CutShort as error:
-        found.append((str(error),))
-    return found
-
-
-def reads(file: bytes) -> None:
-    """Every way of reading says the same: messages, or an error of ours."""
-    try:
-        capture = wsedu.read(io.BytesIO(file))
-    except NotACapture:
-        assert dissected(file).status == 2
-        return
-    said, warnings = dissected(file), list[str]()
-    quick = facts(wsedu.messages(io.BytesIO(file), warnings))
-    assert quick == facts(CaptureReader([]).run(read_packets(io.BytesIO(file))))
-    read = [one for each in capture.conversations for one in each.messages]
-    assert len(said.rows) == len(read) == len(quick) - said.status
-    assert said.status == (not capture.complete) and len(said.complaints) == len(capture.warnings)
-    assert capture.warnings == warnings + [str(error) for error, *rest in quick[-1:] if not rest]
-    for one in read:
-        assert len(one.raw) == one.wire_length and isinstance(repr(one), str)
-        assert one.kind == "gap" or one.spans()
-    bill = capture.bill()
-    assert bill.total_bytes == sum(len(packet.data) for packet in capture.packets)
-    assert min(bill.parts.values(), default=0) >= 0
 
 
 @settings(max_examples=100, deadline=None)
