@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import stat
 import struct
 from pathlib import Path
 
@@ -56,17 +55,9 @@ def write_capture(path: Path) -> None:
     get = f"GET / HTTP/1.1\r\nHost: h\r\nX-{TERMINAL}: y\r\n\r\n".encode()
     content = f"HTTP/1.1 200 OK\r\nContent-Length: {len(CONTENT)}\r\n\r\n{CONTENT}".encode()
     packets = []
-    for port, said, answers in (
-        (
-            40000,
-            request,
-            [response, *(frame(text.encode()) for text in (TEXT, QUOTES, TERMINAL)), frame(close, 8)],
-        ),
-        (40001, get, [content]),
-    ):
+    frames = [*(frame(text.encode()) for text in (TEXT, QUOTES, TERMINAL)), frame(close, 8)]
+    for port, said, answers in (40000, request, [response, *frames]), (40001, get, [content]):
         talk = Talk(client=("192.0.2.1", port), link="raw")
         packets += talk.open() + talk.say(CLIENT, said)
         packets += [packet for answer in answers for packet in talk.say(SERVER, answer)] + talk.close()
-    # The folder may be a copy of one that nobody may write to, and then has its mode.
-    path.parent.chmod(path.parent.stat().st_mode | stat.S_IWUSR)
     path.write_bytes(pcap(packets, 101))

@@ -137,7 +137,7 @@ BEGINNINGS: dict[str, Callable[[], object]] = {
 }
 INTERRUPTED = {
     "servers.py": "__init__",
-    "relay.py": "_begin",
+    "relay.py": "_steps",
     "recording.py": "__enter__",
     "delivery.py": "_in_thread",
 }

@@ -387,8 +387,8 @@ def test_both_have_ended_and_one_still_has_bytes_to_come(
     assert ends(seen(rec)) == [(True, FIN), (False, FIN)]
 
 
-BEGINNING = {"__enter__", "_begin", "start", "_open_sockets", "_wait_for_time_stamps"}
-END = {"__exit__", "_end", "_halt", "stop", "close"}
+BEGINNING = {"__enter__", "_steps", "start", "_open_sockets", "_wait_for_time_stamps"}
+END = {"__exit__", "_halt", "stop", "close"}
 
 
 @pytest.mark.parametrize("functions", [BEGINNING, END])

@@ -68,6 +68,7 @@ class ChunkedDecoder:
 
     def receive_data(self, data: Data) -> None:
         """Take more bytes. It only keeps them: ``next_span`` reads."""
+        # Nothing is read here, so that a refusal comes out of one place, after all that was complete before it.
         self._buffer += data
 
     def next_span(self) -> Span | None:
@@ -91,6 +92,7 @@ class ChunkedDecoder:
         return span
 
     def _read_data(self) -> None:
+        # A chunk may be larger than anybody wants to hold: what is there of it is given out at once.
         data = bytes(self._buffer[: self._remaining])
         self._remaining -= len(data)
         if not self._remaining:
@@ -100,6 +102,7 @@ class ChunkedDecoder:
 
     def _read_line(self) -> None:
         """Refuse a line as early as it can be, and take it once it is whole."""
+        # A line is only kept while it is shorter than the limit, so that a peer cannot make memory grow with one.
         end = self._buffer.find(b"\n", 0, MAX_LINE) + 1
         line = bytes(self._buffer[: end or MAX_LINE])
         if self._state is _State.SIZE:
@@ -148,13 +151,14 @@ class ChunkedDecoder:
         rest = line[len(digits) :]
         extensions = rest.rstrip(b"\r\n")
         name = "chunk extensions" if b";" in extensions else "whitespace"
-        # "A recipient MUST ignore unrecognized chunk extensions", and nobody ever registered one.
+        # "A recipient MUST ignore unrecognized chunk extensions", and hardly anybody sends any.
         meaning = "for who knows them, else to be ignored"
         self._give(len(extensions), name, extensions, meaning, "RFC 9112, 7.1.1")
         line_end = rest[len(extensions) :]
         self._give(len(line_end), "CRLF", line_end, "the end of the line", CHUNKED)
 
     def _unreadable(self, message: str, at: int) -> ProtocolError:
+        # A server would answer 400 (RFC 9112, 2.2), and a client drop the connection.
         # Without a status code: it is for those who look on, and they answer nobody.
         return ProtocolError(
             message, offset=self.used + at, field=self._state, section=CHUNKED, status_code=None

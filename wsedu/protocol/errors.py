@@ -11,10 +11,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
+# What a socket gives, what a program collects in, and a view of either.
 Data = bytes | bytearray | memoryview
+# Of the sender of the bytes, never of who reads them: a rule speaks of who must keep it.
 Role = Literal["client", "server"]
 
 
+# They share no base class: whoever reads a stream waits on the one and gives up on the other, and to catch both in one
+# clause would be a mistake.
 class NeedMoreData(Exception):
     """The bytes so far are legal, and they stop too early: read more and try again."""
 
@@ -36,6 +40,8 @@ class ProtocolError(Exception):
     def __init__(
         self, message: str, *, offset: int, field: str, section: str, status_code: int | None = 1002
     ) -> None:
+        # The status code is 1002 unless said otherwise: "an endpoint is terminating the connection due to a protocol
+        # error" (RFC 6455, 7.4.1). Nearly all rules of frames are answered so.
         super().__init__(message)
         self.message = message
         self.offset = offset
@@ -70,6 +76,7 @@ def printable(text: str) -> str:
 
 def quoted(text: bytes | str, limit: int = 60) -> str:
     """Text from outside, safe to print: ASCII, in quotes, control characters escaped, cut after ``limit``."""
+    # Cut before it is decoded: the text may be as long as the peer likes, and only its beginning is shown.
     if isinstance(text, bytes):
         text = text[: limit + 1].decode("latin-1")
     return ascii(text) if len(text) <= limit else ascii(text[:limit]) + "..."

@@ -16,6 +16,7 @@ def frame_spans(data: Data) -> list[Span]:
     Args:
         data: the bytes of one frame as they were on the wire: masked, and in the length form they had.
     """
+    # The bits of the first two bytes are always readable, whatever follows them or fails to.
     data = bytes(data)
     spans = [*_first_byte_spans(data), *_second_byte_spans(data)]
     try:
@@ -28,6 +29,7 @@ def frame_spans(data: Data) -> list[Span]:
             meaning = "as far as it is there" if readable else "not readable as a length"
             spans.append(_header_span(at, len(data), "rest of the header", data[at:], meaning))
         return spans
+    # 7 bits are in the second byte already; 16 and 64 are 2 and 8 bytes more.
     at, length = 2 + header.length_form // 8, header.payload_length
     if header.length_form > 7:
         meaning = f"{length:,} bytes of payload, as {header.length_form} bits in network byte order"
@@ -77,6 +79,8 @@ def _first_byte_spans(data: bytes) -> list[Span]:
 def _second_byte_spans(data: bytes) -> list[Span]:
     if len(data) < 2:
         return []
+    # The seven bits are a length, or an announcement of one: 126 and 127 are no lengths at all, which is why a control
+    # frame ends at 125.
     mask, seven_bits = data[1] >> 7, data[1] & PAYLOAD_LENGTH
     if seven_bits < LENGTH_16:
         meaning = f"{seven_bits} byte{'s' * (seven_bits != 1)} of payload"
@@ -91,6 +95,7 @@ def _second_byte_spans(data: bytes) -> list[Span]:
 
 def _payload_spans(data: bytes, header: Header) -> list[Span]:
     start, end = header.size, min(len(data), header.size + header.payload_length)
+    # Of a frame that is not complete this is as much of the payload as came; unmasking does not need the rest.
     payload = data[start:end]
     if not payload:
         return []
@@ -121,5 +126,6 @@ def _payload_value(header: Header, payload: bytes) -> tuple[str | bytes, str]:
             # A fragment may end inside a character (RFC 6455, 5.6), so this alone is no refusal.
             return payload, "text, and not UTF-8 by itself"
     if header.opcode in (Opcode.PING, Opcode.PONG):
+        # 5.5.3: a Pong must have "identical "Application data" as found in the message body of the Ping frame".
         return payload, "application data; a Pong repeats that of its Ping"
     return payload, "data"

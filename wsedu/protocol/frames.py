@@ -142,6 +142,7 @@ def parse_header(data: Data, start: int = 0) -> Header:
             raise NeedMoreData
         # "Multibyte length quantities are expressed in network byte order."
         length, at = int.from_bytes(data[at:end], "big"), end
+    # Here ends what a frame of a server has.
     key = None
     # The key "is present if the mask bit is set to 1 and is absent if the mask bit is set to 0"; the payload length
     # "does NOT include the length of the masking key" (RFC 6455, 5.3).
@@ -349,6 +350,7 @@ class Frame:
         header = parse_header(data)
         end = header.size + header.payload_length
         close = strict and header.opcode == Opcode.CLOSE  # whose payload has rules of its own
+        # A status code that must not be sent is seen in the first two bytes of a Close frame's payload.
         if len(data) < end and not close:
             raise NeedMoreData
         payload = bytes(data[header.size : end])
@@ -401,6 +403,8 @@ class Frame:
             ValueError: a role that there is not.
         """
         need_role(role)
+        # The bytes are what the rules are about, so a value is held against them as it would be sent. The payload is
+        # left out, but for Close: no rule of a frame looks into it.
         header = self._header()
         check_header(header, role=role, rsv1=rsv1)
         if self.opcode == Opcode.CLOSE:

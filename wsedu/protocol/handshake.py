@@ -39,6 +39,7 @@ def accept_key(key: str) -> str:
         TypeError: bytes, or something else that is not text.
         ValueError: a character that is not ASCII.
     """
+    # The key is taken as text, not as the 16 bytes it stands for: "as a string, not base64-decoded" (RFC 6455, 4.1).
     need_text(key, "key")
     if not key.isascii():
         raise ValueError(f"a key is in Base64, which is ASCII; found {quoted(key)}")
@@ -62,6 +63,7 @@ def request(
         TypeError: bytes, or something else that is not text, where text belongs; fields that are no pairs.
         ValueError: an argument that would not read back as it is, such as one with a line end in it.
     """
+    # "The nonce MUST be selected randomly for each connection": a cache could learn the answer to a fixed one.
     if key is None:
         key = base64.b64encode(secrets.token_bytes(16)).decode("ascii")
     need_text(host, "host")
@@ -90,6 +92,8 @@ def response(key: str, *, fields: Iterable[tuple[str, str]] = ()) -> bytes:
     accept = accept_key(key)
     if "\r" in key or "\n" in key:
         raise ValueError(f"a key has no line end in it: {quoted(key)}")
+    # Connection: Upgrade beside Upgrade, as a proxy that does not know the latter takes off what Connection names, and
+    # the handshake fails where it could not have worked (RFC 9110, 7.8).
     required = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept))
     return _written(Response(101, "Switching Protocols", fields=required + as_fields(fields)))
 
@@ -182,7 +186,7 @@ class FieldRules:
         version, status_code = self.head.version, self.status_code
         if version.startswith("HTTP/1.") and version != "HTTP/1.0":
             return
-        # 505 (HTTP Version Not Supported): "the server does not support, or refuses to support, the *major* version of
+        # 505 (HTTP Version Not Supported): "the server does not support, or refuses to support, the major version of
         # HTTP that was used in the request message" (RFC 9110, 15.6.6).
         if status_code and not version.startswith("HTTP/1."):
             status_code = 505
@@ -267,6 +271,7 @@ def check_request(data: Data) -> tuple[Request, int]:
 def _check_request_line(head: Request, rules: FieldRules) -> None:
     """4.2.1: "An HTTP/1.1 or higher GET request, including a "Request-URI"."""
     section = "RFC 6455, 4.2.1"
+    # 405 (Method Not Allowed) says that the target is there, and knows other methods (RFC 9110, 15.5.6).
     if head.method != "GET":
         message = f"expected GET; found {quoted(head.method)}"
         rules.refuse("method", message, section, at=0, status_code=405)
@@ -301,6 +306,7 @@ def check_response(
             offset is as for ``check_request``.
         TypeError: an argument that is none of the above.
     """
+    # A text is a collection of texts too, and "in" would find letters in it: so it is refused by name.
     need_texts(extensions, "extensions")
     need_texts(subprotocols, "subprotocols")
     head, used = Response.parse(data)
@@ -323,6 +329,7 @@ def check_response(
         message = f"expected {expected}, which answers the key {quoted(key)}; found {quoted(accept)}"
         rules.refuse("Sec-WebSocket-Accept", message, section)
     rules.extensions(offered=extensions)
+    # One, chosen "from the client's handshake", letter by letter: subprotocols are compared with their case.
     if head.get("Sec-WebSocket-Protocol") is not None:
         chosen = rules.single("Sec-WebSocket-Protocol", "RFC 6455, 11.3.4")
         if chosen not in subprotocols:

@@ -143,8 +143,8 @@ def _split(
 
 # RFC 9112, 3.2 has URI characters only, but browsers send { | } as they are: like h11, take what is visible ASCII.
 TARGET = re.compile(rb"[\x21-\x7e]*")
-# RFC 9110, 5.5: VCHAR, obs-text, and SP and HTAB between them; never NUL, CR, LF or another control character, which
-# are "invalid and dangerous, due to the varying ways that implementations might parse and interpret those characters".
+# RFC 9110, 5.5: VCHAR, obs-text, and SP and HTAB between them; never another control character. CR, LF and NUL are
+# "invalid and dangerous, due to the varying ways that implementations might parse and interpret those characters".
 TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
 DIGIT = b"0123456789"

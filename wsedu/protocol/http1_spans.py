@@ -105,6 +105,7 @@ def head_spans(data: Data) -> list[Span]:
     Args:
         data: bytes from the wire, from the start line on; bytes after the empty line are left alone.
     """
+    # A head that is not complete is explained as far as it goes, since a reader may watch it arrive.
     data = bytes(data)
     end = head_end(data)
     if end >= 0:
@@ -114,6 +115,8 @@ def head_spans(data: Data) -> list[Span]:
     pieces.add(data[:before], "empty line", "before the start line; a server ignores it", "RFC 9112, 2.2")
     start_line, *lines = data[before:].split(b"\n")
     line_end = _take_start_line(pieces, start_line)
+    # The CR at the end of each line was left over when the bytes were split at LF: it and the LF are one piece, and so
+    # is a bare LF that stands for both.
     for line in lines:
         pieces.add(line_end + b"\n", "CRLF", "the end of the line", "RFC 9112, 2.2")
         line_end = _take_field_line(pieces, line)
@@ -133,8 +136,10 @@ class _Pieces:
 
     def add(self, raw: bytes, name: str, meaning: str, section: str) -> None:
         """A span for these bytes; none for no bytes."""
+        # Most pieces are optional, as in grammars: who cuts a line need not ask which are there.
         if not raw:
             return
+        # As text where a reader would read it, as bytes where the bytes are the point.
         value = raw if name in ("CRLF", "SP", "empty line") else raw.decode("latin-1")
         end = self.at + len(raw)
         self.spans.append(Span(self.at, end, name, value, meaning, Kind.HTTP_HEAD, section))
@@ -155,6 +160,7 @@ def _take_request_line(pieces: _Pieces, text: bytes) -> None:
     meaning = METHODS.get(method.decode("latin-1"), "a method that RFC 9110 does not define")
     pieces.add(method, "method", meaning, REQUEST_LINE)
     pieces.add(gap, "SP", "separates method and request target", REQUEST_LINE)
+    # A target may hold spaces that were not encoded: what counts is the last thing that looks like a version.
     at = max(rest.rfind(b" HTTP/"), rest.rfind(b"\tHTTP/")) + 1
     target, version = (rest[:at], rest[at:]) if at else (rest, b"")
     bare = target.rstrip(BLANK)
@@ -172,6 +178,8 @@ def _take_status_line(pieces: _Pieces, text: bytes) -> None:
     meaning = STATUSES.get(code) or STATUSES.get(code[:1], "an invalid status code")
     pieces.add(status, "status code", meaning, "RFC 9110, 15")
     pieces.add(gap, "SP", "separates status code and reason phrase", STATUS_LINE)
+    # RFC 9112, 4: "A client SHOULD ignore the reason-phrase content because it is not a reliable channel for
+    # information".
     pieces.add(reason, "reason phrase", "for people; a program goes by the status code", STATUS_LINE)
 
 
@@ -184,7 +192,7 @@ def _take_field_line(pieces: _Pieces, line: bytes) -> bytes:
         pieces.add(text, "field value", meaning, "RFC 9112, 5.2")
         return line_end
     # RFC 9112, 5: field-line = field-name ":" OWS field-value OWS. What is optional whitespace (OWS) is not part of
-    # the value: it is "typically" one space after the colon, for people.
+    # the value: it is one space after the colon most often, for people.
     before, colon, after = text.partition(b":")
     name, value = before.rstrip(BLANK), after.strip(BLANK)
     value_at = len(before) + len(colon) + len(after) - len(after.lstrip(BLANK))

@@ -63,6 +63,8 @@ class MessageAssembler:
         self._role: Role | None = role
         self._rsv1 = rsv1
         self._max_size = max_size
+        # A bytearray forgets its first bytes without moving the others, so that taking frame after frame off its front
+        # costs what the frames have, and not what is left each time.
         self._buffer = bytearray()  # received and not taken yet
         self._offset = 0  # of the first byte of the buffer
         self._error: ProtocolError | None = None
@@ -79,6 +81,7 @@ class MessageAssembler:
 
     def receive_data(self, data: Data) -> None:
         """Take bytes from the wire, as many or few as came. It only keeps them: ``next_event`` checks."""
+        # An exception from here would leave the caller not knowing what became of the bytes: so nothing is read yet.
         need_bytes(data)
         self._buffer += data
 
@@ -93,6 +96,8 @@ class MessageAssembler:
             ProtocolError: 1002, 1007 for text that is not UTF-8, 1009 for a message over ``max_size``. The same again
                 at every further call: nothing after a broken rule can be trusted.
         """
+        # 7.1.7: an endpoint "MUST NOT continue to attempt to process data (including a responding Close frame) from the
+        # remote endpoint after being instructed to _Fail the WebSocket Connection_".
         if self._error is not None:
             raise self._error.with_traceback(None)
         try:
@@ -130,6 +135,7 @@ class MessageAssembler:
             raise error.shifted(self._offset) from None
         self._header, self._taken = header, 0
         self._skip(header.size)
+        # A control frame in between changes nothing about the message that is under way.
         if not is_control(header.opcode):
             self._fragments += 1
             self._first = self._first or header
@@ -146,7 +152,7 @@ class MessageAssembler:
             message = "a Continuation frame, and no message is under way"
         else:
             # "The fragments of one message MUST NOT be interleaved between the fragments of another message unless an
-            # extension has been negotiated that can interpret the interleaving." Nobody ever made such an extension.
+            # extension has been negotiated that can interpret the interleaving." None that is registered does.
             message = (
                 f"expected a Continuation frame, as a {opcode_name(self._first.opcode)} message is not complete; "
                 f"found a {opcode_name(opcode)} frame"
@@ -155,6 +161,8 @@ class MessageAssembler:
 
     def _check_size(self, header: Header) -> None:
         """10.4: who has limits on the "total message size after reassembly [...] MUST protect" itself."""
+        # The header says enough: nothing of a payload that is too large needs to be kept first. And it is the whole
+        # message that counts, or else many small fragments would get past.
         size = len(self._data) + header.payload_length
         if self._max_size is None or is_control(header.opcode) or size <= self._max_size:
             return
@@ -167,12 +175,15 @@ class MessageAssembler:
         """Unmask, check and keep as much of the payload as is there; say whether that is all of it."""
         header = self._header
         assert header is not None
+        # What is there is looked at before the rest has come: where a rule is broken in the first kilobyte of a long
+        # frame nobody should wait for the last one.
         data: bytes | bytearray = self._buffer[: header.payload_length - self._taken]
         if data and header.masking_key is not None:
             data = apply_mask(data, header.masking_key, self._taken)
         self._taken += len(data)
         complete = self._taken == header.payload_length
         if is_control(header.opcode):
+            # At most 125 bytes, as the header was held against the rules.
             self._control += data
             if header.opcode == Opcode.CLOSE:
                 begin = self._offset + len(data) - self._taken

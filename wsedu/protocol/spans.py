@@ -10,9 +10,9 @@ from enum import StrEnum
 class Kind(StrEnum):
     """The six kinds of byte on the wire; each has one colour, one border and one label wherever it is shown."""
 
-    HTTP_HEAD = "http head"
+    HTTP_HEAD = "http head"  # the framing of chunks too: it is what HTTP adds to the content
     CONTENT = "content"
-    FRAME_HEADER = "frame header"
+    FRAME_HEADER = "frame header"  # without the masking key, which protects others and carries nothing
     MASKING_KEY = "masking key"
     PAYLOAD = "payload"
     TCP_IP = "tcp/ip"
@@ -45,6 +45,7 @@ class Span:
     section: str = ""
     bits: tuple[int, int] | None = None
 
+    # Whoever explains a part counts from the start of that part; whoever shows it knows where the part stands.
     def shifted(self, by: int) -> Span:
         """The same span, ``by`` bytes further on."""
         return replace(self, start=self.start + by, end=self.end + by)

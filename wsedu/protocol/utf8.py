@@ -38,6 +38,7 @@ class Utf8Validator:
             _, used = codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
             return _certain_at(error) - pending
+        # What is left is the beginning of a character; after a final piece nothing can be left.
         self._pending = bytes(data[used:])
         if self._pending[:2] in SURROGATES:
             return len(data) - pending - 1
@@ -50,6 +51,8 @@ def _certain_at(error: UnicodeDecodeError) -> int:
     In ``e2 28`` the byte e2 may begin a character, and 28 shows that it does not; in ``ff`` the one byte shows both;
     ``e2 82`` is wrong once the text is known to end there.
     """
+    # Python's words are the only place where it says which of the two it was. Should they change, the tests show it:
+    # they ask for every byte.
     if error.reason == "invalid start byte":
         return error.start
     return min(error.end, len(error.object) - 1)

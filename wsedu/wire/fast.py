@@ -15,12 +15,13 @@ under way is then there; before a packet of its connection takes the slow path i
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frames import LENGTH_16, MASK, PAYLOAD_LENGTH, apply_mask, parse_header
-from .connections import CaptureReader, Endpoint, TcpConnection
+from .connections import NO_CARRIERS, CaptureReader, Endpoint, TcpConnection
 from .message import CapturedMessage, FrameMessage
 from .message_parser import Sender
 from .packets import FIN, RST, SYN, Address, Segment
@@ -84,16 +85,14 @@ class _FastSender:
         self.carriers = side.carriers
         # The packets that carried what is there, and where in the stream each ended. It is the same object on both
         # paths: of a large message it is long, and may change hands often.
-        done = 0
-        while done < len(self.carriers) and self.carriers[done][0] <= self.start:
-            done += 1
-        del self.carriers[:done]
+        while self.carriers and self.carriers[0][0] <= self.start:
+            self.carriers.popleft()
         return True
 
     def hand_back(self) -> None:
         """Give back to the slow path."""
         self.side.stream.length = self.start + len(self.held)
-        self.side.carriers = self.carriers if self.held else []
+        self.side.carriers = self.carriers if self.held else NO_CARRIERS
         self.connection.exchange.take_back(self.sender, self.start, self.held)
 
 
@@ -199,7 +198,7 @@ class FastReader(CaptureReader):
                 fast.start += at - start
                 if at < stop:
                     fast.held, fast.need = bytearray(data[at:stop]), after - at
-                    fast.carriers = [(fast.start + stop - at, packet) for packet in packets]
+                    fast.carriers = deque((fast.start + stop - at, packet) for packet in packets)
                     if broken:
                         self._give_up(key)
         except CutShort as error:

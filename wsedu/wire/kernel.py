@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import closing
+
 from .packet_recorder import LOOPBACK, PacketRecorder
 from .pcapfile import Packet
 from .recording import Recording
@@ -25,18 +28,15 @@ class KernelRecording(Recording):
         self._recorder = PacketRecorder(LOOPBACK, port, self._server[0], self._server[0])
         self._missing = self._recorder.missing
 
-    def _begin(self) -> tuple[str, int]:
-        try:
-            self._recorder.start()
-        except PermissionError as error:
-            raise PermissionError(f"record(kernel=True) does not work here: {error}. {_WHAT_TO_DO}") from None
-        return self._server
-
-    def _abandon(self) -> None:
-        self._recorder.close()
-
-    def _end(self) -> None:
-        self._recorder.stop()
+    def _steps(self) -> Generator[tuple[str, int]]:
+        with closing(self._recorder):
+            try:
+                self._recorder.start()
+            except PermissionError as error:
+                why = f"record(kernel=True) does not work here: {error}. {_WHAT_TO_DO}"
+                raise PermissionError(why) from None
+            yield self._server
+            self._recorder.stop()
 
     def _packets(self) -> list[Packet]:
         return self._recorder.packets

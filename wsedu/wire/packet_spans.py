@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What each byte of a packet is, from the link layer down to the messages that it carries."""
+"""What each byte of a packet is, from the link layer down to the messages that it carries.
+
+Each header is a table, as the RFC draws it: a row for each field, with its size in bits. ``_read`` goes along a table.
+What has no fixed size (options, VLAN tags) is a function that makes such rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_address
+from itertools import chain
+from typing import NamedTuple
 
 from ..protocol.spans import Kind, Span
 from .packets import VLAN_TAGS
@@ -14,18 +20,107 @@ from .pcapfile import LINKTYPE_ETHERNET
 Layer = tuple[str, list[Span]]
 """A name, and what the bytes of that layer are; offsets count from the first byte of the packet."""
 
-ETHERNET = "IEEE 802.3"
-IPV4, IPV6, TCP = "RFC 791, 3.1", "RFC 8200, 3", "RFC 9293, 3.1"
+
+def _count(raw: bytes) -> object:
+    return int.from_bytes(raw, "big")
+
+
+def _number(raw: bytes) -> object:
+    """A number that is no count, and so has no commas."""
+    return str(int.from_bytes(raw, "big"))
+
+
+def _mac(raw: bytes) -> object:
+    return raw.hex(":")
+
+
+def _hex(raw: bytes) -> object:
+    return f"0x{raw.hex()}"
+
+
+def _ip(raw: bytes) -> object:
+    return str(ip_address(raw)) if len(raw) in (4, 16) else raw.hex()
+
+
+def _option(raw: bytes) -> object:
+    """The value of an option without its kind and length."""
+    value = raw[2:]
+    if len(value) in (1, 2):
+        return _count(value)
+    if raw[:2] == b"\x08\x0a":
+        return f"{_count(value[:4])}, {_count(value[4:])}"
+    return value.hex(" ")
+
+
+class _Field(NamedTuple):
+    """A field of a header: whole bytes, or bits inside of one byte."""
+
+    bits: int
+    name: str
+    meaning: str
+    say: Callable[[bytes], object] = _count  # makes its value of whole bytes
+    section: str = ""  # if it is another one than the header's
+
+
+_REST = 1 << 24  # bits, and so more than a packet has: all that is left of a header
+
+_MACS = (
+    _Field(48, "destination address", "of the next network card", _mac),
+    _Field(48, "source address", "of the last network card", _mac),
+)
 _TYPES = {0x0800: "IPv4 follows", 0x86DD: "IPv6 follows", 0x8100: "a VLAN tag follows"}
-_FLAGS = (
-    ("CWR", "slowed down, as ECE asked"),
-    ("ECE", "congestion was met on the way; in a SYN: ECN is known here"),
-    ("URG", "the urgent pointer counts"),
-    ("ACK", "the acknowledgment number counts"),
-    ("PSH", "hand it to the program at once"),
-    ("RST", "the connection is broken off"),
-    ("SYN", "a connection begins, and its sequence numbers start here"),
-    ("FIN", "the sender will send no more"),
+_IPV4 = (
+    _Field(4, "version", "IPv4"),
+    _Field(4, "header length", "in words of 4 bytes"),
+    # RFC 791 called this byte the type of service; its bits have been given away twice since then.
+    _Field(6, "DSCP", "how to treat it on the way", section="RFC 2474, 3"),
+    _Field(2, "ECN", "congestion", section="RFC 3168, 5"),
+    _Field(16, "total length", "bytes from here on, this header counted"),
+    _Field(16, "identification", "the same in all fragments of a packet", _hex),
+    _Field(1, "reserved", "0"),
+    _Field(1, "DF", "do not fragment"),
+    _Field(1, "MF", "more fragments follow"),
+    _Field(5, "fragment offset, upper 5 bits", "where the fragment belongs"),
+    _Field(8, "fragment offset, lower 8 bits", "in units of 8 bytes"),
+    _Field(8, "time to live", "routers that it may still pass"),
+    _Field(8, "protocol", "6: TCP follows"),
+    _Field(16, "header checksum", "over this header", _hex),
+    _Field(32, "source address", "who sends", _ip),
+    _Field(32, "destination address", "who is to receive", _ip),
+    _Field(_REST, "options", "", bytes),
+)
+_IPV6 = (
+    _Field(4, "version", "IPv6"),
+    _Field(4, "traffic class, upper 4 bits", "how to treat it on the way"),
+    _Field(4, "traffic class, lower 4 bits", "congestion"),
+    _Field(4, "flow label, upper 4 bits", ""),
+    _Field(16, "flow label, lower 16 bits", "the same in all packets of a flow", _hex),
+    _Field(16, "IPv6 payload length", "bytes after these 40"),
+    _Field(8, "next header", "6: TCP follows"),
+    _Field(8, "hop limit", "routers that it may still pass"),
+    _Field(128, "source address", "who sends", _ip),
+    _Field(128, "destination address", "who is to receive", _ip),
+    _Field(_REST, "extension headers", "", bytes, "RFC 8200, 4"),
+)
+_IP = {4: ("IPv4", "RFC 791, 3.1", _IPV4), 6: ("IPv6", "RFC 8200, 3", _IPV6)}  # by version
+_TCP = (
+    _Field(16, "source port", "of the sender", _number),
+    _Field(16, "destination port", "of the receiver", _number),
+    _Field(32, "sequence number", "of the first byte of data, or of the SYN", _number),
+    _Field(32, "acknowledgment number", "of the byte that the sender expects next", _number),
+    _Field(4, "data offset", "the header's length in words of 4 bytes"),
+    _Field(4, "reserved", "0"),
+    _Field(1, "CWR", "slowed down, as ECE asked"),
+    _Field(1, "ECE", "congestion was met on the way; in a SYN: ECN is known here"),
+    _Field(1, "URG", "the urgent pointer counts"),
+    _Field(1, "ACK", "the acknowledgment number counts"),
+    _Field(1, "PSH", "hand it to the program at once"),
+    _Field(1, "RST", "the connection is broken off"),
+    _Field(1, "SYN", "a connection begins, and its sequence numbers start here"),
+    _Field(1, "FIN", "the sender will send no more"),
+    _Field(16, "window", "bytes that the sender is ready to take, before it is scaled"),
+    _Field(16, "checksum", "over header, data, and the addresses of IP", _hex),
+    _Field(16, "urgent pointer", "counts only with URG"),
 )
 _OPTIONS = {
     0: ("end of the option list", "", "RFC 9293, 3.2"),
@@ -36,46 +131,55 @@ _OPTIONS = {
     5: ("SACK", "what has come behind a gap", "RFC 2018, 3"),
     8: ("timestamps", "the sender's clock, and an echo of the other's", "RFC 7323, 3.2"),
 }
+# What is not looked into.
+_LINK_HEADER = _Field(_REST, "link header", "how the packet came to the one who captured it", bytes)
+_UNREAD = (_Field(_REST, "TCP payload", "of a message that is not whole, or not read", bytes),)
+_PADDING = (_Field(_REST, "padding", "behind the IP packet", bytes),)
 
 
-class _Fields:
-    """Spans one after the other, as far as the packet goes."""
+def _ethernet(data: bytes) -> Iterator[_Field]:
+    """The header of a frame of which ``data`` is all that stands before the IP packet."""
+    yield from _MACS
+    # IEEE 802.1Q puts a tag of four bytes in front of the EtherType, and looks like an EtherType itself.
+    for at in range(12, len(data), 4):
+        kind = int.from_bytes(data[at : at + 2], "big")
+        yield _Field(16, "EtherType", _TYPES.get(kind, "what follows"), _hex)
+        if kind not in VLAN_TAGS:
+            yield _Field(_REST, "tunnel", "headers that carry the IP packet", bytes)
+            return
+        yield _Field(16, "VLAN tag", "priority and VLAN", _hex, "IEEE 802.1Q")
 
-    def __init__(self, data: bytes, at: int, section: str) -> None:
-        self.data, self.at, self.section = data, at, section
-        self.spans: list[Span] = []
 
-    def add(
-        self,
-        size: int,
-        name: str,
-        meaning: str,
-        say: Callable[[bytes], object] | None = None,
-        section: str = "",
-    ) -> None:
-        """The next bytes; ``say`` makes a value of them, by default a number."""
-        raw = self.data[self.at : self.at + size]
+def _tcp_options(options: bytes) -> Iterator[_Field]:
+    """RFC 9293, 3.2: the first two kinds are one byte, all others tell their length, kind and length counted."""
+    at = 0
+    while at < len(options):
+        kind = options[at]
+        size = max(options[at + 1], 1) if kind > 1 and at + 1 < len(options) else 1
+        name, meaning, section = _OPTIONS.get(kind, (f"option {kind}", "", "RFC 9293, 3.2"))
+        yield _Field(8 * size, name, meaning, _option, section)
+        at += size
+
+
+def _read(header: bytes, at: int, section: str, fields: Iterable[_Field]) -> list[Span]:
+    """The spans of a header that begins at byte ``at`` and ends with ``header``, or is cut there by the snap length."""
+    spans, place = [], 8 * at  # in bits
+    for width, name, meaning, say, own_section in fields:
+        start, first = divmod(place, 8)
+        raw = header[start : start + (width + 7) // 8]
         if not raw:
-            return
-        value = say(raw) if say else int.from_bytes(raw, "big")
-        end = self.at + len(raw)
-        self.spans.append(Span(self.at, end, name, value, meaning, Kind.TCP_IP, section or self.section))
-        self.at = end
-
-    def add_bits(self, *bits: tuple[int, str, str] | tuple[int, str, str, str]) -> None:
-        """The next byte, bit by bit: of each piece how many bits, name, meaning, and a section of its own."""
-        if self.at >= len(self.data):
-            return
-        byte, first = self.data[self.at], 0
-        for width, name, meaning, *section in bits:
-            value = byte >> (8 - first - width) & ((1 << width) - 1)
-            place = (first, first + width)
+            break
+        if whole := width % 8 == 0:
+            value = say(raw)
+        else:
+            value = raw[0] >> (8 - first - width) & ((1 << width) - 1)
             if width == 1 and not value and name != "reserved":
                 meaning = f"not set; 1 says: {meaning}"
-            where = section[0] if section else self.section
-            self.spans.append(Span(self.at, self.at + 1, name, value, meaning, Kind.TCP_IP, where, place))
-            first += width
-        self.at += 1
+        bits = None if whole else (first, first + width)
+        end = start + len(raw)
+        spans.append(Span(start, end, name, value, meaning, Kind.TCP_IP, own_section or section, bits))
+        place += width
+    return spans
 
 
 def packet_layers(
@@ -91,18 +195,22 @@ def packet_layers(
         carried: the messages in the TCP payload, as far as they are in it.
     """
     ip_at, tcp_at, data_at = (min(place, len(data)) for place in places)
-    version = data[ip_at] >> 4
-    ip = _ipv4(data, ip_at, tcp_at) if version == 4 else _ipv6(data, ip_at, tcp_at)
+    link_name, link_section, link = "link", "", iter([_LINK_HEADER])
+    if link_type == LINKTYPE_ETHERNET:
+        link_name, link_section, link = "Ethernet", "IEEE 802.3", _ethernet(data[:ip_at])
+    ip_name, ip_section, ip = _IP[data[ip_at] >> 4]
+    tcp = chain(_TCP, _tcp_options(data[tcp_at + 20 : data_at]))
     layers = [
-        _link(link_type, data[:ip_at]),
-        (f"IPv{version}", ip),
-        ("TCP", _tcp(data[:data_at], tcp_at)),
+        (link_name, _read(data[:ip_at], 0, link_section, link)),
+        (ip_name, _read(data[:tcp_at], ip_at, ip_section, ip)),
+        ("TCP", _read(data[:data_at], tcp_at, "RFC 9293, 3.1", tcp)),
     ]
     at = data_at
     for name, spans in carried:
-        layers += [_unknown("TCP payload", data, at, spans[0].start), (name, spans)]
+        layers += [("TCP payload", _read(data[: spans[0].start], at, "", _UNREAD)), (name, spans)]
         at = spans[-1].end
-    layers += [_unknown("TCP payload", data, at, end), _unknown("padding", data, max(at, end), len(data))]
+    layers.append(("TCP payload", _read(data[:end], at, "", _UNREAD)))
+    layers.append(("padding", _read(data, max(at, end), "", _PADDING)))
     return [(name, spans) for name, spans in layers if spans]
 
 
@@ -113,116 +221,3 @@ def part_of(spans: list[Span], start: int, end: int, at: int) -> list[Span]:
         replace(span, start=max(span.start, start), end=min(span.end, end)).shifted(at - start)
         for span in inside
     ]
-
-
-def _unknown(name: str, data: bytes, start: int, end: int) -> Layer:
-    meaning = (
-        "of a message that is not whole, or not read" if name == "TCP payload" else "behind the IP packet"
-    )
-    raw = data[start:end]
-    return name, [Span(start, start + len(raw), name, raw, meaning, Kind.TCP_IP)] if raw else []
-
-
-def _link(link_type: int, data: bytes) -> Layer:
-    if link_type != LINKTYPE_ETHERNET:
-        fields = _Fields(data, 0, "")
-        fields.add(len(data), "link header", "how the packet came to the one who captured it", bytes)
-        return "link", fields.spans
-    fields = _Fields(data, 0, ETHERNET)
-    fields.add(6, "destination address", "of the next network card", _mac)
-    fields.add(6, "source address", "of the last network card", _mac)
-    # IEEE 802.1Q puts a tag of four bytes in front of the EtherType, and looks like an EtherType itself.
-    while fields.at < len(data):
-        kind = int.from_bytes(data[fields.at : fields.at + 2], "big")
-        fields.add(2, "EtherType", _TYPES.get(kind, "what follows"), _hex)
-        if kind in VLAN_TAGS:
-            fields.add(2, "VLAN tag", "priority and VLAN", _hex, "IEEE 802.1Q")
-        else:
-            fields.add(len(data) - fields.at, "tunnel", "headers that carry the IP packet", bytes)
-    return "Ethernet", fields.spans
-
-
-def _ipv4(data: bytes, at: int, end: int) -> list[Span]:
-    fields = _Fields(data[:end], at, IPV4)
-    fields.add_bits((4, "version", "IPv4"), (4, "header length", "in words of 4 bytes"))
-    # RFC 791 called this byte the type of service; its bits have been given away twice since then.
-    fields.add_bits(
-        (6, "DSCP", "how to treat it on the way", "RFC 2474, 3"), (2, "ECN", "congestion", "RFC 3168, 5")
-    )
-    fields.add(2, "total length", "bytes from here on, this header counted")
-    fields.add(2, "identification", "the same in all fragments of a packet", _hex)
-    fields.add_bits(
-        (1, "reserved", "0"),
-        (1, "DF", "do not fragment"),
-        (1, "MF", "more fragments follow"),
-        (5, "fragment offset, upper 5 bits", "where the fragment belongs"),
-    )
-    fields.add(1, "fragment offset, lower 8 bits", "in units of 8 bytes")
-    fields.add(1, "time to live", "routers that it may still pass")
-    fields.add(1, "protocol", "6: TCP follows")
-    fields.add(2, "header checksum", "over this header", _hex)
-    fields.add(4, "source address", "who sends", _ip)
-    fields.add(4, "destination address", "who is to receive", _ip)
-    fields.add(end - fields.at, "options", "", bytes)
-    return fields.spans
-
-
-def _ipv6(data: bytes, at: int, end: int) -> list[Span]:
-    fields = _Fields(data[:end], at, IPV6)
-    fields.add_bits((4, "version", "IPv6"), (4, "traffic class, upper 4 bits", "how to treat it on the way"))
-    fields.add_bits((4, "traffic class, lower 4 bits", "congestion"), (4, "flow label, upper 4 bits", ""))
-    fields.add(2, "flow label, lower 16 bits", "the same in all packets of a flow", _hex)
-    fields.add(2, "IPv6 payload length", "bytes after these 40")
-    fields.add(1, "next header", "6: TCP follows")
-    fields.add(1, "hop limit", "routers that it may still pass")
-    fields.add(16, "source address", "who sends", _ip)
-    fields.add(16, "destination address", "who is to receive", _ip)
-    fields.add(end - fields.at, "extension headers", "", bytes, "RFC 8200, 4")
-    return fields.spans
-
-
-def _tcp(data: bytes, at: int) -> list[Span]:
-    fields = _Fields(data, at, TCP)
-    fields.add(2, "source port", "of the sender", _number)
-    fields.add(2, "destination port", "of the receiver", _number)
-    fields.add(4, "sequence number", "of the first byte of data, or of the SYN", _number)
-    fields.add(4, "acknowledgment number", "of the byte that the sender expects next", _number)
-    fields.add_bits((4, "data offset", "the header's length in words of 4 bytes"), (4, "reserved", "0"))
-    fields.add_bits(*((1, name, meaning) for name, meaning in _FLAGS))
-    fields.add(2, "window", "bytes that the sender is ready to take, before it is scaled")
-    fields.add(2, "checksum", "over header, data, and the addresses of IP", _hex)
-    fields.add(2, "urgent pointer", "counts only with URG")
-    while fields.at < len(data):
-        kind = data[fields.at]
-        name, meaning, section = _OPTIONS.get(kind, (f"option {kind}", "", "RFC 9293, 3.2"))
-        # RFC 9293, 3.2: the first two kinds are a single octet, all others tell their length, kind and length counted.
-        size = 1 if kind < 2 else max(data[fields.at + 1], 1) if fields.at + 1 < len(data) else 1
-        fields.add(size, name, meaning, _option, section)
-    return fields.spans
-
-
-def _option(raw: bytes) -> object:
-    """The value of an option without its kind and length."""
-    value = raw[2:]
-    if len(value) in (1, 2):
-        return int.from_bytes(value, "big")
-    if raw[:2] == b"\x08\x0a":
-        return f"{int.from_bytes(value[:4], 'big')}, {int.from_bytes(value[4:], 'big')}"
-    return value.hex(" ")
-
-
-def _number(raw: bytes) -> str:
-    """A number that is no count, and so has no commas."""
-    return str(int.from_bytes(raw, "big"))
-
-
-def _mac(raw: bytes) -> str:
-    return raw.hex(":")
-
-
-def _hex(raw: bytes) -> str:
-    return f"0x{raw.hex()}"
-
-
-def _ip(raw: bytes) -> str:
-    return str(ip_address(raw)) if len(raw) in (4, 16) else raw.hex()

@@ -10,7 +10,6 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
-LINKTYPE_ETHERNET = 1
 MAX_BLOCK = 1 << 28  # bytes; a larger "length" is damage, not a packet
 AT_ONCE = 1 << 18  # bytes that are read from the file at once
 LINKTYPE_ETHERNET = 1
@@ -81,10 +80,11 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
         raise CutShort(f"the file ends at byte {len(magic)}, inside its magic number")
     if not magic:
         raise NotACapture("an empty file")
-    packed = [
-        f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)
-    ]
-    raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{''.join(packed)}")
+    packed = next(
+        (f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)),
+        "",
+    )
+    raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{packed}")
 
 
 class _Window:
@@ -93,11 +93,11 @@ class _Window:
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.start, self.data = file, 0, b""
 
-    def move(self, by: int, want: int) -> bool:
+    def move(self, by: int, want: int, inside: str = "") -> bool:
         """Leave ``by`` bytes behind and have ``want`` bytes or more; ``False`` if the file does not have as many.
 
         Raises:
-            CutShort: the file cannot be read any further.
+            CutShort: the file ends ``inside`` of what was wanted, not before it; or it cannot be read any further.
         """
         pieces, have = [self.data[by:]], len(self.data) - by
         self.start += by
@@ -111,35 +111,36 @@ class _Window:
                 break
             have += len(pieces[-1])
         self.data = b"".join(pieces)  # once: a large packet may come in many small pieces
+        if inside and 0 < have < want:
+            raise CutShort(f"the file ends at byte {self.start + have}, inside {inside}")
         return have >= want
 
-    @property
-    def end(self) -> int:
-        """Place in the file behind the last byte."""
-        return self.start + len(self.data)
+    def damaged(self, at: int, why: str) -> CutShort:
+        """What to raise for a place in ``data`` from which on nothing can be read."""
+        return CutShort(f"damaged at byte {self.start + at}: {why}")
+
+
+# Both readers go along the window packet by packet, in a loop inside a loop, since it is done for each packet of a
+# large file: the outer one moves the window, to what is not whole yet in it.
 
 
 def _pcap(window: _Window, order: str, tick: int) -> Iterator[Placed]:
-    if not window.move(0, 24):
-        raise CutShort(f"the file ends at byte {window.end}, inside the pcap header")
+    window.move(0, 24, "the pcap header")
     # The upper bits of the link type tell of frame check sequences and are not part of the number.
     link_type = struct.unpack_from(order + "I", window.data, 20)[0] & 0xFFFF
     unpack, at, want = struct.Struct(order + "IIII").unpack_from, 24, 16
-    while window.move(at, want):
+    while window.move(at, want, "the header of a packet" if want == 16 else "a packet"):
         data, at, want, size = window.data, 0, 16, len(window.data)
         while at + 16 <= size:
             seconds, ticks, captured, original = unpack(data, at)
             start, end = at + 16, at + 16 + captured
             if end > size:
                 if captured > MAX_BLOCK:
-                    raise CutShort(f"damaged at byte {window.start + at}: a packet of {captured:,} bytes")
+                    raise window.damaged(at, f"a packet of {captured:,} bytes")
                 want += captured
                 break
             yield seconds * _SECOND + ticks * tick, link_type, original, data, start, end
             at = end
-    if window.data:
-        inside = "a packet" if len(window.data) >= 16 else "the header of a packet"
-        raise CutShort(f"the file ends at byte {window.end}, inside {inside}")
 
 
 class _Interface(NamedTuple):
@@ -152,18 +153,17 @@ class _Interface(NamedTuple):
 def _pcapng(window: _Window) -> Iterator[Placed]:
     interfaces: list[_Interface] = []
     order, at, want, time = "", 0, 12, 0
-    while window.move(at, want):
+    while window.move(at, want, "a block"):
         data, at, want, size = window.data, 0, 12, len(window.data)
         while at + 12 <= size:
             if data.startswith(_SECTION_MAGIC, at):  # its third word says how numbers stand in it
                 interfaces, magic = [], data[at + 8 : at + 12]
                 if magic not in _BYTE_ORDERS:
-                    place = window.start + at + 8
-                    raise CutShort(f"damaged at byte {place}: {magic.hex(' ')} is no byte-order magic")
+                    raise window.damaged(at + 8, f"{magic.hex(' ')} is no byte-order magic")
                 order = _BYTE_ORDERS[magic]
             block_type, length = struct.unpack_from(order + "II", data, at)
             if length < 12 or length % 4 or length > MAX_BLOCK:
-                raise CutShort(f"damaged at byte {window.start + at + 4}: a block of {length:,} bytes")
+                raise window.damaged(at + 4, f"a block of {length:,} bytes")
             if at + length > size:
                 want = length
                 break
@@ -175,11 +175,8 @@ def _pcapng(window: _Window) -> Iterator[Placed]:
                 elif block_type == _INTERFACE:
                     interfaces.append(_interface(order, data[at + 8 : at + length - 4]))
             except (struct.error, IndexError):
-                why = f"damaged at byte {window.start + at}: a block without its interface or its fields"
-                raise CutShort(why) from None
+                raise window.damaged(at, "a block without its interface or its fields") from None
             at += length
-    if window.data:
-        raise CutShort(f"the file ends at byte {window.end}, inside a block")
 
 
 def _interface(order: str, body: bytes) -> _Interface:
@@ -237,11 +234,11 @@ def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short:
         ValueError: times that are too far apart for pcapng too.
     """
     packets = list(packets)
-    link_types = {packet.link_type for packet in packets} or {LINKTYPE_ETHERNET}
+    link_types = list(dict.fromkeys(packet.link_type for packet in packets)) or [LINKTYPE_ETHERNET]
     if pcapng or len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
-        parts = _pcapng_blocks(packets)
+        parts = _pcapng_blocks(packets, link_types)
     else:
-        parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _SNAP_LENGTH, link_types.pop())]
+        parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _SNAP_LENGTH, *link_types)]
         for packet in packets:
             seconds, rest = divmod(packet.time, _SECOND)
             parts.append(struct.pack("<IIII", seconds, rest, len(packet.data), packet.original_length))
@@ -251,22 +248,19 @@ def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short:
     return b"".join(parts)
 
 
-def _pcapng_blocks(packets: list[Packet]) -> list[bytes]:
+def _pcapng_blocks(packets: list[Packet], link_types: list[int]) -> list[bytes]:
     """A section with an interface for each link type; times count in nanoseconds from the second of the first."""
     parts = [_block(_SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
     origin = min((packet.time // _SECOND for packet in packets), default=0)
-    interfaces: dict[int, int] = {}
+    options = struct.pack("<HHB3xHHq4x", _IF_TSRESOL, 1, 9, _IF_TSOFFSET, 8, origin)  # and the end of them
+    for link_type in link_types:
+        parts.append(_block(_INTERFACE, struct.pack("<HHI", link_type, 0, 0) + options))
     for packet in packets:
-        if packet.link_type not in interfaces:
-            interfaces[packet.link_type] = len(interfaces)
-            body = struct.pack("<HHI", packet.link_type, 0, 0)
-            body += struct.pack("<HHB3xHHq", _IF_TSRESOL, 1, 9, _IF_TSOFFSET, 8, origin) + bytes(4)
-            parts.append(_block(_INTERFACE, body))
         high, low = divmod(packet.time - origin * _SECOND, 1 << 32)
         if high >> 32:
             raise ValueError("packets that are more than 584 years apart, which no capture file can hold")
-        number = interfaces[packet.link_type]
-        head = struct.pack("<IIIII", number, high, low, len(packet.data), packet.original_length)
+        lengths = len(packet.data), packet.original_length
+        head = struct.pack("<IIIII", link_types.index(packet.link_type), high, low, *lengths)
         parts.append(_block(_ENHANCED_PACKET, head + packet.data))
     return parts
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -35,25 +35,22 @@ class Recording:
         self._server = (_ipv4_address(host), port)
         # Where clients connect, from the beginning of the block on.
         self._address: tuple[str, int] | None = None
+        self._running = self._steps()
         self._finished = False
         self._missing = list[str]()  # why packets are missing, a line each
         self._capture: Capture | None = None
 
     # What a kind of recording has to say for itself:
 
-    def _begin(self) -> tuple[str, int]:
-        """Begin to record; leaves nothing open if it fails. Returns where clients connect."""
-        raise NotImplementedError
+    def _steps(self) -> Generator[tuple[str, int]]:
+        """Up to its only ``yield`` it begins to record, and yields where clients connect; behind it, it ends.
 
-    def _abandon(self) -> None:
-        """Close what ``_begin`` has opened, as far as it came and as far as ``_end`` has not.
+        An interrupt can come between any two steps, also where the caller goes on or where it closes this generator,
+        which raises GeneratorExit at the ``yield``. So all that is opened is opened in a ``with`` around it.
 
-        An interrupt can come between any two steps: just after ``_begin`` has returned, or as ``_end`` begins.
+        Raises:
+            RuntimeError: at the end, if the recording had broken off.
         """
-        raise NotImplementedError
-
-    def _end(self) -> None:
-        """Stop recording, and leave nothing open. Raises RuntimeError if it had broken off."""
         raise NotImplementedError
 
     def _packets(self) -> Iterable[Packet]:
@@ -114,23 +111,23 @@ class Recording:
         if self._address is not None:
             raise RuntimeError("this recording has been used: begin another with wsedu.record(port=…)")
         try:
-            self._address = self._begin()
+            self._address = next(self._running)
             return self
         except BaseException:
-            self._abandon()
+            self._running.close()
             raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._end()
+            next(self._running, None)
         except RuntimeError:
             if kind is None:  # otherwise what went wrong inside the block comes first
                 raise
         finally:
             self._finished = True
-            self._abandon()  # an interrupt may have hit `_end` before it could do anything
+            self._running.close()  # if an interrupt came before it could go on
 
     def __repr__(self) -> str:
         what = f"recording of {self._server[0]}:{self._server[1]}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 
 from .packet_model import EventKind, RelayEvent, packets
 from .pcapfile import Packet
@@ -25,20 +25,22 @@ class RelayRecording(Recording):
     """What passed through a relay; its packets are modelled."""
 
     modelled = True
-    _thread: threading.Thread | None = None
+    _error: BaseException | None = None
 
-    def _begin(self) -> tuple[str, int]:
-        with contextlib.ExitStack() as opened:  # closes them again if one of the steps fails
+    def _steps(self) -> Generator[tuple[str, int]]:
+        with contextlib.ExitStack() as opened:
             listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=BACKLOG))
             self._stop, stop = map(opened.enter_context, socket.socketpair())
-            address: tuple[str, int] = listener.getsockname()
-            self._error: BaseException | None = None
             self._proxy = TcpProxy(listener, self._server, stop)
             self._thread = threading.Thread(target=self._run, name="wsedu relay", daemon=True)
-            opened.callback(self._halt)  # before the sockets are closed, which it waits for
+            opened.callback(self._halt)  # before the sockets are closed, which the thread has in its hands
             self._thread.start()
-            opened.pop_all()
-        return address
+            address: tuple[str, int] = listener.getsockname()
+            yield address
+            self._halt()
+            if self._error is not None:
+                self._missing.append(f"the recording broke off early: {self._error}")
+                raise RuntimeError(self._missing[0]) from self._error
 
     def _run(self) -> None:
         try:
@@ -47,19 +49,9 @@ class RelayRecording(Recording):
             self._error = error
 
     def _halt(self) -> None:
-        if self._thread is not None:
-            self._stop.close()  # the other half of the pair sees the end, and so the relay knows
-            if self._thread.is_alive():
-                self._thread.join()
-
-    def _abandon(self) -> None:
-        self._halt()  # the thread closes what it was given
-
-    def _end(self) -> None:
-        self._halt()
-        if self._error is not None:
-            self._missing.append(f"the recording broke off early: {self._error}")
-            raise RuntimeError(self._missing[0]) from self._error
+        self._stop.close()  # the other half of the pair sees the end, and so the relay knows
+        if self._thread.is_alive():
+            self._thread.join()
 
     @property
     def events(self) -> list[RelayEvent]:
