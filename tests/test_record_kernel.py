@@ -175,7 +175,7 @@ def test_a_burst_of_ten_thousand_messages(
 
 @real
 def test_what_does_not_fit_is_missed_and_said(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(packet_recorder, "BUFFER", 1 << 14)
     reading = hold(monkeypatch)
@@ -197,6 +197,11 @@ def test_what_does_not_fit_is_missed_and_said(
     drawn = bars({"lossy": rec.capture.bill(), "mine": rec.capture.conversations[0].bill()})
     assert "Not complete, packets are missing: lossy, mine." in str(drawn)
     assert len(payloads(rec.capture)) < 500
+    rec.save(tmp_path / "a.pcap")
+    rec.capture.save(tmp_path / "b.pcap")
+    for saved in read(tmp_path / "a.pcap"), read(tmp_path / "b.pcap"):
+        assert not saved.complete and "the file ends" in saved.warnings[-1]
+        assert list(saved.packets) == list(rec.capture.packets)
 
 
 def fail(error: BaseException) -> bool:

@@ -12,8 +12,8 @@ from by_hand import TcpPacket, ones_complement_sum, packets_in, tcp_packets, war
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsedu.wire.packet_model import ACK_DELAY, MSS, PSH, Endpoints, EventKind, RelayEvent, checksum, packets
-from wsedu.wire.packets import ACK, FIN, RST, SYN
+from wsedu.wire.packet_model import ACK_DELAY, MSS, Endpoints, EventKind, RelayEvent, checksum, packets
+from wsedu.wire.packets import ACK, FIN, PSH, RST, SYN
 from wsedu.wire.pcapfile import write_capture
 
 DATA = Path(__file__).resolve().parent.parent / "data"

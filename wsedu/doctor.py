@@ -8,14 +8,15 @@ import platform
 import shutil
 import socket
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
 from typing import NamedTuple
 
 from .protocol.errors import printable
 
-PACKAGES = ("jupyterlab", "ipywidgets", "scapy", "websockets", "nbval")
+PACKAGES = "jupyterlab", "ipywidgets", "scapy", "websockets"
 LIMIT = 0.5  # seconds for what takes milliseconds where it is allowed
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 class Finding(NamedTuple):
@@ -50,72 +51,65 @@ class Report(list[Finding]):
 
 def doctor() -> Report:
     """Look at this machine, in less than a second; changes nothing and never raises."""
-    return Report(
-        [
-            Finding("Python", True, platform.python_version()),
-            *map(_package, PACKAGES),
-            _loopback(),
-            _kernel_capture(),
-            _namespaces(),
-            _program("tshark", ("tshark",), "that compare with it"),
-            _program("browser", BROWSERS, "in a browser"),
-            _memory(),
-        ]
-    )
+    return Report(_finding(*check) for check in CHECKS)
 
 
-def _package(name: str) -> Finding:
+def _finding(what: str, look: Callable[[], str], cost: str) -> Finding:
     try:
-        return Finding(name, True, version(name))
-    except PackageNotFoundError:
-        cost = "the notebooks run, but are not tested" if name == "nbval" else "some notebooks will not run"
-        return Finding(name, False, f"not installed: {cost}")
+        return Finding(what, True, look())
+    except Exception as error:  # whatever is not as it should be here: that is what it was looked for
+        return Finding(what, False, cost.format(getattr(error, "strerror", None) or error))
 
 
-def _loopback() -> Finding:
-    name = "servers on 127.0.0.1"
-    try:
-        # To listen is not enough: a firewall or a sandbox may let a program do that, and nobody connect to it.
-        with socket.create_server(("127.0.0.1", 0)) as server:
-            socket.create_connection(server.getsockname(), LIMIT).close()
-        return Finding(name, True, "the live cells work, and so does record()")
-    except OSError as error:
-        return Finding(name, False, f"{error.strerror or error}: live cells fail, captures can be read")
+def _connect() -> str:
+    # To listen is not enough: a firewall or a sandbox may let a program do that, and nobody connect to it.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), LIMIT).close()
+    return "the live cells work, and so does record()"
 
 
-def _kernel_capture() -> Finding:
+def _record() -> str:
     from .wire.relay import record
 
-    name = "packets from the kernel"
-    try:
-        with record(9, kernel=True):  # the port that discards; whoever may see it may see any other
-            return Finding(name, True, "record(kernel=True) works")
-    except (OSError, ValueError):  # ValueError: not even 127.0.0.1 is there
-        cost = "record(kernel=True) is not allowed; the relay of record() needs no privilege"
-        return Finding(name, False, cost)
+    with record(9, kernel=True):  # the port that discards; whoever may see it may see any other
+        return "record(kernel=True) works"
 
 
-def _namespaces() -> Finding:
-    name = "network namespaces"
-    try:
-        subprocess.run(["unshare", "-Urn", "true"], capture_output=True, timeout=LIMIT, check=True)
-        return Finding(name, True, "tools/record_captures.py can record data/ again")
-    except (OSError, subprocess.SubprocessError):
-        return Finding(name, False, "not allowed: data/ cannot be recorded again here, only read")
+def _unshare() -> str:
+    subprocess.run(["unshare", "-Urn", "true"], capture_output=True, timeout=LIMIT, check=True)
+    return "tools/record_captures.py can record data/ again"
 
 
-def _program(name: str, commands: tuple[str, ...], tests: str) -> Finding:
-    found = any(map(shutil.which, commands))
-    cost = f"not found: the tests {tests} are skipped; no notebook needs it"
-    return Finding(name, found, "found" if found else cost)
+def _program(tests: str, *commands: str) -> str:
+    if not any(map(shutil.which, commands)):
+        raise FileNotFoundError(f"not found: the tests {tests} are skipped; no notebook needs it")
+    return "found"
 
 
-def _memory() -> Finding:
-    needed = "the notebooks need less than 500"
+def _memory() -> str:
     try:
         from .live.limits import available_bytes
 
         free = available_bytes()
     except Exception:  # a package is not there, or psutil does not know this system
-        return Finding("memory", True, f"unknown; {needed} MB")
-    return Finding("memory", free > 500_000_000, f"{free >> 20:,} MiB available; {needed}")
+        return f"unknown; {NEEDED} MB"
+    if free < 500_000_000:
+        raise MemoryError(f"{free >> 20} MiB available; {NEEDED}")
+    return f"{free >> 20:,} MiB available; {NEEDED}"
+
+
+NEEDED = "the notebooks need less than 500"
+BROWSERS = "chromium", "chromium-browser", "google-chrome", "chrome"
+RELAY = "record(kernel=True) is not allowed; the relay of record() needs no privilege"
+CHECKS: list[tuple[str, Callable[[], str], str]] = [
+    ("Python", platform.python_version, "{}"),
+    *((name, partial(version, name), "not installed: some notebooks will not run") for name in PACKAGES),
+    ("nbval", partial(version, "nbval"), "not installed: the notebooks run, but are not tested"),
+    ("servers on 127.0.0.1", _connect, "{}: live cells fail, captures can be read"),
+    ("packets from the kernel", _record, RELAY),
+    ("network namespaces", _unshare, "not allowed: data/ cannot be recorded again here, only read"),
+    ("tshark", partial(_program, "that compare with it", "tshark"), "{}"),
+    ("browser", partial(_program, "in a browser", *BROWSERS), "{}"),
+    ("memory", _memory, "{}"),
+]
+"""What is looked at: what looks, and says what was found or raises; and what its absence costs, where {} is why."""

@@ -10,6 +10,7 @@ import asyncio
 import random
 import signal
 import threading
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -112,8 +113,10 @@ class DeliveryThread(DeliveryMonitor):
     def __init__(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
         super().__init__()
         self.error = ""
-        self._thread = threading.Thread(target=self._deliver, args=(way, gaps, settings), name=f"wsedu {way}")
-        self._thread.daemon = True
+        arguments = way, gaps, settings
+        self._thread = threading.Thread(
+            target=self._deliver, args=arguments, name=f"wsedu {way}", daemon=True
+        )
         self._thread.start()
 
     def _deliver(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
@@ -131,7 +134,6 @@ class DeliveryThread(DeliveryMonitor):
 
 
 _race: DeliveryRace | None = None  # the latest, so that there is never more than one
-_running: dict[str, DeliveryThread] = {}  # in it
 
 
 def delivery_race() -> DeliveryRace:
@@ -139,47 +141,31 @@ def delivery_race() -> DeliveryRace:
     global _race
     if _race is not None:
         _race.close()
-    try:
-        loop = (
-            asyncio.get_running_loop()
-        )  # the kernel's; a script has none, and needs none: its interrupts reach it
-    except RuntimeError:
-        loop = None
+    # The kernel's loop; a script has none, and needs none: its interrupts reach it.
+    with suppress(RuntimeError):
+        asyncio.get_running_loop().call_soon(_hear_interrupts)
 
     def start(settings: RaceSettings) -> dict[str, DeliveryThread]:
         gaps = list(poisson(1 / settings.rate, settings.updates, random.Random(settings.updates)))
-        _running.clear()
-        for way in WAYS:
-            _running[way] = DeliveryThread(way, gaps, settings)
-        if loop is not None:
-            loop.call_soon_threadsafe(_hear_interrupts, loop)
-        return dict(_running)
+        return {way: DeliveryThread(way, gaps, settings) for way in WAYS}
 
     _race = DeliveryRace(start, HEAD_STYLES)
     return _race
 
 
-def _hear_interrupts(loop: asyncio.AbstractEventLoop) -> None:
-    """While a race is on, an interrupt stops it: between two cells a kernel would ignore the signal."""
-    # ipykernel ignores SIGINT but while a cell runs, and a race goes on when its cell has ended.
-    on = not all(delivery.done for delivery in list(_running.values()))
+def _hear_interrupts() -> None:
+    """From here on an interrupt stops the race that is on: between two cells a kernel would ignore the signal."""
+    # ipykernel saves the handler before a cell and restores it afterwards: one that is set while a cell runs would be
+    # gone with it. Between two cells SIGINT is ignored, which tells when to set ours; from then on it is what is saved
+    # and restored, and a cell is interrupted as always.
     heard = signal.getsignal(signal.SIGINT)
-    if on and heard == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, _interrupted)
-    elif not on and heard is _interrupted:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if on:
-        loop.call_later(INTERRUPT_GAP, _hear_interrupts, loop)
+    if heard == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: _race and _race.stop())
+    elif heard == signal.default_int_handler:
+        asyncio.get_running_loop().call_later(INTERRUPT_GAP, _hear_interrupts)
 
 
-def _interrupted(number: int, frame: object) -> None:
-    for delivery in list(_running.values()):
-        delivery.stop()
-
-
-def progress_bar(most: int, what: str) -> ProgressBar:
-    """A bar that grows to ``most`` of what is counted, by its ``value``."""
-    return ProgressBar(most, what)
+progress_bar = ProgressBar
 
 
 def cost_slider() -> CostSlider:

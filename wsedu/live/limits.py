@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 LISTENER_BYTES = 64 * 1024
@@ -24,10 +25,10 @@ def raise_file_limit() -> int:
         How many that is: the soft limit that is in force afterwards, read back. What the hard one claims is not to be
         trusted: on macOS it is ``RLIM_INFINITY``, while the kernel gives ``kern.maxfilesperproc`` and no more.
     """
-    try:
-        import resource
-    except ImportError:
+    if sys.platform == "win32":
         return WITHOUT_LIMIT
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     while soft != resource.RLIM_INFINITY and wanted > soft:

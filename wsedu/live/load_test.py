@@ -14,11 +14,10 @@ from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from functools import partial
 from importlib.machinery import ModuleSpec
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection
 from statistics import median
 from typing import Any, NamedTuple
 
-from .load_worker import Failure, Receipts, Usage, load_clients, load_server, work
+from .load_worker import Receipts, Usage, load_clients, load_server, work
 
 # A Jupyter kernel has threads. A forked child has a copy of whatever they held at that moment, locks too, and none of
 # the threads that would let go of it; a spawned one begins with a fresh interpreter.
@@ -77,48 +76,42 @@ class PollLoad(NamedTuple):
     cpu: float
 
 
-class _Worker:
-    """A process of ``load_worker``, from this side of its pipe."""
+Call = Callable[..., Any]
+"""Takes the name of a method, or of an attribute, and arguments; gives what a process of ``load_worker`` answers.
 
-    def __init__(self, what: str, process: Any, pipe: Connection) -> None:
-        self._what, self._process, self._pipe = what, process, pipe
-
-    def call(self, method: str, *arguments: object) -> Any:
-        """What the method over there returns.
-
-        Raises:
-            RuntimeError: something was raised there, or the process has ended; it says what is known of it.
-        """
-        try:
-            with suppress(BrokenPipeError):  # it has ended, and its last words may be there to be read
-                self._pipe.send((method, arguments))
-            while not self._pipe.poll(LOOKS_EVERY):
-                pass
-            answer = self._pipe.recv()
-        except (EOFError, OSError):
-            self._process.join(END_LIMIT)
-            code = self._process.exitcode
-            raise RuntimeError(f"the {self._what} has ended, with exit code {code}") from None
-        if isinstance(answer, Failure):
-            raise RuntimeError(f"the {self._what} gave up: {answer.why}")
-        return answer
+Raises RuntimeError where something was raised there, or the process has ended: it says what is known of it.
+"""
 
 
 @contextmanager
-def _started(what: str, make: Callable[..., object], *arguments: object) -> Iterator[_Worker]:
+def _started(what: str, make: Callable[..., object], *arguments: object) -> Iterator[Call]:
     """A process of ``load_worker`` while the block runs."""
     ours, theirs = SPAWN.Pipe()
     # A daemon is ended with its parent, if that ends in good order; if not, it sees that the pipe is closed.
     process = SPAWN.Process(target=work, args=(theirs, partial(make, *arguments)), name=what, daemon=True)
-    try:
-        with theirs, _starting():
-            process.start()
-        yield _Worker(what, process, ours)
-    finally:
-        ours.close()  # at this it ends
-        if process.pid is not None:
+
+    def call(name: str, *arguments: object) -> Any:
+        try:
+            with suppress(BrokenPipeError):  # it has ended, and its last words may be there to be read
+                ours.send((name, arguments))
+            while not ours.poll(LOOKS_EVERY):
+                pass
+            why, answer = ours.recv()
+        except (EOFError, OSError):
             process.join(END_LIMIT)
-            process.kill()
+            raise RuntimeError(f"the {what} has ended, with exit code {process.exitcode}") from None
+        if why:
+            raise RuntimeError(f"the {what} gave up: {why}")
+        return answer
+
+    try:
+        with ours:
+            with theirs, _starting():
+                process.start()
+            yield call
+    finally:
+        if process.pid is not None:
+            process.kill()  # it has nothing to close that the operating system does not
             process.join()
             process.close()
 
@@ -145,15 +138,11 @@ def _starting() -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
-def _silent(connected: int) -> None:
-    """Nobody wants to know."""
-
-
 @contextmanager
 def _loaded(
-    server: MakeServer, way: str, total: int, progress: Callable[[int], None], *how: object
-) -> Iterator[tuple[_Worker, _Worker, Usage, float]]:
-    """A server and its clients, which are connected when the block begins.
+    server: MakeServer, way: str, total: int, progress: Callable[[int], object], *how: object
+) -> Iterator[tuple[Call, Call, Usage, float]]:
+    """A server and its clients, which are connected and begin when the block does.
 
     Yields:
         Both processes; what the server had used before; the seconds that it took to connect.
@@ -164,18 +153,19 @@ def _loaded(
     if total < 1:
         raise ValueError(f"a load test takes one client at least, got {total}")
     with _started("load server", server) as serving:
-        port, empty, seconds = serving.call(way), serving.call("usage"), 0.0
+        port, empty, seconds = serving(way), serving("usage"), 0.0
         with _started("load clients", load_clients, port, total, *how) as clients:
             for done in range(0, total, AT_ONCE):
                 count = min(AT_ONCE, total - done)
-                seconds += clients.call("connect", count)
+                seconds += clients("connect", count)
                 progress(done + count)
+            clients("begin")
             yield serving, clients, empty, seconds
 
 
-def _wait(clients: _Worker, total: int, count: int, limit: float) -> Receipts:
+def _wait(clients: Call, total: int, count: int, limit: float) -> Receipts:
     """Wait for so many receipts, or so many seconds; raises RuntimeError if a client is lost."""
-    progress: Receipts = clients.call("wait", count, limit)
+    progress: Receipts = clients("wait", count, limit)
     if progress.lost:
         raise RuntimeError(
             f"{progress.lost:,} of {total:,} clients lost their connection to the server: {progress.why}"
@@ -187,7 +177,7 @@ def push_load(
     listeners: int,
     *,
     updates: int = 5,
-    progress: Callable[[int], None] = _silent,
+    progress: Callable[[int], object] = lambda connected: None,
     limit: float = LIMIT,
     server: MakeServer = load_server,
 ) -> PushLoad:
@@ -209,14 +199,14 @@ def push_load(
         raise ValueError(f"a load test that pushes takes one update at least, got {updates}")
     last = []
     with _loaded(server, "websocket", listeners, progress) as (serving, clients, empty, seconds):
-        full = serving.call("usage")
+        full = serving("usage")
         for number in range(1, updates + 1):
-            published = serving.call("publish")
+            published = serving("publish")
             seen = _wait(clients, listeners, number * listeners, limit)
             if missing := number * listeners - seen.received:
                 raise RuntimeError(f"{missing:,} of {listeners:,} listeners had no update within {limit:g} s")
             last.append(seen.last - published)
-        done = serving.call("usage")
+        done = serving("usage")
     memory = (full.resident - empty.resident) / listeners
     return PushLoad(listeners, seconds, tuple(last), memory, (done.cpu - full.cpu) / updates)
 
@@ -227,7 +217,7 @@ def poll_load(
     gap: float = 1.0,
     rounds: int = 3,
     keep_alive: bool = True,
-    progress: Callable[[int], None] = _silent,
+    progress: Callable[[int], object] = lambda connected: None,
     limit: float = LIMIT,
     server: MakeServer = load_server,
 ) -> PollLoad:
@@ -267,9 +257,8 @@ def poll_load(
         return seen
 
     with _loaded(server, "polling", clients, progress, gap, keep_alive) as (serving, asking, empty, _):
-        asking.call("begin")
-        begin, before = polls(0, 1), serving.call("usage")  # by now it goes round
-        end, after = polls(begin.received, rounds), serving.call("usage")
+        begin, before = polls(0, 1), serving("usage")  # by now it goes round
+        end, after = polls(begin.received, rounds), serving("usage")
     requests = (end.received - begin.received) / (end.time - begin.time)
     memory = (before.resident - empty.resident) / clients
     return PollLoad(clients, requests, memory, (after.cpu - before.cpu) / (after.time - before.time))

@@ -115,7 +115,7 @@ class Bars(Picture):
         bars = []
         for name, kinds in self._kinds.items():
             bar = stacked_bar(kinds, self._most, box=box, row=row)
-            bars.append(bar_row(name, bar, total=self._each[name], style=";width:85%"))
+            bars.append(bar_row(name, bar, f"{self._each[name]:,.0f}", style=";width:85%"))
         legend = (Markup(f"{chip(kind)} ") for kind in self._legend)
         rows = ((chip(KIND_OF[part], part) if part in KIND_OF else part, row) for part, row in self._rows())
         return tag(

@@ -10,7 +10,7 @@ from textwrap import wrap
 
 from ..protocol.spans import Kind, Span
 from .bits import bit_mask, flags_table
-from .dump import dump_html, dump_text
+from .dump import CARRIED, Kinds, dump_html, dump_text
 from .html import TABLE, Markup, Picture, scrolling, table_row, tag
 from .palette import LOOKS, chip
 from .parts import Part, View, show_value, view
@@ -42,12 +42,12 @@ class ByteMap(Picture):
 
     Attributes:
         view: the bytes and their parts.
-        fold: whether the middle of long content and payloads is left out.
+        folded: kinds of which the middle is left out where they are long.
     """
 
-    def __init__(self, view: View, fold: bool = True) -> None:
+    def __init__(self, view: View, folded: Kinds = CARRIED) -> None:
         self.view = view
-        self.fold = fold
+        self.folded = folded
         self._more = max(0, len(view.parts) - MOST_ROWS)
 
     def rows(self) -> list[MapRow]:
@@ -60,7 +60,7 @@ class ByteMap(Picture):
         kinds = ", ".join(f"{LOOKS[kind].label} {count:,}" for kind, count in sizes.items() if kind)
         yield f"{self.view.name}, {size}: {kinds}" if kinds else size
         yield ""
-        yield from dump_text(self.view, fold=self.fold)
+        yield from dump_text(self.view, folded=self.folded)
         if rows := self.rows():
             yield ""
             yield from _table_text(rows)
@@ -69,7 +69,7 @@ class ByteMap(Picture):
 
     def html(self) -> Markup:
         """The picture as HTML."""
-        pieces = [title_html(self.view), dump_html(self.view, fold=self.fold)]
+        pieces = [title_html(self.view), dump_html(self.view, folded=self.folded)]
         # A frame begins with two bytes of flags; of several frames those of the first.
         if flags := [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]:
             pieces.append(flags_table(self.view.data, flags))
@@ -93,7 +93,7 @@ def byte_map(x: object, spans: Iterable[Span] | None = None, *, fold: bool = Tru
         TypeError: ``x`` has no bytes to show.
         ValueError: spans overlap, or lie outside the bytes.
     """
-    return ByteMap(view(x, spans), fold)
+    return ByteMap(view(x, spans), CARRIED if fold else ())
 
 
 def _rows(data: bytes, part: Part) -> Iterator[MapRow]:

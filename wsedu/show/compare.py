@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from textwrap import wrap
 
 from ..protocol.spans import Kind
-from .dump import BOX, ascii_column, dump_html, dump_text
+from .dump import BOX, Kinds, ascii_column, dump_html, dump_text
 from .html import LEFT, MUTED, RIGHT, Markup, Picture, bar_row, join, table_row, tag, wide_table
 from .palette import LOOKS, chip, order, stacked_bar, stacked_letters
-from .parts import Part, View, view
-from .text import WIDTH, bytes_of, clip, pad, visible
+from .parts import Part, View, named_views
+from .text import WIDTH, bytes_of, clip, pad
 
 NEWS = (Kind.CONTENT, Kind.PAYLOAD)
 BEFORE = 6
@@ -23,51 +22,26 @@ NARROWEST = 320
 """Pixels of a bar in HTML at least, however narrow the page; what is wider scrolls."""
 
 
-@dataclass(frozen=True, slots=True)
-class ComparedColumn:
-    """One of the things compared.
-
-    Attributes:
-        name: what it is called.
-        view: its bytes and their parts.
-        sizes: bytes of each kind.
-    """
-
-    name: str
-    view: View
-    sizes: dict[Kind | None, int]
-
-    @property
-    def total(self) -> int:
-        """All its bytes."""
-        return len(self.view.data)
-
-    @property
-    def news(self) -> int:
-        """Bytes of content and payload: what it is all about."""
-        return sum(self.sizes.get(kind, 0) for kind in NEWS)
-
-
 class Comparison(Picture):
     """Bytes beside bytes. In a notebook it shows itself; ``print`` gives the same as text.
 
     Attributes:
-        columns: what is compared, in the order given.
-        fold: whether the middle of long content and payloads is left out.
+        views: what is compared, in the order given.
+        folded: kinds of which the middle is left out where they are long.
     """
 
-    def __init__(self, columns: Sequence[ComparedColumn], fold: bool = True) -> None:
-        self.columns = tuple(columns)
-        self.fold = fold
-        self._kinds = order(kind for column in columns for kind in column.sizes)
-        self._most = max(column.total for column in columns) or 1
-        self._width = min(24, max(len(column.name) for column in columns))
+    def __init__(self, views: Sequence[View], folded: Kinds) -> None:
+        self.views = tuple(views)
+        self.folded = folded
+        self._kinds = order(kind for one in views for kind in one.sizes())
+        self._most = max(len(one.data) for one in views) or 1
+        self._width = min(24, max(len(one.name) for one in views))
 
     @property
     def sizes(self) -> str:
         """How many bytes each has, and the ratio of most to least, in one sentence."""
-        sizes = ", ".join(f"{column.name} {bytes_of(column.total)}" for column in self.columns)
-        totals = [column.total for column in self.columns]
+        sizes = ", ".join(f"{one.name} {bytes_of(len(one.data))}" for one in self.views)
+        totals = [len(one.data) for one in self.views]
         if min(totals) and min(totals) < max(totals):
             ratio = max(totals) / min(totals)
             sizes += f": {ratio:,.{0 if ratio >= 20 else 1 if ratio >= 1.1 else 2}f} to 1"
@@ -75,52 +49,56 @@ class Comparison(Picture):
 
     @property
     def news(self) -> str:
-        """How many of them are news, in one sentence; empty if the columns differ in that."""
-        news = {column.news for column in self.columns}
-        if len(self.columns) < 2 or len(news) != 1 or 0 in news:
+        """How many of them are news, in one sentence; empty if the views differ in that."""
+        carried = {sum(one.sizes().get(kind, 0) for kind in NEWS) for one in self.views}
+        if len(self.views) < 2 or len(carried) != 1 or 0 in carried:
             return ""
-        around = ", ".join(f"{column.name} {column.total - column.news:,}" for column in self.columns)
-        each = "Both carry" if len(self.columns) == 2 else "Each carries"
-        return f"{each} {bytes_of(news.pop())} of news; around them: {around}."
+        news = carried.pop()
+        around = ", ".join(f"{one.name} {len(one.data) - news:,}" for one in self.views)
+        each = "Both carry" if len(self.views) == 2 else "Each carries"
+        return f"{each} {bytes_of(news)} of news; around them: {around}."
+
+    def _counts(self, one: View) -> list[str]:
+        """The table: bytes of each kind that any of the views has, and all of them."""
+        sizes = one.sizes()
+        counts = [f"{sizes[kind]:,}" if kind in sizes else "" for kind in self._kinds]
+        return [*counts, f"{len(one.data):,}"]
 
     def lines(self) -> Iterator[str]:
         """The picture as lines of text."""
         yield from wrap(f"{self.sizes} {self.news}", WIDTH)
         yield ""
-        names = [pad(column.name, self._width) for column in self.columns]
-        for name, column in zip(names, self.columns, strict=True):
-            yield f"  {name}  {stacked_letters(column.sizes, self._most)}  {column.total:,}"
+        for one in self.views:
+            bar = stacked_letters(one.sizes(), self._most)
+            yield f"  {pad(one.name, self._width)}  {bar}  {len(one.data):,}"
         yield ""
-        labels, letters = ([getattr(LOOKS[kind], a) for kind in self._kinds] for a in ("label", "letter"))
-        rows = [("", *labels, "in all"), ("", *letters)]
-        for name, column in zip(names, self.columns, strict=True):
-            counts = (f"{column.sizes[kind]:,}" if kind in column.sizes else "" for kind in self._kinds)
-            rows.append((name, *counts, f"{column.total:,}"))
+        looks = [LOOKS[kind] for kind in self._kinds]
+        rows = [["", *(look.label for look in looks), "in all"], ["", *(look.letter for look in looks)]]
+        rows += [[one.name, *self._counts(one)] for one in self.views]
         wide = min(14, (WIDTH - 4 - self._width) // len(rows[0][1:]))
         for name, *cells in rows:
             yield f"  {pad(name, self._width)}  " + "".join(
                 f"{clip(cell, wide - 1):>{wide}}" for cell in cells
             )
         yield ""
-        for column, run, start, stop, said in self._first_news():
-            data = column.view.data
-            before, news = data[start : run.start].hex(" "), data[run.start : stop].hex(" ")
+        for one, run, start, stop, said in self._first_news():
+            before, news = one.data[start : run.start].hex(" "), one.data[run.start : stop].hex(" ")
             left_out, more = f"{start:,} more …" if start else "", " …" if run.size > AFTER else ""
-            name = pad(column.name, self._width)
+            name = pad(one.name, self._width)
             yield clip(f"  {name}  {left_out:>12}  {before:>{3 * BEFORE - 1}} | {news}{more}", WIDTH)
             yield clip(f"  {'':{self._width}}  {'':12}  {'':{3 * BEFORE - 1}} | {said}", WIDTH)
-        for column in self.columns:
-            yield from ("", f"{clip(column.name, 60)}, {bytes_of(column.total)}")
-            yield from dump_text(column.view, fold=self.fold, whole_heads=False)
+        for one in self.views:
+            yield from ("", f"{clip(one.name, 60)}, {bytes_of(len(one.data))}")
+            yield from dump_text(one, folded=self.folded)
 
     def html(self) -> Markup:
         """The picture as HTML."""
         head = tag("div", tag("b", self.sizes), f" {self.news}", style="margin:4px 0 10px 0")
         pieces = [head, self._bars_html(), self._news_html()]
-        for column in self.columns:
-            size = f"  {bytes_of(column.total)}"
-            title = tag("div", tag("b", column.name), size, style="margin:14px 0 6px 0")
-            pieces += [title, dump_html(column.view, by_kind=True, fold=self.fold, whole_heads=False)]
+        for one in self.views:
+            size = f"  {bytes_of(len(one.data))}"
+            title = tag("div", tag("b", one.name), size, style="margin:14px 0 6px 0")
+            pieces += [title, dump_html(one, by_kind=True, folded=self.folded)]
         return tag("div", *pieces, style="max-width:100%")
 
     def _bars_html(self) -> Markup:
@@ -129,48 +107,46 @@ class Comparison(Picture):
         box = "min-width:2px;height:20px;overflow:hidden;white-space:nowrap"
         row = f"display:flex;width:100%;min-width:{NARROWEST}px"
         lines = [table_row(*named, *kinds)]
-        for column in self.columns:
-            bar = stacked_bar(column.sizes, self._most, box=box, row=row, narrowest=NARROWEST)
-            counts = (f"{column.sizes[kind]:,}" if kind in column.sizes else "" for kind in self._kinds)
-            cells = (tag("td", count, style=RIGHT) for count in counts)
-            lines.append(bar_row(column.name, bar, *cells, total=column.total))
+        for one in self.views:
+            bar = stacked_bar(one.sizes(), self._most, box=box, row=row, narrowest=NARROWEST)
+            lines.append(bar_row(one.name, bar, *self._counts(one)))
         return wide_table(*lines)
 
     def _news_html(self) -> Markup:
         """A few bytes of each, indented so that the news begins at the same place."""
         lines: list[str] = []
-        for column, run, start, stop, said in self._first_news():
+        for one, run, start, stop, said in self._first_news():
             left_out = f"… {start:,} more" if start else ""
             shown = [
-                tag("span", f"{pad(column.name, self._width)}  {left_out:>13}  ", style=MUTED),
+                tag("span", f"{pad(one.name, self._width)}  {left_out:>13}  ", style=MUTED),
                 "   " * (BEFORE - run.start + start),
             ]
-            for part in column.view.runs():
+            for part in one.runs():
                 begin, end = max(part.start, start), min(part.end, stop)
                 if begin < end:
-                    data = column.view.data[begin:end]
+                    data = one.data[begin:end]
                     shown += [tag("span", data.hex(" "), style=LOOKS[part.kind].style), " "]
             indent = " " * (self._width + 2 + 13 + 2 + 3 * BEFORE)
             lines.append(join(*shown, "…" if run.size > AFTER else "", "\n"))
             lines.append(join(tag("span", indent + said, style=MUTED), "\n"))
         return tag("pre", *lines, style=f"{BOX};margin:14px 0", tabindex=0) if lines else Markup("")
 
-    def _first_news(self) -> Iterator[tuple[ComparedColumn, Part, int, int, str]]:
-        """Of each column with news: its first content or payload, from where to where it is shown, and as characters.
+    def _first_news(self) -> Iterator[tuple[View, Part, int, int, str]]:
+        """Of each view with news: its first content or payload, from where to where it is shown, and as characters.
 
         The characters are one a byte; those of a masked payload as it reads once unmasked.
         """
-        for column in self.columns:
-            run = next((run for run in column.view.runs() if run.kind in NEWS), None)
+        for one in self.views:
+            run = next((run for run in one.runs() if run.kind in NEWS), None)
             if run is None:
                 continue
             start, stop = max(0, run.start - BEFORE), min(run.end, run.start + AFTER)
-            data = column.view.data[run.start : stop]
-            part = next(part for part in column.view.parts if part.start == run.start)
+            data = one.data[run.start : stop]
+            part = next(part for part in one.parts if part.start == run.start)
             value = part.value.encode("utf-8", "replace") if isinstance(part.value, str) else part.value
             if isinstance(value, bytes) and len(value) == part.size:
                 data = value[: len(data)] + data[part.size :]
-            yield column, run, start, stop, "  ".join(ascii_column(data))
+            yield one, run, start, stop, "  ".join(ascii_column(data))
 
 
 def compare(*things: object, names: Sequence[str] | None = None, fold: bool = True) -> Comparison:
@@ -188,9 +164,5 @@ def compare(*things: object, names: Sequence[str] | None = None, fold: bool = Tr
         TypeError: one of them has no bytes to show.
         ValueError: nothing to compare, or not a name for each.
     """
-    if not things or (names is not None and len(names) != len(things)):
-        raise ValueError(f"compare draws one thing or more, with a name for each: {len(things)} given")
-    views = [view(thing) for thing in things]
-    called = [visible(str(name)) for name in names or [one.name for one in views]]
-    columns = [ComparedColumn(name, one, one.sizes()) for name, one in zip(called, views, strict=True)]
-    return Comparison(columns, fold)
+    # Heads are folded too: here they are compared, and the byte map is there to read them.
+    return Comparison(named_views("compare", things, names), tuple(LOOKS) if fold else ())

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 
 from ..protocol.spans import Kind
@@ -15,9 +15,9 @@ from .text import clip
 
 ROW = 16
 FOLD_AT = 12
-"""A part of more rows than this is folded, if it is what a message carries; heads are shown whole."""
+"""A run of more rows than this is folded, if it is of a kind that is to be folded."""
 KEEP = 4
-"""Rows of a folded part that stay at its beginning; one more stays at its end."""
+"""Rows of a folded run that stay at its beginning; one more stays at its end."""
 MOST_ROWS = 400
 """Rows of any dump, whatever it holds."""
 
@@ -33,8 +33,10 @@ Piece = tuple[int, int, Part]
 Row = tuple[int, int, list[Piece]]
 """From where to where a row of the dump goes, and what of which part is in it."""
 
-CARRIED = (Kind.CONTENT, Kind.PAYLOAD, None)
-"""Kinds that are folded where they are long: what a message is there to carry."""
+Kinds = Collection[Kind | None]
+
+CARRIED: Kinds = (Kind.CONTENT, Kind.PAYLOAD, None)
+"""Kinds that are folded where they are long: what a message is there to carry. Heads are shown whole."""
 
 
 def ascii_column(data: bytes) -> str:
@@ -42,31 +44,9 @@ def ascii_column(data: bytes) -> str:
     return "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in data)
 
 
-def folds(view: View, fold: bool, whole_heads: bool) -> list[tuple[int, int]]:
-    """The stretches of bytes that are left out, as pairs of offsets; both at the beginning of a row.
-
-    Args:
-        view: what is shown.
-        fold: ``False`` leaves out nothing.
-        whole_heads: leave out nothing of heads.
-    """
-    if not fold:
-        return []
-    gaps = []
-    for run in view.runs():
-        if (run.kind in CARRIED or not whole_heads) and run.size > FOLD_AT * ROW:
-            start = -(-run.start // ROW) * ROW + KEEP * ROW
-            gaps.append((start, (run.end - 1) // ROW * ROW))
-    size = len(view.data)
-    # Whatever folds, a picture stays small: a notebook stores it, and a page of a thousand rows is read by nobody.
-    if size - sum(end - start for start, end in gaps) > MOST_ROWS * ROW:
-        gaps = [(MOST_ROWS * ROW // 2, (size - 1) // ROW * ROW)]
-    return gaps
-
-
-def rows(view: View, parts: Sequence[Part], gaps: Iterable[tuple[int, int]]) -> Iterator[Row]:
+def _rows(view: View, parts: Sequence[Part], folded: Kinds) -> Iterator[Row]:
     """The rows of a dump; one that stands for bytes left out has no pieces."""
-    left_out, starts, at = dict(gaps), [part.start for part in parts], 0
+    left_out, starts, at = _left_out(view, folded), [part.start for part in parts], 0
     while at < len(view.data):
         if at in left_out:
             yield at, left_out[at], []
@@ -77,90 +57,79 @@ def rows(view: View, parts: Sequence[Part], gaps: Iterable[tuple[int, int]]) -> 
         at = end
 
 
-def dump_html(view: View, *, by_kind: bool = False, fold: bool = True, whole_heads: bool = True) -> Markup:
+def _left_out(view: View, folded: Kinds) -> dict[int, int]:
+    """Where a stretch of bytes that is left out begins, and where it ends; both at the beginning of a row."""
+    gaps = {}
+    for run in view.runs():
+        if run.kind in folded and run.size > FOLD_AT * ROW:
+            gaps[-(-run.start // ROW) * ROW + KEEP * ROW] = (run.end - 1) // ROW * ROW
+    size = len(view.data)
+    # Whatever folds, a picture stays small: a notebook stores it, and a page of a thousand rows is read by nobody.
+    if folded and size - sum(end - start for start, end in gaps.items()) > MOST_ROWS * ROW:
+        gaps = {MOST_ROWS * ROW // 2: (size - 1) // ROW * ROW}
+    return gaps
+
+
+def _hex(row: bytes) -> str:
+    """A row in hex, in its two groups."""
+    return f"{row[: ROW // 2].hex(' ')}  {row[ROW // 2 :].hex(' ')}".rstrip()
+
+
+def _column(at: int) -> int:
+    """Where in it the byte with the index ``at`` begins: three columns each, and one more between the groups."""
+    return 3 * at + (at >= ROW // 2)
+
+
+def dump_html(view: View, *, by_kind: bool = False, folded: Kinds = CARRIED) -> Markup:
     """The dump with each part in the look of its kind, and a gap between one part and the next.
 
     Args:
         view: what is shown.
         by_kind: neighbours of one kind look like one, as where only the kinds matter.
-        fold: leave out the middle of long content and payloads.
-        whole_heads: ``False`` leaves out the middle of long heads too.
+        folded: kinds of which the middle is left out where they are long.
     """
-    parts = view.runs() if by_kind else view.parts
-    digits = len(str(len(view.data)))
+    digits, width = len(str(len(view.data))), len(_hex(view.data[:ROW]))
     lines: list[str] = []
-    for at, end, pieces in rows(view, parts, folds(view, fold, whole_heads)):
+    for at, end, pieces in _rows(view, view.runs() if by_kind else view.parts, folded):
         if not pieces:
             lines.append(tag("span", f"{' ' * digits}  … {end - at:,} more bytes …", style=MUTED))
             continue
-        offset, hexed = tag("span", f"{at:>{digits}}", style=MUTED), _hex_html(view.data, at, pieces)
-        lines.append(join(offset, "  ", hexed, "   ", _text_html(view.data, pieces)))
+        shown: list[str] = [tag("span", f"{at:>{digits}}", style=MUTED), "  "]
+        hexed, column = _hex(view.data[at:end]), 0
+        for start, stop, part in pieces:
+            # What separates two parts lies outside their looks, and so shows where one ends.
+            first, last = _column(start - at), _column(stop - 1 - at) + 2
+            place = f"bytes {part.start:,} to {part.end - 1:,}" if part.size > 1 else f"byte {part.start:,}"
+            title = clip(f"{part.name}, {place}", 80)
+            span = tag("span", hexed[first:last], style=LOOKS[part.kind].style, title=title)
+            shown += [hexed[column:first], span]
+            column = last
+        shown.append(" " * (width - column + 3))
+        for kind, group in groupby(pieces, key=lambda piece: piece[2].kind):
+            text = "".join(ascii_column(view.data[start:stop]) for start, stop, _ in group)
+            shown.append(tag("span", text, style=LOOKS[kind].style))
+        lines.append(join(*shown))
     return tag("pre", *(join(line, "\n") for line in lines), style=BOX, tabindex=0)
 
 
-def _hex_html(data: bytes, row: int, pieces: list[Piece]) -> Markup:
-    written: list[str] = []
-    for start, end, part in pieces:
-        # What separates two parts lies outside their looks, and so shows where one ends.
-        text = "".join(
-            (_space_before(row, at) if at > start else "") + f"{data[at]:02x}" for at in range(start, end)
-        )
-        place = f"bytes {part.start:,} to {part.end - 1:,}" if part.size > 1 else f"byte {part.start:,}"
-        title = clip(f"{part.name}, {place}", 80)
-        written += [_space_before(row, start), tag("span", text, style=LOOKS[part.kind].style, title=title)]
-    width, used = (_columns(min(size, ROW)) for size in (len(data), pieces[-1][1] - row))
-    return join(*written, " " * (width - used))
-
-
-def _columns(size: int) -> int:
-    """Columns of a row of so many bytes in hex."""
-    return 3 * size - 1 + (size > ROW // 2)
-
-
-def _space_before(row: int, at: int) -> str:
-    return "" if at == row else "  " if at == row + ROW // 2 else " "
-
-
-def _text_html(data: bytes, pieces: list[Piece]) -> Markup:
-    written = []
-    for kind, group in groupby(pieces, key=lambda piece: piece[2].kind):
-        same = list(group)
-        written.append(tag("span", ascii_column(data[same[0][0] : same[-1][1]]), style=LOOKS[kind].style))
-    return join(*written)
-
-
-def dump_text(view: View, *, fold: bool = True, whole_heads: bool = True) -> list[str]:
+def dump_text(view: View, *, folded: Kinds = CARRIED) -> list[str]:
     """The dump as lines of text, a new row for each change of kind, with its label before it."""
     digits = len(str(len(view.data)))
-    # Without colours a row of two kinds would not show where one ends: each kind begins a row of its own.
-    width = _columns(min(ROW, max((run.size for run in view.runs()), default=0)))
+    width = len(_hex(bytes(min(ROW, max((run.size for run in view.runs()), default=0)))))
     lines = []
     for run in view.runs():
         label = LOOKS[run.kind].label if view.parts[0].kind or len(view.parts) > 1 else "bytes"
-        for start, end in _stretches(run, fold, whole_heads):
-            if end < 0:
-                lines.append(f"  {'':13}  {'':{digits}}  … {-end - start:,} more bytes …")
+        # Without colours a row of two kinds would not show where one ends: each run is a dump of its own.
+        part = Part(0, run.size, run.kind, "")
+        alone = View("", view.data[run.start : run.end], (part,))
+        for at, end, pieces in _rows(alone, [part], folded):
+            if not pieces:
+                lines.append(f"  {'':13}  {'':{digits}}  … {end - at:,} more bytes …")
                 continue
-            row = view.data[start:end]
-            left, right = row[: ROW // 2].hex(" "), row[ROW // 2 :].hex(" ")
-            lines.append(
-                f"  {label:13}  {start:>{digits}}  {f'{left}  {right}'.rstrip():{width}}   {ascii_column(row)}"
-            )
+            row = alone.data[at:end]
+            offset = f"{run.start + at:>{digits}}"
+            lines.append(f"  {label:13}  {offset}  {_hex(row):{width}}   {ascii_column(row)}".rstrip())
             label = ""
-    if fold and len(lines) > MOST_ROWS:
+    if folded and len(lines) > MOST_ROWS:
         lines[MOST_ROWS:] = [f"  … {len(lines) - MOST_ROWS:,} more rows …"]
-    return [line.rstrip() for line in lines]
-
-
-def _stretches(run: Part, fold: bool, whole_heads: bool) -> Iterator[tuple[int, int]]:
-    """The rows of a run of one kind; what is left out has the negative of its end."""
-    short = run.kind in CARRIED or not whole_heads
-    limit = FOLD_AT if short else MOST_ROWS
-    starts = range(run.start, run.end, ROW)
-    folded = fold and len(starts) > limit
-    keep = KEEP if short else limit // 2
-    for number, start in enumerate(starts):
-        if not folded or number < keep or number == len(starts) - 1:
-            yield start, min(start + ROW, run.end)
-        elif number == keep:
-            yield start, -starts[-1]
+    return lines

@@ -8,7 +8,6 @@ thousand messages: of it the browser has only what it shows, and asks for the re
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import traitlets
 
 from ..protocol.spans import Span
 from .palette import LOOKS
-from .parts import Part, View, show_value, view
+from .parts import Part, View, named_views, show_value, view
 from .sequence import ends_of, row_of, stretches
 from .text import bytes_of, clip, visible
 
@@ -198,11 +197,6 @@ def touch(
         TypeError: one of them has no bytes to show.
         ValueError: nothing to show, or not a name for each.
     """
-    if not things or (names is not None and len(names) != len(things)):
-        raise ValueError(f"touch shows one thing or more, with a name for each: {len(things)} given")
     if len(things) == 1 and hasattr(things[0], "messages"):
         return SequenceExplorer(things[0])
-    views = [view(things[0], spans)] if len(things) == 1 else [view(thing) for thing in things]
-    if names is not None:
-        views = [replace(one, name=visible(name)) for name, one in zip(names, views, strict=True)]
-    return ByteExplorer(views)
+    return ByteExplorer(named_views("touch", things, names, spans if len(things) == 1 else None))

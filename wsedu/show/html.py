@@ -97,10 +97,11 @@ def row_head(name: str) -> Markup:
     return tag("th", name, scope="row", style=LEFT)
 
 
-def bar_row(name: str, bar: str, *cells: str, total: float, style: str = "") -> Markup:
-    """A row with a bar in it: its name, the bar, further cells, and what the bar adds up to."""
-    last = tag("td", tag("b", f"{total:,.0f}"), style=RIGHT)
-    return table_row(row_head(name), tag("td", bar, style=LEFT + style), *cells, last)
+def bar_row(name: str, bar: str, *figures: str, style: str = "") -> Markup:
+    """A row with a bar in it: its name, the bar, and figures, the last of which is what the bar adds up to."""
+    *parts, total = figures
+    cells = (tag("td", figure, style=RIGHT) for figure in (*parts, tag("b", total)))
+    return table_row(row_head(name), tag("td", bar, style=LEFT + style), *cells)
 
 
 def wide_table(*rows: str) -> Markup:

@@ -114,6 +114,23 @@ def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") ->
     return View(name_of(x), bytes(raw), parts, named, max(0, len(named) - 1))
 
 
+def named_views(
+    caller: str, things: Sequence[object], names: Sequence[str] | None, spans: Iterable[Span] | None = None
+) -> list[View]:
+    """Several things to be drawn side by side, under names of the caller's if there are any; ``spans`` as in ``view``.
+
+    Raises:
+        TypeError: one of them has no bytes to show.
+        ValueError: nothing to show, or not a name for each.
+    """
+    if not things or (names is not None and len(names) != len(things)):
+        raise ValueError(f"{caller} draws one thing or more, with a name for each: {len(things)} given")
+    views = [view(thing, spans) for thing in things]
+    if names is None:
+        return views
+    return [replace(one, name=visible(str(name))) for one, name in zip(views, names, strict=True)]
+
+
 def name_of(x: object) -> str:
     """What to call a message, frame or head: ``"Text frame"``, ``"response"``."""
     frame = getattr(x, "frame", None) or x

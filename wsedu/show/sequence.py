@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ..protocol.opcodes import Opcode, opcode_name
@@ -55,13 +56,9 @@ class SequenceDiagram(Picture):
 
     def __init__(self, client: str, server: str, messages: Sequence[Any], *, times: bool, fold: bool) -> None:
         self.client, self.server, self.times = visible(client), visible(server), times
-        self.rows: list[SequenceRow] = []
-        self.more = len(messages)
-        for row, count in _rows(messages, fold):
-            if len(self.rows) == MOST_ROWS:
-                break
-            self.rows.append(row)
-            self.more -= count
+        shown = list(islice(_rows(messages, fold), MOST_ROWS))
+        self.rows = [row for row, _ in shown]
+        self.more = len(messages) - sum(count for _, count in shown)
 
     def lines(self) -> Iterator[str]:
         """The picture as lines of text."""
@@ -207,12 +204,10 @@ def _describe_frame(frame: Any) -> str:
     # What is compressed (RFC 7692, 6) reads as noise; to say so says more.
     if frame.rsv1:
         return text + ", RSV1 set: compressed"
-    # RFC 6455, 5.5.1: the first two bytes, if there are any, are the status code, and the rest is UTF-8.
-    if frame.opcode == Opcode.CLOSE and len(payload) < 2:
-        return text
     if frame.opcode == Opcode.CLOSE:
-        reason = visible(payload[2:].decode("utf-8", "replace"))
-        return f"{text} {int.from_bytes(payload[:2], 'big')} {reason}".rstrip()
+        # RFC 6455, 5.5.1: the first two bytes, if there are any, are the status code, and the rest is UTF-8.
+        code = f" {int.from_bytes(payload[:2], 'big')} " if len(payload) >= 2 else ""
+        return f"{text}{code}{visible(payload[2:].decode('utf-8', 'replace'))}".rstrip()
     if frame.opcode == Opcode.TEXT:
         payload = payload[:200].decode("utf-8", "replace")
     shown = show_value(payload, 48)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import gc
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from itertools import groupby
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -66,7 +66,6 @@ class Capture:
         self._billed: tuple[Bill, dict[int, Bill]] | None = None
         self.conversations: list[Conversation] = []
         self.warnings: list[str] = []
-        self._cut_short = False  # known once all packets were read
         self.modelled = False
         self.complete = True
 
@@ -75,11 +74,8 @@ class Capture:
         """The packets as the file has them. Read from the file when first asked for, so keep it until then."""
         if self._packets is None:
             self._packets = []
-            with _opened(self._source) as file:
-                try:
-                    self._packets.extend(read_packets(file))
-                except CutShort:
-                    self._cut_short = True  # is among the warnings already
+            with _opened(self._source) as file, suppress(CutShort):  # which is among the warnings already
+                self._packets.extend(read_packets(file))
         return self._packets
 
     def packet(self, index: int) -> PacketView:
@@ -89,7 +85,7 @@ class Capture:
             IndexError: there is no such packet.
         """
         if self._views is None:
-            said = (message for conversation in self.conversations for message in conversation.messages)
+            said = chain.from_iterable(conversation.messages for conversation in self.conversations)
             self._views = PacketViews(self.packets, said, self.modelled)
         return self._views[index]
 
@@ -108,13 +104,12 @@ class Capture:
     def save(self, path: str | Path) -> None:
         """Write the packets as a pcap file; as pcapng if they have several link types, or times that pcap has not.
 
-        What was read from a file that is cut short is cut short again behind its last packet.
+        What is not ``complete`` ends inside a packet: so whoever reads it again is told that it is not.
 
         Raises:
             OSError: the file cannot be written.
         """
-        packets = self.packets  # first: only then it is known whether they are all
-        Path(path).write_bytes(write_capture(packets, cut_short=self._cut_short))
+        Path(path).write_bytes(write_capture(self.packets, cut_short=not self.complete))
 
     def __repr__(self) -> str:
         messages = sum(len(conversation.messages) for conversation in self.conversations)
@@ -189,11 +184,8 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-@contextmanager
-def _opened(source: Source) -> Iterator[BinaryIO]:
+def _opened(source: Source) -> AbstractContextManager[BinaryIO]:
     if isinstance(source, (str, Path)):
-        with open(source, "rb") as file:
-            yield file
-    else:
-        source.seek(0)
-        yield source
+        return open(source, "rb")
+    source.seek(0)
+    return nullcontext(source)  # whoever has opened it closes it

@@ -333,9 +333,8 @@ class TcpReader(Generic[Made]):
                 self._unreadable(connection, item.why)
             else:
                 self.lost(connection, connection.side(item.sender), item.why)
-        for sender in OTHER:
-            side = connection.side(sender)
-            if connection.exchange.lost(sender):
+        for side in connection.first, connection.second:
+            if connection.exchange.any_lost and connection.exchange.lost(connection.sender(side)):
                 side.stream.end()
                 side.carriers.clear()
             if side.gap is not None:

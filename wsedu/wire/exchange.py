@@ -58,9 +58,10 @@ class Exchange:
 
     Attributes:
         switched: a 101 to WebSocket has come.
+        any_lost: one direction at least is not read any further.
     """
 
-    __slots__ = ("_asked", "_budget", "_directions", "_known", "_tunnel", "_why", "switched")
+    __slots__ = ("_asked", "_budget", "_directions", "_known", "_tunnel", "_why", "any_lost", "switched")
 
     def __init__(self, budget: InflateBudget | None = None) -> None:
         self._budget = budget
@@ -71,7 +72,7 @@ class Exchange:
         self._known = False  # a head was read, so that this is HTTP
         self._why = ""  # why one direction is not HTTP, as long as nothing is known of the other one
         self._tunnel = False  # what is read now comes through one
-        self.switched = False
+        self.switched = self.any_lost = False
 
     def receive(self, sender: Sender, data: bytes) -> Iterator[ParsedMessage | SyncLost]:
         """Take the next bytes of a direction.
@@ -242,7 +243,7 @@ class Exchange:
 
     def _lose(self, sender: Sender, side: Direction, why: str) -> Iterator[ParsedMessage | SyncLost]:
         """Boundaries cannot be read in one direction. If nothing is HTTP yet, the other one decides what to say."""
-        side.lost = True
+        side.lost = self.any_lost = True
         side.buffer.clear()
         if self._known:
             yield SyncLost(sender, why)
@@ -260,6 +261,6 @@ class Exchange:
         self._why = ""
         for sender in OTHER:
             side = self._direction(sender)
-            side.lost = True
+            side.lost = self.any_lost = True
             side.buffer.clear()
         return SyncLost(None, why)

@@ -27,13 +27,13 @@ from enum import Enum, auto
 from ipaddress import IPv4Address
 from typing import NamedTuple
 
-from .packets import ACK, FIN, RST, SYN
+from .packets import ACK, FIN, PSH, RST, SYN
 from .pcapfile import LINKTYPE_ETHERNET, Packet
+from .streams import HALF, SPACE
 
 MSS = 1460  # bytes: 1,500 of an Ethernet frame, less 20 of IP and 20 of TCP
 ACK_DELAY = 40_000_000  # nanoseconds; as Linux does, and far below the 500 ms that RFC 5681, 4.2 allows
 WINDOW = 65535  # bytes
-PSH = 0x08
 
 # RFC 9542, 2.1.2: set aside for documentation. No other captures of ours have these two, so a file can be known again.
 CLIENT_MAC, SERVER_MAC = bytes.fromhex("00005e0053f2"), bytes.fromhex("00005e0053f1")
@@ -88,7 +88,7 @@ class PacketModel:
     """Makes packets of events that come one after the other; ``packets`` does it for all of them at once."""
 
     def __init__(self) -> None:
-        self._connections: dict[Endpoints, _ModelledConnection] = {}
+        self._connections: dict[Endpoints, tuple[_ModelledSender, _ModelledSender]] = {}  # client and server
         # Acknowledgements that wait for a segment to ride on: when they are due, whose they are and of what. The delay
         # is the same for all, so the first to wait is the first to go.
         self._delayed: deque[tuple[int, _ModelledSender, int]] = deque()
@@ -96,12 +96,17 @@ class PacketModel:
     def add(self, event: RelayEvent) -> Iterator[Packet]:
         """The packets until this event, and of it."""
         yield from self._acknowledge(event.time)
-        connection = self._connections.get(event.endpoints)
-        if connection is None:
-            connection = self._connections[event.endpoints] = _ModelledConnection(event.endpoints, event.time)
-        for frame in connection.segments(event):
+        if event.endpoints not in self._connections:
+            client, server = event.endpoints.client, event.endpoints.server
+            self._connections[event.endpoints] = (
+                _ModelledSender(SERVER_MAC + CLIENT_MAC, client, server),
+                _ModelledSender(CLIENT_MAC + SERVER_MAC, server, client),
+            )
+        sender, receiver = self._connections[event.endpoints]
+        if not event.by_client:
+            sender, receiver = receiver, sender
+        for frame in _frames(event, sender, receiver):
             yield _packet(event.time, frame)
-        receiver = connection.server if event.by_client else connection.client
         if receiver.unacknowledged:
             self._delayed.append((event.time + ACK_DELAY, receiver, receiver.expected))
 
@@ -121,20 +126,60 @@ def _packet(time: int, frame: bytes) -> Packet:
     return Packet(time, LINKTYPE_ETHERNET, frame, len(frame))
 
 
+def _frames(event: RelayEvent, sender: _ModelledSender, receiver: _ModelledSender) -> Iterator[bytes]:
+    """What travels on account of this event: the sender's segments and the receiver's answers at once."""
+    match event.kind:
+        # The three-way handshake (RFC 9293, 3.5).
+        case EventKind.CONNECT:
+            yield sender.open(event.time, SYN)
+            receiver.expected = sender.sequence
+        case EventKind.ACCEPT:
+            # Half a circle away from the client's numbers, so that nobody takes the one's for the other's.
+            yield sender.open(event.time + 4000 * HALF, SYN | ACK)
+            receiver.expected = sender.sequence
+            yield receiver.segment(ACK)
+        case EventKind.DATA:
+            # PSH on the last: what the program wrote at once is complete, hand it on (RFC 9293, 3.9.1.2).
+            for start in range(0, len(event.data), MSS):
+                last = start + MSS >= len(event.data)
+                yield sender.segment(ACK | PSH if last else ACK, event.data[start : start + MSS])
+                yield from receiver.receive(sender.sequence)
+        # "I have no more data to send" (RFC 9293, 3.6); the other side may go on for as long as it likes.
+        case EventKind.END:
+            yield sender.segment(FIN | ACK)
+            sender.at_once = sender.ended = True
+            yield from receiver.receive(sender.sequence)
+        case EventKind.RESET:
+            # RFC 9293, 3.10.7.1, of a segment to a port where nobody listens: "If the ACK bit is off, sequence number
+            # zero is used", since what answers is no connection and has no numbers of its own. A server that has not
+            # accepted is still at 0.
+            yield sender.segment(RST | ACK if sender.expected else RST)
+            sender.unacknowledged = receiver.unacknowledged = 0
+
+
 class _ModelledSender:
     """One end of a connection: what it will send next, and what it expects."""
 
-    def __init__(self, macs: bytes, own: Address, other: Address, sequence: int) -> None:
+    def __init__(self, macs: bytes, own: Address, other: Address) -> None:
         self._ethernet = macs + _IPV4
         self._addresses = IPv4Address(own[0]).packed + IPv4Address(other[0]).packed
         self._ports = struct.pack("!HH", own[1], other[1])
         self._identification = 0
-        self.sequence = sequence & 0xFFFFFFFF
+        self.sequence = 0
         self.expected = 0  # the acknowledgement number that it sends
         self.unacknowledged = 0  # segments that came and were not acknowledged
         # Acknowledges the next segment without waiting for a second: at the beginning, as Linux does so that the
         # sender's congestion window opens quickly, and after its own FIN, when nothing of its own can carry it.
         self.at_once, self.ended = True, False
+
+    def open(self, time: int, flags: int) -> bytes:
+        """Its SYN.
+
+        RFC 9293, 3.4.1: ISN = M + F(...), where M is a clock of 4 microseconds and F a secret of each connection, so
+        that nobody can guess the numbers. Here nobody has to be kept from guessing.
+        """
+        self.sequence = time // 4000 % SPACE
+        return self.segment(flags, options=_MSS_OPTION)
 
     def segment(self, flags: int, data: bytes = b"", options: bytes = b"") -> bytes:
         """The next packet from here; it acknowledges all that came, if ACK is among the flags."""
@@ -153,73 +198,22 @@ class _ModelledSender:
         ip = ip[:10] + checksum(ip + self._addresses) + self._addresses
         self._identification = (self._identification + 1) & 0xFFFF
         # SYN and FIN take a sequence number each (RFC 9293, 3.4), so that they, too, can be acknowledged.
-        self.sequence = (self.sequence + len(data) + bool(flags & (SYN | FIN))) & 0xFFFFFFFF
+        self.sequence = (self.sequence + len(data) + bool(flags & (SYN | FIN))) % SPACE
         if flags & ACK:
             self.unacknowledged = 0
         return self._ethernet + ip + tcp
 
-
-class _ModelledConnection:
-    """Makes the segments of one connection."""
-
-    def __init__(self, endpoints: Endpoints, time: int) -> None:
-        # RFC 9293, 3.4.1: ISN = M + F(...), where M is a clock of 4 microseconds and F a secret of each connection, so
-        # that nobody can guess the numbers. Here nobody has to be kept from guessing: half a circle between the two
-        # directions is all that tells them apart.
-        clock, client, server = time // 4000, endpoints.client, endpoints.server
-        self.client = _ModelledSender(SERVER_MAC + CLIENT_MAC, client, server, clock)
-        self.server = _ModelledSender(CLIENT_MAC + SERVER_MAC, server, client, clock + (1 << 31))
-        self._accepted = False
-
-    def segments(self, event: RelayEvent) -> Iterator[bytes]:
-        """What travels on account of this event: the sender's segments and the receiver's answers at once."""
-        sender, receiver = self.client, self.server
-        if not event.by_client:
-            sender, receiver = receiver, sender
-        match event.kind:
-            # The three-way handshake (RFC 9293, 3.5).
-            case EventKind.CONNECT:
-                yield sender.segment(SYN, options=_MSS_OPTION)
-                receiver.expected = sender.sequence
-            case EventKind.ACCEPT:
-                self._accepted = True
-                yield sender.segment(SYN | ACK, options=_MSS_OPTION)
-                receiver.expected = sender.sequence
-                yield receiver.segment(ACK)
-            case EventKind.DATA:
-                yield from self._data(sender, receiver, event.data)
-            # "I have no more data to send" (RFC 9293, 3.6); the other side may go on for as long as it likes.
-            case EventKind.END:
-                yield sender.segment(FIN | ACK)
-                sender.at_once = sender.ended = True
-                yield from self._received(sender, receiver)
-            case EventKind.RESET:
-                # RFC 9293, 3.10.7.1, of a segment to a port where nobody listens: "If the ACK bit is off, sequence
-                # number zero is used", since what answers is no connection and has no numbers of its own.
-                if not self._accepted and not event.by_client:
-                    sender.sequence = 0
-                yield sender.segment(RST | ACK if sender.expected else RST)
-                sender.unacknowledged = receiver.unacknowledged = 0
-
-    def _data(self, sender: _ModelledSender, receiver: _ModelledSender, data: bytes) -> Iterator[bytes]:
-        # PSH on the last: what the program wrote at once is complete, hand it on (RFC 9293, 3.9.1.2).
-        for start in range(0, len(data), MSS):
-            last = start + MSS >= len(data)
-            yield sender.segment(ACK | PSH if last else ACK, data[start : start + MSS])
-            yield from self._received(sender, receiver)
-
-    @staticmethod
-    def _received(sender: _ModelledSender, receiver: _ModelledSender) -> Iterator[bytes]:
-        """Let the receiver have what the sender has sent, and acknowledge it if it does so at once.
+    def receive(self, expected: int) -> Iterator[bytes]:
+        """Take a segment, behind which this sequence number is expected; acknowledge it if that is done at once.
 
         RFC 5681, 4.2: "an ACK SHOULD be generated for at least every second full-sized segment, and MUST be generated
         within 500 ms of the arrival of the first unacknowledged packet".
         """
-        receiver.expected = sender.sequence
-        receiver.unacknowledged += 1
-        if receiver.at_once or receiver.unacknowledged == 2:
-            yield receiver.segment(ACK)
-            receiver.at_once = receiver.ended
+        self.expected = expected
+        self.unacknowledged += 1
+        if self.at_once or self.unacknowledged == 2:
+            yield self.segment(ACK)
+            self.at_once = self.ended
 
 
 def checksum(data: bytes) -> bytes:

@@ -32,9 +32,8 @@ from .packets import ACK, FIN, RST, Segment, Unreadable, segment_of
 from .pcapfile import LINKTYPE_ETHERNET, Packet
 
 LOOPBACK = "lo"
-BUFFER = (
-    32 << 20
-)  # bytes; at 8 MiB a burst of 10,000 small messages did not fit while Python was busy elsewhere
+# Bytes; at 8 MiB a burst of 10,000 small messages did not fit while Python was busy elsewhere.
+BUFFER = 32 << 20
 LARGEST = 1 << 18  # bytes kept of a packet; on loopback they have up to 64 KiB and their headers
 PATIENCE = 0.25  # seconds that one read waits for a packet, and so the time in which the thread sees that it must end
 GRACE = 1.0  # seconds for the second side of a connection to close after the first, as with the relay
@@ -78,7 +77,7 @@ class PacketRecorder:
         self._source, self._destination = source, destination
         self._buffer = memoryview(bytearray(LARGEST))
         self._given_up = False
-        self._taken = 0  # packets
+        self._last_read = 0.0  # when a packet came last, by the monotonic clock
         self._closings = ClosingConnections()
         self._opened = contextlib.ExitStack()
         self._thread = threading.Thread(target=self._read, name="wsedu packets", daemon=True)
@@ -105,7 +104,7 @@ class PacketRecorder:
             self._read_to_the_sentinel()
             deadline = time.monotonic() + self._grace
             while self._closings.are_half_done(self.packets) and time.monotonic() < deadline:
-                self._take(self._next())
+                self._take_next()
             self._count_drops()
         except OSError as error:
             self.missing.append(f"not complete: the interface {self._interface} failed ({error.strerror})")
@@ -134,29 +133,26 @@ class PacketRecorder:
         try:
             self._sentinel.bind((self._source, 0))
         except OSError as error:
-            raise ValueError(
-                f"host {self._source} is not this machine ({error.strerror}), and only its own packets can be seen"
-            ) from None
+            why = f"host {self._source} is not this machine ({error.strerror})"
+            raise ValueError(f"{why}, and only its own packets can be seen") from None
         sentinel_port: int = self._sentinel.getsockname()[1]
         self._sentinel_to = self._destination, sentinel_port
         if sys.platform != "linux":
             raise PermissionError("the kernel shows its packets on Linux only")
         try:
-            tap = self._opened.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
+            tap = self._socket = self._opened.enter_context(
+                socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            )
         except PermissionError as error:
-            raise PermissionError(
-                "it takes the right to see packets (CAP_NET_RAW), and this process does not have it "
-                f"({error.strerror})"
-            ) from None
-        self._socket = tap
+            why = "it takes the right to see packets (CAP_NET_RAW), and this process does not have it"
+            raise PermissionError(f"{why} ({error.strerror})") from None
         try:
             tap.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, BUFFER)
         except PermissionError:  # without CAP_NET_ADMIN, as much as the machine's limit allows
             tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         # Python's own time-out asks the kernel twice for each packet, first whether there is one; this asks once.
-        patience = struct.pack("@ll", 0, int(PATIENCE * 1e6))
-        tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, int(PATIENCE * 1e6)))
         program = array.array("Q", _filter(self._port, sentinel_port, self._interface == LOOPBACK))
         where = struct.pack("@HP", len(program), program.buffer_info()[0])
         tap.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
@@ -169,7 +165,7 @@ class PacketRecorder:
         """
         came, deadline = False, time.monotonic() + GRACE
         while time.monotonic() < deadline:
-            self._send_sentinel()
+            self._sentinel.sendto(b"", self._sentinel_to)
             sent = time.time_ns()
             while (packet := self._next()) is not None and not _is_sentinel(packet):
                 pass  # the recording has not begun
@@ -180,49 +176,43 @@ class PacketRecorder:
         if not came:
             raise OSError(f"the interface {self._interface} shows no packets here")
 
-    def _send_sentinel(self) -> None:
-        self._sentinel.sendto(b"", self._sentinel_to)
-
     def _read_to_the_sentinel(self) -> None:
-        taken, news = 0, time.monotonic()
+        self._last_read = time.monotonic()
         while self._thread.is_alive():
-            if self._taken > taken:
-                taken, news = self._taken, time.monotonic()
-            elif time.monotonic() > news + LIMIT:
+            if time.monotonic() > self._last_read + LIMIT:
                 self.missing.append("not complete: the end of the recording was not seen")
                 break
-            self._send_sentinel()  # again, should the last one have found the buffer full
+            self._sentinel.sendto(
+                b"", self._sentinel_to
+            )  # again, should the last one have found the buffer full
             self._thread.join(PATIENCE)
         self._halt()
 
     def _count_drops(self) -> None:
-        statistics = self._socket.getsockopt(
-            _SOL_PACKET, _PACKET_STATISTICS, 8
-        )  # packets seen, packets dropped
-        if dropped := struct.unpack("@II", statistics)[1]:
+        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        _, dropped = struct.unpack("@II", statistics)  # of all that came
+        if dropped:
             size = self.buffer_size()
             more = "" if size >= BUFFER else f"; with CAP_NET_ADMIN it has {BUFFER >> 20} MiB"
-            self.missing.append(
-                f"not complete: the kernel dropped {dropped:,} packets that did not fit into its buffer "
-                f"({size >> 10:,} KiB{more})"
-            )
+            why = f"the kernel dropped {dropped:,} packets that did not fit into its buffer"
+            self.missing.append(f"not complete: {why} ({size >> 10:,} KiB{more})")
 
     def buffer_size(self) -> int:
         """Bytes that may wait to be read. Linux says twice as many, the half being for its own records (socket(7))."""
         return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
 
     def _read(self) -> None:
-        while not self._given_up and self._take(self._next()):
+        while not self._given_up and not self._take_next():
             pass
 
-    def _take(self, packet: Packet | None) -> bool:
-        """Keep it, unless it is the sentinel: then the answer is no."""
-        if packet is not None:
-            if _is_sentinel(packet):
-                return False
-            self._taken += 1
-            self.keep(packet)
-        return True
+    def _take_next(self) -> bool:
+        """Keep the next packet, if one comes in time; true if it is the sentinel, which is not kept."""
+        packet = self._next()
+        if packet is None or _is_sentinel(packet):
+            return packet is not None
+        self._last_read = time.monotonic()
+        self.keep(packet)
+        return False
 
     def _next(self) -> Packet | None:
         """The next packet; ``None`` if none came in time, or if the interface has just been switched off."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from ..protocol.opcodes import opcode_name
 from ..protocol.spans import Kind, Span
@@ -12,6 +13,7 @@ from .message import CapturedMessage
 from .packet_spans import Layer, packet_layers, part_of
 from .packets import SYN, Segment, Unreadable, segment_of
 from .pcapfile import Packet
+from .streams import HALF, SPACE
 
 
 class PacketView:
@@ -61,9 +63,7 @@ class PacketViews:
     ) -> None:
         self._packets, self._modelled = packets, modelled
         # Of each packet: the messages in it, each with its place in the stream and the first message of the stream.
-        self._carried: defaultdict[int, list[tuple[CapturedMessage, int, CapturedMessage]]] = defaultdict(
-            list
-        )
+        self._carried = defaultdict[int, list[tuple[CapturedMessage, int, CapturedMessage]]](list)
         streams: dict[tuple[int, str], tuple[CapturedMessage, int]] = {}
         for message in messages:
             key = message.conversation, message.sender
@@ -84,15 +84,17 @@ class PacketViews:
         time = (packet.time - self._packets[0].time) / 1e9
         return PacketView(index, time, packet.data, self._layers(index, packet), self._modelled)
 
+    def _segment(self, index: int) -> Segment | None:
+        packet = self._packets[index]
+        with suppress(Unreadable):
+            return segment_of(packet.link_type, packet.data, packet.original_length)
+        return None
+
     def _layers(self, index: int, packet: Packet) -> list[Layer]:
-        try:
-            segment = segment_of(packet.link_type, packet.data, packet.original_length)
-        except Unreadable:
-            segment = None
+        segment = self._segment(index)
         if segment is None:
-            return [
-                ("no TCP", [Span(0, len(packet.data), "packet", packet.data, "holds no TCP", Kind.TCP_IP)])
-            ]
+            span = Span(0, len(packet.data), "packet", packet.data, "holds no TCP", Kind.TCP_IP)
+            return [("no TCP", [span])]
         start = min(segment.places[2], len(packet.data))
         carried = self._messages(index, segment, start)
         end = start + len(segment.payload)
@@ -104,11 +106,7 @@ class PacketViews:
         for message, place, first in self._carried.get(index, ()):
             raw = message.raw
             # Where the message begins in this payload; before it, if a packet before this one has its beginning.
-            # Sequence numbers wrap ("all arithmetic ... modulo 2**32", RFC 9293, 3.4), so a difference of more than
-            # half the circle is one in the other direction.
-            begin = place - (_sequence(segment) - self._origin(first)) % (1 << 32)
-            if begin < -(1 << 31):
-                begin += 1 << 32
+            begin = _difference(self._origin(first) + place, _sequence(segment))
             at, end = max(begin, 0), min(begin + len(raw), len(payload))
             # Only what is byte for byte the same is explained: a segment sent twice need not have the same bytes twice.
             if at < end and payload[at:end] == raw[at - begin : end - begin]:
@@ -117,18 +115,23 @@ class PacketViews:
 
     def _origin(self, first: CapturedMessage) -> int:
         """The sequence number of the first byte of a stream: the least that its first message was carried under."""
-        numbers = []
-        for index in first.packets:
-            packet = self._packets[index]
-            segment = segment_of(packet.link_type, packet.data, packet.original_length)
-            assert segment is not None
-            numbers.append(_sequence(segment))
-        return min(numbers, key=lambda number: (number - numbers[0] + (1 << 31)) % (1 << 32))
+        segments = map(self._segment, first.packets)
+        numbers = [_sequence(segment) for segment in segments if segment is not None]
+        return min(numbers, key=lambda number: _difference(number, numbers[0]))
 
 
 def _sequence(segment: Segment) -> int:
     """Of the first byte of data: a SYN takes one itself."""
     return segment.sequence + bool(segment.flags & SYN)
+
+
+def _difference(one: int, other: int) -> int:
+    """How far a sequence number is behind the other; less than 0 if it is before it.
+
+    They wrap ("all arithmetic ... modulo 2**32", RFC 9293, 3.4), so what is more than half the circle away on one way
+    round is nearer on the other.
+    """
+    return (one - other + HALF) % SPACE - HALF
 
 
 def _name(message: CapturedMessage, start: int, end: int) -> str:

@@ -183,10 +183,8 @@ def _ip(headers: _Headers) -> int:
 
 
 def _fragment(headers: _Headers) -> int:
-    kind, fragment = (
-        headers.number(0, 1),
-        headers.number(2) & 0xFFF9,
-    )  # an offset, or more fragments (RFC 8200, 4.5)
+    # RFC 8200, 4.5: an offset, or more fragments; the two bits between them are reserved.
+    kind, fragment = headers.number(0, 1), headers.number(2) & 0xFFF9
     headers.at += 8
     return _whole(kind, fragment, "IPv6")
 

@@ -96,16 +96,18 @@ class Recording:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recording as a pcap file, for tshark, Wireshark, Scapy or ``wsedu.read``.
 
+        One that is not complete ends inside a packet: so whoever reads it is told that it is not.
+
         Raises:
             RuntimeError: the ``with`` block has not ended.
             OSError: the file cannot be written.
         """
-        Path(path).write_bytes(self._pcap())
+        Path(path).write_bytes(self._pcap(cut_short=bool(self._missing)))
 
-    def _pcap(self) -> bytes:
+    def _pcap(self, *, cut_short: bool = False) -> bytes:
         if not self._finished:
             raise RuntimeError("the recording is not finished: it can be read after its `with` block")
-        return write_capture(self._packets())
+        return write_capture(self._packets(), cut_short=cut_short)
 
     def __enter__(self) -> Self:
         if self._address is not None:

@@ -70,9 +70,7 @@ class Stream:
         self._probe: tuple[int, bytes, int, bool, int] | None = None  # what came first, if it may be no data
         self._fin: int | None = None  # place of the end, as a FIN tells it
         self._shown = 0, 0  # the furthest place that a packet showed, and that packet
-        self._cuts: list[
-            tuple[int, int, int]
-        ] = []  # a heap: place, packet, bytes that the snap length took there
+        self._cuts: list[tuple[int, int, int]] = []  # a heap: place, packet, bytes that the snap length took
         self._waiting: list[_Waiting] = []  # in order, and no two overlap
         self._waiting_bytes = 0
         self._remembered = 0, b""  # the bytes that were passed on last, and the place of the first of them
@@ -82,11 +80,6 @@ class Stream:
         """Sequence number of the next byte that is due; only once the first is known."""
         assert self.first is not None
         return (self.first + self.length) % SPACE
-
-    def start(self, sequence: int) -> None:
-        """The sequence number of the first byte."""
-        if self.first is None:
-            self.first = sequence % SPACE
 
     def in_order(self) -> bool:
         """Whether all that came was passed on, and no end is in sight."""
@@ -114,7 +107,7 @@ class Stream:
         # "MUST set the PSH bit in the last buffered segment" (3.9.1.2). Whether its octet has been acknowledged is
         # known at the latest when more comes.
         if self.first is None and len(data) + cut <= 1 and not (fin or pushed):
-            self.start(sequence)
+            self.first = sequence % SPACE
             self._probe = sequence, data, cut, fin, packet
             return
         if self._probe is not None:
@@ -123,7 +116,8 @@ class Stream:
                 self.first = self.acknowledged
             else:
                 yield from self._take(*probe)
-        self.start(sequence)
+        if self.first is None:
+            self.first = sequence % SPACE
         yield from self._take(sequence, data, cut, fin, packet)
 
     def _take(self, sequence: int, data: bytes, cut: int, fin: bool, packet: int) -> Iterator[Piece | Gap]:

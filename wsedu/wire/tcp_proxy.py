@@ -96,13 +96,9 @@ class TcpProxy:
         # be done at once, only what waits for somebody else is left: a connection that is not accepted yet, bytes for a
         # slow reader, the answer to a FIN.
         ready = self._selector.select(0)
-        if not ready and any(self._is_unfinished(end) for end in self._open):
+        if not ready and any(not end.connected or end.outgoing or not end.talks for end in self._open):
             ready = self._selector.select(max(0.0, self._until - time.monotonic()))
         return ready
-
-    @staticmethod
-    def _is_unfinished(end: _ProxyEnd) -> bool:
-        return not end.connected or bool(end.outgoing) or not end.talks
 
     def _begin_to_stop(self, mask: int) -> None:
         self._selector.unregister(self._stop)
