@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -72,32 +73,29 @@ def test_captures_of_data(name: str) -> None:
     assert [row["time"] for row in whole.rows] == sorted(row["time"] for row in whole.rows)
 
 
-@pytest.mark.parametrize("form", ["pcap", "pcapng"])
-def test_a_file_cut_short_at_every_byte(form: str) -> None:
+def in_blocks(packets: list[bytes]) -> bytes:
+    blocks = Blocks().interface(1)
+    for packet in packets:
+        blocks.enhanced(packet)
+    return blocks.file
+
+
+@pytest.mark.parametrize("make", [pcap, in_blocks])
+def test_a_file_cut_short_at_every_byte(make: Callable[[list[bytes]], bytes]) -> None:
     """All before the cut is printed, no gap for it, and one line says so; between packets it is no cut."""
     talk = Talk()
     packets = talk.shake() + talk.say(SERVER, frame(b"Hello")) + talk.say(SERVER, frame(b"again"), 3)
     packets[-1], packets[-3] = packets[-3], packets[-1]  # so that for a while there is a hole
-    if form == "pcap":
-        file = pcap(packets)
-        ends = [24 + sum(16 + len(packet) for packet in packets[:count]) for count in range(len(packets) + 1)]
-    else:
-        blocks = Blocks()
-        ends = [len(blocks.file)]
-        for link_type in 113, 1:
-            blocks.interface(link_type)
-            ends.append(len(blocks.file))
-        for packet in packets:
-            blocks.enhanced(packet, 1)
-            ends.append(len(blocks.file))
-        file = blocks.file
+    file = make(packets)
+    stops = [len(make(packets[:count])) for count in range(1, len(packets) + 1)]
+    ends = {*stops, len(make([])), len(Blocks().file) if make is in_blocks else 0}
     whole = dissected(file)
     assert (whole.status, whole.complaints) == (0, []) and len(whole.rows) == 4
     for end in range(1, len(file)):
         said = dissected(file[:end])
         between = end in ends
         assert (said.status, len(said.complaints)) == ((0, 0) if between else (1, 1)), end
-        there = sum(stop <= end for stop in ends[-len(packets) :])  # whole packets
+        there = sum(stop <= end for stop in stops)  # whole packets
         gaps = [row for row in said.rows if row["kind"] == "gap"]
         rows = [row for row in said.rows if row not in gaps]
         assert rows == [row for row in whole.rows if round(row["time"] * 1000) < there], end

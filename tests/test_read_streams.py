@@ -166,22 +166,6 @@ def test_keep_alive_probes_are_no_data() -> None:
     assert after_the_handshake(packets) == [TEXTS[0], THREE]
 
 
-def test_the_gap_of_one_sender_leaves_the_other_alone() -> None:
-    """Whoever loses what: also the request that the 101 answers."""
-    talk = Talk()
-    packets = talk.shake()
-    packets += talk.say(SERVER, ONE)
-    del packets[3]
-    packets += talk.say(CLIENT, SIX) + talk.say(SERVER, TWO)
-    said = dissected(pcap(packets))
-    assert said.complaints == []
-    assert said.brief() == [
-        ("server", "response", 101, 0),
-        *TEXTS,
-        ("client", "gap", len(HANDSHAKE)),
-    ]
-
-
 def test_a_101_that_is_lost_leaves_frames_of_the_client_readable() -> None:
     for first in (0x81, 0x01, 0x41):  # the last is the letter A, and no method
         talk = Talk()
