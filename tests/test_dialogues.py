@@ -7,8 +7,10 @@ were spent on. Each is read in large segments and byte by byte.
 
 from __future__ import annotations
 
+import gzip
 import io
 import tracemalloc
+import zlib
 from typing import Any, NamedTuple
 
 import pytest
@@ -79,6 +81,45 @@ def answered(request: bytes, response: bytes, *messages: Message, **more: Any) -
 SHAKEN = [(CLIENT, HANDSHAKE), (SERVER, SWITCHING)]
 SHAKEN_PART = {"handshake": len(HANDSHAKE + SWITCHING)}
 FRAMES_PARTS = SHAKEN_PART | {"frame header": 2 + 6, "payload": 5 + 2}
+
+# RFC 9112, 7: what a connection does to a message, and not the message itself. A coding that cannot be removed stays.
+TEXT = b"the same line again\n" * 50
+CODED = {
+    b"gzip, chunked": (gzip.compress(TEXT), 1000),
+    b"x-gzip,chunked": (gzip.compress(TEXT), 1000),
+    b"deflate , chunked": (zlib.compress(TEXT), 1000),
+    b"deflate, gzip, chunked": (gzip.compress(zlib.compress(TEXT)), 1000),
+    b"gzip , chunked": (b"plain", 5),
+    b"compress, chunked": (b"plain", 5),
+    b"what, chunked": (b"plain", 5),
+}
+WITHOUT_BOUNDARIES = [
+    OK.replace(b"2\r\n", b"two\r\n"), OK.replace(b"2\r\n", b"-2\r\n"), CHUNKED + b"zz\r\n", CHUNKED + b"-2\r\nhi\r\n",
+    CHUNKED + b"1" + b"0" * 16 + b"\r\nhi\r\n",
+]  # fmt: skip
+TOP_BIT = b"\x82\x7f\x80" + bytes(6) + b"\x05Hello"
+CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(189)
+# What is no HTTP: a capture that begins inside a connection, and whole ones.
+FOREIGN = {
+    "inside a WebSocket, server": [(SERVER, HELLO), (CLIENT, HI)],
+    "inside a WebSocket, client": [(CLIENT, HI), (SERVER, HELLO)],
+    "inside a payload of text": [(SERVER, b"Hello"), (SERVER, HELLO)],
+    "inside a payload of text, to the end": [(SERVER, b"Hello")],
+    "inside TLS": [(CLIENT, b"\x17\x03\x03\0\x20" + bytes(32)), (SERVER, b"\x17\x03\x03\0\x20" + bytes(32))],
+    "inside TLS, inside a record": [(SERVER, bytes(range(200, 240))), (CLIENT, bytes(range(100)))],
+    "inside content": [(SERVER, b"the rest of a page\r\n</html>\r\n" + OK)],
+    "inside a head": [(CLIENT, b"cept: text/html\r\n\r\n"), (SERVER, OK[9:])],
+}
+WHOLE = {
+    "TLS": [(CLIENT, CLIENT_HELLO), (SERVER, b"\x16\x03\x03\0\x7a" + bytes(122))],
+    "SSH": [(SERVER, b"SSH-2.0-OpenSSH_9.2p1\r\n"), (CLIENT, b"SSH-2.0-Go\r\n")],
+    "mail": [(SERVER, b"220 mail.example ESMTP\r\n"), (CLIENT, b"EHLO x\r\n")],
+    "Redis": [(CLIENT, b"*1\r\n$4\r\nPING\r\n"), (SERVER, b"+PONG\r\n")],
+    "HTTP/2": [(CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9)), (SERVER, bytes(9))],
+    "a long line that only its end gives away": [(CLIENT, b"GET /" + b"x" * 400 + b"\r\n")],
+    "HTTP/0.9": [(CLIENT, b"GET /\r\n"), (SERVER, b"<html>")],
+    "zeros": [(CLIENT, bytes(3000)), (SERVER, bytes(3000))],
+}
 
 DIALOGUES = {
     "a request and its response": answered(GET, OK, req(), res(200, 2), parts={"content": 2}),
@@ -198,6 +239,29 @@ DIALOGUES = {
         [*SHAKEN, (SERVER, HELLO[:-1]), (CLIENT, HI[:3])], [CHAT, SWITCHED],
         says=[f"{UNFINISHED} a frame of the client, 3 bytes so far; a frame of the server, 6 bytes of 7"],
         parts=SHAKEN_PART | {"frame header": 2 + 3, "payload": 4}),
+    **{f"transfer codings, {codings.decode()}": answered(
+        GET, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %b\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (codings, len(coded),
+        coded) + OK, req(), res(200, size), res(200, 2), parts={"content": len(coded) + 2})
+       for codings, (coded, size) in CODED.items()},
+    "a transfer coding that ends with the connection": answered(
+        GET, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n" + gzip.compress(TEXT), req(), res(200, 1000),
+        parts={"content": len(gzip.compress(TEXT))}, closed=True),
+    **{f"no boundaries, {broken!r}": Dialogue(
+        [(CLIENT, GET), (SERVER, broken + OK), (CLIENT, GET)], [req(), req()], parts={"other": len(broken + OK)},
+        says=["the server is not read any further"]) for broken in WITHOUT_BOUNDARIES},
+    "what cannot be read, inside a message of the other": Dialogue(
+        [(CLIENT, POST % b"6" + b"abc"), (SERVER, bytes(20)), (CLIENT, b"def")], [req("POST", content=6)],
+        says=["the server is not read any further"], parts={"content": 6, "other": 20}),
+    **{f"a set top bit in a 64-bit length, {who}": Dialogue(
+        [*SHAKEN, (sender, HELLO + TOP_BIT + HELLO), (not sender, HELLO), (sender, HELLO)],
+        [CHAT, SWITCHED, (who, *S_HELLO[1:]), (other, *S_HELLO[1:])],
+        says=[f"the {who} is not read any further: payload length"],
+        parts=SHAKEN_PART | {"frame header": 4, "payload": 10, "other": len(TOP_BIT + HELLO * 2)})
+       for sender, who, other in ((CLIENT, "client", "server"), (SERVER, "server", "client"))},
+    **{f"{name}, closed: {closed}": Dialogue(
+        turns, [], says=[NOT_HTTP], parts={"other": sum(len(data) for _, data in turns)}, opened=name in WHOLE,
+        closed=closed)
+       for name, turns in (FOREIGN | WHOLE).items() for closed in (False, True)},
     "empty lines and bare line feeds": answered(
         b"\r\n\r\nGET /\xe9 HTTP/1.1\nX:\xe9\n\n", b"HTTP/1.1 204 \xe9\n\n", req(target="/\xe9"), res(204)),
 }  # fmt: skip
@@ -242,8 +306,8 @@ def test_session(one: Dialogue, monkeypatch: pytest.MonkeyPatch) -> None:
     assert test_scapy_session.said(test_scapy_session.packets_of(packets)) == test_scapy_session.read(
         pcap(packets)
     )
-    # A session is not told that packets end, so of what is unfinished then it says nothing.
-    assert len(lines) == sum(UNFINISHED not in words for words in one.says)
+    # A session is not told that packets end, so of what is unfinished then it says nothing; nor of other protocols.
+    assert len(lines) == sum(UNFINISHED not in words and words != NOT_HTTP for words in one.says)
 
 
 def capture_of(many: int, talk: str) -> bytes:

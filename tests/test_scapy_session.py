@@ -238,13 +238,13 @@ def test_no_bytes_raise(seed: int) -> None:
 
 
 def test_a_long_message_costs_no_more_than_its_length() -> None:
-    """Hours if each byte of it were looked at again with each segment: 10 MB in 7,000 segments, and by the byte."""
+    """Each byte of it is looked at once, and not again with each segment: 3 MB in 2,000 segments, and by the byte."""
     one = talk()
     coded = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + (b"3e8\r\n" + bytes(1000) + b"\r\n") * 10_000
+        + (b"3e8\r\n" + bytes(1000) + b"\r\n") * 3_000
     )
-    head = b"GET /" + b"a" * 3000 + b" HTTP/1.1\r\nX: " + b"b" * 3000 + b"\r\n\r\n"
+    head = b"GET /" + b"a" * 1000 + b" HTTP/1.1\r\nX: " + b"b" * 1000 + b"\r\n\r\n"
     packets = one.open() + one.say(CLIENT, head, 1) + one.say(SERVER, coded + b"0\r\n\r\n")
     assert [(kind, len(raw)) for kind, raw in said(packets_of(packets))] == [
         ("request", len(head)), ("response", len(coded) + 5)]  # fmt: skip
