@@ -84,7 +84,7 @@ def _loopback() -> Finding:
 
 
 def _kernel_capture() -> Finding:
-    from .wire.relay import record
+    from .wire.recording import record
 
     name = "packets from the kernel"
     try:
