@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..wire.bill import Bill
 from ..wire.live_bill import LiveBill
-from ..wire.relay import record
+from ..wire.recording import Recording, record
 from .news_client import NewsClient
 from .news_server import Way, news_server
 from .publisher import Publisher, Update, fixed, text_of
@@ -27,7 +27,6 @@ from .servers import STOP_LIMIT
 
 if TYPE_CHECKING:
     from ..wire.capture import Capture
-    from ..wire.recording import Recording
 
 Done = TypeVar("Done")
 
