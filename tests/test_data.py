@@ -94,15 +94,6 @@ def test_the_news_is_the_same_in_all_four_ways() -> None:
     assert 2 <= everything["polling"].count(b"HTTP/1.1 204 No Content\r\n") <= 10, "it also asks in vain"
 
 
-def test_a_response_that_nobody_asked_for() -> None:
-    unasked, asked = wsedu.read(DATA / "http-408.pcap").conversations
-    assert [(message.kind, message.sender) for message in unasked.messages] == [("response", "server")]
-    assert isinstance(unasked.messages[0].head, wsedu.Response)
-    assert unasked.messages[0].head.status == 408
-    assert unasked.client.startswith("192.0.2.2:")
-    assert [message.kind for message in asked.messages] == ["request", "response"]
-
-
 def may_make_a_network() -> bool:
     try:
         return subprocess.run(["unshare", "-Urn", "true"], capture_output=True).returncode == 0

@@ -12,13 +12,12 @@ import tracemalloc
 from typing import Any, NamedTuple
 
 import pytest
+import test_scapy_session
 from capture_maker import CLIENT, HANDSHAKE, SERVER, SWITCHING, Talk, dissected, frame, pcap
 from scapy.error import log_runtime
-from scapy.layers.http import HTTPRequest, HTTPResponse
-from scapy.sendrecv import sniff
 
 import wsedu
-from wsedu.wire import WebSocket, WebSocketSession, connections
+from wsedu.wire import connections
 from wsedu.wire.bill import bills
 from wsedu.wire.connections import CaptureReader
 from wsedu.wire.exchange import NOT_HTTP
@@ -236,20 +235,13 @@ def test_bill(one: Dialogue) -> None:
 
 
 @TABLE
-def test_scapy_session(one: Dialogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_session(one: Dialogue, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     monkeypatch.setattr(log_runtime, "warning", lambda text, *values: lines.append(text % values))
-    file = pcap(packets_of(one, 20))
-    kinds = {HTTPRequest: "request", HTTPResponse: "response", WebSocket: "frame"}
-    found = [
-        (kind, bytes(packet[layer]))
-        for packet in sniff(offline=io.BytesIO(file), session=WebSocketSession)
-        for layer, kind in kinds.items()
-        if layer in packet
-    ]
-    read = [(each.kind, each.raw) for each in wsedu.messages(io.BytesIO(file))]
-    # Empty lines before a start line are no part of it (RFC 9112, 2.2); read() keeps them with it.
-    assert found == [(kind, raw.lstrip(b"\r\n")) for kind, raw in read]
+    packets = packets_of(one, 20)
+    assert test_scapy_session.said(test_scapy_session.packets_of(packets)) == test_scapy_session.read(
+        pcap(packets)
+    )
     # A session is not told that packets end, so of what is unfinished then it says nothing.
     assert len(lines) == sum(UNFINISHED not in words for words in one.says)
 

@@ -78,7 +78,7 @@ def test_both_ends_are_the_same() -> None:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_captures_of_data_with_bytes_changed_and_lost_and_put_in(name: str) -> None:
     file, rng = (DATA / name).read_bytes(), random.Random(name)
-    for _ in range(20):
+    for _ in range(10):
         damaged = bytearray(file)
         for _ in range(rng.choice((1, 1, 3, 30))):
             damaged[rng.randrange(len(file))] = rng.randrange(256)
@@ -88,7 +88,7 @@ def test_captures_of_data_with_bytes_changed_and_lost_and_put_in(name: str) -> N
             reads(file[:at] + other)
 
 
-@pytest.mark.parametrize("name", CAPTURES)
+@pytest.mark.parametrize("name", ["http-keepalive.pcap", "websockets-ipv6.pcapng"])
 def test_every_field_of_every_header_at_its_extremes(name: str) -> None:
     """Lengths, offsets, protocol numbers: each byte of the headers of a few packets, all zeros and all ones."""
     file = (DATA / name).read_bytes()

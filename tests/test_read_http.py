@@ -27,15 +27,6 @@ def talked(*turns: tuple[bool, bytes], size: int = 1400, opened: bool = True, cl
     return said
 
 
-def test_content_until_the_close() -> None:
-    response = b"HTTP/1.0 200 OK\r\n\r\n" + b"until the end " * 300
-    turns = (CLIENT, b"GET / HTTP/1.0\r\n\r\n"), (SERVER, response)
-    said = talked(*turns, closed=True)
-    assert said.brief() == [REQUEST, ("server", "response", 200, len(response) - 19)]
-    assert said.rows[1]["time"] == 0.008  # that of FIN
-    assert talked(*turns).brief() == [REQUEST]  # not complete: the capture ends before the connection
-
-
 @pytest.mark.parametrize("flags", [RST, RST | 16])
 def test_content_until_the_close_is_not_complete_after_a_reset(flags: int) -> None:
     talk = Talk()
@@ -93,17 +84,6 @@ def test_a_transfer_coding_that_cannot_be_removed_stays(coding: str) -> None:
         f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}, chunked\r\n\r\n5\r\nplain\r\n0\r\n\r\n".encode()
     )
     assert talked((CLIENT, GET), (SERVER, response)).brief()[1] == ("server", "response", 200, 5)
-
-
-def test_a_408_that_nobody_asked_for() -> None:
-    timeout = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"
-    assert talked((SERVER, timeout), closed=True).brief() == [("server", "response", 408, 0)]
-    # It answers no later request either: the response to HEAD is still the one to HEAD.
-    said = talked((SERVER, timeout), (CLIENT, b"HEAD / HTTP/1.1\r\n\r\n"), (SERVER, OK[:-2] + OK))
-    assert said.brief()[2:] == [("server", "response", 200, 0), RESPONSE]
-    alone = talked((SERVER, timeout), opened=False)
-    assert alone.brief() == [("server", "response", 408, 0)]
-    assert alone.rows[0]["client"] == "192.0.2.1:40000"
 
 
 # A capture that begins in the middle of a connection.
@@ -185,7 +165,7 @@ def test_a_connection_that_says_nothing_is_passed_over_in_silence() -> None:
 # What breaks rules.
 
 
-@pytest.mark.parametrize("first", range(256))
+@pytest.mark.parametrize("first", [0x00, 0x0F, 0x18, 0x49, 0x72, 0x80, 0x93, 0xFF])
 def test_frames_are_given_as_they_are(first: int) -> None:
     """Reserved bits and opcodes, fragmented control frames, continuations of nothing: all printed, none judged."""
     payload = bytes(range(7))

@@ -17,32 +17,28 @@ from wsedu.wire.message import CapturedMessage
 
 DATA = Path(__file__).parent.parent / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
-FIELDS = (
-    *(
-        "tcp.stream",
-        "tcp.flags.syn",
-        "tcp.flags.ack",
-        "tcp.srcport",
-        "ip.src",
-        "ipv6.src",
-        "tcp.dstport",
-        "ip.dst",
-    ),
-    *("ipv6.dst", "http.request.method", "http.request.uri", "http.response.code", "http.content_length"),
-    *("websocket.fin", "websocket.rsv", "websocket.opcode", "websocket.mask", "websocket.payload_length"),
-    *("websocket.payload_length_ext_16", "websocket.payload_length_ext_64"),
-)
+FIELDS = """
+    tcp.stream tcp.flags.syn tcp.flags.ack tcp.srcport ip.src ipv6.src tcp.dstport ip.dst ipv6.dst
+    http.request.method http.request.uri http.response.code http.content_length
+    websocket.fin websocket.rsv websocket.opcode websocket.mask websocket.payload_length
+    websocket.payload_length_ext_16 websocket.payload_length_ext_64
+""".split()
 
 
 @cache
-def theirs(name: str, kind: str) -> list[dict[str, list[str]]]:
-    """For each packet that has this field: each of the fields, with a value for each message in the packet."""
+def rows(name: str) -> list[dict[str, list[str]]]:
+    """Of each packet each of the fields, with a value for each message in the packet."""
     arguments = [part for field in FIELDS for part in ("-e", field)]
     # Raw content, so that a length means the same to both.
     options = ("-o", "http.decompress_body:FALSE", "-E", "aggregator=|", "-T", "fields")
-    rows = [row.split("\t") for row in tshark("-r", DATA / name, *options, *arguments).splitlines()]
-    cells = [[[one for one in cell.split("|") if one] for cell in row] for row in rows]
-    return [row for row in (dict(zip(FIELDS, row, strict=True)) for row in cells) if row[kind]]
+    lines = [line.split("\t") for line in tshark("-r", DATA / name, *options, *arguments).splitlines()]
+    cells = [[[one for one in cell.split("|") if one] for cell in line] for line in lines]
+    return [dict(zip(FIELDS, line, strict=True)) for line in cells]
+
+
+def theirs(name: str, kind: str) -> list[dict[str, list[str]]]:
+    """The packets that have this field."""
+    return [row for row in rows(name) if row[kind]]
 
 
 @cache

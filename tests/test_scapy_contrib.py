@@ -70,11 +70,8 @@ def test_our_own_layer_passes_the_same_tests(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("CONTINUATION = 0x0", "CONTINUATION = 0x3"),
         ("apply_mask(data, pkt.masking_key)", "apply_mask(data, pkt.masking_key[::-1])"),
-        ("LENGTH_16 = 126", "LENGTH_16 = 125"),
         ("return frame if frame.complete else None", "return frame"),
-        ("mask | LENGTH_16, size", "mask | LENGTH_16, size + 1"),
     ],
 )
 def test_a_broken_module_is_seen(folder: Path, right: str, wrong: str) -> None:
