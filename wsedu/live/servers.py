@@ -163,9 +163,11 @@ class Handler(tornado.web.RequestHandler):
     """
 
     def set_default_headers(self) -> None:
-        self.set_header(
-            "Server", "Tornado"
-        )  # by itself it would add its version, and outputs would change with it
+        self.set_header("Server", "Tornado")  # its version would change, and outputs with it
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+
+    def compute_etag(self) -> None:
+        """None: an Etag would be one field more to explain, and these servers cache nothing."""
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         if not isinstance(value, EXPECTED):
@@ -206,28 +208,19 @@ async def serving(
         await _while_patient(server.close_all_connections())
 
 
-class _Page(Handler):
-    def set_default_headers(self) -> None:
-        super().set_default_headers()
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-
-    def compute_etag(self) -> None:
-        """None: an Etag would be one field more to explain, and this server caches nothing."""
-
-
-class _Hello(_Page):
+class _Hello(Handler):
     def get(self) -> None:
         self.write("Hello\n")
 
 
-class _Number(_Page):
+class _Number(Handler):
     """Says its own number, so that a reader can tell which response is which."""
 
     def get(self, number: str) -> None:
         self.write(f"{number}\n")
 
 
-class _Visits(_Page):
+class _Visits(Handler):
     """Counts visits in a cookie: the server itself remembers nothing."""
 
     def get(self) -> None:
@@ -237,14 +230,14 @@ class _Visits(_Page):
         self.write(f"visit {visits}\n")
 
 
-class _EchoPage(_Page):
+class _EchoPage(Handler):
     """Sends the content back. Tornado answers ``Expect: 100-continue`` by itself, with 100 Continue."""
 
     def post(self) -> None:
         self.write(self.request.body)
 
 
-class _Chunks(_Page):
+class _Chunks(Handler):
     """Sends its content in pieces, without saying before how long it will be."""
 
     async def get(self) -> None:
@@ -253,7 +246,7 @@ class _Chunks(_Page):
             await self.flush()
 
 
-class _Wait(_Page):
+class _Wait(Handler):
     """Answers when ``HttpServer.release`` is called, and not before."""
 
     async def get(self) -> None:
