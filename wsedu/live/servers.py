@@ -29,7 +29,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
-from websockets.typing import Origin, Subprotocol
+from websockets.typing import Origin
 
 START_LIMIT = 10.0  # seconds; a server on loopback listens within milliseconds
 PATIENCE = 1.0  # seconds that a server which closes leaves its clients to read what is still to be sent
@@ -85,13 +85,10 @@ class Server:
                 raise TimeoutError(f"the {name} does not listen after {START_LIMIT:g} s")
             if self._error is not None:
                 raise self._error
+            self.port = self._listening.port
         except BaseException:  # Ctrl-C: nobody else could close it, for nobody has it yet
             self.close()
             raise
-
-    @property
-    def port(self) -> int:
-        return self._listening.port
 
     def _run(self) -> None:
         try:
@@ -370,7 +367,6 @@ def websocket_server(
     *,
     greeting: str | None = None,
     origins: Sequence[str] | None = None,
-    subprotocols: Sequence[str] = (),
     compression: bool = False,
 ) -> Server:
     """An echo server on 127.0.0.1: each message comes back as it is.
@@ -378,7 +374,6 @@ def websocket_server(
     Args:
         greeting: sent to each client as soon as the handshake is done, before the client says anything.
         origins: the values of Origin that are welcome; ``None`` welcomes all.
-        subprotocols: those it speaks, the best first.
         compression: take up permessage-deflate when a client offers it.
 
     Returns:
@@ -397,7 +392,6 @@ def websocket_server(
         lambda: serve(
             echo,
             origins=None if origins is None else [cast(Origin, origin) for origin in origins],
-            subprotocols=[cast(Subprotocol, name) for name in subprotocols] or None,
             compression="deflate" if compression else None,
         ),
     )
