@@ -21,8 +21,8 @@ from .live.news_server import WAYS, Way
 from .live.publisher import poisson
 from .live.request_headers import HEAD_STYLES, HeadStyle
 from .live.servers import Server, tornado_echo_server, websocket_server
-from .model.cases import measured_points, modelled_bytes
 from .model.cost import CASES
+from .model.measured import measured_points, modelled_bytes
 from .protocol.content import Length, content_framing
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
