@@ -16,8 +16,8 @@ from .palette import LOOKS, chip
 from .parts import Part, View, show_value, view
 from .text import WIDTH, bytes_of, clip, columns, pad, visible
 
+# Rows of a table; the parts after them are counted, not listed.
 MOST_ROWS = 120
-"""Rows of a table; the parts after them are counted, not listed."""
 
 WRAPS = "max-width:300px;overflow-wrap:break-word"
 CELL = "text-align:left;vertical-align:baseline;padding:3px 16px 3px 0"

@@ -20,10 +20,10 @@ from .parts import Part, View, named_views, show_value, view
 from .sequence import ends_of, row_of, stretches
 from .text import bytes_of, clip, visible
 
+# Messages that go to the browser at once.
 CHUNK = 100
-"""Messages that go to the browser at once."""
+# Packets that are listed of one message.
 MOST_PACKETS = 500
-"""Packets that are listed of one message."""
 
 _HERE = Path(__file__).parent
 LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
@@ -38,15 +38,14 @@ def _script(name: str) -> str:
 
 def _tree(shown: View) -> list[Node]:
     """The parts of a view as nodes for the browser, beneath their layer if there is one; bits beneath their byte."""
-    if not shown.layers:
-        return [_node(part) for part in shown.parts]
-    nodes = []
+    nodes = [_node(part) for part in shown.parts]
+    layers = []
     for index, (name, start, end) in enumerate(shown.layers):
-        inside = [part for part in shown.parts if start <= part.start < end]
-        layer = Part(start, end, inside[0].kind if inside else None, name)
+        inside = [node for node in nodes if start <= node["start"] < end]
+        layer = Part(start, end, inside[0]["kind"] if inside else None, name)
         node = _plain(layer, clip(name, 60), bytes_of(end - start), layer)
-        nodes.append({**node, "children": [_node(part) for part in inside], "open": index == shown.first})
-    return nodes
+        layers.append({**node, "children": inside, "open": index == shown.first})
+    return layers or nodes
 
 
 def side_of(shown: View) -> Node:
@@ -153,14 +152,12 @@ class SequenceExplorer(anywidget.AnyWidget):
         shown = view(message)
         when = f"at {message.time - self._start:.6f} s"
         title = f"message {index + 1:,} of {len(self._messages):,}, from the {message.sender}, {when}"
-        answer = {"side": side_of(shown), "title": title, "packets": [], "carried": ""}
-        if self._capture is not None:
-            answer |= self._carried(message)
-        return answer, [shown.data]
+        return {"side": side_of(shown), "title": title, **self._carried(message)}, [shown.data]
 
     def _carried(self, message: Any) -> dict[str, Any]:
         """The packets that carried a message: of each its index, seconds on the diagram's clock, and bytes."""
-        assert self._capture is not None
+        if self._capture is None:
+            return {"packets": [], "carried": ""}
         packets, indices = self._capture.packets, message.packets
         zero = packets[0].time / 1e9 + self._start
         listed = [[at, packets[at].time / 1e9 - zero, len(packets[at].data)] for at in indices[:MOST_PACKETS]]

@@ -19,8 +19,8 @@ from .dump import dump_html
 from .html import Markup, sentence, tag
 from .parts import view
 
+# For each server what it did, in words, and the bytes of the frame that it sent, if any.
 Answers = Mapping[str, tuple[str, bytes]]
-"""For each server what it did, in words, and the bytes of the frame that it sent, if any."""
 
 FORMS: dict[str, Literal[7, 16, 64] | None] = {"shortest": None, "7 bits": 7, "16 bits": 16, "64 bits": 64}
 KEY = "37 fa 21 3d"

@@ -15,11 +15,11 @@ from ..protocol.opcodes import opcode_name
 from ..protocol.spans import Kind, Span
 from .text import clip, visible
 
+# Bytes of a value that are shown in hex, where it is no text.
 HEX = 8
-"""Bytes of a value that are shown in hex, where it is no text."""
 
+# Spans that only end the part before them, and get no part of their own.
 DELIMITERS = {"SP", "colon", "CRLF", "whitespace"}
-"""Spans that only end the part before them, and get no part of their own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,21 +25,14 @@ from .text import visible
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 74, 150, 16, 48  # pixels
+# Of each series its colour, its dash, and the corners of its mark in pixels from the point; a circle has none.
 STYLES = (
-    ("#1f5fbf", "none", "circle"),
-    ("#c2410c", "7 4", "square"),
-    ("#0f7a4f", "2 3", "triangle"),
-    ("#8b2f76", "10 3 2 3", "diamond"),
-    ("#444444", "4 2", "cross"),
+    ("#1f5fbf", "none", ""),
+    ("#c2410c", "7 4", "-4,-4 4,-4 4,4 -4,4"),  # a square
+    ("#0f7a4f", "2 3", "0,-5 5,4 -5,4"),  # a triangle
+    ("#8b2f76", "10 3 2 3", "0,-6 5,0 0,6 -5,0"),  # a diamond
+    ("#444444", "4 2", "-5,-1 -1,-1 -1,-5 1,-5 1,-1 5,-1 5,1 1,1 1,5 -1,5 -1,1"),  # a cross
 )
-
-CORNERS = {
-    "square": "-4,-4 4,-4 4,4 -4,4",
-    "triangle": "0,-5 5,4 -5,4",
-    "diamond": "0,-6 5,0 0,6 -5,0",
-    "cross": "-5,-1 -1,-1 -1,-5 1,-5 1,-1 5,-1 5,1 1,1 1,5 -1,5 -1,1",
-}
-"""Of each mark, in pixels from the point that it marks; a circle has none."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -174,10 +167,10 @@ def _range(numbers: Sequence[float], logarithmic: bool) -> tuple[float, float]:
 
 
 def _share(number: float, among: tuple[float, float], logarithmic: bool) -> float:
-    low, high = among
+    low, at, high = among[0], number, among[1]
     if logarithmic:
-        return (math.log10(number) - math.log10(low)) / (math.log10(high) - math.log10(low))
-    return (number - low) / (high - low)
+        low, at, high = map(math.log10, (low, at, high))
+    return (at - low) / (high - low)
 
 
 def _ticks(among: tuple[float, float], logarithmic: bool) -> list[float]:
@@ -194,8 +187,8 @@ def _short(number: float) -> str:
 
 
 def _mark(shape: str, x: float, y: float, colour: str) -> str:
-    if shape == "circle":
+    if not shape:
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
-    corners = (map(int, corner.split(",")) for corner in CORNERS[shape].split())
+    corners = (map(int, corner.split(",")) for corner in shape.split())
     points = " ".join(f"{x + a:.1f},{y + b:.1f}" for a, b in corners)
     return f'<polygon points="{points}" fill="{colour}"/>'
