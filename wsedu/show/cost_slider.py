@@ -53,6 +53,8 @@ class CostSlider(WidgetWithPicture):
         heads: whose request heads there are to choose from.
     """
 
+    promise = "what so many clients cost, with sliders"
+
     def __init__(self, ways: Sequence[str], cost: Costs, measured: Measured, heads: Sequence[str]) -> None:
         self._ways, self._cost, self._measured = ways, cost, measured
         self.clients = RangeSlider("clients", CLIENTS, 1_000)
@@ -62,13 +64,8 @@ class CostSlider(WidgetWithPicture):
         self.head = choice(list(heads), heads[0], "request head")
         self.shown = widgets.HTML()
         ranges, choices = (self.clients, self.rate, self.payload), (self.poll_gap, self.head)
-        for control in (*ranges, *choices):
-            control.observe(self._changed, names="index")
-        super().__init__([widgets.HTML(tag("p", HINT)), row(*ranges), row(*choices), self.shown])
-        self._changed()
-
-    def __repr__(self) -> str:
-        return "(run this cell: what so many clients cost, with sliders)"
+        children = [widgets.HTML(tag("p", HINT)), row(*ranges), row(*choices), self.shown]
+        super().__init__(children, [*ranges, *choices])
 
     @property
     def settings(self) -> CostSettings:
