@@ -123,12 +123,10 @@ def any_frames(draw: st.DrawFn) -> Frame:
 
 
 @st.composite
-def legal_frames(draw: st.DrawFn, *, masked: bool | None = None) -> Frame:
+def legal_frames(draw: st.DrawFn) -> Frame:
     """A frame that breaks no rule by itself."""
     opcode = draw(st.sampled_from(list(Opcode)))
-    key = draw(st.binary(min_size=4, max_size=4)) if masked else None
-    if masked is None:
-        key = draw(masking_keys)
+    key = draw(masking_keys)
     if opcode == Opcode.CLOSE:
         reason = draw(st.text(max_size=30)).encode()[:120].decode("utf-8", "ignore").encode()
         code = draw(st.sampled_from([1000, 1001, 1003, 1011, 3000, 4999]))
