@@ -63,7 +63,7 @@ def nothing_left_open() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def packets_allowed() -> None:
     """Skip with one line where the kernel does not show its packets to this process."""
-    from wsedu.wire.relay import record
+    from wsedu.wire.recording import record
 
     try:
         with record(9, kernel=True):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -41,6 +41,46 @@ FRAMES: list[tuple[str, Frame]] = [
     ("88 02 03 e8", Frame(Opcode.CLOSE, b"\x03\xe8")),
     ("88 05 03 e9 62 79 65", Frame(Opcode.CLOSE, b"\x03\xe9bye")),
     ("8a 00", Frame(Opcode.PONG)),
+]
+
+# Frames that are refused, by themselves and in a stream: name, bytes in hexadecimal, arguments, then offset, field,
+# section, and after how many bytes it shows.
+REFUSED_FRAMES: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
+    ("RSV1", "c1 00", {}, 0, "RSV1", "RFC 6455, 5.2", 1),
+    ("RSV2", "a1 00", {}, 0, "RSV2", "RFC 6455, 5.2", 1),
+    ("RSV3", "91 00", {}, 0, "RSV3", "RFC 6455, 5.2", 1),
+    ("RSV2 beside a claimed RSV1", "e1 00", {"rsv1": True}, 0, "RSV2", "RFC 6455, 5.2", 1),
+    ("RSV3 beside a claimed RSV1", "d1 00", {"rsv1": True}, 0, "RSV3", "RFC 6455, 5.2", 1),
+    ("claimed RSV1 on a Ping", "c9 00", {"rsv1": True}, 0, "RSV1", "RFC 7692, 6.1", 1),
+    ("claimed RSV1 on a Continuation", "c0 00", {"rsv1": True}, 0, "RSV1", "RFC 7692, 6.1", 1),
+    *[
+        (f"opcode {code:X}", f"8{code:x} 00", {}, 0, "opcode", "RFC 6455, 5.2", 1)
+        for code in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)
+    ],
+    *[
+        (f"fragment of {name}", first + " 00", {}, 0, "FIN", "RFC 6455, 5.5", 1)
+        for name, first in (("Close", "08"), ("Ping", "09"), ("Pong", "0a"))
+    ],
+    *[
+        (f"{name} of 126", first + " 7e 00 7e" + 126 * "00", {}, 1, "payload length", "RFC 6455, 5.5", 2)
+        for name, first in (("Close", "88"), ("Ping", "89"), ("Pong", "8a"))
+    ],
+    ("Ping of 2^16", "89 7f 00 00 00 00 00 01 00 00", {}, 1, "payload length", "RFC 6455, 5.5", 2),
+    ("client without mask", "81 00", {"role": "client"}, 1, "MASK", "RFC 6455, 5.1", 2),
+    ("server with mask", "81 80 00 00 00 00", {"role": "server"}, 1, "MASK", "RFC 6455, 5.1", 2),
+    ("0 in 16 bits", "81 7e 00 00", {}, 2, "payload length", "RFC 6455, 5.2", 4),
+    ("125 in 16 bits", "82 7e 00 7d" + 125 * "00", {}, 2, "payload length", "RFC 6455, 5.2", 4),
+    ("65535 in 64 bits", "82 7f 000000000000ffff", {}, 2, "payload length", "RFC 6455, 5.2", 8),
+    ("top bit of 64", "82 7f 8000000000000000", {}, 2, "payload length", "RFC 6455, 5.2", 3),
+    ("Close payload of 1", "88 01 03", {}, 2, "status code", "RFC 6455, 5.5.1", 2),
+    ("masked Close payload of 1", "88 81 01020304 02", {}, 6, "status code", "RFC 6455, 5.5.1", 2),
+    ("status code 1005", "88 02 03 ed", {}, 2, "status code", "RFC 6455, 7.4.1", 4),
+    ("masked status code 1006", "88 82 ffffffff fc11", {}, 6, "status code", "RFC 6455, 7.4.1", 8),
+    # The byte that breaks it counts, not the one that the broken character began with.
+    ("reason, a byte too early", "88 05 03e8 61e228", {}, 6, "reason", "RFC 6455, 8.1", 7),
+    ("reason that stops inside a character", "88 04 03e8 61e2", {}, 5, "reason", "RFC 6455, 8.1", 6),
+    ("reason with a surrogate", "88 07 03e8 61eda08062", {}, 6, "reason", "RFC 6455, 8.1", 7),
+    ("masked reason", "88 84 37fa213d 3412 de21", {}, 8, "reason", "RFC 6455, 8.1", 9),
 ]
 
 SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3
@@ -83,12 +123,10 @@ def any_frames(draw: st.DrawFn) -> Frame:
 
 
 @st.composite
-def legal_frames(draw: st.DrawFn, *, masked: bool | None = None) -> Frame:
+def legal_frames(draw: st.DrawFn) -> Frame:
     """A frame that breaks no rule by itself."""
     opcode = draw(st.sampled_from(list(Opcode)))
-    key = draw(st.binary(min_size=4, max_size=4)) if masked else None
-    if masked is None:
-        key = draw(masking_keys)
+    key = draw(masking_keys)
     if opcode == Opcode.CLOSE:
         reason = draw(st.text(max_size=30)).encode()[:120].decode("utf-8", "ignore").encode()
         code = draw(st.sampled_from([1000, 1001, 1003, 1011, 3000, 4999]))
@@ -99,7 +137,8 @@ def legal_frames(draw: st.DrawFn, *, masked: bool | None = None) -> Frame:
     return Frame(opcode, draw(payloads), draw(st.booleans()), masking_key=key)
 
 
-def legal_stream(draw: st.DrawFn, *, masked: bool = True) -> list[Frame]:
+@st.composite
+def legal_streams(draw: st.DrawFn, *, masked: bool = True) -> list[Frame]:
     """Frames that are whole messages, each in fragments, with Pings and Pongs between them."""
 
     def key() -> bytes | None:
@@ -132,17 +171,15 @@ def prefixes(data: bytes, most: int = 400) -> Iterator[bytes]:
             yield data[:size]
 
 
-def assert_needs_more_for_every_prefix(parse: Parse, data: bytes) -> None:
-    for prefix in prefixes(data):
+def assert_needs_more(parse: Parse, some: Iterable[bytes]) -> None:
+    for data in some:
         with pytest.raises(NeedMoreData):
-            parse(prefix)
+            parse(data)
 
 
 def refusal(parse: Parse, data: bytes, shows_after: int) -> ProtocolError:
     """The error that the whole data gives; the same at the earliest prefix that shows it, and from there on."""
-    for size in range(shows_after):
-        with pytest.raises(NeedMoreData):
-            parse(data[:size])
+    assert_needs_more(parse, (data[:size] for size in range(shows_after)))
     errors = []
     for size in range(shows_after, len(data) + 1):
         with pytest.raises(ProtocolError) as info:

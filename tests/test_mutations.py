@@ -74,14 +74,17 @@ def test_the_copy_is_what_runs(copy: Path) -> None:
     assert status == 1 and "this is the copy" in said
 
 
-def test_two_bytes_of_a_frame_header_change_places(copy: Path) -> None:
-    _change(copy / "wsedu/protocol/frames.py", "bytes((first, second))", "bytes((second, first))")
-    assert _nbval(copy, FRAME)[0] == 1
-
-
-def test_a_span_is_dropped(copy: Path) -> None:
-    with (copy / "wsedu/protocol/frame_spans.py").open("a") as module:
-        module.write("\n\n_whole = frame_spans\n\n\ndef frame_spans(data):\n    return _whole(data)[:-1]\n")
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        pytest.param(
+            "frames", "bytes((first, second))", "bytes((second, first))", id="two bytes change places"
+        ),
+        pytest.param("frame_spans", "spans + _payload", "spans[:-1] + _payload", id="a span is dropped"),
+    ],
+)
+def test_a_fault_in_the_package(copy: Path, module: str, old: str, new: str) -> None:
+    _change(copy / f"wsedu/protocol/{module}.py", old, new)
     assert _nbval(copy, FRAME)[0] == 1
 
 
@@ -108,8 +111,16 @@ def test_what_is_carried_begins_with_a_request_and_ends_with_a_close_frame() -> 
 slow = pytest.mark.slow
 
 
-@pytest.mark.parametrize("third", [pytest.param(0, marks=slow), pytest.param(1, marks=slow), 2])
-@pytest.mark.parametrize(("notebook", "name"), READ)
+QUICK = {("chromium-websocket", 2), ("http-408", 2)}
+"""Of the rest, which take some seconds of processor each, ``make test`` changes none."""
+CHANGED = [
+    pytest.param(notebook, name, third, marks=() if (name, third) in QUICK else slow)
+    for notebook, name in READ
+    for third in range(3)
+]
+
+
+@pytest.mark.parametrize(("notebook", "name", "third"), CHANGED)
 def test_a_captured_byte_changes(copy: Path, notebook: str, name: str, third: int) -> None:
     """One byte of each third of what was carried, so that each connection has its turn."""
     capture = copy / f"data/{name}.pcap"

@@ -42,9 +42,18 @@ def test_three_in_every_notebook() -> None:
 
 
 @each
-def test_the_solution_is_right(asked: Exercise) -> None:
+def test_the_solution_is_right_even_if_it_spoils_its_arguments(asked: Exercise) -> None:
+    """What the reader's function does to a list it was given changes neither its next case nor what is expected."""
+
+    def careless(*arguments: Any) -> Any:
+        result = asked.solution(*arguments)
+        for one in arguments:
+            if isinstance(one, list):
+                one.clear()
+        return result
+
     for seed in SEEDS:
-        assert check(asked.name, asked.solution, rng=random.Random(seed)).right is True
+        assert check(asked.name, careless, rng=random.Random(seed)).right is True
 
 
 @each
@@ -177,30 +186,16 @@ def test_bytes_that_are_text_stay_text() -> None:
 
 
 def test_not_implemented_for_some_is_no_untouched_cell() -> None:
-    answered: list[int] = []
+    answers = iter([1])
 
     def half(first: int) -> int:
-        if answered:
-            raise NotImplementedError
-        answered.append(first & 15)
-        return answered[0]
+        try:
+            return first & 15 * next(answers)
+        except StopIteration:
+            raise NotImplementedError from None
 
     verdict = check("opcode_of", half)
     assert verdict.right is False and "NotImplementedError" in verdict.words
-
-
-@each
-def test_arguments_may_be_changed(asked: Exercise) -> None:
-    """What the reader's function does to a list it was given changes neither its next case nor what is expected."""
-
-    def careless(*arguments: Any) -> Any:
-        result = asked.solution(*arguments)
-        for one in arguments:
-            if isinstance(one, list):
-                one.clear()
-        return result
-
-    assert check(asked.name, careless).right is True
 
 
 def test_an_exercise_that_is_none() -> None:
@@ -257,21 +252,11 @@ def test_the_printed_solution_runs_by_itself(asked: Exercise) -> None:
 
 
 def test_a_length_is_read_as_it_was_said() -> None:
-    for seed in SEEDS:
-        for (length,) in EXERCISES["length_bytes"].cases(random.Random(seed)):
-            header = b"\x82" + EXERCISES["length_bytes"].solution(length)
-            check_header(header)  # which refuses what is not minimal
-            assert parse_header(header).payload_length == length
-
-
-def test_solutions_can_be_cut_off() -> None:
-    """A pager that is left before the end, or ``head``, makes no traceback."""
-    command = [sys.executable, "-m", "wsedu", "solutions"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout and process.stderr
-        process.stdout.close()
-        assert process.stderr.read() == b""
-    assert process.returncode == 0
+    lengths = (length for seed in SEEDS for (length,) in EXERCISES["length_bytes"].cases(random.Random(seed)))
+    for length in lengths:
+        header = b"\x82" + EXERCISES["length_bytes"].solution(length)
+        check_header(header)  # which refuses what is not minimal
+        assert parse_header(header).payload_length == length
 
 
 def test_solutions_on_the_command_line() -> None:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ from wsedu.protocol.content import (
     content_spans,
 )
 from wsedu.protocol.errors import ProtocolError
-from wsedu.protocol.http1 import Request, Response
+from wsedu.protocol.http1 import Fields, Request, Response
 from wsedu.protocol.spans import Kind, Span
 
 LENGTH = ("Content-Length", "5")
@@ -33,19 +35,15 @@ CHUNKS = ("Transfer-Encoding", "chunked")
     [
         # rule 1, whatever the fields say
         (Response(200, fields=(LENGTH,)), "HEAD", NoContent()),
-        (Response(200, fields=(CHUNKS,)), "HEAD", NoContent()),
-        (Response(404), "HEAD", NoContent()),
         (Response(100), "POST", NoContent()),
         (Response(103, fields=(LENGTH,)), "GET", NoContent()),
         (Response(204, fields=(LENGTH,)), "GET", NoContent()),
         (Response(304, fields=(LENGTH,)), "GET", NoContent()),
-        (Response(304, fields=(CHUNKS,)), None, NoContent()),
         (Response(101, fields=(LENGTH,)), "GET", Switch()),
         # rule 2
         (Response(200, fields=(LENGTH,)), "CONNECT", Switch()),
         (Response(299, fields=(CHUNKS,)), "CONNECT", Switch()),
         (Response(300, fields=(LENGTH,)), "CONNECT", Length(5)),
-        (Response(407, fields=(LENGTH,)), "CONNECT", Length(5)),
         # rule 3
         (Response(200, fields=(LENGTH, CHUNKS)), "GET", Chunked()),
         (Request("POST", "/", fields=(CHUNKS, LENGTH)), None, Chunked()),
@@ -58,19 +56,16 @@ CHUNKS = ("Transfer-Encoding", "chunked")
         (Response(200, fields=(("Transfer-Encoding", "gzip"), LENGTH)), "GET", UntilClose()),
         # rules 5 and 6
         (Request("POST", "/", fields=(LENGTH,)), None, Length(5)),
-        (Request("POST", "/", fields=(("Content-Length", "0"),)), None, Length(0)),
         (Response(200, fields=(("Content-Length", "007"),)), "GET", Length(7)),
         (Response(200, fields=(("Content-Length", "42, 42"),)), "GET", Length(42)),
         (Response(200, fields=(LENGTH, LENGTH)), "GET", Length(5)),
         (Response(200, fields=(("Content-Length", str(2**63 - 1)),)), "GET", Length(2**63 - 1)),
         # rule 7
         (Request("GET", "/"), None, NoContent()),
-        (Request("POST", "/"), None, NoContent()),
         (Request("GET", "/", fields=(("Transfer-Encoding", ""),)), None, NoContent()),
         # rule 8
         (Response(200), "GET", UntilClose()),
         (Response(404), None, UntilClose()),
-        (Response(205), "POST", UntilClose()),
     ],
 )
 def test_framing(head: Request | Response, method: str | None, framing: Framing) -> None:
@@ -80,41 +75,30 @@ def test_framing(head: Request | Response, method: str | None, framing: Framing)
 NO_LENGTHS = (
     "", "five", "-1", "+1", "1.0", "0x5", "5 5", "1_0", "5, 6", "5,", ",", "\xb2", "9" * 20, "9" * 5000,
 )  # fmt: skip
+NO_CODINGS = "gzip", "chunked, gzip", "chunkedx", "identity"
 BEFORE = ("Host", "example.com"), ("A", "b")
-# fields, version, what is said, which field, section; of a request alone where that makes a difference
-FAULTY: list[tuple[tuple[tuple[str, str], ...], str, str, str, str, bool]] = [
+BOTH = Request("POST", "/"), Response(200, "OK")
+# fields, heads, what is said, which field, section
+FAULTY: list[tuple[Fields, tuple[Request | Response, ...], str, str, str]] = [
+    *(((("Content-Length", value),), BOTH, "expected", "Content-Length", "6.3") for value in NO_LENGTHS),
+    ((LENGTH, ("content-length", "6")), BOTH, "one length", "Content-Length", "6.3"),
     *(
-        ((("Content-Length", value),), "HTTP/1.1", "expected", "Content-Length", "6.3", False)
-        for value in NO_LENGTHS
+        ((("Transfer-Encoding", value), LENGTH), BOTH[:1], "chunked as the last", "Transfer-Encoding", "6.3")
+        for value in NO_CODINGS
     ),
-    ((LENGTH, ("content-length", "6")), "HTTP/1.1", "one length", "Content-Length", "6.3", False),
-    *(
-        (
-            (("Transfer-Encoding", value), LENGTH),
-            "HTTP/1.1",
-            "chunked as the last",
-            "Transfer-Encoding",
-            "6.3",
-            True,
-        )
-        for value in ("gzip", "chunked, gzip", "chunkedx", "identity")
+    (
+        (LENGTH, CHUNKS), tuple(replace(head, version="HTTP/1.0") for head in BOTH),
+        "in HTTP/1.0", "Transfer-Encoding", "6.1",
     ),
-    ((LENGTH, CHUNKS), "HTTP/1.0", "in HTTP/1.0", "Transfer-Encoding", "6.1", False),
-]
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("fields", "version", "says", "field", "section", "requests_only"), FAULTY)
+@pytest.mark.parametrize(("fields", "heads", "says", "field", "section"), FAULTY)
 def test_faulty(
-    fields: tuple[tuple[str, str], ...],
-    version: str,
-    says: str,
-    field: str,
-    section: str,
-    requests_only: bool,
+    fields: Fields, heads: tuple[Request | Response, ...], says: str, field: str, section: str
 ) -> None:
-    heads: list[Request | Response] = [Request("POST", "/", version, (*BEFORE, *fields))]
-    heads += [] if requests_only else [Response(200, "OK", version, (*BEFORE, *fields))]
     for head in heads:
+        head = replace(head, fields=(*BEFORE, *fields))
         with pytest.raises(ProtocolError, match=says) as info:
             content_framing(head)
         offset = head.serialize().index(field.encode())
@@ -139,7 +123,6 @@ def decode(pieces: list[bytes]) -> tuple[bytes, list[Span], ChunkedDecoder]:
 
 CODED: list[tuple[bytes, bytes]] = [
     (b"0\r\n\r\n", b""),
-    (b"5\r\nHello\r\n0\r\n\r\n", b"Hello"),
     (b"3\r\nHel\r\n2\r\nlo\r\n000\r\n\r\n", b"Hello"),
     (b"a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", b"01234567890123456789"),
     # content that looks like the end
@@ -156,15 +139,12 @@ CODED: list[tuple[bytes, bytes]] = [
 
 @pytest.mark.parametrize(("raw", "content"), CODED, ids=[str(raw) for raw, _ in CODED])
 def test_chunked(raw: bytes, content: bytes) -> None:
-    whole, spans, decoder = decode([raw + b"HTTP/1.1"])
-    assert whole == content and decoder.done and decoder.used == len(raw)
-    assert_every_byte_once(spans, raw)
-    assert content_spans(raw, Chunked()) == spans
-    for size in (1, 2, 3, 7):
-        pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
-        found, spans, decoder = decode(pieces)
-        assert found == content and decoder.done
+    pieces = [[raw[at : at + size] for at in range(0, len(raw), size)] for size in (1, 2, 3, 7)]
+    for given_as in ([raw + b"HTTP/1.1"], *pieces):
+        found, spans, decoder = decode(given_as)
+        assert found == content and decoder.done and decoder.used == len(raw)
         assert_every_byte_once(spans, raw)
+    assert_every_byte_once(content_spans(raw, Chunked()), raw)
     for size in range(len(raw)):
         assert not decode([raw[:size]])[2].done
 
@@ -184,7 +164,6 @@ def test_names_of_the_pieces() -> None:
 REFUSED: list[tuple[bytes, int, str]] = [
     (b"\r|\n", 0, "chunk size"),
     (b"x|\r\n", 0, "chunk size"),
-    (b"-|1\r\n", 0, "chunk size"),
     (b" |5\r\nHello\r\n", 0, "chunk size"),
     (b"10000000000000000|\r\n\r\n", 16, "chunk size"),
     (b"5\r\nHello!|\r\n", 8, "CRLF after chunk data"),

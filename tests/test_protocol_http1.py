@@ -10,13 +10,14 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from protocol_cases import (
     SAMPLE_REQUEST,
     SAMPLE_RESPONSE,
     assert_every_byte_once,
-    assert_needs_more_for_every_prefix,
+    assert_needs_more,
+    prefixes,
     refusal,
     told,
     where,
@@ -57,29 +58,17 @@ SAMPLES = pytest.mark.parametrize(("raw", "head"), HEADS, ids=[str(raw[:24]) for
 
 
 @SAMPLES
-def test_samples_both_ways(raw: bytes, head: Request | Response) -> None:
+def test_samples(raw: bytes, head: Request | Response) -> None:
+    """Both ways; byte by byte, with bytes to spare, and in whatever holds them."""
     assert head.serialize() == raw
-    for strict in (True, False):
-        assert type(head).parse(raw, strict=strict) == (head, len(raw))
-    assert head_end(raw) == len(raw)
-
-
-@SAMPLES
-def test_samples_byte_by_byte(raw: bytes, head: Request | Response) -> None:
-    for strict in (True, False):
-        assert_needs_more_for_every_prefix(lambda data: type(head).parse(data, strict=strict), raw)  # noqa: B023
-    assert all(head_end(raw[:size]) == -1 for size in range(len(raw)))
-
-
-@SAMPLES
-def test_samples_with_bytes_to_spare(raw: bytes, head: Request | Response) -> None:
+    assert all(head_end(prefix) == -1 for prefix in prefixes(raw))
     kinds: list[Any] = [bytes, bytearray, memoryview]
-    for spare in (b"\x81\x05Hello", b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\xff"):
-        for strict, kind in product((True, False), kinds):
+    for strict in (True, False):
+        assert_needs_more(lambda data: type(head).parse(data, strict=strict), prefixes(raw))  # noqa: B023
+        for spare, kind in product((b"", b"\x81\x05Hello", b"\r\n\r\n", b"\xff", raw), kinds):
             assert type(head).parse(kind(raw + spare), strict=strict) == (head, len(raw))
-        assert head_end(raw + spare) == len(raw)
-        assert head_end(b"xyz" + raw + spare, 3) == 3 + len(raw)
-        assert head_spans(memoryview(raw + spare)) == head_spans(raw) == head.spans()
+            assert head_end(raw + spare) == head_end(b"xyz" + raw + spare, 3) - 3 == len(raw)
+            assert head_spans(kind(raw + spare)) == head.spans()
 
 
 # Round trips
@@ -120,8 +109,6 @@ REFUSED: list[tuple[type[Request] | type[Response], bytes, int, str, str]] = [
     (Request, b" |GET / HTTP/1.1\r\n\r\n", 0, "method", "RFC 9110, 9.1"),
     (Request, b"\x16|\x03\x01", 0, "method", "RFC 9110, 9.1"),
     (Request, b"G@|T / HTTP/1.1\r\n\r\n", 1, "method", "RFC 9112, 3"),
-    (Request, b"GE\xc8|T / HTTP/1.1\r\n\r\n", 2, "method", "RFC 9112, 3"),
-    (Request, b"GET\t|/ HTTP/1.1\r\n\r\n", 3, "method", "RFC 9112, 3"),
     (Request, b"GET\r|\n\r\n", 3, "method", "RFC 9112, 3"),
     (Request, b"GET  |/ HTTP/1.1\r\n\r\n", 4, "request target", "RFC 9112, 3.2"),
     (Request, b"GET /\xe4| HTTP/1.1\r\n\r\n", 5, "request target", "RFC 9112, 3"),
@@ -129,22 +116,16 @@ REFUSED: list[tuple[type[Request] | type[Response], bytes, int, str, str]] = [
     (Request, b"GET /\r|\n\r\n", 5, "request target", "RFC 9112, 3"),
     (Request, b"GET /a b| HTTP/1.1\r\n\r\n", 7, "HTTP version", "RFC 9112, 2.3"),
     (Request, b"GET / h|ttp/1.1\r\n\r\n", 6, "HTTP version", "RFC 9112, 2.3"),
-    (Request, b"GET / HTTP/x|.1\r\n\r\n", 11, "HTTP version", "RFC 9112, 2.3"),
     (Request, b"GET / HTTP/1,|1\r\n\r\n", 12, "HTTP version", "RFC 9112, 2.3"),
-    (Request, b"GET / HTTP/1.\r|\n\r\n", 13, "HTTP version", "RFC 9112, 2.3"),
     (Request, b"GET / HTTP/1.11|\r\n\r\n", 14, "request line", "RFC 9112, 3"),
-    (Request, b"GET / HTTP/1.1 |\r\n\r\n", 14, "request line", "RFC 9112, 3"),
     (Request, b"GET / HTTP/1.1\n|\n", 14, "request line", "RFC 9112, 2.2"),
-    (Request, b"GET / HTTP/1.1\rH|ost: a\r\n\r\n", 14, "request line", "RFC 9112, 2.2"),
     (Request, b"GET / HTTP/1.1\r\n |Host: a\r\n\r\n", 16, "field name", "RFC 9112, 2.2"),
     (Request, b"GET / HTTP/1.1\r\n:| a\r\n\r\n", 16, "field name", "RFC 9110, 5.1"),
     (Request, b"GET / HTTP/1.1\r\nHost |: a\r\n\r\n", 20, "Host", "RFC 9112, 5.1"),
     (Request, b"GET / HTTP/1.1\r\nHost\t|: a\r\n\r\n", 20, "Host", "RFC 9112, 5.1"),
     (Request, b"GET / HTTP/1.1\r\nHost\r|\n\r\n", 20, "field name", "RFC 9112, 5"),
-    (Request, b"GET / HTTP/1.1\r\nHo(|st: a\r\n\r\n", 18, "field name", "RFC 9110, 5.1"),
     (Request, b"GET / HTTP/1.1\r\nH\xf6|st: a\r\n\r\n", 17, "field name", "RFC 9110, 5.1"),
     (Request, b"GET / HTTP/1.1\r\nHost: a\x00|b\r\n\r\n", 23, "Host", "RFC 9110, 5.5"),
-    (Request, b"GET / HTTP/1.1\r\nHost: a\x1b|b\r\n\r\n", 23, "Host", "RFC 9110, 5.5"),
     (Request, b"GET / HTTP/1.1\r\nHost: a\x7f|b\r\n\r\n", 23, "Host", "RFC 9110, 5.5"),
     (Request, b"GET / HTTP/1.1\r\nHost: a\n|\n", 23, "Host", "RFC 9112, 2.2"),
     (Request, b"GET / HTTP/1.1\r\nHost: a\rb|\r\n\r\n", 23, "Host", "RFC 9112, 2.2"),
@@ -154,17 +135,14 @@ REFUSED: list[tuple[type[Request] | type[Response], bytes, int, str, str]] = [
     (Request, b"GET / HTTP/1.1\r\n\n|", 16, "empty line", "RFC 9112, 2.2"),
     (Response, b"\r|\nHTTP/1.1 200 \r\n\r\n", 0, "HTTP version", "RFC 9112, 2.3"),
     (Response, b"I|CY 200 OK\r\n\r\n", 0, "HTTP version", "RFC 9112, 2.3"),
-    (Response, b"HTTP/1.x| 200 OK\r\n\r\n", 7, "HTTP version", "RFC 9112, 2.3"),
     (Response, b"HTTP/1.1\t|200 OK\r\n\r\n", 8, "HTTP version", "RFC 9112, 4"),
     (Response, b"HTTP/1.1  |200 OK\r\n\r\n", 9, "status code", "RFC 9110, 15"),
     (Response, b"HTTP/1.1 0|99 OK\r\n\r\n", 9, "status code", "RFC 9110, 15"),
     (Response, b"HTTP/1.1 6|00 OK\r\n\r\n", 9, "status code", "RFC 9110, 15"),
-    (Response, b"HTTP/1.1 2x|0 OK\r\n\r\n", 10, "status code", "RFC 9110, 15"),
     (Response, b"HTTP/1.1 20 |OK\r\n\r\n", 11, "status code", "RFC 9110, 15"),
     (Response, b"HTTP/1.1 2000| OK\r\n\r\n", 12, "status code", "RFC 9112, 4"),
     (Response, b"HTTP/1.1 200\r|\n\r\n", 12, "status code", "RFC 9112, 4"),
     (Response, b"HTTP/1.1 200 O\x08|K\r\n\r\n", 14, "reason phrase", "RFC 9112, 4"),
-    (Response, b"HTTP/1.1 200 O\n|\n", 14, "reason phrase", "RFC 9112, 2.2"),
     (Response, b"HTTP/1.1 200 OK\r\nA |: b\r\n\r\n", 18, "A", "RFC 9112, 5.1"),
 ]
 
@@ -176,29 +154,28 @@ def test_refused(case: tuple[type[Request] | type[Response], bytes, int, str, st
     assert where(error) == (offset, field, section, 400 if head is Request else None)
 
 
+def get(*fields: tuple[str, str]) -> Request:
+    return Request("GET", "/", fields=fields)
+
+
 # Forgiving: what real programs send
 TOLERATED: list[tuple[bytes, Request | Response]] = [
-    (b"GET / HTTP/1.1\nHost: a\n\n", Request("GET", "/", fields=(("Host", "a"),))),
-    (b"GET / HTTP/1.1\r\nHost: a\n\r\n", Request("GET", "/", fields=(("Host", "a"),))),
-    (b"GET / HTTP/1.1\nHost: a\r\n\n", Request("GET", "/", fields=(("Host", "a"),))),
-    (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", Request("GET", "/")),
-    (b"GET  /  HTTP/1.1 \r\n\r\n", Request("GET", "/")),
-    (b"GET\t/\tHTTP/1.1\r\n\r\n", Request("GET", "/")),
+    (b"GET / HTTP/1.1\nHost: a\n\n", get(("Host", "a"))),
+    (b"GET / HTTP/1.1\nHost: a\r\n\n", get(("Host", "a"))),
+    (b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", get()),
+    (b"GET  /  HTTP/1.1 \r\n\r\n", get()),
+    (b"GET\t/\tHTTP/1.1\r\n\r\n", get()),
     (b"GET /a b HTTP/1.1\r\n\r\n", Request("GET", "/a b")),
     (b"GET /\xe4 HTTP/1.1\r\n\r\n", Request("GET", "/\xe4")),
-    (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", Request("GET", "/", fields=(("Host", "a"),))),
-    (b"GET / HTTP/1.1\r\nA: a\r\n  b\r\n\tc\r\n\r\n", Request("GET", "/", fields=(("A", "a b c"),))),
-    (b"GET / HTTP/1.1\r\nA:\r\n b\r\n\r\n", Request("GET", "/", fields=(("A", "b"),))),
-    (b"GET / HTTP/1.1\r\n A: b\r\n\r\n", Request("GET", "/", fields=(("A", "b"),))),
-    (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", Request("GET", "/", fields=(("no colon", ""),))),
-    (b"GET / HTTP/1.1\r\n: b\r\n\r\n", Request("GET", "/", fields=(("", "b"),))),
-    (
-        b"GET / HTTP/1.1\r\nA: \x00\x1b<script>\r\n\r\n",
-        Request("GET", "/", fields=(("A", "\x00\x1b<script>"),)),
-    ),
-    (b"GET / HTTP/1.1\r\nA: a\rb\r\n\r\n", Request("GET", "/", fields=(("A", "a\rb"),))),
+    (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", get(("Host", "a"))),
+    (b"GET / HTTP/1.1\r\nA: a\r\n  b\r\n\tc\r\n\r\n", get(("A", "a b c"))),
+    (b"GET / HTTP/1.1\r\nA:\r\n b\r\n\r\n", get(("A", "b"))),
+    (b"GET / HTTP/1.1\r\n A: b\r\n\r\n", get(("A", "b"))),
+    (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", get(("no colon", ""))),
+    (b"GET / HTTP/1.1\r\n: b\r\n\r\n", get(("", "b"))),
+    (b"GET / HTTP/1.1\r\nA: \x00\x1b<script>\r\n\r\n", get(("A", "\x00\x1b<script>"))),
+    (b"GET / HTTP/1.1\r\nA: a\rb\r\n\r\n", get(("A", "a\rb"))),
     (b"HTTP/1.1 200\r\n\r\n", Response(200)),
-    (b"HTTP/1.1 200\n\n", Response(200)),
     (b"HTTP/1.x 200 OK\r\n\r\n", Response(200, "OK", "HTTP/1.x")),
     (b"HTTP/1.1  200   OK then \r\n\r\n", Response(200, "OK then")),
     (b"HTTP/1.1 999 OK\r\n\r\n", Response(999, "OK")),
@@ -211,9 +188,8 @@ def test_tolerated(raw: bytes, head: Request | Response) -> None:
     def parse(data: bytes) -> Any:
         return type(head).parse(data, strict=False)
 
-    assert parse(raw) == (head, len(raw))
-    assert parse(raw + b"\x81\x00") == (head, len(raw))
-    assert_needs_more_for_every_prefix(parse, raw)
+    assert parse(raw) == parse(raw + b"\x81\x00") == (head, len(raw))
+    assert_needs_more(parse, prefixes(raw))
     with pytest.raises(ProtocolError):
         type(head).parse(raw)
     spans = head_spans(raw)
@@ -238,51 +214,39 @@ def test_what_is_no_head_at_all(head: type[Request] | type[Response], raw: bytes
             head.parse(data, strict=False)
         expected = (0, "request line", "RFC 9112, 3", 400), (0, "status line", "RFC 9112, 4", None)
         assert where(info.value) == expected[head is Response]
-    assert_needs_more_for_every_prefix(lambda data: head.parse(data, strict=False), raw)
+    assert_needs_more(lambda data: head.parse(data, strict=False), prefixes(raw))
 
 
-PIECES = [
-    b"GET ",
-    b"/",
-    b" ",
-    b"HTTP/1.1",
-    b" 200 OK",
-    b"\r\n",
-    b"\n",
-    b"\r",
-    b"A",
-    b":",
-    b": b",
-    b"\t",
-    b"\0",
-    b"\xe4",
-]
+PIECES = (
+    b"GET ", b"/", b" ", b"HTTP/1.1", b" 200 OK", b"\r\n", b"\n", b"\r", b"A", b":", b": b", b"\t", b"\0", b"\xe4",
+)  # fmt: skip
 heads_nearly = st.lists(st.sampled_from(PIECES), max_size=14).map(b"".join)
 
 
-@settings(max_examples=400)
+def verdict(kind: Any, raw: bytes, strict: bool) -> Any:
+    """What is read, or ``None``."""
+    try:
+        return kind.parse(raw, strict=strict)
+    except NeedMoreData:
+        return None
+    except ProtocolError as error:
+        assert 0 <= error.offset < len(raw)
+        return None
+
+
+@settings(max_examples=200)
 @given(heads_nearly, st.sampled_from([Request, Response]))
 def test_strict_accepts_only_what_forgiving_reads_the_same(raw: bytes, kind: Any) -> None:
-    try:
-        strict = kind.parse(raw)
-    except (NeedMoreData, ProtocolError) as error:
-        strict = None
-        if isinstance(error, ProtocolError):
-            assert 0 <= error.offset < len(raw)
-    try:
-        forgiving = kind.parse(raw, strict=False)
-    except (NeedMoreData, ProtocolError):
-        forgiving = None
-    else:
-        assert_needs_more_for_every_prefix(lambda data: kind.parse(data, strict=False), raw[: forgiving[1]])
-    assert strict is None or strict == forgiving
+    strict, forgiving = verdict(kind, raw, True), verdict(kind, raw, False)
+    if forgiving is not None:
+        end = forgiving[1]
+        assert_needs_more(lambda data: kind.parse(data, strict=False), prefixes(raw[:end]))
     if strict is not None:
-        head, used = strict
-        assert kind.parse(head.serialize())[0] == head
-        assert used == head_end(raw)
+        assert strict == forgiving
+        assert kind.parse(strict[0].serialize())[0] == strict[0]
+        assert strict[1] == head_end(raw)
 
 
-@settings(max_examples=400)
 @given(st.one_of(heads_nearly, st.binary(max_size=40)))
 def test_spans_of_anything(raw: bytes) -> None:
     end = head_end(raw)
@@ -354,8 +318,6 @@ WRONG: list[tuple[Any, tuple[object, ...], str]] = [
     (Request, ("GET", "/", "HTTP/1.1", {"A": "b"}), "pairs of name and value"),
     (Response, ("200",), "a status code is a number"),
     (Response, (200, b"OK"), "reason: expected str; found bytes"),
-    (Request.parse, ("GET / HTTP/1.1",), "data: expected bytes; found str"),
-    (Response.parse, (None,), "data: expected bytes; found NoneType"),
 ]
 
 
@@ -366,16 +328,13 @@ def test_wrong_types_are_named(call: Any, arguments: tuple[object, ...], says: s
 
 
 @given(st.one_of(st.text(max_size=80), st.binary(max_size=80)))
-def test_quoted_is_safe_to_print(text: str | bytes) -> None:
+@example("a" * 61)
+@example(b"a" * 10**6)
+def test_quoted_is_safe_to_print_and_short(text: str | bytes) -> None:
     safe = quoted(text)
     assert safe.isascii() and safe.isprintable()
-
-
-def test_quoted_is_short() -> None:
-    assert quoted(b"\x1b[2J<b>") == r"'\x1b[2J<b>'"
-    assert quoted("a" * 61) == "'" + "a" * 60 + "'..."
-    assert quoted(b"a" * 10**6) == "'" + "a" * 60 + "'..."
-    assert quoted("a" * 60) == "'" + "a" * 60 + "'"
+    assert safe.endswith("...") == (len(text) > 60)
+    assert quoted(b"\x1b[2J<b>") == r"'\x1b[2J<b>'" and quoted("a" * 61) == "'" + "a" * 60 + "'..."
 
 
 def test_time_grows_with_length_only() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from protocol_cases import described, where
 
 from wsedu.protocol.errors import NeedMoreData, ProtocolError
 from wsedu.protocol.status import StatusCode, may_be_sent, parse_close_payload, status_name
@@ -14,20 +15,11 @@ from wsedu.protocol.status import StatusCode, may_be_sent, parse_close_payload, 
 def test_error_says_what_where_and_why() -> None:
     error = ProtocolError("RSV1 is 1", offset=3, field="RSV1", section="RFC 6455, 5.2")
     assert str(error) == "RSV1 at byte 3: RSV1 is 1 (RFC 6455, 5.2)"
-    assert (error.status_code, error.offset, error.field, error.section) == (1002, 3, "RSV1", "RFC 6455, 5.2")
-    moved = error.shifted(10)
-    assert (moved.offset, moved.message, moved.field, moved.section) == (
-        13,
-        "RSV1 is 1",
-        "RSV1",
-        "RFC 6455, 5.2",
-    )
+    assert where(error) == (3, "RSV1", "RFC 6455, 5.2", 1002)
+    assert described(error.shifted(10)) == ("RSV1 is 1", 13, "RSV1", "RFC 6455, 5.2", 1002)
     assert error.offset == 3
     refused = ProtocolError("no", offset=0, field="method", section="RFC 9110, 9.1", status_code=400)
     assert refused.shifted(1).status_code == 400
-
-
-def test_needing_more_data_says_so() -> None:
     assert "stop too early" in str(NeedMoreData())
 
 
@@ -35,41 +27,28 @@ def test_needing_more_data_says_so() -> None:
 MAY_BE_SENT = {1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)}
 
 
-def test_which_status_codes_may_be_sent() -> None:
-    assert {code for code in range(0x10000) if may_be_sent(code)} == MAY_BE_SENT
+def refusal(payload: bytes, offset: int = 0, length: int | None = None) -> ProtocolError:
+    with pytest.raises(ProtocolError) as info:
+        parse_close_payload(payload, offset=offset, length=length)
+    return info.value
 
 
-def test_every_status_code_as_a_payload() -> None:
+def test_every_status_code() -> None:
     for code in range(0x10000):
         payload = code.to_bytes(2, "big")
+        assert may_be_sent(code) == (code in MAY_BE_SENT), code
         if code in MAY_BE_SENT:
             assert parse_close_payload(payload) == (code, "")
             continue
-        with pytest.raises(ProtocolError) as info:
-            parse_close_payload(payload, offset=6)
-        error = info.value
-        assert (error.offset, error.field, error.status_code) == (6, "status code", 1002)
-        assert error.section == ("RFC 6455, 7.4.1" if 1004 <= code <= 1015 else "RFC 6455, 7.4.2"), code
-
-
-def test_empty_and_one_byte() -> None:
-    assert parse_close_payload(b"") == (None, "")
-    with pytest.raises(ProtocolError) as info:
-        parse_close_payload(b"\x03", offset=2)
-    error = info.value
-    assert (error.offset, error.field, error.section) == (2, "status code", "RFC 6455, 5.5.1")
-    assert error.status_code == 1002
+        section = "RFC 6455, 7.4.1" if 1004 <= code <= 1015 else "RFC 6455, 7.4.2"
+        assert where(refusal(payload, 6)) == (6, "status code", section, 1002), code
 
 
 @pytest.mark.parametrize(
     ("reason", "at"), [(b"\xff", 0), (b"ab\xc3(", 3), (b"\xed\xa0\x80", 1), (b"a\xe2\x82", 2), (b"\xf5", 0)]
 )
 def test_reason_that_is_not_utf8(reason: bytes, at: int) -> None:
-    with pytest.raises(ProtocolError) as info:
-        parse_close_payload(b"\x03\xe8" + reason, offset=10)
-    error = info.value
-    assert (error.offset, error.field, error.section) == (12 + at, "reason", "RFC 6455, 8.1")
-    assert error.status_code == StatusCode.INVALID_PAYLOAD_DATA
+    assert where(refusal(b"\x03\xe8" + reason, 10)) == (12 + at, "reason", "RFC 6455, 8.1", 1007)
 
 
 def test_as_far_as_it_is_there() -> None:
@@ -78,12 +57,12 @@ def test_as_far_as_it_is_there() -> None:
         code, reason = parse_close_payload(payload[:size], length=len(payload))
         assert code == (1000 if size >= 2 else None)
         assert "na\u00efve".startswith(reason)
-    with pytest.raises(ProtocolError):
-        parse_close_payload(b"\x03\xed", length=9)
-    with pytest.raises(ProtocolError):
-        parse_close_payload(b"\x03\xe8\xff", length=9)
-    with pytest.raises(ProtocolError):
-        parse_close_payload(b"", length=1)  # whatever the byte will be
+    assert parse_close_payload(b"") == (None, "")
+    assert refusal(b"\x03\xed", length=9).field == "status code"
+    assert refusal(b"\x03\xe8\xff", length=9).field == "reason"
+    for payload in (b"", b"\x03"):  # whatever the byte will be
+        assert where(refusal(payload, 2, length=1)) == (2, "status code", "RFC 6455, 5.5.1", 1002)
+    assert where(refusal(b"\x03")) == (0, "status code", "RFC 6455, 5.5.1", 1002)
 
 
 @given(st.sampled_from(sorted(MAY_BE_SENT)), st.text(max_size=40))

@@ -30,8 +30,7 @@ from wsedu.live import websocket_server
 from wsedu.wire import tcp_proxy
 from wsedu.wire.packet_model import EventKind
 from wsedu.wire.packets import ACK, FIN, RST, SYN
-from wsedu.wire.recording import Recording
-from wsedu.wire.relay import RelayRecording, record
+from wsedu.wire.recording import Recording, RelayRecording, record
 
 LIMIT = 10  # seconds, after which a test that waits has failed
 

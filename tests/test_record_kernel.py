@@ -23,12 +23,10 @@ from wsedu import Frame, Opcode, bars, byte_map, handshake
 from wsedu.live import http_server, websocket_server
 from wsedu.wire import packet_recorder
 from wsedu.wire.capture import Capture, read
-from wsedu.wire.kernel import KernelRecording
 from wsedu.wire.packet_recorder import ClosingConnections, PacketRecorder
 from wsedu.wire.packets import ACK, FIN, RST, SYN
 from wsedu.wire.pcapfile import Packet
-from wsedu.wire.recording import Recording
-from wsedu.wire.relay import record
+from wsedu.wire.recording import KernelRecording, Recording, record
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from packet_counter import PacketCounter  # noqa: E402
@@ -357,7 +355,7 @@ def test_only_linux(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) ->
 NOBODY = """
 import os
 from wsedu.doctor import doctor
-from wsedu.wire import kernel, relay
+from wsedu.wire import recording
 doctor()  # loads all that is needed: nobody may be unable to read where Python is installed
 if os.getuid() == 0:
     os.setgroups([])
@@ -365,7 +363,7 @@ if os.getuid() == 0:
     os.setuid(65534)
 files = len(os.listdir("/proc/self/fd"))
 try:
-    with relay.record(9, kernel=True):
+    with recording.record(9, kernel=True):
         print("the block has begun")
 except PermissionError as error:
     print(error)

@@ -220,8 +220,8 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     **dict.fromkeys(("Capture", "Conversation", "CapturedMessage", "PacketView"), captured),
     "Verdict": refusals,
 }
-NOTHING_FROM_OUTSIDE = {"Picture", "WidgetWithPicture", "Progress", "Recording"}
-"""Two that others are made of, numbers, and addresses that are our own."""
+NOTHING_FROM_OUTSIDE = {"Picture", "NotRun", "WidgetWithPicture", "Progress", "Recording"}
+"""Three that others are made of, numbers, and addresses that are our own."""
 
 
 def views() -> set[str]:

@@ -20,7 +20,7 @@ from wsedu.live.news_server import WAYS, Way
 from wsedu.live.publisher import fixed
 from wsedu.show.race import DeliveryRace, RaceSettings
 from wsedu.wire.live_bill import LiveBill
-from wsedu.wire.relay import record
+from wsedu.wire.recording import record
 
 LIMIT = 300.0  # seconds for what takes milliseconds, where nobody else uses the machine
 

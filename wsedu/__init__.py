@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .show.sequence import ladder as ladder
     from .wire.capture import messages as messages
     from .wire.capture import read as read
-    from .wire.relay import record as record
+    from .wire.recording import record as record
 
 __version__ = "0.1.0"
 
@@ -52,7 +52,7 @@ _WHERE = {
     "messages": ".wire.capture",
     "plot": ".show.plot",
     "read": ".wire.capture",
-    "record": ".wire.relay",
+    "record": ".wire.recording",
     "touch": ".show.explorer",
 }
 

@@ -21,8 +21,8 @@ from .live.news_server import WAYS, Way
 from .live.publisher import poisson
 from .live.request_headers import HEAD_STYLES, HeadStyle
 from .live.servers import Server, tornado_echo_server, websocket_server
-from .model.cases import measured_points, modelled_bytes
 from .model.cost import CASES
+from .model.measured import measured_points, modelled_bytes
 from .protocol.content import Length, content_framing
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
@@ -122,7 +122,7 @@ class DeliveryThread(DeliveryMonitor):
     def _deliver(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
         try:
             head: Any = settings.head  # one of HEAD_STYLES, which are what the race has to choose from
-            gap, size = settings.poll_gap, settings.payload
+            size, gap = settings.payload, settings.poll_gap
             deliver(way, gaps, payload=size, poll_gap=gap, head=head, monitor=self)
         except Exception as error:  # whatever it is, it is told beside the way's name
             self.error = str(error) or type(error).__name__
@@ -160,9 +160,14 @@ def _hear_interrupts() -> None:
     # and restored, and a cell is interrupted as always.
     heard = signal.getsignal(signal.SIGINT)
     if heard == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda number, frame: _race and _race.stop())
+        signal.signal(signal.SIGINT, _interrupted)
     elif heard == signal.default_int_handler:
         asyncio.get_running_loop().call_later(INTERRUPT_GAP, _hear_interrupts)
+
+
+def _interrupted(number: int, frame: object) -> None:
+    if _race is not None:
+        _race.stop()
 
 
 progress_bar = ProgressBar

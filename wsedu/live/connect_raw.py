@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Self
 
 from ..protocol.errors import NeedMoreData
@@ -35,21 +36,15 @@ class RawConnection:
 
     def receive_exactly(self, count: int) -> bytes:
         """The next ``count`` bytes."""
-        while len(self._received) < count:
-            self._read(f"{count} bytes")
-        return self._take(count)
+        return self._receive(f"{count} bytes", lambda data: count if len(data) >= count else -1)
 
     def receive_until(self, end: bytes) -> bytes:
         """All bytes up to and with the next ``end``."""
-        while (at := self._received.find(end)) < 0:
-            self._read(repr(end))
-        return self._take(at + len(end))
+        return self._receive(repr(end), lambda data: data.find(end) + len(end) if end in data else -1)
 
     def receive_head(self) -> bytes:
         """An HTTP head, its empty line included (RFC 9112, 2.1)."""
-        while (end := head_end(self._received)) < 0:
-            self._read("the end of a head")
-        return self._take(end)
+        return self._receive("the end of a head", head_end)
 
     def receive_frame(self) -> bytes:
         """The bytes of one WebSocket frame, header and payload; legal or not (RFC 6455, 5.2)."""
@@ -67,7 +62,7 @@ class RawConnection:
             try:
                 self._read("the end of the connection")
             except EOFError:
-                return self._take(len(self._received))
+                return self.receive_exactly(len(self._received))
 
     def quiet_for(self, seconds: float) -> bool:
         """Whether no byte comes within so many seconds, and none is there unread."""
@@ -98,9 +93,12 @@ class RawConnection:
             raise EOFError(f"the other side closed before {awaited} came; {here}")
         self._received += data
 
-    def _take(self, count: int) -> bytes:
-        data = bytes(self._received[:count])
-        del self._received[:count]
+    def _receive(self, awaited: str, size: Callable[[bytearray], int]) -> bytes:
+        """Read until ``size`` finds the end of what is awaited, and is no longer -1; take it."""
+        while (end := size(self._received)) < 0:
+            self._read(awaited)
+        data = bytes(self._received[:end])
+        del self._received[:end]
         return data
 
     def __enter__(self) -> Self:

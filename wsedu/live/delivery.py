@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..wire.bill import Bill
 from ..wire.live_bill import LiveBill
-from ..wire.relay import record
+from ..wire.recording import Recording, record
 from .news_client import NewsClient
 from .news_server import Way, news_server
 from .publisher import Publisher, Update, fixed, text_of
@@ -27,7 +27,6 @@ from .servers import STOP_LIMIT
 
 if TYPE_CHECKING:
     from ..wire.capture import Capture
-    from ..wire.recording import Recording
 
 Done = TypeVar("Done")
 
@@ -87,7 +86,6 @@ class DeliveryMonitor:
         self._stop = threading.Event()
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
         self._parts: tuple[Publisher, NewsClient, LiveBill] | None = None
-        self._bill = Bill(modelled=True)
         self.receipts: dict[int, float] = {}
 
     @property
@@ -113,9 +111,7 @@ class DeliveryMonitor:
 
     def bill(self) -> Bill:
         """What was spent so far; TCP/IP in it is modelled by the relay."""
-        if self._parts:
-            self._bill = self._parts[2].bill()
-        return self._bill
+        return self._parts[2].bill() if self._parts else Bill(modelled=True)
 
     def stop(self) -> None:
         """End the delivery: nothing further is published, and ``deliver`` returns what was delivered until now."""

@@ -82,7 +82,7 @@ async def _obey(pipe: Connection, make: Callable[[], AbstractAsyncContextManager
                 pipe.send(("", await answer if isawaitable(answer) else answer))
     except Exception as error:  # whatever it is, the parent raises it
         with contextlib.suppress(OSError):
-            pipe.send((_said(error), None))
+            pipe.send((said(error), None))
         os._exit(1)
 
 
@@ -231,7 +231,7 @@ class LoadClients:
                 self._changed.set()
         except Exception as error:  # whatever it is, `wait` tells it
             self._receipts.lost += 1
-            self._receipts.why = self._receipts.why or _said(error)
+            self._receipts.why = self._receipts.why or said(error)
             self._changed.set()
 
     async def _frames(self, number: int) -> AsyncIterator[None]:
@@ -300,7 +300,8 @@ async def _response(reader: asyncio.StreamReader, *statuses: int) -> None:
         await reader.readexactly(framing.bytes)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """An exception in one line."""
     if isinstance(error, asyncio.IncompleteReadError):
         error = ConnectionError("closed by the server")
     return f"{type(error).__name__}: {error}"

@@ -9,7 +9,8 @@ machine.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 import httpx
@@ -19,6 +20,9 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 from .news_server import Way
 from .publisher import Inbox
 from .request_headers import Fields, HeadStyle, request_fields
+
+News = AsyncGenerator[tuple[str, str], None]
+"""What one connection brings, or polls one after the other: number and payload of each update, until it breaks."""
 
 OnUpdate = Callable[[int, str], Awaitable[None] | None]
 """Called with number and payload of each new update; the client waits for it before it reads on."""
@@ -98,26 +102,26 @@ class NewsClient:
             OSError, httpx.TransportError: there is no server to connect to.
             httpx.HTTPStatusError, websockets.exceptions.InvalidStatus: it refuses the request.
         """
-        receive = {
-            "polling": self._poll,
-            "longpoll": self._long_poll,
+        news = {
+            "polling": self._polls,
+            "longpoll": self._polls,
             "eventsource": self._event_stream,
             "websocket": self._websocket,
         }[self.way]
         fruitless = 0
         while (had := self.inbox.cursor) < last:
-            try:
-                await receive(last)
-            except BROKEN:
-                pass  # the inbox knows where to go on
+            # Whatever breaks, the inbox knows where to go on.
+            with suppress(*BROKEN):
+                async with aclosing(news()) as updates:
+                    async for number, payload in updates:
+                        if self.inbox.receive(int(number)):
+                            waiting = self.on_update(int(number), payload)
+                            if waiting is not None:
+                                await waiting
+                        if self.inbox.cursor >= last:
+                            break
             fruitless = fruitless + 1 if self.inbox.cursor == had else 0
             await asyncio.sleep(pause_after(fruitless))
-
-    async def _receive(self, number: str, payload: str) -> None:
-        if self.inbox.receive(int(number)):
-            waiting = self.on_update(int(number), payload)
-            if waiting is not None:
-                await waiting
 
     def _http(self) -> httpx.AsyncClient:
         limits = httpx.Limits(max_keepalive_connections=int(self.keep_alive or self.way != "polling"))
@@ -126,31 +130,25 @@ class NewsClient:
         client.headers.clear()  # httpx's own; what is sent is decided in ``fields``
         return client
 
-    async def _ask(self, http: httpx.AsyncClient) -> None:
-        self.requests += 1
-        target = f"http://{self.host}/news/{self.way}?after={self.inbox.cursor}"
-        response = await http.get(target, headers=self.fields())
-        response.raise_for_status()
-        self.ready.set()
-        for line in response.text.splitlines():
-            await self._receive(line.partition(" ")[0], line)
-
-    async def _poll(self, last: int) -> None:
-        loop = asyncio.get_running_loop()
+    async def _polls(self) -> News:
+        loop, gap = asyncio.get_running_loop(), self.poll_gap
+        if self.way == "longpoll":
+            gap = 0.0
+            self.ready.set()  # no response comes before there is news
         async with self._http() as http:
             due = loop.time()
-            while self.inbox.cursor < last:
+            while True:
                 await asyncio.sleep(due - loop.time())
-                await self._ask(http)
-                due = max(due + self.poll_gap, loop.time())  # polls that are late are not made up for
+                self.requests += 1
+                target = f"http://{self.host}/news/{self.way}?after={self.inbox.cursor}"
+                response = await http.get(target, headers=self.fields())
+                response.raise_for_status()
+                self.ready.set()
+                for line in response.text.splitlines():
+                    yield line.partition(" ")[0], line
+                due = max(due + gap, loop.time())  # polls that are late are not made up for
 
-    async def _long_poll(self, last: int) -> None:
-        async with self._http() as http:
-            self.ready.set()  # no response comes before there is news
-            while self.inbox.cursor < last:
-                await self._ask(http)
-
-    async def _event_stream(self, last: int) -> None:
+    async def _event_stream(self) -> News:
         fields = self.fields()
         if self.inbox.cursor:
             fields.append(("Last-Event-ID", str(self.inbox.cursor)))  # HTML Living Standard, 9.2.4
@@ -166,12 +164,10 @@ class NewsClient:
                     event[name] = value
                     continue
                 # "If the line is empty: dispatch the event" (HTML Living Standard, 9.2.6): what is not whole is lost.
-                await self._receive(event["id"], event["data"])
+                yield event["id"], event["data"]
                 event = {}
-                if self.inbox.cursor >= last:
-                    return
 
-    async def _websocket(self, last: int) -> None:
+    async def _websocket(self) -> News:
         self.requests += 1
         target = f"ws://{self.host}/news/websocket"
         if self.inbox.cursor:
@@ -187,6 +183,4 @@ class NewsClient:
         ) as connection:
             self.ready.set()
             async for message in connection:
-                await self._receive(str(message).partition(" ")[0], str(message))
-                if self.inbox.cursor >= last:
-                    return
+                yield str(message).partition(" ")[0], str(message)

@@ -45,24 +45,21 @@ def cursor_of(text: str) -> int:
 class _News(Handler):
     """What the handlers of the three ways over HTTP share."""
 
-    waiting: asyncio.Future[list[Update]] | None = None
+    waiting: asyncio.Task[object] | None = None
 
-    async def wait_after(self, number: int, limit: float | None) -> list[Update]:
-        """Like the publisher's, but cancelled when the client goes: nobody is left to answer then."""
-        self.waiting = asyncio.ensure_future(self.settings["publisher"].wait_after(number, limit))
-        return await self.waiting
+    def wait(self) -> Publisher:
+        """The publisher, to wait for its updates; that is cancelled when the client goes: nobody is left to answer."""
+        self.waiting = asyncio.current_task()
+        publisher: Publisher = self.settings["publisher"]
+        return publisher
 
     def on_connection_close(self) -> None:
         if self.waiting is not None:
             self.waiting.cancel()
 
     def set_default_headers(self) -> None:
-        self.set_header("Server", "Tornado")
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-
-    def compute_etag(self) -> None:
-        """None: a response is for one client and one moment, and no cache shall keep it."""
+        super().set_default_headers()
+        self.set_header("Cache-Control", "no-store")  # a response is for one client and one moment
 
     def cursor(self, said: str) -> int:
         try:
@@ -89,7 +86,7 @@ class _LongPoll(_News):
     async def get(self) -> None:
         after = self.cursor(self.get_query_argument("after", ""))
         with suppress(asyncio.CancelledError):  # the client has gone
-            self.answer(await self.wait_after(after, self.settings["longest_wait"]))
+            self.answer(await self.wait().wait_after(after, self.settings["longest_wait"]))
 
 
 class _EventSource(_News):
@@ -98,12 +95,10 @@ class _EventSource(_News):
         self.set_header("Content-Type", "text/event-stream")
         with suppress(asyncio.CancelledError, tornado.iostream.StreamClosedError):  # the client has gone
             await self.flush()  # the head goes out now: an EventSource is open before there is news
-            while True:
-                for update in await self.wait_after(after, None):
-                    # The fields of an event, and the empty line that ends it (HTML Living Standard, 9.2.5).
-                    self.write(f"id: {update.number}\ndata: {update.payload}\n\n")
-                    await self.flush()  # waits while the client is slow
-                    after = update.number
+            async for update in self.wait().follow(after):
+                # The fields of an event, and the empty line that ends it (HTML Living Standard, 9.2.5).
+                self.write(f"id: {update.number}\ndata: {update.payload}\n\n")
+                await self.flush()  # waits while the client is slow
 
 
 HANDLERS: dict[Way, type[Handler]] = {"polling": _Polling, "longpoll": _LongPoll, "eventsource": _EventSource}
@@ -131,10 +126,8 @@ def _over_websocket(publisher: Publisher, host: str) -> AbstractAsyncContextMana
 
 async def _send(connection: ServerConnection, publisher: Publisher, after: int) -> None:
     with suppress(ConnectionClosed):  # the client has gone
-        while True:
-            for update in await publisher.wait_after(after):
-                await connection.send(update.payload)  # waits while the client is slow
-                after = update.number
+        async for update in publisher.follow(after):
+            await connection.send(update.payload)  # waits while the client is slow
 
 
 def news_server(

@@ -11,7 +11,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from math import inf
 from typing import NamedTuple
 
@@ -134,15 +135,18 @@ class Publisher:
         loop, published = asyncio.get_running_loop(), asyncio.Event()
 
         def wake() -> None:
-            try:
+            with suppress(RuntimeError):  # its loop is closed, and nobody waits there any more
                 loop.call_soon_threadsafe(published.set)
-            except RuntimeError:
-                pass  # its loop is closed, and nobody waits there any more
 
         try:
             async with asyncio.timeout(limit):
-                while not self._here_or_wake(number, wake):
-                    await published.wait()
+                while True:
+                    # One step under the lock: an update between looking and waiting would wake nobody.
+                    with self._lock:
+                        if number < len(self._updates):
+                            break
+                        self._waiting.add(wake)
+                    await published.wait()  # the next one may have a number that is still too low
                     published.clear()
         except TimeoutError:
             pass
@@ -151,16 +155,12 @@ class Publisher:
                 self._waiting.discard(wake)
         return self.after(number)
 
-    def _here_or_wake(self, number: int, wake: Callable[[], object]) -> bool:
-        """Whether there is an update after that; if not, ``wake`` is called at the next one, which may be a lower one.
-
-        One step under the lock: an update between looking and waiting would wake nobody.
-        """
-        with self._lock:
-            here = number < len(self._updates)
-            if not here:
-                self._waiting.add(wake)
-        return here
+    async def follow(self, number: int) -> AsyncIterator[Update]:
+        """Each update after that number, as soon as it is there; without end."""
+        while True:
+            for update in await self.wait_after(number):
+                yield update
+                number = update.number
 
 
 class Inbox:

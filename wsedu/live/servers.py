@@ -29,7 +29,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
-from websockets.typing import Origin, Subprotocol
+from websockets.typing import Origin
 
 START_LIMIT = 10.0  # seconds; a server on loopback listens within milliseconds
 PATIENCE = 1.0  # seconds that a server which closes leaves its clients to read what is still to be sent
@@ -85,13 +85,10 @@ class Server:
                 raise TimeoutError(f"the {name} does not listen after {START_LIMIT:g} s")
             if self._error is not None:
                 raise self._error
+            self.port = self._listening.port
         except BaseException:  # Ctrl-C: nobody else could close it, for nobody has it yet
             self.close()
             raise
-
-    @property
-    def port(self) -> int:
-        return self._listening.port
 
     def _run(self) -> None:
         try:
@@ -163,9 +160,11 @@ class Handler(tornado.web.RequestHandler):
     """
 
     def set_default_headers(self) -> None:
-        self.set_header(
-            "Server", "Tornado"
-        )  # by itself it would add its version, and outputs would change with it
+        self.set_header("Server", "Tornado")  # its version would change, and outputs with it
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+
+    def compute_etag(self) -> None:
+        """None: an Etag would be one field more to explain, and these servers cache nothing."""
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
         if not isinstance(value, EXPECTED):
@@ -206,28 +205,19 @@ async def serving(
         await _while_patient(server.close_all_connections())
 
 
-class _Page(Handler):
-    def set_default_headers(self) -> None:
-        super().set_default_headers()
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-
-    def compute_etag(self) -> None:
-        """None: an Etag would be one field more to explain, and this server caches nothing."""
-
-
-class _Hello(_Page):
+class _Hello(Handler):
     def get(self) -> None:
         self.write("Hello\n")
 
 
-class _Number(_Page):
+class _Number(Handler):
     """Says its own number, so that a reader can tell which response is which."""
 
     def get(self, number: str) -> None:
         self.write(f"{number}\n")
 
 
-class _Visits(_Page):
+class _Visits(Handler):
     """Counts visits in a cookie: the server itself remembers nothing."""
 
     def get(self) -> None:
@@ -237,14 +227,14 @@ class _Visits(_Page):
         self.write(f"visit {visits}\n")
 
 
-class _EchoPage(_Page):
+class _EchoPage(Handler):
     """Sends the content back. Tornado answers ``Expect: 100-continue`` by itself, with 100 Continue."""
 
     def post(self) -> None:
         self.write(self.request.body)
 
 
-class _Chunks(_Page):
+class _Chunks(Handler):
     """Sends its content in pieces, without saying before how long it will be."""
 
     async def get(self) -> None:
@@ -253,7 +243,7 @@ class _Chunks(_Page):
             await self.flush()
 
 
-class _Wait(_Page):
+class _Wait(Handler):
     """Answers when ``HttpServer.release`` is called, and not before."""
 
     async def get(self) -> None:
@@ -377,7 +367,6 @@ def websocket_server(
     *,
     greeting: str | None = None,
     origins: Sequence[str] | None = None,
-    subprotocols: Sequence[str] = (),
     compression: bool = False,
 ) -> Server:
     """An echo server on 127.0.0.1: each message comes back as it is.
@@ -385,7 +374,6 @@ def websocket_server(
     Args:
         greeting: sent to each client as soon as the handshake is done, before the client says anything.
         origins: the values of Origin that are welcome; ``None`` welcomes all.
-        subprotocols: those it speaks, the best first.
         compression: take up permessage-deflate when a client offers it.
 
     Returns:
@@ -404,7 +392,6 @@ def websocket_server(
         lambda: serve(
             echo,
             origins=None if origins is None else [cast(Origin, origin) for origin in origins],
-            subprotocols=[cast(Subprotocol, name) for name in subprotocols] or None,
             compression="deflate" if compression else None,
         ),
     )

@@ -107,19 +107,22 @@ def split_fields(lines: Iterable[str]) -> Fields:
 
     A line without a colon becomes a name with an empty value, so that nothing is lost.
     """
-    fields: list[tuple[str, list[str]]] = []
+    fields: list[tuple[str, str]] = []
+    folded: dict[int, list[str]] = {}  # the pieces of a value, by the place of its field
     for line in lines:
         # obs-fold: a line that begins with whitespace goes on with the value before it, and a reader may "replace each
         # received obs-fold with one or more SP octets" (RFC 9112, 5.2). The pieces are joined once, at the end: a
         # value may be folded over thousands of lines.
         if line[:1] in ("\t", " ") and fields:
-            fields[-1][1].append(line.strip(WHITESPACE))
+            folded.setdefault(len(fields) - 1, [fields[-1][1]]).append(line.strip(WHITESPACE))
             continue
         name, colon, value = line.partition(":")
         name = name.strip(WHITESPACE)
         if name or colon:
-            fields.append((name, [value.strip(WHITESPACE)]))
-    return tuple((name, " ".join(filter(None, pieces))) for name, pieces in fields)
+            fields.append((name, value.strip(WHITESPACE)))
+    for place, pieces in folded.items():
+        fields[place] = fields[place][0], " ".join(filter(None, pieces))
+    return tuple(fields)
 
 
 def _split(

@@ -12,19 +12,19 @@ from .html import MUTED, Markup, Picture, bar_row, figures, scrolling, tag, wide
 from .palette import LOOKS, chip, order, stacked_bar, stacked_letters
 from .text import WIDTH, clip, pad, visible
 
+# The look of each part of a bill; in the order of legends.
 KIND_OF: dict[str, Kind | None] = {
-    "content": Kind.CONTENT,
-    "payload": Kind.PAYLOAD,
     "http head": Kind.HTTP_HEAD,
     "handshake": Kind.HTTP_HEAD,
+    "content": Kind.CONTENT,
     "frame header": Kind.FRAME_HEADER,
+    "payload": Kind.PAYLOAD,
     "tcp": Kind.TCP_IP,
     "ip": Kind.TCP_IP,
     "link": Kind.TCP_IP,
     "acknowledgements": Kind.TCP_IP,
     "other": None,
 }
-"""The look of each part of a bill."""
 
 
 class BillLike(Protocol):
@@ -86,8 +86,7 @@ class Bars(Picture):
             """An update's shares of counts; the counts of one update are whole."""
             return [f"{count / self.updates:,.{digits if self.updates != 1 else 0}f}" for count in counts]
 
-        kinds = list(LOOKS)
-        for part in sorted(KIND_OF, key=lambda part: kinds.index(KIND_OF[part])):
+        for part in KIND_OF:
             if any(bill.parts.get(part) for bill in bills):
                 yield part, shares((bill.parts[part] for bill in bills), 1)
         yield "bytes in all", shares((bill.total_bytes for bill in bills), 1)

@@ -12,12 +12,12 @@ from ..protocol.spans import Kind, Span
 from .bits import bit_mask, flags_table
 from .dump import CARRIED, Kinds, dump_html, dump_text
 from .html import TABLE, Markup, Picture, scrolling, table_row, tag
-from .palette import LOOKS, chip
+from .palette import chip
 from .parts import Part, View, show_value, view
 from .text import WIDTH, bytes_of, clip, columns, pad, visible
 
+# Rows of a table; the parts after them are counted, not listed.
 MOST_ROWS = 120
-"""Rows of a table; the parts after them are counted, not listed."""
 
 WRAPS = "max-width:300px;overflow-wrap:break-word"
 CELL = "text-align:left;vertical-align:baseline;padding:3px 16px 3px 0"
@@ -56,8 +56,8 @@ class ByteMap(Picture):
 
     def lines(self) -> Iterator[str]:
         """The picture as lines of text."""
-        size, sizes = bytes_of(len(self.view.data)), self.view.sizes()
-        kinds = ", ".join(f"{LOOKS[kind].label} {count:,}" for kind, count in sizes.items() if kind)
+        size = bytes_of(len(self.view.data))
+        kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.view.sizes().items() if kind)
         yield f"{self.view.name}, {size}: {kinds}" if kinds else size
         yield ""
         yield from dump_text(self.view, folded=self.folded)
@@ -130,13 +130,16 @@ def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
     for row in rows:
         # dir=auto: a value in Hebrew or Arabic reads from the right, and does not turn the line around it.
         value = tag("samp", row.value, dir="auto")
+        rfc = re.fullmatch(r"RFC (\d+), ([\d.]+)", row.section)
+        link = {"href": f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}#section-{rfc[2]}"} if rfc else {}
+        section = tag("a" if rfc else "span", row.section, **link)
         cells = (
             tag("th", chip(row.kind, row.name), scope="row", style=f"{CELL};font-weight:normal"),
             tag("td", f"{row.offset:,}", style=CELL.replace("left", "right", 1)),
             tag("td", tag("samp", row.raw), style=fixed),
             tag("td", value, style=f"{CELL};{WRAPS}" if len(row.value) > 30 else fixed),
             tag("td", row.meaning, style=f"{CELL};min-width:200px"),
-            tag("td", _section_html(row.section), style=fixed),
+            tag("td", section, style=fixed),
         )
         lines.append(table_row(*cells))
     if more:
@@ -144,22 +147,13 @@ def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
     return scrolling(tag("table", *lines, style=TABLE), style=";margin:12px 0 4px 0")
 
 
-def _section_html(section: str) -> Markup:
-    """Where something is defined, as a link if it is an RFC."""
-    found = re.fullmatch(r"RFC (\d+), ([\d.]+)", section)
-    if not found:
-        return tag("span", section)
-    return tag("a", section, href=f"https://www.rfc-editor.org/rfc/rfc{found[1]}#section-{found[2]}")
-
-
 def _table_text(rows: Sequence[MapRow]) -> Iterator[str]:
     table: list[tuple[str, ...]] = [("offset", "bytes", "field", "value", "meaning", "RFC")]
     for row in rows:
         raw = row.raw.replace("·", ".") if len(row.raw) <= 14 else bytes_of(row.size)
         raw = "" if row.kind == Kind.HTTP_HEAD else raw
-        table.append(
-            (f"{row.offset:,}", raw, row.name, row.value, row.meaning, row.section.removeprefix("RFC "))
-        )
+        section = row.section.removeprefix("RFC ")
+        table.append((f"{row.offset:,}", raw, row.name, row.value, row.meaning, section))
     if all(row.kind == Kind.HTTP_HEAD for row in rows):
         table = [(line[0], *line[2:]) for line in table]
     widths = [min(24, max(columns(line[i]) for line in table)) for i in range(len(table[0]))]

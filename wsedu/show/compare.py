@@ -14,12 +14,12 @@ from .parts import Part, View, named_views
 from .text import WIDTH, bytes_of, clip, pad
 
 NEWS = (Kind.CONTENT, Kind.PAYLOAD)
+# Bytes of wrapping that are shown before the news, where the news of all columns begins at one place.
 BEFORE = 6
-"""Bytes of wrapping that are shown before the news, where the news of all columns begins at one place."""
+# Bytes of news that are shown there.
 AFTER = 16
-"""Bytes of news that are shown there."""
+# Pixels of a bar in HTML at least, however narrow the page; what is wider scrolls.
 NARROWEST = 320
-"""Pixels of a bar in HTML at least, however narrow the page; what is wider scrolls."""
 
 
 class Comparison(Picture):

@@ -26,6 +26,15 @@ LABELS = {"description_width": "140px"}
 CONTROL = widgets.Layout(width="270px")
 
 
+class NotRun:
+    """Part of a widget: what stands in its place on a page that was not run, ``promise`` being what it would show."""
+
+    promise = ""
+
+    def __repr__(self) -> str:
+        return f"(run this cell: {self.promise})"
+
+
 class RangeSlider(anywidget.AnyWidget):
     """A slider over a few values: the browser's own range input, within its label.
 
@@ -105,13 +114,28 @@ def verdict(check: Callable[[], Markup], missing: str) -> Markup:
         return sentence("… Not whole: ", missing)
 
 
-class WidgetWithPicture(widgets.VBox):
+class WidgetWithPicture(NotRun, widgets.VBox):
     """A widget that is also a picture, for a page that was never run: what it shows before anybody has used it.
 
     A notebook holds no widget views: without a kernel one that is trusted shows "model not found" in their place.
+
+    Args:
+        children: from top to bottom.
+        controls: those of them that change the picture; whenever one does, and once at the beginning, ``_changed``
+            draws it again.
     """
 
     drawn = Markup("")
+
+    def __init__(self, children: Sequence[widgets.Widget], controls: Sequence[widgets.Widget]) -> None:
+        super().__init__(children)
+        for control in controls:
+            # The index is what is chosen among a few, whatever is chosen with.
+            control.observe(self._changed, names="index" if control.has_trait("index") else "value")
+        self._changed()
+
+    def _changed(self, change: object = None) -> None:
+        raise NotImplementedError
 
     def draw(self, *content: str) -> Markup:
         """Make this the picture, and give it as an HTML widget shows it."""
@@ -128,7 +152,7 @@ class WidgetWithPicture(widgets.VBox):
         return {**data, "text/html": tag("div", hint, self.picture())}
 
 
-class ProgressBar(widgets.IntProgress):
+class ProgressBar(NotRun, widgets.IntProgress):
     """A bar that grows with ``value``; where the page was not run it says what for.
 
     Args:
@@ -138,10 +162,7 @@ class ProgressBar(widgets.IntProgress):
 
     def __init__(self, most: int, what: str) -> None:
         super().__init__(max=most, description=f"{most:,}")
-        self._what = what
-
-    def __repr__(self) -> str:
-        return f"(run this cell: a bar that grows to {self.max:,} {self._what})"
+        self.promise = f"a bar that grows to {most:,} {what}"
 
 
 class SendButton(widgets.VBox):

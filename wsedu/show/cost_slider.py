@@ -53,6 +53,8 @@ class CostSlider(WidgetWithPicture):
         heads: whose request heads there are to choose from.
     """
 
+    promise = "what so many clients cost, with sliders"
+
     def __init__(self, ways: Sequence[str], cost: Costs, measured: Measured, heads: Sequence[str]) -> None:
         self._ways, self._cost, self._measured = ways, cost, measured
         self.clients = RangeSlider("clients", CLIENTS, 1_000)
@@ -61,16 +63,9 @@ class CostSlider(WidgetWithPicture):
         self.poll_gap = choice(list(GAPS.items()), 1.0, "a poll every")
         self.head = choice(list(heads), heads[0], "request head")
         self.shown = widgets.HTML()
-        for control in (self.clients, self.rate, self.payload):
-            control.observe(self._changed, names="index")
-        for control in (self.poll_gap, self.head):
-            control.observe(self._changed, names="value")
-        ranges = row(self.clients, self.rate, self.payload)
-        super().__init__([widgets.HTML(tag("p", HINT)), ranges, row(self.poll_gap, self.head), self.shown])
-        self._changed()
-
-    def __repr__(self) -> str:
-        return "(run this cell: what so many clients cost, with sliders)"
+        ranges, choices = (self.clients, self.rate, self.payload), (self.poll_gap, self.head)
+        children = [widgets.HTML(tag("p", HINT)), row(*ranges), row(*choices), self.shown]
+        super().__init__(children, [*ranges, *choices])
 
     @property
     def settings(self) -> CostSettings:
@@ -88,8 +83,8 @@ class CostSlider(WidgetWithPicture):
             way: [(rate, 8 * clients * rate * cost / size) for rate, cost in points]
             for way, points in self._measured(settings).items()
         }
-        unit = f"{unit}, all clients"
-        picture = plot(curves, x=RATE, y=unit, logarithmic=True, measured=measured, at=settings.rate)
+        y = f"{unit}, all clients"
+        picture = plot(curves, x=RATE, y=y, logarithmic=True, measured=measured, at=settings.rate)
         costs = {way: self._cost(way, settings) for way in self._ways}
         self.shown.value = self.draw(self._sentence(costs), picture.html(), self._table(costs, measured))
 
@@ -104,18 +99,16 @@ class CostSlider(WidgetWithPicture):
         return sentence(f"Clients {self.clients.shown[self.clients.index]}, updates {what}: {said}.")
 
     def _table(self, costs: Mapping[str, float], measured: Mapping[str, Points]) -> Markup:
-        rows = ((way, (f"{cost:,.0f}", _rate(self._bits(way, self.settings)))) for way, cost in costs.items())
+        rows = []
+        for way, cost in costs.items():
+            bits = self._bits(way, self.settings)
+            unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
+            rows.append((way, (f"{cost:,.0f}", f"{bits / size:,.3g} {unit}")))
         table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
-        count = sum(len(points) for points in measured.values())
-        note = f"Lines: the model. Marks: {count} measurements, between two network namespaces of Linux."
-        if not count:
-            note = "Lines: the model. Nothing was measured with this payload, poll and head."
-        return tag("div", tag("p", note), table)
+        marks = "Nothing was measured with this payload, poll and head."
+        if count := sum(map(len, measured.values())):
+            marks = f"Marks: {count} measurements, between two network namespaces of Linux."
+        return tag("div", tag("p", f"Lines: the model. {marks}"), table)
 
 
 HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen."
-
-
-def _rate(bits: float) -> str:
-    unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
-    return f"{bits / size:,.3g} {unit}"

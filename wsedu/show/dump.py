@@ -14,12 +14,12 @@ from .parts import Part, View
 from .text import clip
 
 ROW = 16
+# A run of more rows than this is folded, if it is of a kind that is to be folded.
 FOLD_AT = 12
-"""A run of more rows than this is folded, if it is of a kind that is to be folded."""
+# Rows of a folded run that stay at its beginning; one more stays at its end.
 KEEP = 4
-"""Rows of a folded run that stay at its beginning; one more stays at its end."""
+# Rows of any dump, whatever it holds.
 MOST_ROWS = 400
-"""Rows of any dump, whatever it holds."""
 
 # As wide as its lines, so that a short dump has a small box; no wider than the page, and then it scrolls in itself: a
 # row that wrapped would put a byte's offset and its text on different lines. Its ground is the page's, light or dark.
@@ -30,13 +30,13 @@ BOX = (
 )
 
 Piece = tuple[int, int, Part]
+# From where to where a row of the dump goes, and what of which part is in it.
 Row = tuple[int, int, list[Piece]]
-"""From where to where a row of the dump goes, and what of which part is in it."""
 
 Kinds = Collection[Kind | None]
 
+# Kinds that are folded where they are long: what a message is there to carry. Heads are shown whole.
 CARRIED: Kinds = (Kind.CONTENT, Kind.PAYLOAD, None)
-"""Kinds that are folded where they are long: what a message is there to carry. Heads are shown whole."""
 
 
 def ascii_column(data: bytes) -> str:

@@ -15,15 +15,16 @@ import anywidget
 import traitlets
 
 from ..protocol.spans import Span
+from .controls import NotRun
 from .palette import LOOKS
 from .parts import Part, View, named_views, show_value, view
 from .sequence import ends_of, row_of, stretches
 from .text import bytes_of, clip, visible
 
+# Messages that go to the browser at once.
 CHUNK = 100
-"""Messages that go to the browser at once."""
+# Packets that are listed of one message.
 MOST_PACKETS = 500
-"""Packets that are listed of one message."""
 
 _HERE = Path(__file__).parent
 LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
@@ -38,15 +39,14 @@ def _script(name: str) -> str:
 
 def _tree(shown: View) -> list[Node]:
     """The parts of a view as nodes for the browser, beneath their layer if there is one; bits beneath their byte."""
-    if not shown.layers:
-        return [_node(part) for part in shown.parts]
-    nodes = []
+    nodes = [_node(part) for part in shown.parts]
+    layers = []
     for index, (name, start, end) in enumerate(shown.layers):
-        inside = [part for part in shown.parts if start <= part.start < end]
-        layer = Part(start, end, inside[0].kind if inside else None, name)
-        node = _plain(layer, clip(name, 60), bytes_of(end - start), layer)
-        nodes.append({**node, "children": [_node(part) for part in inside], "open": index == shown.first})
-    return nodes
+        inside = [node for node in nodes if start <= node["start"] < end]
+        node = _plain(Part(start, end, None, name), clip(name, 60), bytes_of(end - start))
+        kind = inside[0]["kind"] if inside else ""
+        layers.append({**node, "kind": kind, "children": inside, "open": index == shown.first})
+    return layers or nodes
 
 
 def side_of(shown: View) -> Node:
@@ -59,16 +59,16 @@ def _node(part: Part) -> Node:
     value = "" if part.bits else show_value(part.value, 200, part.kind)
     bits = []
     for span in part.bits:
-        node = _plain(part, visible(span.name), show_value(span.value, 40), span)
+        node = _plain(span, visible(span.name), show_value(span.value, 40))
         bits.append({**node, "bits": list(span.bits or (0, 8)), "children": []})
-    return {**_plain(part, clip(part.name, 60), value, part), "children": bits}
+    return {**_plain(part, clip(part.name, 60), value), "children": bits}
 
 
-def _plain(place: Part, name: str, value: str, what: Part | Span) -> Node:
-    """A node without its children: where it is, and what ``what`` says of it."""
+def _plain(what: Part | Span, name: str, value: str) -> Node:
+    """A node without its children: where it is, and what is said of it."""
     return {
-        "start": place.start,
-        "end": place.end,
+        "start": what.start,
+        "end": what.end,
         "name": name,
         "kind": what.kind or "",
         "value": value,
@@ -78,9 +78,10 @@ def _plain(place: Part, name: str, value: str, what: Part | Span) -> Node:
     }
 
 
-class ByteExplorer(anywidget.AnyWidget):
+class ByteExplorer(NotRun, anywidget.AnyWidget):
     """One map of bytes, or several that follow each other; see ``touch``."""
 
+    promise = "a byte map for pointer and keyboard"
     _esm = _script("explorer.js")
     _css = _HERE / "explorer.css"
     sides = traitlets.List(traitlets.Dict()).tag(sync=True)
@@ -91,17 +92,15 @@ class ByteExplorer(anywidget.AnyWidget):
         sides = [side_of(one) for one in views]
         super().__init__(looks=LOOKS_BY_NAME, data=[one.data for one in views], sides=sides)
 
-    def __repr__(self) -> str:
-        return "(run this cell: a byte map for pointer and keyboard)"
 
-
-class SequenceExplorer(anywidget.AnyWidget):
+class SequenceExplorer(NotRun, anywidget.AnyWidget):
     """A conversation to look into: who said what when, and behind each message its bytes and its packets.
 
     The browser asks for further messages as they come into view, and for the bytes of a message or of a packet when it
     is opened.
     """
 
+    promise = "a ladder of messages that open"
     _esm = _script("sequence_explorer.js")
     _css = _HERE / "explorer.css"
     looks = traitlets.Dict().tag(sync=True)
@@ -109,20 +108,17 @@ class SequenceExplorer(anywidget.AnyWidget):
     stretches: traitlets.List[Any] = traitlets.List().tag(sync=True)
     first: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
-    def __init__(self, conversation: Any, fold: bool = True) -> None:
+    def __init__(self, conversation: Any) -> None:
         self._messages: Sequence[Any] = list(conversation.messages)
         self._capture = getattr(conversation, "capture", None)
         self._start = self._messages[0].time if self._messages else 0.0
         super().__init__(
             looks=LOOKS_BY_NAME,
             ends=[visible(end) for end in ends_of(conversation)],
-            stretches=[list(stretch) for stretch in stretches(self._messages, fold)],
+            stretches=[list(stretch) for stretch in stretches(self._messages)],
             first=self._rows(0),
         )
         self.on_msg(self._asked)
-
-    def __repr__(self) -> str:
-        return "(run this cell: a ladder of messages that open)"
 
     def _rows(self, index: int) -> list[list[Any]]:
         """Of each message: sender, seconds since the first one, text, bytes, and how many of each kind."""
@@ -153,14 +149,12 @@ class SequenceExplorer(anywidget.AnyWidget):
         shown = view(message)
         when = f"at {message.time - self._start:.6f} s"
         title = f"message {index + 1:,} of {len(self._messages):,}, from the {message.sender}, {when}"
-        answer = {"side": side_of(shown), "title": title, "packets": [], "carried": ""}
-        if self._capture is not None:
-            answer |= self._carried(message)
-        return answer, [shown.data]
+        return {"side": side_of(shown), "title": title, **self._carried(message)}, [shown.data]
 
     def _carried(self, message: Any) -> dict[str, Any]:
         """The packets that carried a message: of each its index, seconds on the diagram's clock, and bytes."""
-        assert self._capture is not None
+        if self._capture is None:
+            return {"packets": [], "carried": ""}
         packets, indices = self._capture.packets, message.packets
         zero = packets[0].time / 1e9 + self._start
         listed = [[at, packets[at].time / 1e9 - zero, len(packets[at].data)] for at in indices[:MOST_PACKETS]]

@@ -19,8 +19,8 @@ from .dump import dump_html
 from .html import Markup, sentence, tag
 from .parts import view
 
+# For each server what it did, in words, and the bytes of the frame that it sent, if any.
 Answers = Mapping[str, tuple[str, bytes]]
-"""For each server what it did, in words, and the bytes of the frame that it sent, if any."""
 
 FORMS: dict[str, Literal[7, 16, 64] | None] = {"shortest": None, "7 bits": 7, "16 bits": 16, "64 bits": 64}
 KEY = "37 fa 21 3d"
@@ -42,6 +42,8 @@ class FrameBuilder(WidgetWithPicture):
         sender: the button, and what was answered.
     """
 
+    promise = "a frame to build and to send"
+
     def __init__(self, send: Callable[[bytes], Answers]) -> None:
         self.fin, self.masked = _checkbox("FIN", True), _checkbox("MASK", True)
         self.rsv = [_checkbox(f"RSV{number}", False) for number in (1, 2, 3)]
@@ -57,14 +59,9 @@ class FrameBuilder(WidgetWithPicture):
         self.sender = SendButton(lambda data: _answers(send(data)), lambda: self.data)
         bits = self.fin, *self.rsv, self.masked
         others = self.opcode, self.form, self.key, self.unit
-        for control in (*bits, *others, self.payload):
-            control.observe(self._changed, names="value")
-        rows = row(*bits), row(*others)
-        super().__init__([hint(HINT), *rows, self.payload, self.shown, self.sender, self.fields])
-        self._changed()
-
-    def __repr__(self) -> str:
-        return "(run this cell: a frame to build and to send)"
+        rows = row(*bits), row(*others), self.payload
+        children = [hint(HINT), *rows, self.shown, self.sender, self.fields]
+        super().__init__(children, [*bits, *others, self.payload])
 
     def _build(self) -> bytes:
         try:

@@ -57,6 +57,8 @@ class HandshakeBench(WidgetWithPicture):
         sender: the button, and what was answered.
     """
 
+    promise = "an opening handshake to edit and to send"
+
     def __init__(self, send: Callable[[bytes], bytes]) -> None:
         wide = widgets.Layout(width="640px", max_width="98%", height="150px")
         self.broken = choice(list(SPOILED), "nothing", "break")
@@ -64,13 +66,8 @@ class HandshakeBench(WidgetWithPicture):
         self.shown = widgets.HTML()
         self.data = b""
         self.broken.observe(self._spoil, names="value")
-        self.lines.observe(self._changed, names="value")
         self.sender = SendButton(lambda data: answer_html(data, send(data)), lambda: self.data)
-        super().__init__([hint(HINT), self.broken, self.lines, self.shown, self.sender])
-        self._changed()
-
-    def __repr__(self) -> str:
-        return "(run this cell: an opening handshake to edit and to send)"
+        super().__init__([hint(HINT), self.broken, self.lines, self.shown, self.sender], [self.lines])
 
     def picture(self) -> Markup:
         """The request, the verdict, and the accept value step by step."""

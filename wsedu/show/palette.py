@@ -17,8 +17,8 @@ from .html import Markup, tag
 
 Sizes = Mapping[Kind | None, float]
 
+# Columns of the longest bar made of text.
 BAR = 60
-"""Columns of the longest bar made of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Look:
         return f"background:rgba({red},{green},{blue},{opacity});border-bottom:{self.pattern} {self.line}"
 
 
+# The looks, in the order of legends; None is for bytes that no span names.
 LOOKS: dict[Kind | None, Look] = {
     Kind.HTTP_HEAD: Look("http head", "H", (42, 111, 219, 0.45), "#2a78d6", "2px solid"),
     Kind.CONTENT: Look("content", "C", (255, 212, 0, 0.4), "#a07d00", "2px dashed"),
@@ -55,7 +56,6 @@ LOOKS: dict[Kind | None, Look] = {
     Kind.TCP_IP: Look("tcp/ip", "T", (96, 96, 96, 0.42), "#808080", "1px solid"),
     None: Look("not explained", "?", (128, 128, 128, 0.12), "#808080", "0 none"),
 }
-"""The looks, in the order of legends; ``None`` is for bytes that no span names."""
 
 
 def order(kinds: Iterable[Kind | None]) -> list[Kind | None]:
@@ -89,12 +89,11 @@ def stacked_bar(
     boxes = []
     for kind, size in sizes.items():
         label = f"{LOOKS[kind].label} {size:,.0f}"
-        share = 100 * size / whole
-        fits = share / 100 * narrowest > 6 + 7.5 * len(
-            label
-        )  # pixels: padding, and a character of 13 px at most
+        share = size / whole
+        # Pixels: padding, and 7.5 for a character of a font of 13.
+        fits = share * narrowest > 6 + 7.5 * len(label)
         inside = tag("span", label, style="padding-left:6px;line-height:20px") if fits else ""
-        style = f"{LOOKS[kind].style};width:{share:.{digits}f}%;{box}"
+        style = f"{LOOKS[kind].style};width:{100 * share:.{digits}f}%;{box}"
         boxes.append(tag("div", inside, style=style, title=label))
     return tag("div", *boxes, style=row)
 

@@ -15,11 +15,11 @@ from ..protocol.opcodes import opcode_name
 from ..protocol.spans import Kind, Span
 from .text import clip, visible
 
+# Bytes of a value that are shown in hex, where it is no text.
 HEX = 8
-"""Bytes of a value that are shown in hex, where it is no text."""
 
+# Spans that only end the part before them, and get no part of their own.
 DELIMITERS = {"SP", "colon", "CRLF", "whitespace"}
-"""Spans that only end the part before them, and get no part of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +159,14 @@ def _several(views: Sequence[View]) -> View:
 
 def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
     """Parts that cover ``size`` bytes: spans put together where a reader would read them as one."""
+    groups: list[list[Span]] = []
+    for span in sorted(spans, key=lambda span: (span.start, span.bits or (0, 8))):
+        if groups and _goes_on(groups[-1], span):
+            groups[-1].append(span)
+        else:
+            groups.append([span])
     at = 0
-    for group in _groups(sorted(spans, key=lambda span: (span.start, span.bits or (0, 8)))):
+    for group in groups:
         start, end = group[0].start, group[-1].end
         if start < at or end > size:
             where = f"bytes {start} to {end} of {size}, and {at} are taken"
@@ -186,18 +192,8 @@ def _part(group: list[Span], start: int, end: int) -> Part:
     return Part(start, end, first.kind, visible(name), value, first.meaning, first.section)
 
 
-def _groups(spans: Iterable[Span]) -> list[list[Span]]:
-    """Spans that make one part: the flags of a byte, the pieces of a field line, a word and what ends it."""
-    groups: list[list[Span]] = []
-    for span in spans:
-        if groups and _goes_on(groups[-1], span):
-            groups[-1].append(span)
-        else:
-            groups.append([span])
-    return groups
-
-
 def _goes_on(group: list[Span], span: Span) -> bool:
+    """Whether they make one part: the flags of a byte, the pieces of a field line, a word and what ends it."""
     first, last = group[0], group[-1]
     if span.bits or first.bits:
         return bool(span.bits and first.bits) and span.start == first.start

@@ -15,8 +15,6 @@ from __future__ import annotations
 import math
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import chain
 
 from .html import Markup, Picture, scrolling, tag
@@ -25,45 +23,56 @@ from .text import visible
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 74, 150, 16, 48  # pixels
+# Of each series its colour, its dash, and the corners of its mark in pixels from the point; a circle has none.
 STYLES = (
-    ("#1f5fbf", "none", "circle"),
-    ("#c2410c", "7 4", "square"),
-    ("#0f7a4f", "2 3", "triangle"),
-    ("#8b2f76", "10 3 2 3", "diamond"),
-    ("#444444", "4 2", "cross"),
+    ("#1f5fbf", "none", ""),
+    ("#c2410c", "7 4", "-4,-4 4,-4 4,4 -4,4"),  # a square
+    ("#0f7a4f", "2 3", "0,-5 5,4 -5,4"),  # a triangle
+    ("#8b2f76", "10 3 2 3", "0,-6 5,0 0,6 -5,0"),  # a diamond
+    ("#444444", "4 2", "-5,-1 -1,-1 -1,-5 1,-5 1,-1 5,-1 5,1 1,1 1,5 -1,5 -1,1"),  # a cross
 )
 
-CORNERS = {
-    "square": "-4,-4 4,-4 4,4 -4,4",
-    "triangle": "0,-5 5,4 -5,4",
-    "diamond": "0,-6 5,0 0,6 -5,0",
-    "cross": "-5,-1 -1,-1 -1,-5 1,-5 1,-1 5,-1 5,1 1,1 1,5 -1,5 -1,1",
-}
-"""Of each mark, in pixels from the point that it marks; a circle has none."""
 
-
-@dataclass(frozen=True, repr=False)
 class Plot(Picture):
-    """Series of points. In a notebook it shows itself; ``print`` gives its numbers as text. See ``plot``."""
+    """Series of points, drawn. In a notebook it shows itself; ``print`` gives its numbers as text.
 
-    series: Mapping[str, Points]
-    x: str
-    y: str
-    logarithmic: bool
-    measured: Mapping[str, Points] | None
-    at: float | None
+    Args:
+        series: a name for each, and its points (x, y) in order.
+        x, y: what they count, with their unit.
+        logarithmic: both axes; every number must be above 0 then.
+        measured: points that belong to series of the same names; they get the marks then, and the series only lines.
+        at: an x to mark by a line from bottom to top.
 
-    @cached_property
-    def _ranges(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The least and the most of each axis."""
-        drawn = [*self.series.values(), *(self.measured or {}).values()]
-        across, up = zip(*(point for points in drawn for point in points), strict=True)
-        return _range(across, self.logarithmic), _range(up, self.logarithmic)
+    Raises:
+        ValueError: nothing to draw, more than five series, or a number that has no logarithm.
+    """
+
+    def __init__(
+        self,
+        series: Mapping[str, Points],
+        *,
+        x: str,
+        y: str,
+        logarithmic: bool = False,
+        measured: Mapping[str, Points] | None = None,
+        at: float | None = None,
+    ) -> None:
+        self.x, self.y, self.logarithmic, self.at = visible(x), visible(y), logarithmic, at
+        self.series = {visible(name): points for name, points in series.items()}
+        self.measured = {visible(name): points for name, points in (measured or {}).items()}
+        self._marks = self.series if measured is None else self.measured
+        points = [point for drawn in (self.series, self.measured) for one in drawn.values() for point in one]
+        if not points or len(series) > len(STYLES):
+            raise ValueError(f"plot draws one to {len(STYLES)} series with points: {len(series)} given")
+        if logarithmic and (least := min(map(min, points))) <= 0:
+            raise ValueError(f"a logarithmic axis has no place for {least}")
+        # The least and the most of each axis.
+        self._ranges = [_range(numbers, logarithmic) for numbers in zip(*points, strict=True)]
 
     def lines(self) -> Iterator[str]:
         """The numbers as lines of text."""
         yield f"{self.y} by {self.x}"
-        for drawn, what in ((self.series, ""), (self.measured or {}, ", measured")):
+        for drawn, what in ((self.series, ""), (self.measured, ", measured")):
             for name, points in drawn.items():
                 yield f"  {name}{what}: " + ", ".join(f"{_short(x)}: {_short(y)}" for x, y in points)
 
@@ -74,7 +83,7 @@ class Plot(Picture):
             if points:
                 (x, y), (a, b) = points[0], points[-1]
                 said.append(f"{name}: from {_short(y)} at {_short(x)} to {_short(b)} at {_short(a)}.")
-        if self.measured is not None:
+        if self._marks is self.measured:
             said.append(f"Marks: measured, {sum(map(len, self.measured.values()))} points.")
         source = f"data:image/svg+xml;base64,{b64encode(self.svg().encode()).decode()}"
         style = "max-width:100%;height:auto"
@@ -116,48 +125,13 @@ class Plot(Picture):
         path = " ".join("{:.1f},{:.1f}".format(*self._place(x, y)) for x, y in points)
         look = f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
         yield f'<polyline points="{path}" {look}/>'
-        marked = points if self.measured is None else self.measured.get(name, ())
-        yield from (_mark(mark, *self._place(x, y), colour) for x, y in marked)
+        yield from (_mark(mark, *self._place(x, y), colour) for x, y in self._marks.get(name, ()))
         top = TOP + 14 + 20 * number
         yield _mark(mark, WIDTH - RIGHT + 16, top - 4, colour)
         yield tag("text", name, x=WIDTH - RIGHT + 28, y=top)
 
 
-def plot(
-    series: Mapping[str, Points],
-    *,
-    x: str,
-    y: str,
-    logarithmic: bool = False,
-    measured: Mapping[str, Points] | None = None,
-    at: float | None = None,
-) -> Plot:
-    """Draw series of points.
-
-    Args:
-        series: a name for each, and its points (x, y) in order.
-        x, y: what they count, with their unit.
-        logarithmic: both axes; every number must be above 0 then.
-        measured: points that belong to series of the same names; they get the marks then, and the series only lines.
-        at: an x to mark by a line from bottom to top.
-
-    Returns:
-        A picture that a notebook shows by itself, and whose ``str`` gives the same numbers.
-
-    Raises:
-        ValueError: nothing to draw, more than five series, or a number that has no logarithm.
-    """
-    drawn = [*series.values(), *(measured or {}).values()]
-    numbers = [number for points in drawn for point in points for number in point]
-    if not numbers or len(series) > len(STYLES):
-        raise ValueError(f"plot draws one to {len(STYLES)} series with points: {len(series)} given")
-    if logarithmic and min(numbers) <= 0:
-        raise ValueError(f"a logarithmic axis has no place for {min(numbers)}")
-    shown, marked = (
-        {visible(name): tuple(points) for name, points in (drawn or {}).items()}
-        for drawn in (series, measured)
-    )
-    return Plot(shown, visible(x), visible(y), logarithmic, None if measured is None else marked, at)
+plot = Plot
 
 
 def _text(x: object, y: object, words: str, anchor: str = "middle", **more: str) -> str:
@@ -174,10 +148,10 @@ def _range(numbers: Sequence[float], logarithmic: bool) -> tuple[float, float]:
 
 
 def _share(number: float, among: tuple[float, float], logarithmic: bool) -> float:
-    low, high = among
+    low, at, high = among[0], number, among[1]
     if logarithmic:
-        return (math.log10(number) - math.log10(low)) / (math.log10(high) - math.log10(low))
-    return (number - low) / (high - low)
+        low, at, high = map(math.log10, (low, at, high))
+    return (at - low) / (high - low)
 
 
 def _ticks(among: tuple[float, float], logarithmic: bool) -> list[float]:
@@ -194,8 +168,8 @@ def _short(number: float) -> str:
 
 
 def _mark(shape: str, x: float, y: float, colour: str) -> str:
-    if shape == "circle":
+    if not shape:
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>'
-    corners = (map(int, corner.split(",")) for corner in CORNERS[shape].split())
+    corners = (map(int, corner.split(",")) for corner in shape.split())
     points = " ".join(f"{x + a:.1f},{y + b:.1f}" for a, b in corners)
     return f'<polygon points="{points}" fill="{colour}"/>'

@@ -12,7 +12,7 @@ from typing import Protocol
 import ipywidgets as widgets
 
 from .bars import BillLike, bars
-from .controls import choice, fitted, hint, number, row
+from .controls import NotRun, choice, fitted, hint, number, row
 from .html import Markup, figures, scrolling, sentence, tag
 from .text import visible
 
@@ -59,13 +59,15 @@ class RunningDelivery(Protocol):
 Deliveries = Mapping[str, RunningDelivery]
 
 
-class DeliveryRace(widgets.VBox):
+class DeliveryRace(NotRun, widgets.VBox):
     """Controls, a button that starts and stops, and what each way has cost so far.
 
     Args:
         start: starts all who take part, by name, and returns at once.
         heads: whose request heads there are to choose from.
     """
+
+    promise = "a race of the ways to deliver news"
 
     def __init__(self, start: Callable[[RaceSettings], Deliveries], heads: Sequence[str]) -> None:
         self._start = start
@@ -81,9 +83,6 @@ class DeliveryRace(widgets.VBox):
         self.button.on_click(self._clicked)
         self._controls = self.updates, self.rate, self.poll_gap, self.payload, self.head
         super().__init__([row(*self._controls), self.button, self.shown])
-
-    def __repr__(self) -> str:
-        return "(run this cell: a race of the ways to deliver news)"
 
     @property
     def running(self) -> bool:

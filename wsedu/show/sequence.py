@@ -15,12 +15,12 @@ from .palette import chip, order, stacked_bar
 from .parts import show_value, view
 from .text import clip, columns, visible
 
+# So many repetitions of one message, or of two that take turns, are folded into a line.
 REPEATS = 3
-"""So many repetitions of one message, or of two that take turns, are folded into a line."""
+# Rows of a diagram; the messages after them are counted, not shown.
 MOST_ROWS = 200
-"""Rows of a diagram; the messages after them are counted, not shown."""
+# Columns of a terminal between the two lines.
 BETWEEN = 72
-"""Columns of a terminal between the two lines."""
 LIFELINES = "border-left:2px solid #808080;border-right:2px solid #808080"
 CELL = "text-align:right;padding:2px 12px 2px 0;white-space:nowrap"
 

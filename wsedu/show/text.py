@@ -7,8 +7,8 @@ from unicodedata import east_asian_width
 
 from ..protocol.errors import printable
 
+# Columns of a terminal that any text takes at most.
 WIDTH = 98
-"""Columns of a terminal that any text takes at most."""
 
 
 def visible(text: str) -> str:

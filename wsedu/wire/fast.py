@@ -225,8 +225,8 @@ class FastReader(CaptureReader):
                 fast.hand_back()
         yield from super().segment(segment, index)
         connection = self.connections.get(ends)
-        if connection is None:
-            return
+        if connection is None or not connection.exchange.switched:
+            return  # what the fast path reads are frames
         if other is not None and other.connection is connection and other.take_over():
             self._fast[answers] = other
         mine = _FastSender(connection, connection.at(segment.source))

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from .bill import Bill, Billing
 from .packet_model import PacketModel
-from .recording import Recording
-from .relay import RelayRecording
+from .recording import Recording, RelayRecording
 
 
 class LiveBill:
@@ -22,7 +21,7 @@ class LiveBill:
     def __init__(self, recording: Recording) -> None:
         if not isinstance(recording, RelayRecording):
             raise TypeError(
-                "a live bill is that of a relay's recording; the kernel's can be read when it has ended"
+                "a live bill is that of a relay's recording; the kernel's comes when it has ended"
             )
         self._recording = recording
         self._model, self._billing = PacketModel(), Billing(modelled=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What two programs said to each other, as packets: a pcap whose application bytes are real and whose TCP/IP is not.
 
-Somebody who may not capture packets can still write down what passes on a connection (``relay.py``). This module
+Somebody who may not capture packets can still write down what passes on a connection (``recording.py``). This module
 puts Ethernet, IPv4 and TCP around those bytes. **They are modelled**, after RFC 9293 and what Linux does:
 
 - a connection begins with SYN, SYN/ACK, ACK, and each side ends it with FIN;

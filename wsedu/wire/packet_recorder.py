@@ -45,7 +45,7 @@ _SO_ATTACH_FILTER, _SO_RCVBUFFORCE, _SO_TIMESTAMPNS = 26, 33, 35
 # From <linux/filter.h>. A is the accumulator, X the index register; IPv4 tells its header's length in words of 4 bytes
 # in half a byte, for which BPF has an instruction of its own.
 _LOAD_BYTE, _LOAD_HALF, _LOAD_HALF_AT_X = 0x30, 0x28, 0x48  # A = packet[operand], or packet[X + operand]
-_SET_X, _SET_X_TO_IPV4_HEADER = 0x01, 0xB1  # X = operand, or 4 * (packet[operand] & 15)
+_SET_X_TO_IPV4_HEADER = 0xB1  # X = 4 * (packet[operand] & 15)
 _IS, _RETURN = 0x15, 0x06  # A == operand; keep so many bytes of the packet
 # No place in the packet, but whether it comes or goes: SKF_AD_OFF + SKF_AD_PKTTYPE.
 _PACKET_TYPE = 0xFFFFF004
@@ -272,37 +272,30 @@ def _is_sentinel(packet: Packet) -> bool:
 def _filter(port: int | None, sentinel_port: int, outgoing_only: bool) -> bytes:
     """A program for the kernel's packet filter: TCP from or to the port, and UDP to the sentinel's.
 
-    Each step has a name, an operation, an operand, and where to go on if the two are equal and if not. Ethernet's
-    header has 14 bytes; IPv6's has 40, and TCP is looked for right behind it.
+    It is a list of tests, of two instructions each: load a number of the packet, and compare it. Each test has a name,
+    how to load, from where, the number, and which test comes next if they are equal and if not. Ethernet's header has
+    14 bytes; IPv6's has 40, and TCP is looked for right behind it; X has the length of an IPv4 header.
     """
-    tcp, udp, any_port = socket.IPPROTO_TCP, socket.IPPROTO_UDP, port is None
-    program = {
-        "direction": (_LOAD_BYTE, _PACKET_TYPE, "", ""),
-        "goes out": (_IS, _PACKET_OUTGOING, "EtherType", "no" if outgoing_only else "EtherType"),
-        "EtherType": (_LOAD_HALF, 12, "", ""),
-        "IPv6": (_IS, 0x86DD, "IPv6 header", "IPv4"),
-        "IPv6 header": (_SET_X, 40, "", ""),
-        "next header": (_LOAD_BYTE, 20, "", ""),
-        "TCP in IPv6": (_IS, tcp, "TCP", "no"),
-        "IPv4": (_IS, 0x0800, "IPv4 header", "no"),
-        "IPv4 header": (_SET_X_TO_IPV4_HEADER, 14, "", ""),
-        "protocol": (_LOAD_BYTE, 23, "", ""),
-        "TCP in IPv4": (_IS, tcp, "TCP", "UDP"),
-        "UDP": (_IS, udp, "UDP destination", "no"),
-        "UDP destination": (_LOAD_HALF_AT_X, 14 + 2, "", ""),
-        "sentinel": (_IS, sentinel_port, "yes", "no"),
-        "TCP": (_LOAD_HALF_AT_X, 14, "", ""),
-        "source": (_IS, port or 0, "yes", "yes" if any_port else "TCP destination"),
-        "TCP destination": (_LOAD_HALF_AT_X, 14 + 2, "", ""),
-        "destination": (_IS, port or 0, "yes", "no"),
-        "yes": (_RETURN, LARGEST, "", ""),
-        "no": (_RETURN, 0, "", ""),
+    tcp, udp, wanted, any_port = socket.IPPROTO_TCP, socket.IPPROTO_UDP, port or 0, port is None
+    tests = {
+        "direction": (_LOAD_BYTE, _PACKET_TYPE, _PACKET_OUTGOING, "IPv6", "no" if outgoing_only else "IPv6"),
+        "IPv6": (_LOAD_HALF, 12, 0x86DD, "TCP in IPv6", "IPv4"),
+        "TCP in IPv6": (_LOAD_BYTE, 20, tcp, "yes" if any_port else "source in IPv6", "no"),
+        "source in IPv6": (_LOAD_HALF, 14 + 40, wanted, "yes", "destination in IPv6"),
+        "destination in IPv6": (_LOAD_HALF, 14 + 40 + 2, wanted, "yes", "no"),
+        "IPv4": (_LOAD_HALF, 12, 0x0800, "TCP", "no"),
+        "TCP": (_LOAD_BYTE, 23, tcp, "yes" if any_port else "source", "UDP"),
+        "source": (_LOAD_HALF_AT_X, 14, wanted, "yes", "destination"),
+        "destination": (_LOAD_HALF_AT_X, 14 + 2, wanted, "yes", "no"),
+        "UDP": (_LOAD_BYTE, 23, udp, "sentinel", "no"),
+        "sentinel": (_LOAD_HALF_AT_X, 14 + 2, sentinel_port, "yes", "no"),
     }
-    place = {name: number for number, name in enumerate(program)}
-    # A jump says how many steps to leave out; of a load it is not looked at, the next step follows.
-    return b"".join(
-        struct.pack(
-            "@HBBI", operation, *(place.get(goal, at + 1) - at - 1 for goal in (equal, other)), operand
-        )
-        for at, (operation, operand, equal, other) in enumerate(program.values())
-    )
+    place = {name: 1 + 2 * number for number, name in enumerate(tests)}
+    place |= {"yes": 1 + 2 * len(tests), "no": 2 + 2 * len(tests)}
+    program = [(_SET_X_TO_IPV4_HEADER, 0, 0, 14)]
+    for load, where, number, *goals in tests.values():
+        # A jump says how many instructions behind the comparison to leave out.
+        equal, other = (place[goal] - len(program) - 2 for goal in goals)
+        program += [(load, 0, 0, where), (_IS, equal, other, number)]
+    program += [(_RETURN, 0, 0, LARGEST), (_RETURN, 0, 0, 0)]
+    return b"".join(struct.pack("@HBBI", *instruction) for instruction in program)

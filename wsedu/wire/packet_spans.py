@@ -169,14 +169,11 @@ def _read(header: bytes, at: int, section: str, fields: Iterable[_Field]) -> lis
         raw = header[start : start + (width + 7) // 8]
         if not raw:
             break
-        if whole := width % 8 == 0:
-            value = say(raw)
-        else:
-            value = raw[0] >> (8 - first - width) & ((1 << width) - 1)
+        value, bits, end = say(raw), None, start + len(raw)
+        if width % 8:
+            value, bits = raw[0] >> (8 - first - width) & ((1 << width) - 1), (first, first + width)
             if width == 1 and not value and name != "reserved":
                 meaning = f"not set; 1 says: {meaning}"
-        bits = None if whole else (first, first + width)
-        end = start + len(raw)
         spans.append(Span(start, end, name, value, meaning, Kind.TCP_IP, own_section or section, bits))
         place += width
     return spans
@@ -216,8 +213,6 @@ def packet_layers(
 
 def part_of(spans: list[Span], start: int, end: int, at: int) -> list[Span]:
     """The spans of the bytes from ``start`` to ``end`` of a message, moved to ``at``."""
-    inside = [span for span in spans if span.start < end and span.end > start]
-    return [
-        replace(span, start=max(span.start, start), end=min(span.end, end)).shifted(at - start)
-        for span in inside
-    ]
+    inside = (span for span in spans if span.start < end and span.end > start)
+    cut = (replace(span, start=max(span.start, start), end=min(span.end, end)) for span in inside)
+    return [span.shifted(at - start) for span in cut]

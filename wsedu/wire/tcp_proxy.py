@@ -116,7 +116,7 @@ class TcpProxy:
         endpoints = Endpoints(address, self._server)
         client = _ProxyEnd(accepted, endpoints, True)
         self._open.add(client)
-        server = _ProxyEnd(socket.socket(socket.AF_INET, socket.SOCK_STREAM), endpoints, False)
+        server = _ProxyEnd(socket.socket(), endpoints, False)
         self._open.add(server)
         client.other, server.other = server, client
         self._note(client, EventKind.CONNECT)
@@ -149,15 +149,17 @@ class TcpProxy:
         An end is not read while too much waits for the other one: then the kernel's buffers fill up, the window closes
         (RFC 9293, 3.8.6), and the sender is slowed down as it would be without a proxy.
         """
+        if end not in self._open:
+            return
         mask = 0
         if end.talks and len(end.other.outgoing) < ENOUGH:
             mask |= selectors.EVENT_READ
         if end.outgoing and end.listens:
             mask |= selectors.EVENT_WRITE
         known = self._selector.get_map().get(end.socket)
-        if known is not None and known.events == mask:
+        if mask == (known.events if known else 0):
             return
-        if known is not None:
+        if known:
             self._selector.unregister(end.socket)
         if mask:
             self._selector.register(end.socket, mask, lambda mask: self._step(end, mask))
@@ -196,19 +198,15 @@ class TcpProxy:
         except BlockingIOError:
             pass
         except OSError:
-            self._takes_no_more(end)
+            # It has reset the connection; but what it had sent before may still be here to be read.
+            end.listens = False
+            end.outgoing.clear()
+            if not end.talks:
+                self._break(end)
         if end in self._open and not end.outgoing and end.then is not None:
             self._finish(end)
-        for one in (end, end.other):
-            if one in self._open:
-                self._register(one)
-
-    def _takes_no_more(self, end: _ProxyEnd) -> None:
-        """It has reset the connection; but what it had sent before may still be here to be read."""
-        end.listens = False
-        end.outgoing.clear()
-        if not end.talks:
-            self._break(end)
+        self._register(end)
+        self._register(end.other)
 
     def _finish(self, end: _ProxyEnd) -> None:
         """All bytes are sent to this end: pass on what came after them."""
