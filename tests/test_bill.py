@@ -164,26 +164,15 @@ def test_data_that_overlaps_is_counted_once() -> None:
     assert (parts["frame header"], parts["payload"], parts["other"]) == (2, 5, 2 + 7 + 2)
 
 
-def test_what_cannot_be_read_is_other() -> None:
-    talk, foreign = Talk(), Talk(client=("192.0.2.7", 7))
-    tls = b"\x16\x03\x01\0\x05hello"
-    packets = talk.shake() + foreign.open() + foreign.say(CLIENT, tls)
-    assert billed(packets).parts["other"] == len(tls)
-    broken = b"\x82\x7f\x80" + bytes(7)
-    assert (
-        billed(packets + talk.say(SERVER, broken + frame(b"x"))).parts["other"] == len(tls) + len(broken) + 3
-    )
-    lost = talk.say(CLIENT, frame(b"lost", key=b"abcd"))
-    behind = talk.say(CLIENT, frame(b"behind", key=b"abcd"))
-    assert lost and billed(packets + behind).parts["other"] == len(tls) + 12
-    fragment = packets[-1][:20] + b"\x20\0" + packets[-1][22:]
-    arp = bytes(12) + b"\x08\x06" + bytes(46)
-    assert billed([fragment, arp]).parts["other"] == len(fragment + arp)
-
-
-def test_reset_data_is_other() -> None:
+def test_what_no_message_can_have_is_other() -> None:
+    """Data with RST, what is behind a hole, fragments, and what is no TCP."""
     talk = Talk()
-    assert billed([*talk.shake(), talk.packet(SERVER, b"go away", RST)]).parts["other"] == 7
+    packets = talk.shake()
+    assert billed([*packets, talk.packet(SERVER, b"go away", RST)]).parts["other"] == 7
+    talk.say(CLIENT, frame(b"lost", key=b"abcd"))
+    assert billed(packets + talk.say(CLIENT, frame(b"behind", key=b"abcd"))).parts["other"] == 12
+    fragment, arp = packets[-1][:20] + b"\x20\0" + packets[-1][22:], bytes(12) + b"\x08\x06" + bytes(46)
+    assert billed([fragment, arp]).parts["other"] == len(fragment + arp)
 
 
 def test_each_connection_has_its_bill_and_silent_ones_count() -> None:

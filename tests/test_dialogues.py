@@ -262,6 +262,13 @@ DIALOGUES = {
         turns, [], says=[NOT_HTTP], parts={"other": sum(len(data) for _, data in turns)}, opened=name in WHOLE,
         closed=closed)
        for name, turns in (FOREIGN | WHOLE).items() for closed in (False, True)},
+    **{f"lengths that are not minimal, {key!r}": Dialogue(
+        [*SHAKEN, (CLIENT, bytes([0x81, mask | 126, 0, 5]) + frame(b"Hello", key=key)[2:]),
+         (CLIENT, bytes([0x81, mask | 127, *bytes(7), 5]) + frame(b"Hello", key=key)[2:]),
+         (CLIENT, bytes([0x88, mask | 126, 0, 0]) + (key or b""))],
+        [CHAT, SWITCHED, *[("client", *S_HELLO[1:])] * 2, ("client", "frame", 8, "")],
+        parts=SHAKEN_PART | {"frame header": 4 + 10 + 4 + 3 * len(key or b""), "payload": 10})
+       for key, mask in ((None, 0), (b"wxyz", 128))},
     "empty lines and bare line feeds": answered(
         b"\r\n\r\nGET /\xe9 HTTP/1.1\nX:\xe9\n\n", b"HTTP/1.1 204 \xe9\n\n", req(target="/\xe9"), res(204)),
 }  # fmt: skip
