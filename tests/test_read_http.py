@@ -65,19 +65,6 @@ def test_a_syn_ack_says_who_the_client_is() -> None:
     assert (row["sender"], row["client"]) == ("server", "192.0.2.1:40000")
 
 
-TLS = bytes.fromhex("16030100c8010000c40303") + bytes(189)
-
-
-def test_foreign_connections_leave_others_alone() -> None:
-    foreign, talk = Talk(client=("192.0.2.9", 5)), Talk()
-    packets = foreign.open() + foreign.say(CLIENT, TLS)
-    packets += talk.open() + talk.say(CLIENT, GET) + foreign.say(SERVER, TLS) + talk.say(SERVER, OK)
-    said = dissected(pcap(packets))
-    assert said.brief() == [REQUEST, RESPONSE]
-    assert [row["conversation"] for row in said.rows] == [1, 1]
-    assert len(said.complaints) == 1
-
-
 def test_a_connection_that_says_nothing_is_passed_over_in_silence() -> None:
     assert talked(closed=True) == Said(0, [], [])
     assert talked(opened=False, closed=True) == Said(0, [], [])
