@@ -99,6 +99,8 @@ def test_a_list_is_drawn_as_one() -> None:
     assert both.view.name == "request + response"
     assert both.view.data == REQUEST.serialize() + RESPONSE.serialize() + NEWS
     assert both.view.parts[-1].end == len(both.view.data)
+    parts = byte_map([Frame(1, b"Hello"), Frame(8)]).view.parts
+    assert [{bit.start for bit in part.bits} for part in parts if part.bits] == [{0}, {1}, {7}, {8}]
 
 
 @pytest.mark.parametrize("nonsense", [None, 7, "text", [], object()])

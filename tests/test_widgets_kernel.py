@@ -191,6 +191,22 @@ def test_the_model_goes_through_the_marks() -> None:
             assert slider._cost(way, slider.settings) == pytest.approx(measured, rel=0.1), (way, rate)
 
 
+def test_the_marks_lie_beside_the_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[Any, Any]] = []
+
+    def plotted(series: Any, **options: Any) -> Any:
+        drawn.append((series, options["measured"]))
+        return wsedu.plot(series, **options)
+
+    monkeypatch.setattr("wsedu.show.cost_slider.plot", plotted)
+    cost_slider()
+    ((curves, measured),) = drawn
+    for way, points in measured.items():
+        for rate, bits in points:
+            near = min(curves[way], key=lambda point: abs(point[0] - rate))
+            assert near[1] == pytest.approx(bits, rel=0.5), (way, rate)
+
+
 def test_the_page_can_ask_for_no_value_that_is_not_there() -> None:
     control = RangeSlider("rate", (0.5, 1_000), 0.5, "bytes")
     assert control.shown == ["0.5 bytes", "1,000 bytes"]
