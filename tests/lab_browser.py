@@ -132,24 +132,24 @@ SCROLLER = ".jp-NotebookPanel:visible .jp-WindowedPanel-outer"
 class Output:
     """One output as it stands on the page."""
 
+    # Index of the cell in the notebook, prose counted.
     cell: int
-    """Index of the cell in the notebook, prose counted."""
+    # The form that Lab chose to show, as in "text/html".
     mime: str
-    """The form that Lab chose to show, as in "text/html"."""
+    # The text that can be seen.
     visible: str
-    """The text that can be seen."""
+    # All text, also what is folded away.
     text: str
-    """All text, also what is folded away."""
+    # The elements, after Lab has taken out what it does not trust.
     html: str
-    """The elements, after Lab has taken out what it does not trust."""
     width: float
     height: float
+    # CSS pixels that are out of sight, where no box of the output's own scrolls.
     cut: float
-    """CSS pixels that are out of sight, where no box of the output's own scrolls."""
+    # Elements that do something, such as scripts, or that have handlers.
     active: list[str]
-    """Elements that do something, such as scripts, or that have handlers."""
+    # Pictures that are not there, or have no alternative text.
     mute: list[str]
-    """Pictures that are not there, or have no alternative text."""
 
     @property
     def faults(self) -> list[str]:
@@ -162,24 +162,12 @@ def _faults(cell: int, cut: float, mute: list[str]) -> list[str]:
     return lines + [f"cell {cell}: a picture without a word: {image}" for image in mute]
 
 
-class NotebookPage:
+class NotebookPage(PageMonitor):
     """A notebook open in Lab, its kernel idle."""
 
     def __init__(self, page: Page, name: str, origin: str) -> None:
-        self.page = page
-        self.name = name
-        self._origin = origin
-        self._monitor = PageMonitor(page, origin)
-
-    @property
-    def console_errors(self) -> list[str]:
-        """What the page has complained of so far."""
-        return self._monitor.console_errors
-
-    @property
-    def foreign_requests(self) -> list[str]:
-        """What the page has asked of other hosts so far."""
-        return self._monitor.foreign_requests
+        super().__init__(page, origin)
+        self.page, self.name, self._url = page, name, origin
 
     @property
     def cells(self) -> list[dict[str, Any]]:
@@ -205,10 +193,9 @@ class NotebookPage:
 
     def trust(self) -> None:
         """Trust the notebook as it is stored, and read it again, as one who opens it next time."""
-        headers = {
-            "X-XSRFToken": next(c["value"] for c in self.page.context.cookies() if c["name"] == "_xsrf")
-        }
-        url = f"{self._origin}/api/contents/{quote(self.name)}/trust"
+        cookies = self.page.context.cookies()
+        headers = {"X-XSRFToken": next(c["value"] for c in cookies if c["name"] == "_xsrf")}
+        url = f"{self._url}/api/contents/{quote(self.name)}/trust"
         assert self.page.request.post(url, headers=headers).ok
         self.page.evaluate(f"() => {PANEL}.context.revert()")
 
@@ -282,9 +269,7 @@ class LabBrowser:
     def __init__(self, browser: Browser, application: Application, origin: str, token: str) -> None:
         self._context = browser.new_context()  # one for all, so that Lab's own scripts are fetched once
         self._context.set_default_timeout(LIMIT)
-        self._application = application
-        self._origin = origin
-        self._token = token
+        self._application, self._origin, self._token = application, origin, token
 
     @contextmanager
     def open(self, path: str, *, theme: Theme = "light", width: int = 1280) -> Iterator[NotebookPage]:

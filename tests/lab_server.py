@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+# The name of what shows notebooks, as in python -m jupyterlab.
 Application = Literal["jupyterlab", "notebook"]
-"""The name of what shows notebooks, as in ``python -m jupyterlab``."""
 
 # How each calls its own settings.
 CLASSES = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}

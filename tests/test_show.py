@@ -99,6 +99,8 @@ def test_a_list_is_drawn_as_one() -> None:
     assert both.view.name == "request + response"
     assert both.view.data == REQUEST.serialize() + RESPONSE.serialize() + NEWS
     assert both.view.parts[-1].end == len(both.view.data)
+    parts = byte_map([Frame(1, b"Hello"), Frame(8)]).view.parts
+    assert [{bit.start for bit in part.bits} for part in parts if part.bits] == [{0}, {1}, {7}, {8}]
 
 
 @pytest.mark.parametrize("nonsense", [None, 7, "text", [], object()])
@@ -197,13 +199,13 @@ def test_ladder_refuses_what_has_no_messages() -> None:
 Colour = tuple[float, float, float]
 WHITE, LAB_DARK = (255.0, 255.0, 255.0), (17.0, 17.0, 17.0)
 PAGES = {"light": (WHITE, (33.0, 33.0, 33.0)), "dark": (LAB_DARK, WHITE)}
+# Of each sight a matrix, three rows of three.
 SIGHT = {
     "all cones": "1 0 0  0 1 0  0 0 1",
     "protanopia": "0.152286 1.052583 -0.204868  0.114503 0.786281 0.099216  -0.003882 -0.048116 1.051998",
     "deuteranopia": "0.367322 0.860646 -0.227968  0.280085 0.672501 0.047413  -0.011820 0.042940 0.968881",
     "tritanopia": "1.255528 -0.076749 -0.178779  -0.078411 0.930809 0.147602  0.004733 0.691367 0.303900",
 }
-"""Of each sight a matrix, three rows of three."""
 
 
 def over(tint: tuple[int, int, int, float], page: Colour) -> Colour:

@@ -125,19 +125,18 @@ def check(picture: object) -> Page:
 # whatever has a repr, HTML or traits.
 
 
-def talk() -> SimpleNamespace:
-    """A conversation in which each text is nasty; it has the shape of one of a capture."""
-    frames = [Frame(1, RAW), Frame(8, b"\x03\xe8" + RAW[:100])]
-    heads = {
-        "request": SimpleNamespace(method=NASTY, target=NASTY, version=NASTY),
-        "response": SimpleNamespace(status=200, reason=NASTY),
-    }
-    spans = [Span(0, 1, NASTY, NASTY, NASTY, Kind.HTTP_HEAD, NASTY)]
-    said = [dict(kind="frame", raw=one.serialize(), frame=one, spans=one.spans) for one in frames]
-    said += [dict(kind=kind, raw=b"G", head=head, spans=lambda: spans) for kind, head in heads.items()]
-    said.append(dict(kind=NASTY, raw=b"", spans=list))
+def talk(text: str = NASTY, *frames: Frame) -> SimpleNamespace:
+    """A conversation in which each text is nasty, or the one given; it has the shape of one of a capture."""
+    head = SimpleNamespace(method=text, target=text, version=text, status=200, reason=text)
+    spans = [Span(0, 1, text, text, text, Kind.HTTP_HEAD, text)]
+    said = [
+        dict(kind="frame", raw=one.serialize(), frame=one, spans=one.spans)
+        for one in frames or (Frame(1, RAW), Frame(8, b"\x03\xe8" + RAW[:100]))
+    ]
+    said += [dict(kind=kind, raw=b"G", head=head, spans=lambda: spans) for kind in ("request", "response")]
+    said.append(dict(kind=text, raw=b"", spans=list))
     messages = [SimpleNamespace(sender="client", time=0.0, packets=(), **one) for one in said]
-    return SimpleNamespace(client=NASTY, server=NASTY, messages=messages)
+    return SimpleNamespace(client=text, server=text, messages=messages)
 
 
 def builder() -> Iterator[object]:
@@ -220,8 +219,8 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     **dict.fromkeys(("Capture", "Conversation", "CapturedMessage", "PacketView"), captured),
     "Verdict": refusals,
 }
+# Three that others are made of, numbers, and addresses that are our own.
 NOTHING_FROM_OUTSIDE = {"Picture", "NotRun", "WidgetWithPicture", "Progress", "Recording"}
-"""Three that others are made of, numbers, and addresses that are our own."""
 
 
 def views() -> set[str]:
@@ -348,17 +347,7 @@ def test_frames_heads_and_ladders_from_outside_are_safe(
     check(compare(one, other, names=[text, "b"]))
     frame = Frame(opcode, other, fin=fin, rsv1=rsv1)
     check(compare(frame, Frame(2, one, masking_key=b"abcd"), one + other))
-    head = SimpleNamespace(method=text, target=text, version=text, status=200, reason=text)
-    kinds: dict[str, dict[str, Any]] = {
-        "frame": {"frame": frame},
-        "request": {"head": head},
-        "response": {"head": head},
-    }
-    said = [
-        SimpleNamespace(kind=kind, sender="client", time=1.0, raw=frame.serialize(), spans=list, **more)
-        for kind, more in kinds.items()
-    ]
-    check(ladder(SimpleNamespace(client=text, server=text, messages=said)))
+    check(ladder(talk(text, frame)))
 
 
 def test_what_does_not_print_is_spelled_out() -> None:

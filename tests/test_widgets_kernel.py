@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,11 @@ import pytest
 
 import wsedu
 from wsedu import lab
-from wsedu.lab import frame_builder, handshake_bench, servers
+from wsedu.lab import cost_slider, frame_builder, handshake_bench, servers
+from wsedu.model.measured import held_against
 from wsedu.protocol.frame_spans import frame_spans
 from wsedu.show.bits import frame_diagram
+from wsedu.show.controls import RangeSlider
 from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
 
 DATA = Path(__file__).parent.parent / "data"
@@ -154,3 +157,65 @@ def test_a_packet_is_opened_at_its_message_and_several_messages_at_the_first() -
     several = touch(capture.conversations[1].messages[:2]).sides[0]
     assert [layer["open"] for layer in several["tree"]] == [True, False]
     assert several["start"] == 0
+
+
+# The cost slider: its numbers are the model's, its marks those of the file, whatever the controls say.
+
+
+def test_a_control_changes_the_numbers() -> None:
+    slider = cost_slider()
+    before = slider.shown.value
+    assert "updates 1 a second, 27 bytes each: no keep-alive costs 8.5 times websocket" in before
+    for control in (slider.clients, slider.rate, slider.payload, slider.poll_gap, slider.head):
+        control.index += 1
+        assert slider.shown.value != before
+        before = slider.shown.value
+
+
+def test_marks_are_what_was_measured() -> None:
+    slider = cost_slider()
+    measured = [row for row in held_against() if 26 < row.situation.payload < 28 and not row.situation.fixed]
+    measured = [row for row in measured if row.way != "polling" or row.situation.poll_gap == 1]
+    assert f"{len(measured)} measurements" in slider.shown.value
+    slider.payload.index = slider.payload.options.index(125)
+    assert "Nothing was measured" in slider.shown.value
+
+
+def test_the_model_goes_through_the_marks() -> None:
+    """The heads that the slider assumes are those that were measured."""
+    slider = cost_slider()
+    for way, points in slider._measured(slider.settings).items():
+        for rate, measured in points:
+            slider.rate.options = (rate,)
+            slider.rate.index = 0
+            assert slider._cost(way, slider.settings) == pytest.approx(measured, rel=0.1), (way, rate)
+
+
+def test_the_marks_lie_beside_the_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[Any, Any]] = []
+
+    def plotted(series: Any, **options: Any) -> Any:
+        drawn.append((series, options["measured"]))
+        return wsedu.plot(series, **options)
+
+    monkeypatch.setattr("wsedu.show.cost_slider.plot", plotted)
+    cost_slider()
+    ((curves, measured),) = drawn
+    for way, points in measured.items():
+        for rate, bits in points:
+            near = min(curves[way], key=lambda point: abs(point[0] - rate))
+            assert near[1] == pytest.approx(bits, rel=0.5), (way, rate)
+
+
+def test_the_page_can_ask_for_no_value_that_is_not_there() -> None:
+    control = RangeSlider("rate", (0.5, 1_000), 0.5, "bytes")
+    assert control.shown == ["0.5 bytes", "1,000 bytes"]
+    control.index = 99
+    assert control.value == 1_000
+    control.index = -1
+    assert control.value == 0.5
+
+
+def test_the_picture_says_what_it_shows() -> None:
+    alt = re.search(r'<img [^>]*alt="([^"]*)"', cost_slider().shown.value)
+    assert alt is not None and "websocket: from" in alt[1] and "20 points" in alt[1]

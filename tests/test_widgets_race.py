@@ -95,7 +95,7 @@ def test_all_four_get_the_same_news(race: DeliveryRace) -> None:
     assert payload is not None and ">2,004<" in payload[1]
 
 
-def test_the_button_stops_and_starts_again(race: DeliveryRace) -> None:
+def test_the_button_stops_and_starts_again_and_a_second_race_ends_the_first(race: DeliveryRace) -> None:
     race.updates.value = 2_000
     for _ in range(2):
         race.button.click()
@@ -103,10 +103,6 @@ def test_the_button_stops_and_starts_again(race: DeliveryRace) -> None:
         race.button.click()
         race.join()
         assert "<b>Stopped" in race.shown.value and race.button.description == "Start"
-
-
-def test_a_second_race_ends_the_first_and_closing_ends_both(race: DeliveryRace) -> None:
-    race.updates.value = 2_000
     race.start()
     race.start()  # nothing further
     second = delivery_race()
