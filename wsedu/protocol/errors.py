@@ -54,13 +54,8 @@ class ProtocolError(Exception):
 
     def shifted(self, by: int) -> ProtocolError:
         """The same refusal with its offset counted from ``by`` bytes earlier; for parsers that call parsers."""
-        return ProtocolError(
-            self.message,
-            offset=self.offset + by,
-            field=self.field,
-            section=self.section,
-            status_code=self.status_code,
-        )
+        # The attributes are the arguments that it was made with, by their names.
+        return ProtocolError(**vars(self) | {"offset": self.offset + by})
 
 
 def printable(text: str) -> str:

@@ -208,11 +208,12 @@ class FieldRules:
         name, section = "Sec-WebSocket-Protocol", "RFC 6455, 4.1"
         if self.head.get(name) is None:
             return
-        offered = self.head.field_elements(name)
-        wrong = [element for element in offered if not SUBPROTOCOL.fullmatch(element)]
-        if wrong or not offered:
-            found = quoted(wrong[0] if wrong else "")
-            self.refuse(name, f"expected tokens with commas between them; found {found}", section)
+        # The grammar is 1#token: a field without any element is none of it.
+        offered = self.head.field_elements(name) or [""]
+        for element in offered:
+            if not SUBPROTOCOL.fullmatch(element):
+                message = f"expected tokens with commas between them; found {quoted(element)}"
+                self.refuse(name, message, section)
         if len(set(offered)) < len(offered):
             found = quoted(", ".join(offered))
             self.refuse(name, f"expected different subprotocols; found {found}", section)
