@@ -193,6 +193,8 @@ class NoContent:
 class Length:
     """The content has this many bytes, which may be 0."""
 
+    # "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due to integer
+    # conversion overflows" (RFC 9110, 8.6).
     bytes: int
 
 

@@ -63,6 +63,7 @@ KNOWN_FIELDS = {
     "www-authenticate": ("how to authenticate", "RFC 9110, 11.6.1"),
 }
 
+# RFC 9110, 9.3; PATCH is of RFC 5789. In capitals only: "The method token is case-sensitive" (RFC 9110, 9.1).
 METHODS = {
     "GET": "send me a representation of the target",
     "HEAD": "as GET, without the content",
@@ -122,6 +123,7 @@ def head_spans(data: Data) -> list[Span]:
         meaning = "the end of the line" if line.endswith(b"\n") else "the end of the line begins"
         pieces.add(line[len(text) :], "CRLF", meaning, "RFC 9112, 2.2")
         take = _take_field_line
+    # RFC 9112, 2.1: HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]. It is the lone CRLF.
     if end >= 0:  # the line end that stands alone is the empty line
         last, meaning = pieces.spans[-1], "the head ends here"
         pieces.spans[-1] = replace(last, name="empty line", meaning=meaning, section="RFC 9112, 2.1")
@@ -156,6 +158,8 @@ def _take_start_line(pieces: _Pieces, text: bytes) -> None:
 
 def _take_request_line(pieces: _Pieces, text: bytes) -> None:
     method, gap, rest = FIRST_WORD.findall(text)[0]
+    # Others are legal: "Additional methods, outside the scope of this specification, have been specified for use in
+    # HTTP" (RFC 9110, 9.1), and a method is any token.
     meaning = METHODS.get(method.decode("latin-1"), "a method that RFC 9110 does not define")
     pieces.add(method, "method", meaning, REQUEST_LINE)
     pieces.add(gap, "SP", "separates method and request target", REQUEST_LINE)
@@ -184,6 +188,7 @@ def _take_status_line(pieces: _Pieces, text: bytes) -> None:
 
 def _take_field_line(pieces: _Pieces, text: bytes) -> None:
     """Cut a field line into name, colon and value."""
+    # obs-fold = OWS CRLF RWS (RFC 9112, 5.2): to who cuts at line ends it is a line that begins with whitespace.
     if text[:1] in (b" ", b"\t"):
         meaning = "goes on with the value of the line before (obs-fold)"
         pieces.add(text, "field value", meaning, "RFC 9112, 5.2")
@@ -193,6 +198,7 @@ def _take_field_line(pieces: _Pieces, text: bytes) -> None:
     before, colon, after = text.partition(b":")
     name, value = before.rstrip(BLANK), after.strip(BLANK)
     value_at = len(before) + len(colon) + len(after) - len(after.lstrip(BLANK))
+    # A field that the table does not have is nothing odd: anybody may add one, and who does not know it passes it by.
     known = KNOWN_FIELDS.get(name.decode("latin-1").lower(), ("a field", "RFC 9110, 5.1"))
     pieces.add(name, "field name", *known)
     pieces.add(text[len(name) : value_at], "colon", "separates name and value", "RFC 9112, 5")

@@ -138,6 +138,9 @@ class MessageAssembler:
         self._skip(header.size)
         # A control frame in between changes nothing about the message that is under way.
         if not is_control(header.opcode):
+            # "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than 0,
+            # followed by zero or more frames with the FIN bit clear and the opcode set to 0, and terminated by a single
+            # frame with the FIN bit set and an opcode of 0" (RFC 6455, 5.4).
             self._fragments += 1
             self._first = self._first or header
         return header
@@ -198,6 +201,8 @@ class MessageAssembler:
         assert first is not None
         if first.opcode != Opcode.TEXT or first.rsv1:
             return  # what must be UTF-8 is the text, and a compressed message does not show it yet
+        # 8.1: who "finds that the byte stream is not, in fact, a valid UTF-8 stream [...] MUST _Fail the WebSocket
+        # Connection_". So the text of a message is held against it as it comes, and not at its end.
         at = self._text.validate(data, final=final)
         if at is not None:
             raise not_utf8("the text", self._offset + at, "payload")
@@ -213,6 +218,8 @@ class MessageAssembler:
         if is_control(header.opcode):
             payload, self._control = bytes(self._control), bytearray()
             self._closed = header.opcode == Opcode.CLOSE
+            # "an endpoint MUST be capable of handling control frames in the middle of a fragmented message" (RFC 6455,
+            # 5.4): what was kept of that message stays as it is.
             return Frame(header.opcode, payload, masking_key=header.masking_key)
         return self._end_message() if header.fin else None
 
