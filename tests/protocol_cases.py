@@ -38,9 +38,7 @@ FRAMES: list[tuple[str, Frame]] = [
     ("82 7e 00 7e" + 126 * "00", Frame(Opcode.BINARY, bytes(126))),
     ("82 7e ff ff" + 65535 * "00", Frame(Opcode.BINARY, bytes(65535))),
     ("88 00", Frame(Opcode.CLOSE)),
-    ("88 02 03 e8", Frame(Opcode.CLOSE, b"\x03\xe8")),
     ("88 05 03 e9 62 79 65", Frame(Opcode.CLOSE, b"\x03\xe9bye")),
-    ("8a 00", Frame(Opcode.PONG)),
 ]
 
 # Frames that are refused, by themselves and in a stream: name, bytes in hexadecimal, arguments, then offset, field,
@@ -65,10 +63,8 @@ REFUSED_FRAMES: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
         (f"{name} of 126", first + " 7e 00 7e" + 126 * "00", {}, 1, "payload length", "RFC 6455, 5.5", 2)
         for name, first in (("Close", "88"), ("Ping", "89"), ("Pong", "8a"))
     ],
-    ("Ping of 2^16", "89 7f 00 00 00 00 00 01 00 00", {}, 1, "payload length", "RFC 6455, 5.5", 2),
     ("client without mask", "81 00", {"role": "client"}, 1, "MASK", "RFC 6455, 5.1", 2),
     ("server with mask", "81 80 00 00 00 00", {"role": "server"}, 1, "MASK", "RFC 6455, 5.1", 2),
-    ("0 in 16 bits", "81 7e 00 00", {}, 2, "payload length", "RFC 6455, 5.2", 4),
     ("125 in 16 bits", "82 7e 00 7d" + 125 * "00", {}, 2, "payload length", "RFC 6455, 5.2", 4),
     ("65535 in 64 bits", "82 7f 000000000000ffff", {}, 2, "payload length", "RFC 6455, 5.2", 8),
     ("top bit of 64", "82 7f 8000000000000000", {}, 2, "payload length", "RFC 6455, 5.2", 3),

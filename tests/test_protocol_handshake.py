@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -40,19 +39,13 @@ def test_accept_key_of_the_rfc() -> None:
     assert handshake.accept_key(SAMPLE_KEY) == SAMPLE_ACCEPT
 
 
-@given(st.binary(min_size=16, max_size=16))
-def test_accept_key(nonce: bytes) -> None:
-    key = base64.b64encode(nonce).decode()
-    expected = base64.b64encode(hashlib.sha1(key.encode() + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
-    assert handshake.accept_key(key) == expected.decode()
-
-
 def test_request_of_the_rfc() -> None:
     fields = [("Origin", "http://example.com"), ("Sec-WebSocket-Protocol", "chat, superchat")]
     raw = handshake.request("server.example.com", "/chat", key=SAMPLE_KEY, fields=fields)
     # the same lines; ours come in the order in which RFC 6455, 4.1 lists them
-    assert sorted(raw.split(b"\r\n")) == sorted(SAMPLE_REQUEST.split(b"\r\n"))
-    assert raw.startswith(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\n") and raw.endswith(b"\r\n\r\n")
+    lines = SAMPLE_REQUEST.split(b"\r\n")
+    assert raw.split(b"\r\n") == [*lines[:5], lines[7], lines[5], lines[6], *lines[8:]]
+    assert handshake.request("a", key=SAMPLE_KEY).startswith(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: ")
 
 
 def test_response_of_the_rfc() -> None:
@@ -79,13 +72,6 @@ def test_a_key_is_made_of_16_random_bytes() -> None:
     keys = {handshake.check_request(handshake.request("a"))[0].get("Sec-WebSocket-Key") for _ in range(20)}
     assert len(keys) == 20
     assert all(len(base64.b64decode(key or "")) == 16 for key in keys)
-
-
-def test_request_by_itself() -> None:
-    assert handshake.request("127.0.0.1:8765", key=SAMPLE_KEY) == (
-        b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8765\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-    )
 
 
 EVIL = ["\r\nX: y", "\n X", "\r", "a\r\n\r\nGET / HTTP/1.1", "\x00", " a", "a ", "a\tb\n"]
@@ -116,9 +102,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "no key": (lambda: loose.response(None), "key: expected str; found NoneType"),
     "a number for a host": (lambda: loose.request(80), "host: expected str; found int: 80"),
     "a target of bytes": (lambda: loose.request("a", b"/"), "target: expected str; found bytes"),
-    "a dict": (lambda: loose.request("a", fields={"A": "b"}), FIELDS + "'A'"),
     "a line": (lambda: loose.request("a", fields=["A: b"]), FIELDS + "'A: b'"),
-    "one pair": (lambda: loose.response(SAMPLE_KEY, fields=("A", "b")), FIELDS + "'A'"),
     "a value of bytes": (lambda: loose.request("a", fields=[("A", b"b")]), FIELDS + "('A', b'b')"),
     "three": (lambda: loose.request("a", fields=[("A", "b", "c")]), FIELDS + "('A', 'b', 'c')"),
     "one subprotocol": (
@@ -145,16 +129,17 @@ def test_a_character_that_cannot_be_written_is_named() -> None:
         lambda: handshake.request("a", fields=[("X", "snow \u2603")]),
         lambda: handshake.response(SAMPLE_KEY, fields=[("X\u2603", "snow")]),
         lambda: handshake.accept_key("snow \u2603"),
+        lambda: handshake.request("a", "/\u2603"),
     ):
         with pytest.raises(ValueError, match=r"u2603'") as info:
             call()
         assert type(info.value) is ValueError and str(info.value).isascii()
 
 
-@pytest.mark.parametrize("target", ["", "/a b", "/\u20ac", "/\xe4", "/\x7f"])
-def test_targets_that_cannot_be_written(target: str) -> None:
-    with pytest.raises(ValueError):
-        handshake.request("a", target)
+def test_targets_that_cannot_be_written() -> None:
+    for target in ("", "/a b", "/\xe4", "/\x7f"):
+        with pytest.raises(ValueError):
+            handshake.request("a", target)
 
 
 @given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))

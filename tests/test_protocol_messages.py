@@ -139,25 +139,18 @@ def test_whole_and_byte_by_byte_agree(frames: list[Frame], at: int, flip: int, r
 REFUSED: list[tuple[str, dict[str, Any], int, str, str, int, int]] = [
     # rules that span frames
     ("80 00", {}, 0, "opcode", "RFC 6455, 5.4", 1002, 1),
-    ("00 01 61", {}, 0, "opcode", "RFC 6455, 5.4", 1002, 1),
-    ("8101 61 8001 62", {}, 3, "opcode", "RFC 6455, 5.4", 1002, 4),
     ("0101 61 8101 62", {}, 3, "opcode", "RFC 6455, 5.4", 1002, 4),
-    ("0201 61 8201 62", {}, 3, "opcode", "RFC 6455, 5.4", 1002, 4),
     ("0101 61 8000 8000", {}, 5, "opcode", "RFC 6455, 5.4", 1002, 6),
     ("4101 61 c00161", {"rsv1": True}, 3, "RSV1", "RFC 7692, 6.1", 1002, 4),
-    ("810161 8101", {"role": "client"}, 1, "MASK", "RFC 6455, 5.1", 1002, 2),
     # what the first byte breaks comes before what the second does
     ("8081", {"role": "server"}, 0, "opcode", "RFC 6455, 5.4", 1002, 1),
     # UTF-8
     ("8103 61ff61", {}, 3, "payload", "RFC 6455, 8.1", 1007, 4),
-    ("8103 61c361", {}, 4, "payload", "RFC 6455, 8.1", 1007, 5),
     ("8102 61c3", {}, 3, "payload", "RFC 6455, 8.1", 1007, 4),
     ("0102 61c3 8001 61", {}, 6, "payload", "RFC 6455, 8.1", 1007, 7),
     ("0102 61c3 8000", {}, 5, "payload", "RFC 6455, 8.1", 1007, 6),
     ("0101 ed 890190 8002 a080", {}, 8, "payload", "RFC 6455, 8.1", 1007, 9),
     ("0102 eda0 890190 8001 80", {}, 3, "payload", "RFC 6455, 8.1", 1007, 4),
-    ("0101 f4 890190 8001 a0", {}, 8, "payload", "RFC 6455, 8.1", 1007, 9),
-    ("8101 61 8101 ff", {}, 5, "payload", "RFC 6455, 8.1", 1007, 6),
     # too large for us
     ("8106 616161616161", {"max_size": 5}, 1, "payload length", "RFC 6455, 10.4", 1009, 2),
     ("0103 616161 8003 616161", {"max_size": 5}, 6, "payload length", "RFC 6455, 10.4", 1009, 7),

@@ -293,9 +293,10 @@ def test_peers_accept_what_we_write(host: str, target: str) -> None:
     assert our_verdict(raw)[0] == websockets_status(raw) == wsproto_status(raw) == 101
 
 
-def test_we_accept_what_websockets_answers() -> None:
+@given(st.binary(min_size=16, max_size=16).map(base64.b64encode).map(bytes.decode))
+def test_we_accept_what_websockets_answers(key: str) -> None:
     protocol: Any = ServerProtocol()
-    protocol.receive_data(handshake.request("a", key=SAMPLE_KEY))
+    protocol.receive_data(handshake.request("a", key=key))
     protocol.send_response(protocol.accept(protocol.events_received()[0]))
     raw = b"".join(protocol.data_to_send())
-    assert handshake.check_response(raw, SAMPLE_KEY)[1] == len(raw)
+    assert handshake.check_response(raw, key)[1] == len(raw)

@@ -17,7 +17,6 @@ RFC 9112, 11.2). So whatever hides an end is refused.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
@@ -160,9 +159,8 @@ class ChunkedDecoder:
     def _unreadable(self, message: str, at: int) -> ProtocolError:
         # A server would answer 400 (RFC 9112, 2.2), and a client drop the connection.
         # Without a status code: it is for those who look on, and they answer nobody.
-        return ProtocolError(
-            message, offset=self.used + at, field=self._state, section=CHUNKED, status_code=None
-        )
+        at += self.used
+        return ProtocolError(message, offset=at, field=self._state, section=CHUNKED, status_code=None)
 
     def _give(
         self, size: int, name: str, value: object, meaning: str, section: str, kind: Kind = Kind.HTTP_HEAD
@@ -195,6 +193,8 @@ class NoContent:
 class Length:
     """The content has this many bytes, which may be 0."""
 
+    # "a recipient MUST anticipate potentially large decimal numerals and prevent parsing errors due to integer
+    # conversion overflows" (RFC 9110, 8.6).
     bytes: int
 
 
@@ -215,7 +215,6 @@ class Switch:
 
 Framing = NoContent | Length | Chunked | UntilClose | Switch
 
-DIGITS = re.compile(r"[0-9]+")
 # A number longer than this is no length of anything, and int() refuses it from 4,300 digits on.
 MAX_DIGITS = 19
 
@@ -282,7 +281,8 @@ def _content_length(head: Request | Response) -> int:
     value = next(iter(values))
     # Content-Length = 1*DIGIT (RFC 9110, 8.6): zeros in front are legal, and as many as there are.
     digits = value.lstrip("0") or "0"
-    if len(values) == 1 and DIGITS.fullmatch(value) and len(digits) <= MAX_DIGITS:
+    # DIGIT is ASCII (RFC 5234, B.1): Python alone would take the digits of every script.
+    if len(values) == 1 and value.isascii() and value.isdecimal() and len(digits) <= MAX_DIGITS:
         return int(digits)
     found = quoted(head.get("Content-Length") or "")
     what = "one length" if len(values) > 1 else "a number of bytes in decimal digits"
@@ -306,15 +306,10 @@ def content_spans(raw: Data, framing: Framing) -> list[Span]:
         framing: what ``content_framing`` said.
     """
     raw = bytes(raw)
-    if not raw:
-        return []
     if not isinstance(framing, Chunked):
         meaning = _content_bytes(len(raw))
-        return [Span(0, len(raw), "content", raw, meaning, Kind.CONTENT, "RFC 9112, 6")]
-    return _chunked_spans(raw)
-
-
-def _chunked_spans(raw: bytes) -> list[Span]:
+        # No bytes are no span: what a view cannot show it need not name.
+        return [Span(0, len(raw), "content", raw, meaning, Kind.CONTENT, "RFC 9112, 6")] if raw else []
     decoder = ChunkedDecoder()
     decoder.receive_data(raw)
     spans: list[Span] = []

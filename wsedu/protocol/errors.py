@@ -54,13 +54,8 @@ class ProtocolError(Exception):
 
     def shifted(self, by: int) -> ProtocolError:
         """The same refusal with its offset counted from ``by`` bytes earlier; for parsers that call parsers."""
-        return ProtocolError(
-            self.message,
-            offset=self.offset + by,
-            field=self.field,
-            section=self.section,
-            status_code=self.status_code,
-        )
+        # The attributes are the arguments that it was made with, by their names.
+        return ProtocolError(**vars(self) | {"offset": self.offset + by})
 
 
 def printable(text: str) -> str:
@@ -69,6 +64,7 @@ def printable(text: str) -> str:
     Those are control characters, line ends too, the marks that turn the direction of writing, lone surrogates and what
     Unicode has not assigned: ``\x1b``, ``\n``, ``\u202e``, ``\ud800``. Printable text comes back as it is.
     """
+    # An escape sequence from a peer could otherwise move the cursor, hide lines or change the title of a terminal.
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -96,6 +92,7 @@ def need_text(value: object, name: str) -> None:
 
 def need_texts(values: Collection[str], name: str) -> None:
     """Raise TypeError unless it is a collection of texts; one text alone is a collection too, of its letters."""
+    # Asked by name, since a text passes every test for a collection, and then fails far from here, or not at all.
     if isinstance(values, str) or not isinstance(values, Collection):
         raise _wrong(name, "a list of str", values)
     for value in values:
@@ -104,9 +101,11 @@ def need_texts(values: Collection[str], name: str) -> None:
 
 def need_role(role: object) -> None:
     """Raise ValueError unless it is a role, or ``None`` for a sender of whom nothing is known."""
+    # A role that is misspelled would turn the masking rule off without a word.
     if role not in ("client", "server", None):
         raise ValueError(f"the sender's role is 'client', 'server' or None: {role!r:.60}")
 
 
 def _wrong(name: str, expected: str, value: object) -> TypeError:
+    # The value is cut: it may be as large as a capture.
     return TypeError(f"{name}: expected {expected}; found {type(value).__name__}: {value!r:.60}")

@@ -18,6 +18,7 @@ def frame_spans(data: Data) -> list[Span]:
     """
     # The bits of the first two bytes are always readable, whatever follows them or fails to.
     data = bytes(data)
+    # Two bytes are what every frame has, the shortest included: an empty one of a server is nothing else.
     spans = [*_first_byte_spans(data), *_second_byte_spans(data)]
     try:
         header = parse_header(data)
@@ -81,6 +82,8 @@ def _second_byte_spans(data: bytes) -> list[Span]:
         return []
     # The seven bits are a length, or an announcement of one: 126 and 127 are no lengths at all, which is why a control
     # frame ends at 125.
+    # MASK "Defines whether the "Payload data" is masked. [...] All frames sent from client to server have this bit set
+    # to 1." So it says who sent a frame, where both keep to the rules.
     mask, seven_bits = data[1] >> 7, data[1] & PAYLOAD_LENGTH
     if seven_bits < LENGTH_16:
         meaning = f"{seven_bits} byte{'s' * (seven_bits != 1)} of payload"
@@ -117,6 +120,8 @@ def _payload_spans(data: bytes, header: Header) -> list[Span]:
 
 
 def _payload_value(header: Header, payload: bytes) -> tuple[str | bytes, str]:
+    # What RSV1 marks is a DEFLATE stream without its last four bytes (RFC 7692, 7.2.1), which no decoder takes as it
+    # is.
     if header.rsv1:
         return payload, "compressed data (permessage-deflate, RFC 7692)"
     if header.opcode == Opcode.TEXT:

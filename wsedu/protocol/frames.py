@@ -59,6 +59,7 @@ def apply_mask(data: Data, key: bytes, offset: int = 0) -> bytes:
     turn, length = offset % 4, len(data)
     if turn:
         key = key[turn:] + key[:turn]
+    # "the same steps are applied to mask the data as to unmask the data".
     if length <= MASK_AT_ONCE:
         # Both numbers are read from the same end, so it does not matter from which; this one saves turning them round.
         repeated = int.from_bytes((key * (length // 4 + 1))[:length], "little")
@@ -76,6 +77,8 @@ def apply_mask(data: Data, key: bytes, offset: int = 0) -> bytes:
 
 # The header: its bits, how to split them off, how to check them (RFC 6455, 5.2)
 
+# FIN: "Indicates that this is the final fragment in a message. The first fragment MAY also be the final fragment." Then
+# three bits for extensions, and four that define "the interpretation of the "Payload data"".
 # first byte
 FIN = 0b1000_0000
 RSV1 = 0b0100_0000
@@ -128,6 +131,7 @@ def parse_header(data: Data, start: int = 0) -> Header:
     if len(data) < start + 2:
         raise NeedMoreData
     first, second = data[start], data[start + 1]
+    # "The length of the "Payload data", in bytes: if 0-125, that is the payload length."
     length, at = second & PAYLOAD_LENGTH, start + 2
     form: LengthForm = 7
     if length >= LENGTH_16:
@@ -232,6 +236,7 @@ def _check_minimal(data: Data) -> None:
 
 def shortest_form(length: int) -> LengthForm:
     """The fewest bits, 7, 16 or 64, that section 5.2 has for a payload length in bytes."""
+    # Its example: "the length of a 124-byte-long string can't be encoded as the sequence 126, 0, 124".
     return 7 if length < LENGTH_16 else 16 if length < 1 << 16 else 64
 
 
@@ -372,6 +377,7 @@ class Frame:
         Raises:
             ValueError: the payload length does not fit in ``length_form``.
         """
+        # Nothing is checked, so that a frame that breaks a rule can be sent, and one can see what a peer does about it.
         header = self._header(length_form)
         if self.masking_key is None:
             return header + self.payload

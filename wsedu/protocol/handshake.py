@@ -68,6 +68,9 @@ def request(
         key = base64.b64encode(secrets.token_bytes(16)).decode("ascii")
     need_text(host, "host")
     need_text(key, "key")
+    # In the order of 4.1: "The request MUST contain a |Host| header field", "an |Upgrade| header field whose value MUST
+    # include the "websocket" keyword", "a |Connection| header field whose value MUST include the "Upgrade" token". The
+    # order means nothing to a server.
     required = (
         ("Host", host),
         ("Upgrade", "websocket"),
@@ -208,11 +211,12 @@ class FieldRules:
         name, section = "Sec-WebSocket-Protocol", "RFC 6455, 4.1"
         if self.head.get(name) is None:
             return
-        offered = self.head.field_elements(name)
-        wrong = [element for element in offered if not SUBPROTOCOL.fullmatch(element)]
-        if wrong or not offered:
-            found = quoted(wrong[0] if wrong else "")
-            self.refuse(name, f"expected tokens with commas between them; found {found}", section)
+        # The grammar is 1#token: a field without any element is none of it.
+        offered = self.head.field_elements(name) or [""]
+        for element in offered:
+            if not SUBPROTOCOL.fullmatch(element):
+                message = f"expected tokens with commas between them; found {quoted(element)}"
+                self.refuse(name, message, section)
         if len(set(offered)) < len(offered):
             found = quoted(", ".join(offered))
             self.refuse(name, f"expected different subprotocols; found {found}", section)
@@ -249,6 +253,7 @@ def check_request(data: Data) -> tuple[Request, int]:
             line, and of the empty line at the end of the head if the field is not there.
         TypeError: the data is not bytes.
     """
+    # The grammar comes first: where a head can be read in two ways, its fields say nothing for certain.
     head, used = Request.parse(data)
     rules = FieldRules(head, data, used, status_code=400)
     _check_request_line(head, rules)
@@ -256,8 +261,11 @@ def check_request(data: Data) -> tuple[Request, int]:
     host = rules.single("Host", "RFC 9112, 3.2")
     if not HOST.fullmatch(host):
         rules.refuse("Host", f"expected a host, and perhaps a port; found {quoted(host)}", "RFC 9112, 3.2")
+    # 4.2.1: a field "containing the value "websocket", treated as an ASCII case-insensitive value". So it may offer
+    # other protocols too, and the server takes one.
     rules.token("Upgrade", "websocket", "RFC 6455, 4.2.1")
     rules.token("Connection", "Upgrade", "RFC 6455, 4.2.1")
+    # 4.2.1: "a base64-encoded (see Section 4 of [RFC4648]) value that, when decoded, is 16 bytes in length".
     key = rules.single("Sec-WebSocket-Key", "RFC 6455, 4.2.1")
     if not KEY.fullmatch(key):
         message = f"expected 16 bytes in Base64, which are 24 characters; found {quoted(key)}"
@@ -322,6 +330,8 @@ def check_response(
     upgrade = rules.single("Upgrade", section)
     if upgrade.lower() != "websocket":
         rules.refuse("Upgrade", f"expected websocket; found {quoted(upgrade)}", section)
+    # 4.1: without "a token that is an ASCII case-insensitive match for the value "Upgrade", the client MUST _Fail the
+    # WebSocket Connection_". It may stand among others, such as keep-alive.
     rules.token("Connection", "Upgrade", section)
     # Without this value who answered may not have understood: "the client MUST _Fail the WebSocket Connection_".
     accept, expected = rules.single("Sec-WebSocket-Accept", section), accept_key(key)
@@ -332,6 +342,8 @@ def check_response(
     # One, chosen "from the client's handshake", letter by letter: subprotocols are compared with their case.
     if head.get("Sec-WebSocket-Protocol") is not None:
         chosen = rules.single("Sec-WebSocket-Protocol", "RFC 6455, 11.3.4")
+        # 4.1: with "a subprotocol that was not present in the client's handshake [...], the client MUST _Fail the
+        # WebSocket Connection_". No subprotocol at all is an answer too: the server speaks none of them.
         if chosen not in subprotocols:
             message = f"expected one of those that were offered; found {quoted(chosen)}"
             rules.refuse("Sec-WebSocket-Protocol", message, section)

@@ -71,6 +71,8 @@ def split_request_line(line: bytes) -> StartLine:
     words = line.split(None, 1)
     method, rest = words if len(words) == 2 else (line, b"")
     # A target may hold spaces that its sender forgot to encode, so the version is what comes after the *last* space.
+    # RFC 9112, 3.2: "No whitespace is allowed in the request-target. Unfortunately, some user agents fail to properly
+    # encode or exclude whitespace found in hypertext references".
     words = rest.rsplit(None, 1)
     if len(words) == 2 and words[1].startswith(b"HTTP/") and TOKEN.fullmatch(method):
         return method, words[0], words[1]
@@ -84,6 +86,8 @@ def split_status_line(line: bytes) -> StartLine:
     Raises:
         ProtocolError: the line is no status line (no status code: a client has nobody to answer).
     """
+    # status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112, 4). The reason phrase is the one part
+    # with spaces of its own, so that only the first two are looked for.
     words = line.split(None, 2)
     if len(words) >= 2 and words[0].startswith(b"HTTP/") and len(words[1]) == 3 and words[1].isdigit():
         return words[0], words[1], words[2].rstrip() if len(words) == 3 else b""
@@ -190,6 +194,7 @@ class HeadChecker:
         self.some(TARGET, "request target", "RFC 9112, 3.2", "visible ASCII, as in /chat")
         self.one(b" ", "request target", "RFC 9112, 3", "one space and the version after the request target")
         self.version()
+        # RFC 9112, 3: nothing stands between the version and the end of the line.
         self.crlf("request line")
         self.fields()
 
@@ -242,6 +247,7 @@ class HeadChecker:
 
     def version(self) -> None:
         """RFC 9112, 2.3: "HTTP/" and two digits with a dot between them; "HTTP-version is case-sensitive"."""
+        # HTTP-version = HTTP-name "/" DIGIT "." DIGIT: one digit each, so that HTTP/1.10 is no version at all.
         for allowed in VERSION:
             self.one(allowed, "HTTP version", "RFC 9112, 2.3", "a version, as in HTTP/1.1")
 
@@ -312,6 +318,8 @@ class Head:
 
     def get_all(self, name: str) -> list[str]:
         """The values of all field lines of this name, in order."""
+        # A list, as their order may say something: "The order in which field lines with the same name are received is
+        # therefore significant to the interpretation of the field value" (RFC 9110, 5.3).
         name = name.lower()  # "Field names are case-insensitive" (RFC 9110, 5.1)
         return [value for field, value in self.fields if field.lower() == name]
 
@@ -320,6 +328,8 @@ class Head:
 
         Set-Cookie cannot be joined (same section): take ``get_all``.
         """
+        # RFC 9110, 5.3: a recipient may combine field lines of one name "by appending each subsequent field line value
+        # to the initial field line value in order, separated by a comma (",") and optional whitespace".
         values = self.get_all(name)
         return ", ".join(values) if values else None
 
@@ -331,6 +341,8 @@ class Head:
 
     def field_tokens(self, name: str) -> list[str]:
         """The elements in lower case, for fields in whose elements case does not matter, such as Connection."""
+        # Which fields those are, each field says for itself: "Connection options are case-insensitive" (RFC 9110,
+        # 7.6.1).
         return [element.lower() for element in self.field_elements(name)]
 
     def line_offset(self, raw: bytes, name: str, which: int = 0) -> int:
@@ -340,6 +352,8 @@ class Head:
             raw: the bytes of this head, each field in one line that ends in CR LF.
             which: which of the lines of this name, from 0 on.
         """
+        # Only what was checked, or written by us, is asked: there each field has one line, so that lines can be
+        # counted.
         starts = accumulate(len(line) + 2 for line in raw.split(b"\r\n"))
         lines = zip(self.fields, starts, strict=False)
         found = [start for (field, _), start in lines if field.lower() == name.lower()]
@@ -351,6 +365,7 @@ class Head:
         Raises:
             ValueError: a character that Latin-1 has no byte for.
         """
+        # One space after the colon, as everybody writes it; for a reader it is optional whitespace like any other.
         lines = "".join(f"{name}: {value}\r\n" for name, value in self.fields)
         try:
             return f"{self.start_line}\r\n{lines}\r\n".encode("latin-1")
@@ -468,11 +483,13 @@ class Response(Head):
 def _searchable(data: Data) -> bytes | bytearray:
     """The same bytes, in a type that has ``find``."""
     need_bytes(data)
+    # What a program collects in is not copied: it may hold much more than the head.
     return bytes(data) if isinstance(data, memoryview) else data
 
 
 def as_fields(fields: Iterable[tuple[str, str]]) -> Fields:
     """Pairs of name and value as a tuple of tuples; TypeError for what is none."""
+    # Pairs and not a dict: a dict has each name once, and the fields of a head need not.
     pairs = tuple(fields) if isinstance(fields, Iterable) else (fields,)
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(x, str) for x in pair):

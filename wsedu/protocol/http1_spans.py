@@ -63,6 +63,7 @@ KNOWN_FIELDS = {
     "www-authenticate": ("how to authenticate", "RFC 9110, 11.6.1"),
 }
 
+# RFC 9110, 9.3; PATCH is of RFC 5789. In capitals only: "The method token is case-sensitive" (RFC 9110, 9.1).
 METHODS = {
     "GET": "send me a representation of the target",
     "HEAD": "as GET, without the content",
@@ -93,6 +94,7 @@ STATUSES = {
 }
 
 BLANK = b" \t"
+LINE = re.compile(rb"[^\n]*\n|[^\n]+")  # with its end; the last one may have none yet
 # The first word, with the whitespace before it; the whitespace after it; and the rest.
 FIRST_WORD = re.compile(rb"([ \t]*[^ \t]*)([ \t]*)(.*)", re.DOTALL)
 REQUEST_LINE = "RFC 9112, 3"
@@ -113,14 +115,15 @@ def head_spans(data: Data) -> list[Span]:
     pieces = _Pieces()
     before = empty_lines_before(data)
     pieces.add(data[:before], "empty line", "before the start line; a server ignores it", "RFC 9112, 2.2")
-    start_line, *lines = data[before:].split(b"\n")
-    line_end = _take_start_line(pieces, start_line)
-    # The CR at the end of each line was left over when the bytes were split at LF: it and the LF are one piece, and so
-    # is a bare LF that stands for both.
-    for line in lines:
-        pieces.add(line_end + b"\n", "CRLF", "the end of the line", "RFC 9112, 2.2")
-        line_end = _take_field_line(pieces, line)
-    pieces.add(line_end, "CRLF", "the end of the line begins", "RFC 9112, 2.2")
+    take = _take_start_line
+    for line in LINE.findall(data, before):
+        text = line.removesuffix(b"\n").removesuffix(b"\r")
+        take(pieces, text)
+        # CR and LF are one piece, and so is a bare LF that stands for both.
+        meaning = "the end of the line" if line.endswith(b"\n") else "the end of the line begins"
+        pieces.add(line[len(text) :], "CRLF", meaning, "RFC 9112, 2.2")
+        take = _take_field_line
+    # RFC 9112, 2.1: HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]. It is the lone CRLF.
     if end >= 0:  # the line end that stands alone is the empty line
         last, meaning = pieces.spans[-1], "the head ends here"
         pieces.spans[-1] = replace(last, name="empty line", meaning=meaning, section="RFC 9112, 2.1")
@@ -146,17 +149,17 @@ class _Pieces:
         self.at = end
 
 
-def _take_start_line(pieces: _Pieces, line: bytes) -> bytes:
-    """Cut a start line into words and the whitespace between them; returns the CR that is left of its end."""
-    text = line.removesuffix(b"\r")
+def _take_start_line(pieces: _Pieces, text: bytes) -> None:
+    """Cut a start line into words and the whitespace between them."""
     # "The first line of a response message" begins with the version, that of a request ends with it.
     take = _take_status_line if text.lstrip(BLANK).startswith(b"HTTP/") else _take_request_line
     take(pieces, text)
-    return line[len(text) :]
 
 
 def _take_request_line(pieces: _Pieces, text: bytes) -> None:
     method, gap, rest = FIRST_WORD.findall(text)[0]
+    # Others are legal: "Additional methods, outside the scope of this specification, have been specified for use in
+    # HTTP" (RFC 9110, 9.1), and a method is any token.
     meaning = METHODS.get(method.decode("latin-1"), "a method that RFC 9110 does not define")
     pieces.add(method, "method", meaning, REQUEST_LINE)
     pieces.add(gap, "SP", "separates method and request target", REQUEST_LINE)
@@ -183,23 +186,22 @@ def _take_status_line(pieces: _Pieces, text: bytes) -> None:
     pieces.add(reason, "reason phrase", "for people; a program goes by the status code", STATUS_LINE)
 
 
-def _take_field_line(pieces: _Pieces, line: bytes) -> bytes:
-    """Cut a field line into name, colon and value; returns the CR that is left of its end."""
-    text = line.removesuffix(b"\r")
-    line_end = line[len(text) :]
+def _take_field_line(pieces: _Pieces, text: bytes) -> None:
+    """Cut a field line into name, colon and value."""
+    # obs-fold = OWS CRLF RWS (RFC 9112, 5.2): to who cuts at line ends it is a line that begins with whitespace.
     if text[:1] in (b" ", b"\t"):
         meaning = "goes on with the value of the line before (obs-fold)"
         pieces.add(text, "field value", meaning, "RFC 9112, 5.2")
-        return line_end
+        return
     # RFC 9112, 5: field-line = field-name ":" OWS field-value OWS. What is optional whitespace (OWS) is not part of
     # the value: it is one space after the colon most often, for people.
     before, colon, after = text.partition(b":")
     name, value = before.rstrip(BLANK), after.strip(BLANK)
     value_at = len(before) + len(colon) + len(after) - len(after.lstrip(BLANK))
+    # A field that the table does not have is nothing odd: anybody may add one, and who does not know it passes it by.
     known = KNOWN_FIELDS.get(name.decode("latin-1").lower(), ("a field", "RFC 9110, 5.1"))
     pieces.add(name, "field name", *known)
     pieces.add(text[len(name) : value_at], "colon", "separates name and value", "RFC 9112, 5")
     if value:
         pieces.add(value, "field value", f"the value of {name.decode('latin-1')}", "RFC 9110, 5.5")
         pieces.add(text[value_at + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")
-    return line_end

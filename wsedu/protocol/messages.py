@@ -103,9 +103,10 @@ class MessageAssembler:
         try:
             # Without a byte nothing can be complete that was not so before: an empty payload ends with its header.
             while self._buffer and not self._closed:
-                if not self._begin_frame() or not self._take_payload():
+                header = self._begin_frame()
+                if header is None or not self._take_payload(header):
                     return None
-                event = self._end_frame()
+                event = self._end_frame(header)
                 if event is not None:
                     return event
         except ProtocolError as error:
@@ -114,10 +115,10 @@ class MessageAssembler:
         self._buffer.clear()
         return None
 
-    def _begin_frame(self) -> bool:
-        """Read the header of the next frame, if none is under way; say whether one is now."""
+    def _begin_frame(self) -> Header | None:
+        """The header of the frame under way, or else of the next one; ``None`` if it is not complete."""
         if self._header is not None:
-            return True
+            return self._header
         try:
             try:
                 check_header(self._buffer, role=self._role, rsv1=self._rsv1)
@@ -130,16 +131,19 @@ class MessageAssembler:
             header = parse_header(self._buffer)
             self._check_size(header)
         except NeedMoreData:
-            return False
+            return None
         except ProtocolError as error:
             raise error.shifted(self._offset) from None
         self._header, self._taken = header, 0
         self._skip(header.size)
         # A control frame in between changes nothing about the message that is under way.
         if not is_control(header.opcode):
+            # "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than 0,
+            # followed by zero or more frames with the FIN bit clear and the opcode set to 0, and terminated by a single
+            # frame with the FIN bit set and an opcode of 0" (RFC 6455, 5.4).
             self._fragments += 1
             self._first = self._first or header
-        return True
+        return header
 
     def _check_sequence(self) -> None:
         """Hold the opcode, which is in the first byte, against what came before (RFC 6455, 5.4)."""
@@ -171,10 +175,8 @@ class MessageAssembler:
         section = "RFC 6455, 10.4"
         raise ProtocolError(message, offset=1, field="payload length", section=section, status_code=code)
 
-    def _take_payload(self) -> bool:
+    def _take_payload(self, header: Header) -> bool:
         """Unmask, check and keep as much of the payload as is there; say whether that is all of it."""
-        header = self._header
-        assert header is not None
         # What is there is looked at before the rest has come: where a rule is broken in the first kilobyte of a long
         # frame nobody should wait for the last one.
         data: bytes | bytearray = self._buffer[: header.payload_length - self._taken]
@@ -199,6 +201,8 @@ class MessageAssembler:
         assert first is not None
         if first.opcode != Opcode.TEXT or first.rsv1:
             return  # what must be UTF-8 is the text, and a compressed message does not show it yet
+        # 8.1: who "finds that the byte stream is not, in fact, a valid UTF-8 stream [...] MUST _Fail the WebSocket
+        # Connection_". So the text of a message is held against it as it comes, and not at its end.
         at = self._text.validate(data, final=final)
         if at is not None:
             raise not_utf8("the text", self._offset + at, "payload")
@@ -208,13 +212,14 @@ class MessageAssembler:
         del self._buffer[:size]
         self._offset += size
 
-    def _end_frame(self) -> Message | Frame | None:
+    def _end_frame(self, header: Header) -> Message | Frame | None:
         """The payload is complete: a control frame is an event, and the last fragment makes a message."""
-        header, self._header = self._header, None
-        assert header is not None
+        self._header = None
         if is_control(header.opcode):
             payload, self._control = bytes(self._control), bytearray()
             self._closed = header.opcode == Opcode.CLOSE
+            # "an endpoint MUST be capable of handling control frames in the middle of a fragmented message" (RFC 6455,
+            # 5.4): what was kept of that message stays as it is.
             return Frame(header.opcode, payload, masking_key=header.masking_key)
         return self._end_message() if header.fin else None
 
@@ -226,6 +231,5 @@ class MessageAssembler:
         data, self._data = self._data, bytearray()
         fragments, self._fragments = self._fragments, 0
         text = first.opcode == Opcode.TEXT and not first.rsv1
-        return Message(
-            Opcode(first.opcode), data.decode("utf-8") if text else bytes(data), fragments, first.rsv1
-        )
+        whole = data.decode("utf-8") if text else bytes(data)
+        return Message(Opcode(first.opcode), whole, fragments, first.rsv1)

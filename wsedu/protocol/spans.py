@@ -43,6 +43,7 @@ class Span:
     meaning: str
     kind: Kind = Kind.PAYLOAD
     section: str = ""
+    # RFC 6455, 5.2 numbers the bits of its figure so, from the most significant one, and a picture does as well.
     bits: tuple[int, int] | None = None
 
     # Whoever explains a part counts from the start of that part; whoever shows it knows where the part stands.

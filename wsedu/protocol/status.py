@@ -20,9 +20,8 @@ class StatusCode(IntEnum):
     NO_STATUS_RECEIVED = 1005  # the Close frame had none
     ABNORMAL_CLOSURE = 1006  # there was no Close frame
     INVALID_PAYLOAD_DATA = 1007  # text that is not UTF-8, above all
-    POLICY_VIOLATION = (
-        1008  # "a generic status code that can be returned when there is no other more suitable" one
-    )
+    # "a generic status code that can be returned when there is no other more suitable" one
+    POLICY_VIOLATION = 1008
     MESSAGE_TOO_BIG = 1009
     MANDATORY_EXTENSION = 1010  # sent by clients only: a server can fail the handshake instead
     INTERNAL_ERROR = 1011
