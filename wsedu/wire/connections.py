@@ -7,16 +7,13 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
-from ..protocol.errors import ProtocolError, quoted
-from ..protocol.http1 import begins_request, begins_response, split_request_line, split_status_line
 from .codings import InflateBudget
-from .exchange import NOT_HTTP, Exchange, SyncLost
-from .http1_parser import LONGEST_HEAD, SHORT_HEAD
+from .exchange import Exchange, SyncLost
 from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage
 from .message_parser import OTHER, ParsedMessage, Sender, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
-from .streams import SPACE, Gap, Piece, Stream
+from .streams import SPACE, Gap, Stream
 
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
 # a new connection. No more than these, so that memory does not grow with a capture.
@@ -37,22 +34,15 @@ class Endpoint:
     """One endpoint's sending half."""
 
     # A port scan leaves thousands of these of which only the address was ever used, so the rest is made when needed.
-    __slots__ = ("_stream", "address", "carriers", "early", "fin", "gap", "last", "syn")
+    __slots__ = ("_stream", "address", "carriers", "fin", "last", "syn")
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self._stream: Stream | None = None
         self.carriers = NO_CARRIERS  # end in the stream, packet
-        self.early: bytearray | None = None  # what came before it was known who the client is
-        self.gap: Gap | None = None  # until all before it was read
         self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
         self.fin = False
         self.last: Any = None  # the last packet with data, for whoever builds on packets
-
-    @property
-    def ended(self) -> bool:
-        """Whether its stream has ended."""
-        return self._stream is not None and self._stream.ended
 
     @property
     def stream(self) -> Stream:
@@ -65,15 +55,13 @@ class Endpoint:
 class TcpConnection:
     """One TCP connection: its two endpoints, and what is said on it."""
 
-    __slots__ = ("client", "doubted", "exchange", "first", "index", "readable", "reset", "second")
+    __slots__ = ("doubted", "exchange", "first", "index", "reset", "second")
 
     def __init__(self, index: int, first: Address, second: Address, budget: InflateBudget) -> None:
         self.index = index
         self.first = Endpoint(first)
         self.second = Endpoint(second)
-        self.client: Endpoint | None = None
         self.exchange = Exchange(budget)
-        self.readable = True
         self.doubted = False  # it was said that a retransmission may be none
         self.reset = False
 
@@ -90,14 +78,13 @@ class TcpConnection:
         """The one that receives what this one sends."""
         return self.second if side is self.first else self.first
 
-    def sender(self, side: Endpoint) -> Sender:
-        """The role of an endpoint, once the client is known."""
-        return "client" if side is self.client else "server"
-
     def side(self, sender: Sender) -> Endpoint:
         """The endpoint that has a role; before the client is known, the first to send counts as the client."""
-        client = self.client or self.first
-        return client if sender == "client" else self.other(client)
+        return self.second if (sender == "server") != self.exchange.swapped else self.first
+
+    def sender(self, side: Endpoint) -> Sender:
+        """The role of an endpoint, as ``side``."""
+        return "client" if side is self.side("client") else "server"
 
     def ends(self) -> tuple[str, str]:
         """Client and server, each as ``"ip:port"``."""
@@ -222,11 +209,12 @@ class TcpReader(Generic[Made]):
             connection.other(side).stream.acknowledged = segment.acknowledgement
         if segment.flags & SYN:
             side.syn = segment.sequence
-            if connection.client is None:
-                connection.client = connection.other(side) if segment.flags & ACK else side
-                yield from self._identified(connection)
+            if not connection.exchange.identified:
+                answers = bool(segment.flags & ACK)
+                swapped = (side is connection.first) == answers
+                yield from self._given(connection, connection.exchange.identify(swapped=swapped))
         # RFC 9293, 3.5.3: what comes with RST is "a human-readable reason", not data of the stream.
-        if connection.readable and not segment.flags & RST:
+        if not side.stream.ended and not segment.flags & RST:
             yield from self._bytes(connection, side, segment, index)
         if segment.flags & (FIN | RST):
             yield from self._closing(connection, side, segment)
@@ -243,12 +231,14 @@ class TcpReader(Generic[Made]):
     ) -> Iterator[Made]:
         sequence = segment.sequence + bool(segment.flags & SYN)
         fin, pushed, stream = bool(segment.flags & FIN), bool(segment.flags & PSH), side.stream
+        gap = None
         for item in stream.receive(sequence, segment.payload, segment.cut, fin, index, pushed=pushed):
             if isinstance(item, Gap):
-                side.gap = item
-                yield from self._gap(connection, side)
+                gap = item
             else:
-                yield from self._piece(connection, side, item)
+                side.carriers = side.carriers or deque()
+                side.carriers.append((stream.length, item.packet))
+                yield from self.read(connection, connection.sender(side), item.data)
         if stream.doubt and not connection.doubted:  # said once, for it may be so of every segment
             connection.doubted = True
             self.warn(
@@ -257,7 +247,8 @@ class TcpReader(Generic[Made]):
                 f"with other content and left out (packet {index}, and perhaps more)",
             )
         if stream.ended:
-            yield from self._ended(connection, side)
+            ended = connection.exchange.end(connection.sender(side), whole=stream.closed, gap=gap)
+            yield from self._given(connection, ended)
 
     def _closing(self, connection: TcpConnection, side: Endpoint, segment: Segment) -> Iterator[Made]:
         """Note FIN and RST. Bytes may still be late or under way, so a connection that is over is kept for a while."""
@@ -278,106 +269,38 @@ class TcpReader(Generic[Made]):
             self.connections.pop(ends[::-1], None)  # it may be the same: a socket can connect to itself
             self._silent.pop(connection.index, None)
 
-    def _piece(self, connection: TcpConnection, side: Endpoint, piece: Piece) -> Iterator[Made]:
-        side.carriers = side.carriers or deque()
-        side.carriers.append((side.stream.length, piece.packet))
-        if connection.client is None:
-            side.early = bytearray() if side.early is None else side.early
-            side.early += piece.data
-            self._recognize(connection, side, side.early, b"\n" in piece.data)
-            yield from self._identified(connection)
-        else:
-            yield from self.read(connection, connection.sender(side), piece.data)
-
-    def _recognize(self, connection: TcpConnection, side: Endpoint, early: bytearray, line_end: bool) -> None:
-        """Without a SYN the client is the one who sends the first request, whatever the ports."""
-        # A long line that is still coming is not looked at again with each of its bytes.
-        if not line_end and SHORT_HEAD < len(early) <= LONGEST_HEAD:
-            return
-        line, newline, _ = bytes(early).lstrip(b"\r\n").partition(b"\n")
-        may_begin = begins_request(line) or begins_response(line)
-        if not newline and may_begin and len(early) <= (LONGEST_HEAD if line else SHORT_HEAD):
-            return
-        for split, client in (split_request_line, side), (split_status_line, connection.other(side)):
-            try:
-                split(line)
-            except ProtocolError:
-                continue
-            connection.client = client
-            return
-        self._unreadable(connection, f"{NOT_HTTP}: it begins with {quoted(line)}")
-
-    def _identified(self, connection: TcpConnection) -> Iterator[Made]:
-        """Read what came before it was known who the client is."""
-        if connection.client is None:
-            return
-        for side in connection.side("client"), connection.side("server"):
-            early, side.early = side.early, None
-            if early:
-                yield from self.read(connection, connection.sender(side), bytes(early))
-            yield from self._gap(connection, side)
-            if side.ended:
-                yield from self._ended(connection, side)
-
     def read(self, connection: TcpConnection, sender: Sender, data: bytes) -> Iterator[Made]:
         """What the next bytes from a sender complete."""
-        yield from self._parsed(connection, connection.exchange.receive(sender, data))
+        yield from self._given(connection, connection.exchange.receive(sender, data))
 
-    def _parsed(self, connection: TcpConnection, items: Iterator[ParsedMessage | SyncLost]) -> Iterator[Made]:
+    def _given(self, connection: TcpConnection, items: Iterator[ParsedMessage | SyncLost]) -> Iterator[Made]:
+        """What is given of that which was found on a connection."""
         for item in items:
             if isinstance(item, ParsedMessage):
                 side = connection.side(item.sender)
                 self._silent.pop(connection.index, None)
                 yield self.made(connection, side, _carried(side, item), item)
             elif item.sender is None:
-                self._unreadable(connection, item.why)
+                self.warn(item.why.partition(":")[0], f"{connection.name()}: {item.why}")
+                self._silent[connection.index] = connection
+            elif item.gap is not None:
+                self._silent.pop(connection.index, None)
+                yield self.made(connection, connection.side(item.sender), (item.gap.packet,), item.gap)
             else:
                 self.lost(connection, connection.side(item.sender), item.why)
-        for side in connection.first, connection.second:
-            if connection.exchange.any_lost and connection.exchange.lost(connection.sender(side)):
-                side.stream.end()
-                side.carriers.clear()
-            if side.gap is not None:
-                yield from self._gap(connection, side)
-
-    def _unreadable(self, connection: TcpConnection, why: str) -> None:
-        connection.readable = False
-        for side in connection.first, connection.second:
+        for sender in connection.exchange.lost:
+            side = connection.side(sender)
             side.stream.end()
             side.carriers.clear()
-            side.early = None
-        self.warn(why.partition(":")[0], f"{connection.name()}: {why}")
-        self._silent[connection.index] = connection
-
-    def _gap(self, connection: TcpConnection, side: Endpoint) -> Iterator[Made]:
-        """Tell a gap, once all before it was read: it is the last of its sender."""
-        if side.gap is None or connection.client is None or not connection.readable:
-            return
-        sender = connection.sender(side)
-        if connection.exchange.lost(sender):
-            side.gap = None
-        elif not connection.exchange.waiting(sender):
-            gap, side.gap = side.gap, None
-            self._silent.pop(connection.index, None)
-            yield self.made(connection, side, (gap.packet,), gap)
-
-    def _ended(self, connection: TcpConnection, side: Endpoint) -> Iterator[Made]:
-        """No byte will follow from this side."""
-        if connection.client is not None and connection.readable:
-            ended = connection.exchange.end(connection.sender(side), whole=side.stream.closed)
-            yield from self._parsed(connection, ended)
 
     def _finish(self, connection: TcpConnection) -> Iterator[Made]:
         """No packet of this connection will follow."""
-        early = connection.first.early or connection.second.early
-        if connection.client is None and early:
-            self._unreadable(connection, f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
-        for side in connection.side("server"), connection.side("client"):  # who may wait for the server's end
-            side.gap = side.stream.give_up() or side.gap
-            yield from self._gap(connection, side)
-            yield from self._ended(connection, side)
-        if connection.readable:
-            yield from self._parsed(connection, connection.exchange.close())
+        exchange, senders = connection.exchange, tuple(OTHER)
+        for sender in reversed(senders):  # the client may wait for the server's end
+            stream = connection.side(sender).stream
+            gap = stream.give_up()
+            yield from self._given(connection, exchange.end(sender, whole=stream.closed, gap=gap))
+        yield from self._given(connection, exchange.close())
         left = []
         for sender in OTHER:
             message = connection.exchange.unfinished(sender)

@@ -11,12 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..protocol.errors import ProtocolError
-from ..protocol.http1 import Request, Response, begins_request
+from ..protocol.errors import ProtocolError, quoted
+from ..protocol.http1 import (
+    Request,
+    Response,
+    begins_request,
+    begins_response,
+    split_request_line,
+    split_status_line,
+)
 from .codings import InflateBudget
 from .frame_parser import FrameParser
-from .http1_parser import Http1Parser
+from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
 from .message_parser import OTHER, Incoming, MessageParser, ParsedMessage, Sender, UnfinishedMessage
+from .streams import Gap
 
 # What a 101 may switch to and be read, by the token in Upgrade (RFC 9110, 7.8). A further protocol is a line here.
 PARSERS: dict[str, Callable[[Sender], MessageParser]] = {
@@ -30,6 +38,7 @@ class SyncLost(NamedTuple):
 
     sender: Sender | None  # None if it is so of both, and ``why`` is the whole reason
     why: str
+    gap: Gap | None = None  # this is why; what came before it was read
 
 
 class Direction(Incoming):
@@ -40,39 +49,47 @@ class Direction(Incoming):
         waiting: it asked to switch, so that what follows depends on the response.
         unsure: frames or a request follow, and only the bytes themselves can say which.
         lost: message boundaries cannot be read any more.
+        gap: what it ended with, until all before it was read.
     """
 
-    __slots__ = ("lost", "parser", "unsure", "waiting")
+    __slots__ = ("gap", "lost", "parser", "unsure", "waiting")
 
     def __init__(self, parser: MessageParser) -> None:
         super().__init__()
         self.parser = parser
         self.waiting = self.unsure = self.lost = False
+        self.gap: Gap | None = None
 
 
 class Exchange:
     """Both directions of one connection. ``end`` a direction to say that no byte of it will follow.
 
+    As long as nobody knows who the client is, the first to send counts as the client; nothing is read until then.
+
     Args:
         budget: what may be inflated of transfer codings.
 
     Attributes:
+        identified: it is known who the client is.
+        swapped: the first to send is not the client.
         switched: a 101 to WebSocket has come.
-        any_lost: one direction at least is not read any further.
+        lost: the directions that are not read any further.
     """
 
-    __slots__ = ("_asked", "_budget", "_directions", "_known", "_tunnel", "_why", "any_lost", "switched")
+    __slots__ = (
+        "_asked", "_budget", "_directions", "_known", "_tunnel", "_why", "identified", "lost", "swapped", "switched",
+    )  # fmt: skip
 
     def __init__(self, budget: InflateBudget | None = None) -> None:
         self._budget = budget
         self._asked: list[Request] = []  # whose final response has not come
-        self._directions: dict[
-            Sender, Direction
-        ] = {}  # made when needed: on many connections nothing is said
+        # Made when needed: on many connections nothing is said.
+        self._directions: dict[Sender, Direction] = {}
         self._known = False  # a head was read, so that this is HTTP
         self._why = ""  # why one direction is not HTTP, as long as nothing is known of the other one
         self._tunnel = False  # what is read now comes through one
-        self.switched = self.any_lost = False
+        self.identified = self.swapped = self.switched = False
+        self.lost: tuple[Sender, ...] = ()
 
     def receive(self, sender: Sender, data: bytes) -> Iterator[ParsedMessage | SyncLost]:
         """Take the next bytes of a direction.
@@ -81,33 +98,43 @@ class Exchange:
             The messages that they complete, in both directions: a 101 sets free what the client sent after it.
         """
         side = self._direction(sender)
-        if not side.ended and not side.lost:
-            side.buffer += data
-            yield from self._read(sender)
+        if side.ended or side.lost:
+            return
+        side.buffer += data
+        if self.identified:
+            yield from self._go_on(sender)
+        else:
+            yield from self._recognize(sender, side.buffer, b"\n" in data)
 
-    def end(self, sender: Sender, *, whole: bool) -> Iterator[ParsedMessage | SyncLost]:
-        """The direction has ended; ``whole`` if by FIN, so that content until the close is complete. As ``receive``."""
-        if not self._directions:
-            return  # nothing was said
+    def end(self, sender: Sender, *, whole: bool, gap: Gap | None) -> Iterator[ParsedMessage | SyncLost]:
+        """The direction has ended: ``whole`` if by FIN, so that content until the close is complete. As ``receive``."""
         side = self._direction(sender)
         if side.ended or side.lost:
             return
-        side.ended, side.closed = True, whole
-        yield from self._read(sender)
-        yield from self._unanswered(sender)
+        side.ended, side.closed, side.gap = True, whole, gap
+        if self.identified:
+            yield from self._go_on(sender)
+
+    def identify(self, *, swapped: bool) -> Iterator[ParsedMessage | SyncLost]:
+        """Say who the client is, and read what came before that was known. As ``receive``."""
+        self.identified, self.swapped = True, swapped
+        if swapped:
+            self._directions = {OTHER[sender]: side for sender, side in self._directions.items()}
+            for sender, side in self._directions.items():
+                side.parser = self._http(sender)
+        for sender in OTHER:
+            if sender in self._directions:
+                yield from self._go_on(sender)
 
     def close(self) -> Iterator[SyncLost]:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
-        if self._why and not self._known:
+        early = (
+            b"" if self.identified else self._direction("client").buffer or self._direction("server").buffer
+        )
+        if early:
+            yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
+        elif self._why and not self._known:
             yield self._nothing_to_read()
-
-    def waiting(self, sender: Sender) -> bool:
-        """Whether a direction holds bytes that only the other one makes readable."""
-        return sender in self._directions and self._directions[sender].waiting
-
-    def lost(self, sender: Sender) -> bool:
-        """Whether a direction is not read any further."""
-        return sender in self._directions and self._directions[sender].lost
 
     def lend_frames(self, sender: Sender) -> bytearray | None:
         """For a reader of its own: what is there of the frame that is due; ``None`` if none can be due."""
@@ -125,7 +152,7 @@ class Exchange:
     def unfinished(self, sender: Sender) -> UnfinishedMessage | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
         side = self._directions.get(sender)
-        if side is None or not side.buffer or side.lost or side.unsure or side.waiting:
+        if side is None or not (side.buffer and self.identified) or side.lost or side.unsure or side.waiting:
             return None
         return side.parser.unfinished(side)
 
@@ -137,22 +164,57 @@ class Exchange:
     def _http(self, sender: Sender) -> Http1Parser:
         return Http1Parser(sender, self._asked, self._budget)
 
+    def _recognize(
+        self, sender: Sender, early: bytearray, line_end: bool
+    ) -> Iterator[ParsedMessage | SyncLost]:
+        """Without a SYN the client is the one who sends the first request, whatever the ports."""
+        # A long line that is still coming is not looked at again with each of its bytes.
+        if not line_end and SHORT_HEAD < len(early) <= LONGEST_HEAD:
+            return
+        line, newline, _ = bytes(early).lstrip(b"\r\n").partition(b"\n")
+        may_begin = begins_request(line) or begins_response(line)
+        if not newline and may_begin and len(early) <= (LONGEST_HEAD if line else SHORT_HEAD):
+            return
+        for split, role in (split_request_line, "client"), (split_status_line, "server"):
+            try:
+                split(line)
+            except ProtocolError:
+                continue
+            yield from self.identify(swapped=role != sender)
+            return
+        yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(line)}")
+
+    def _go_on(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
+        """Read what is there of a direction, and what its end means for both."""
+        yield from self._read(sender)
+        if self._directions[sender].ended:
+            yield from self._tell_gap(sender)
+            yield from self._unanswered(sender)
+        yield from self._tell_gap("client")  # whose frames may have waited for a response
+
+    def _tell_gap(self, sender: Sender) -> Iterator[SyncLost]:
+        """Tell a gap, once all before it was read: it is the last of its sender."""
+        side = self._directions.get(sender)
+        if side is not None and side.gap is not None and not side.waiting and not side.lost:
+            gap, side.gap = side.gap, None
+            yield SyncLost(sender, f"{gap.missing:,} bytes are missing", gap)
+
     def _read(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
         side = self._direction(sender)
         while side.buffer and not side.waiting and not side.lost:
             if side.unsure and not self._choose(sender, side):
-                return
+                break
             try:
                 message = side.parser.next_message(side)
             except ProtocolError as error:
                 yield from self._lose(sender, side, str(error))
-                return
+                break
             if not self._known and (message is not None or side.parser.begun):
                 self._known = True
                 if self._why:
                     yield SyncLost(OTHER[sender], self._why)
             if message is None:
-                return
+                break
             lost = None
             if isinstance(message.head, Request):
                 self._asks(side, message.head)
@@ -237,17 +299,19 @@ class Exchange:
 
     def _unanswered(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
         """Nothing more is read of a direction: what waits for it in the other one has to do without."""
-        if sender == "server" and self.waiting("client"):
-            self._directions["client"].waiting = False
+        client = self._directions.get("client")
+        if sender == "server" and client is not None and client.waiting:
+            client.waiting = False
             yield from self._read("client")
 
     def _lose(self, sender: Sender, side: Direction, why: str) -> Iterator[ParsedMessage | SyncLost]:
         """Boundaries cannot be read in one direction. If nothing is HTTP yet, the other one decides what to say."""
-        side.lost = self.any_lost = True
+        side.lost = True
         side.buffer.clear()
+        self.lost += (sender,)
         if self._known:
             yield SyncLost(sender, why)
-        elif self.lost(OTHER[sender]):
+        elif OTHER[sender] in self.lost:
             yield self._nothing_to_read()
         else:
             self._why = why
@@ -258,9 +322,9 @@ class Exchange:
         return self._lose_both(f"{what}: {self._why}")
 
     def _lose_both(self, why: str) -> SyncLost:
-        self._why = ""
+        self._why, self.lost = "", tuple(OTHER)
         for sender in OTHER:
             side = self._direction(sender)
-            side.lost = self.any_lost = True
+            side.lost = True
             side.buffer.clear()
         return SyncLost(None, why)
