@@ -28,9 +28,11 @@ class FrameParser:
         if len(source.buffer) < size:
             return None
         start, raw = source.start, source.take(size)
-        payload = raw[header.size :]
-        if header.masking_key is not None:
-            payload = apply_mask(payload, header.masking_key)
+        if header.masking_key is None:
+            payload = raw[header.size :]
+        else:
+            # By way of a memoryview: a slice of bytes would be a copy of what is about to be copied.
+            payload = apply_mask(memoryview(raw)[header.size :], header.masking_key)
         return ParsedMessage("frame", self._sender, start, raw, None, payload, header.size)
 
     def unfinished(self, source: Incoming) -> UnfinishedMessage:
