@@ -126,15 +126,13 @@ class Billing(TcpReader[None]):
         self.conversations[connection.index].packets += 1
         # The snap length may have cut inside the TCP header, behind what tells sequence number and flags.
         ip_at, tcp_at, data_at = segment.places
-        data_at, size = min(data_at, self._captured), len(segment.payload)
-        for bill in self._bills(connection):
-            if segment.flags == ACK and not size and not segment.cut:
-                bill.parts["acknowledgements"] += self._captured
-            else:
-                bill.parts["link"] += ip_at
-                bill.parts["ip"] += tcp_at - ip_at
-                bill.parts["tcp"] += data_at - tcp_at
-                bill.parts["other"] += self._captured - data_at  # data, and padding
+        data_at = min(data_at, self._captured)
+        bills = self._bills(connection)
+        if segment.flags == ACK and not segment.payload and not segment.cut:
+            _put(bills, acknowledgements=self._captured)
+        else:
+            rest = self._captured - data_at  # data, and padding
+            _put(bills, link=ip_at, ip=tcp_at - ip_at, tcp=data_at - tcp_at, other=rest)
 
     def made(
         self, connection: TcpConnection, side: Endpoint, packets: tuple[int, ...], what: ParsedMessage | Gap
@@ -145,7 +143,7 @@ class Billing(TcpReader[None]):
             bills = self._bills(connection)
             _explain(bills, what, len(what.raw))
             size = self._handshake(connection, what)
-            _move(bills, "http head", "handshake", size)
+            _put(bills, **{"http head": -size, "handshake": size})
 
     def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
         """Put what is there of a message on the bills."""
@@ -175,12 +173,13 @@ class Billing(TcpReader[None]):
 
 def _explain(bills: Iterable[Bill], message: ParsedMessage | UnfinishedMessage, size: int) -> None:
     """Move the bytes of a message to where they belong."""
-    frame = message.kind == "frame"
-    _move(bills, "other", "frame header" if frame else "http head", message.framing_size)
-    _move(bills, "other", "payload" if frame else "content", size - message.framing_size)
+    head, rest = ("frame header", "payload") if message.kind == "frame" else ("http head", "content")
+    framing = message.framing_size
+    _put(bills, **{"other": -size, head: framing, rest: size - framing})
 
 
-def _move(bills: Iterable[Bill], before: str, after: str, size: int) -> None:
+def _put(bills: Iterable[Bill], **sizes: int) -> None:
+    """Put bytes on bills, by parts."""
     for bill in bills:
-        bill.parts[before] -= size
-        bill.parts[after] += size
+        for part, size in sizes.items():
+            bill.parts[part] += size

@@ -94,9 +94,10 @@ class Capture:
         return self._bills()[0]
 
     def _bills(self) -> tuple[Bill, dict[int, Bill]]:
-        """The bill, and that of each connection; made when first asked for, from the packets as the file has them."""
+        """The bill, and that of each connection; made when first asked for, from the file, packet by packet."""
         if self._billed is None:
-            self._billed = bills(self.packets, modelled=self.modelled)
+            with _opened(self._source) as file:
+                self._billed = bills(read_packets(file), modelled=self.modelled)
             for bill in (self._billed[0], *self._billed[1].values()):
                 bill.complete = self.complete
         return self._billed

@@ -84,7 +84,7 @@ class TcpConnection:
 
     def sender(self, side: Endpoint) -> Sender:
         """The role of an endpoint, as ``side``."""
-        return "client" if side is self.side("client") else "server"
+        return "client" if (side is self.first) != self.exchange.swapped else "server"
 
     def ends(self) -> tuple[str, str]:
         """Client and server, each as ``"ip:port"``."""
@@ -238,7 +238,8 @@ class TcpReader(Generic[Made]):
             else:
                 side.carriers = side.carriers or deque()
                 side.carriers.append((stream.length, item.packet))
-                yield from self.read(connection, connection.sender(side), item.data)
+                found = connection.exchange.receive(connection.sender(side), item.data)
+                yield from self._given(connection, found)
         if stream.doubt and not connection.doubted:  # said once, for it may be so of every segment
             connection.doubted = True
             self.warn(

@@ -102,7 +102,10 @@ class Exchange:
             return
         side.buffer += data
         if self.identified:
-            yield from self._go_on(sender)
+            yield from self._read(sender)
+            client = self._directions.get("client")
+            if client is not None and client.gap is not None:  # a response may have been what it waited for
+                yield from self._tell_gap("client")
         else:
             yield from self._recognize(sender, side.buffer, b"\n" in data)
 
