@@ -73,9 +73,7 @@ def tcp_packets(packets: Iterator[tuple[int, bytes, int]]) -> list[TcpPacket]:
         payload, from_client = tcp[4 * (tcp[12] >> 4) :], tcp[2:4] == server_port
         right = ones_complement_sum(header) == ones_complement_sum(pseudo_header + tcp) == 0xFFFF
         found.append(
-            TcpPacket(
-                time, frame, source, destination, sequence, acknowledged, flags, payload, from_client, right
-            )
+            TcpPacket(time, frame, source, destination, sequence, acknowledged, flags, payload, from_client, right)
         )
     return found
 

@@ -45,9 +45,7 @@ def frame(payload: bytes, opcode: int = 1, *, key: bytes | None = None, first: i
     if size < 126:
         header = struct.pack("!B", mask | size)
     else:
-        header = (
-            struct.pack("!BH", mask | 126, size) if size < 65536 else struct.pack("!BQ", mask | 127, size)
-        )
+        header = struct.pack("!BH", mask | 126, size) if size < 65536 else struct.pack("!BQ", mask | 127, size)
     if key is not None:
         payload = key + bytes(byte ^ key[at % 4] for at, byte in enumerate(payload))
     return struct.pack("!B", 0x80 | opcode if first is None else first) + header + payload
@@ -90,9 +88,7 @@ class Talk:
     first: tuple[int, int] = (5000, 1000)  # of the server, of the client
     link: str = "ethernet"
     ip_options: bytes = b""  # IPv4, a multiple of 4 bytes
-    extensions: Sequence[
-        tuple[int, bytes]
-    ] = ()  # IPv6: number of each header, and what follows its first byte
+    extensions: Sequence[tuple[int, bytes]] = ()  # IPv6: number of each header, and what follows its first byte
     tcp_options: bytes = b""  # a multiple of 4 bytes
     sent: dict[bool, int] = field(default_factory=lambda: {CLIENT: 0, SERVER: 0})  # bytes so far
 
@@ -128,11 +124,7 @@ class Talk:
 
     def open(self) -> list[bytes]:
         """SYN, SYN/ACK, ACK."""
-        return [
-            self.packet(CLIENT, flags=SYN),
-            self.packet(SERVER, flags=SYN | ACK),
-            self.packet(CLIENT),
-        ]
+        return [self.packet(CLIENT, flags=SYN), self.packet(SERVER, flags=SYN | ACK), self.packet(CLIENT)]
 
     def say(self, sender: bool, data: bytes, size: int = 1400) -> list[bytes]:
         """Data, in segments of at most ``size`` bytes."""
@@ -226,14 +218,10 @@ class Blocks:
     def simple(self, data: bytes, *, original: int | None = None) -> Blocks:
         """A packet without a time, of interface 0."""
         self.packets += 1
-        return self.block(
-            3, struct.pack(self.order + "I", len(data) if original is None else original) + data
-        )
+        return self.block(3, struct.pack(self.order + "I", len(data) if original is None else original) + data)
 
 
-def pcapng(
-    packets: Iterable[bytes], link_type: int = 1, *, order: str = "<", snap: int | None = None
-) -> bytes:
+def pcapng(packets: Iterable[bytes], link_type: int = 1, *, order: str = "<", snap: int | None = None) -> bytes:
     """A pcapng file of one interface, with blocks in it that nobody knows."""
     blocks = Blocks(order).block(0x0BAD, b"who knows?").interface(link_type, snap=snap or 0)
     for packet in packets:
@@ -250,10 +238,7 @@ class Said(NamedTuple):
 
     def brief(self) -> list[tuple[Any, ...]]:
         """Of each message: sender, kind, and what it says."""
-        return [
-            (row["sender"], row["kind"], *(row[name] for name in _TELLING if name in row))
-            for row in self.rows
-        ]
+        return [(row["sender"], row["kind"], *(row[name] for name in _TELLING if name in row)) for row in self.rows]
 
 
 _TELLING = ("method", "target", "status", "content_bytes", "opcode", "payload", "missing")

@@ -68,9 +68,7 @@ class PageMonitor:
         self.console_errors: list[str] = []
         self.foreign_requests: list[str] = []
         self._origin = urlsplit(origin)[:2]
-        page.on(
-            "console", lambda said: self.console_errors.append(said.text) if said.type == "error" else None
-        )
+        page.on("console", lambda said: self.console_errors.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: self.console_errors.append(f"uncaught: {error}"))
         page.on("websocket", lambda socket: self._ask(socket.url))
         page.on("request", lambda request: self._ask(request.url))

@@ -47,9 +47,7 @@ print(wsedu.compare(*messages))""",
 
 def write_capture(path: Path) -> None:
     """Write the capture: one opening handshake with frames after it, and one request with its response."""
-    request = HANDSHAKE.replace(b"/chat", TARGET.encode()).replace(
-        b"Host: h", f"Host: h\r\nX-Note: {FIELD}".encode()
-    )
+    request = HANDSHAKE.replace(b"/chat", TARGET.encode()).replace(b"Host: h", f"Host: h\r\nX-Note: {FIELD}".encode())
     response = SWITCHING.replace(b"Switching Protocols", (REASON_PHRASE + TERMINAL).encode())
     close = struct.pack("!H", 1000) + (CLOSE_REASON + TERMINAL).encode()
     get = f"GET / HTTP/1.1\r\nHost: h\r\nX-{TERMINAL}: y\r\n\r\n".encode()

@@ -301,8 +301,7 @@ def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()
     """A notebook of code cells that nobody has run, and after them cells of prose."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     cells: list[dict[str, object]] = [
-        {"cell_type": "code", "source": source.strip(), "outputs": [], "execution_count": None}
-        for source in sources
+        {"cell_type": "code", "source": source.strip(), "outputs": [], "execution_count": None} for source in sources
     ]
     cells += [{"cell_type": "markdown", "source": text} for text in prose]
     for number, cell in enumerate(cells):

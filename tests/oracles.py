@@ -34,9 +34,7 @@ def tshark(*args: str | Path, timeout: float = 120) -> str:
     # An empty profile: the preferences of whoever runs the tests must not change what tshark says.
     with tempfile.TemporaryDirectory(prefix="tshark-") as profile:
         environment = dict(os.environ, WIRESHARK_CONFIG_DIR=profile, LC_ALL="C.UTF-8", TZ="UTC")
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout, env=environment, check=False
-        )
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=environment, check=False)
     if done.returncode != 0:
         pytest.fail(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}", pytrace=False)
     return done.stdout

@@ -38,9 +38,7 @@ def assert_stored_outputs_read_well(notebook: NotebookPage) -> None:
         # An output without text or data takes no room on the page, such as a widget whose view is not stored.
         stored = [output for output in cell.get("outputs", []) if output.get("text") or output.get("data")]
         pages = shown.get(number, [])
-        assert len(pages) == len(stored), (
-            f"cell {number}: {len(stored)} outputs are stored, {len(pages)} shown"
-        )
+        assert len(pages) == len(stored), f"cell {number}: {len(stored)} outputs are stored, {len(pages)} shown"
         for one, page in zip(stored, pages, strict=True):
             _assert_reads_well(one, page)
 

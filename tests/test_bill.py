@@ -7,21 +7,7 @@ import io
 from pathlib import Path
 
 import pytest
-from capture_maker import (
-    ACK,
-    CLIENT,
-    FIN,
-    HANDSHAKE,
-    LINKS,
-    PSH,
-    RST,
-    SERVER,
-    SWITCHING,
-    SYN,
-    Talk,
-    frame,
-    pcap,
-)
+from capture_maker import ACK, CLIENT, FIN, HANDSHAKE, LINKS, PSH, RST, SERVER, SWITCHING, SYN, Talk, frame, pcap
 from oracles import tshark
 
 import wsedu
@@ -64,11 +50,7 @@ def test_a_delivery_is_billed_to_the_byte(way: Way) -> None:
     assert delivery.lost == delivery.doubled == 0
     assert bill.total_bytes == sum(len(packet.data) for packet in delivery.capture.packets)
     assert bill.parts["other"] == 0
-    assert (
-        bill.modelled
-        and "modelled" in str(bars({way: bill}))
-        and "modelled" in bars({way: bill})._repr_html_()
-    )
+    assert bill.modelled and "modelled" in str(bars({way: bill})) and "modelled" in bars({way: bill})._repr_html_()
     if way == "websocket":
         assert bill.parts["payload"] == 3 * 27 + 4  # and two Close frames with a status code
         assert bill.parts["http head"] == 0
@@ -120,9 +102,7 @@ def test_a_handshake_captured_the_wrong_way_round() -> None:
     assert billed(packets).parts["handshake"] == len(HANDSHAKE) + len(SWITCHING)
 
 
-@pytest.mark.parametrize(
-    "flags", [PSH | ACK, ACK | 0x20, ACK | 0x40, RST | ACK, FIN | ACK, SYN | ACK, 0, PSH]
-)
+@pytest.mark.parametrize("flags", [PSH | ACK, ACK | 0x20, ACK | 0x40, RST | ACK, FIN | ACK, SYN | ACK, 0, PSH])
 def test_only_ack_set_and_no_data_is_an_acknowledgement(flags: int) -> None:
     talk = Talk()
     opened = talk.open()
@@ -183,6 +163,4 @@ def test_each_connection_has_its_bill_and_silent_ones_count() -> None:
     bills = [one.bill() for one in capture.conversations]
     assert [bill.parts["payload"] for bill in bills] == [0, 5]
     assert [bill.packets for bill in bills] == [5, 6]
-    assert (
-        sum(bill.total_bytes for bill in bills) + sum(map(len, silent.open())) == capture.bill().total_bytes
-    )
+    assert sum(bill.total_bytes for bill in bills) + sum(map(len, silent.open())) == capture.bill().total_bytes

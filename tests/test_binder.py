@@ -30,9 +30,7 @@ SYSTEMS = [
     {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": platform}
     | {"platform_system": system, "os_name": os_name}
     for python in PYTHONS
-    for platform, system, os_name in map(
-        str.split, ("linux Linux posix", "darwin Darwin posix", "win32 Windows nt")
-    )
+    for platform, system, os_name in map(str.split, ("linux Linux posix", "darwin Darwin posix", "win32 Windows nt"))
 ]
 
 
@@ -148,9 +146,7 @@ def test_the_workflow_does_what_make_does() -> None:
     assert all(python in SpecifierSet(PYPROJECT["project"]["requires-python"]) for python in PYTHONS)
     assert f"NBVAL := {NBVAL}\n" in (ROOT / "Makefile").read_text() and f"pytest -q {NBVAL} " in text
     actions = re.findall(r"uses: (.*)", text)
-    assert [one for one in actions if not re.fullmatch(r"\S+@[0-9a-f]{40} # v[\d.]+", one)] == [], (
-        "not pinned"
-    )
+    assert [one for one in actions if not re.fullmatch(r"\S+@[0-9a-f]{40} # v[\d.]+", one)] == [], "not pinned"
 
 
 def test_ci_runs_the_readmes_command_as_on_a_machine_that_says_nothing_to_python(tmp_path: Path) -> None:
@@ -169,9 +165,7 @@ def test_a_home_that_cannot_be_written_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "show.mk").write_text("show:; @echo $$HOME\n")
     command = ["make", "-s", "-f", "Makefile", "-f", str(tmp_path / "show.mk"), "show"]
     for home, replaced in (str(tmp_path), str(tmp_path)), ("/proc/nowhere", f"{ROOT}/.venv/home"):
-        said = subprocess.run(
-            command, cwd=ROOT, env=os.environ | {"HOME": home}, capture_output=True, text=True
-        )
+        said = subprocess.run(command, cwd=ROOT, env=os.environ | {"HOME": home}, capture_output=True, text=True)
         assert said.stdout == f"{replaced}\n", said.stderr
 
 

@@ -13,13 +13,7 @@ from typing import Any
 
 import pytest
 from lab_browser import LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
-from reading import (
-    NOTEBOOKS,
-    assert_hostile_is_text,
-    assert_runs_well,
-    assert_stored_outputs_read_well,
-    clone,
-)
+from reading import NOTEBOOKS, assert_hostile_is_text, assert_runs_well, assert_stored_outputs_read_well, clone
 
 # What these tests must see when it happens: an error, a script that ran, a request to another host.
 BROKEN_CELLS = (

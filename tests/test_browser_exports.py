@@ -36,9 +36,7 @@ def browser() -> Iterator[Browser]:
 
 
 @contextmanager
-def _exported(
-    browser: Browser, notebook: Any, path: Path, **options: Any
-) -> Iterator[tuple[Page, PageMonitor]]:
+def _exported(browser: Browser, notebook: Any, path: Path, **options: Any) -> Iterator[tuple[Page, PageMonitor]]:
     """Write the notebook as HTML to `path`, and open that."""
     path.write_text(HTMLExporter(**options).from_notebook_node(notebook)[0], encoding="utf-8")
     page = browser.new_page(viewport={"width": 1280, "height": 1400}, color_scheme="light")

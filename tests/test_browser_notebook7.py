@@ -8,13 +8,7 @@ from pathlib import Path
 
 import pytest
 from lab_browser import LabBrowser, lab_browser, screenshots, write_notebook
-from reading import (
-    NOTEBOOKS,
-    assert_hostile_is_text,
-    assert_runs_well,
-    assert_stored_outputs_read_well,
-    clone,
-)
+from reading import NOTEBOOKS, assert_hostile_is_text, assert_runs_well, assert_stored_outputs_read_well, clone
 
 pytestmark = pytest.mark.slow
 

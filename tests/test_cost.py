@@ -52,11 +52,7 @@ POLL = Situation(rate=1, payload=27, poll_gap=1, request_head=500, news_head=150
         ("polling", replace(POLL, keep_alive=False), Cost(10 * 66 + 678 + 2 * 8, 10, 1, 678)),
         # Without timestamps each segment has 12 bytes less, and SYN has 12 of options.
         ("polling", replace(POLL, options=0, mss=1460), Cost(3 * 54 + 678, 3, 1, 678)),
-        (
-            "polling",
-            replace(POLL, options=0, mss=1460, keep_alive=False),
-            Cost(10 * 54 + 678 + 2 * 12, 10, 1, 678),
-        ),
+        ("polling", replace(POLL, options=0, mss=1460, keep_alive=False), Cost(10 * 54 + 678 + 2 * 12, 10, 1, 678)),
     ],
 )
 def test_by_hand(way: str, situation: Situation, expected: Cost) -> None:

@@ -29,9 +29,7 @@ def test_the_readme_names_every_capture_and_no_other() -> None:
     assert CAPTURES
     assert sorted(re.findall(r"^- \*\*(\S+\.pcap\w*)\*\*", text, re.MULTILINE)) == CAPTURES
     assert sorted(re.findall(r"^\| (\S+\.pcap\w*) \|", text, re.MULTILINE)) == CAPTURES
-    assert sorted(path.name for path in DATA.iterdir()) == sorted(
-        [*CAPTURES, "README.md", "measured-grid.csv"]
-    )
+    assert sorted(path.name for path in DATA.iterdir()) == sorted([*CAPTURES, "README.md", "measured-grid.csv"])
 
 
 def test_the_readme_counts_what_tshark_counts() -> None:

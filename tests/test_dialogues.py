@@ -36,9 +36,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nContent-Length: %b\r\n\r\n"
 CONNECT = b"CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n"
 # The second chunk holds what looks like the end.
-CHUNKS = (
-    b'3;first\r\nabc\r\nA;name="a;b"\r\n\r\n0\r\n\r\nxyz\r\n0000;last\r\nDigest: x\r\nExpires: never\r\n\r\n'
-)
+CHUNKS = b'3;first\r\nabc\r\nA;name="a;b"\r\n\r\n0\r\n\r\nxyz\r\n0000;last\r\nDigest: x\r\nExpires: never\r\n\r\n'
 ASK_H2C = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 UNFINISHED = "unfinished at the end:"
 TLS = b"\x16\x03\x01\x02"
@@ -310,9 +308,7 @@ def test_session(one: Dialogue, monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     monkeypatch.setattr(log_runtime, "warning", lambda text, *values: lines.append(text % values))
     packets = packets_of(one, 20)
-    assert test_scapy_session.said(test_scapy_session.packets_of(packets)) == test_scapy_session.read(
-        pcap(packets)
-    )
+    assert test_scapy_session.said(test_scapy_session.packets_of(packets)) == test_scapy_session.read(pcap(packets))
     # A session is not told that packets end, so of what is unfinished then it says nothing; nor of other protocols.
     assert len(lines) == sum(UNFINISHED not in words and words != NOT_HTTP for words in one.says)
 
@@ -322,9 +318,7 @@ def capture_of(many: int, talk: str) -> bytes:
     packets = []
     for number in range(many):
         one = Talk(client=(f"10.0.{number >> 8}.{number & 255}", 1024))
-        packets += (
-            one.open()[:1] if talk == "SYN" else one.open() + one.say(CLIENT, TLS) + one.say(SERVER, TLS)
-        )
+        packets += one.open()[:1] if talk == "SYN" else one.open() + one.say(CLIENT, TLS) + one.say(SERVER, TLS)
     return pcap(packets)
 
 

@@ -247,9 +247,7 @@ def test_what_a_terminal_gets_is_harmless_and_fits(tmp_path: Path, name: str) ->
         assert (status, harmless(out), harmless(err)) == (0, True, True), ascii(out + err)
         lines = out.splitlines()
         assert len(lines) > 5
-        assert [
-            line for line in lines if wcswidth(line) > 100
-        ] == []  # wcwidth counts the columns of terminals
+        assert [line for line in lines if wcswidth(line) > 100] == []  # wcwidth counts the columns of terminals
         if len(text) > 200:
             assert lines[2].endswith("..."), "what is left out is said"
             assert wcswidth(lines[2]) > 80 or name == "combining", "and no more than that is left out"
@@ -272,9 +270,7 @@ def test_a_terminal_that_has_not_every_character(tmp_path: Path, encoding: str) 
         assert (done.returncode, done.stderr) == (0, b"")
     lines = done.stdout.decode(encoding).splitlines()
     assert len(lines) == 5 and max(map(len, lines)) <= 100
-    assert ("naïve ✓ 🍵" in lines[2]) == (encoding == "utf-8") and ("naïve" in lines[2]) == (
-        encoding != "ascii"
-    )
+    assert ("naïve ✓ 🍵" in lines[2]) == (encoding == "utf-8") and ("naïve" in lines[2]) == (encoding != "ascii")
 
 
 def test_a_line_for_people_says_what_it_is(tmp_path: Path) -> None:

@@ -143,11 +143,7 @@ BEGINNINGS: dict[str, Callable[[], object]] = {
     "a recording": lambda: record(1).__enter__(),
     **{f"a delivery by {way}": partial(one_news, way) for way in WAYS},
 }
-INTERRUPTED = {
-    "servers.py": {"__init__"},
-    "recording.py": {"__enter__", "_steps"},
-    "delivery.py": {"_in_thread"},
-}
+INTERRUPTED = {"servers.py": {"__init__"}, "recording.py": {"__enter__", "_steps"}, "delivery.py": {"_in_thread"}}
 """Where what has begun is not in anybody's hands yet."""
 
 
@@ -160,9 +156,7 @@ def test_nothing_after_an_interrupt_at_any_line_of_its_beginning(name: str) -> N
         def trace(frame: FrameType, event: str, argument: object) -> Any:
             nonlocal left
             path = Path(frame.f_code.co_filename)
-            if path.parent.parent.name != "wsedu" or frame.f_code.co_name not in INTERRUPTED.get(
-                path.name, ()
-            ):
+            if path.parent.parent.name != "wsedu" or frame.f_code.co_name not in INTERRUPTED.get(path.name, ()):
                 return None
             left -= event == "line"
             if event == "line" and left == 0:
@@ -264,9 +258,7 @@ def kernel() -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
         manager.shutdown_kernel(now=True)
 
 
-def run(
-    client: BlockingKernelClient, code: str, when_under_way: Callable[[], None] | None = None
-) -> tuple[str, str]:
+def run(client: BlockingKernelClient, code: str, when_under_way: Callable[[], None] | None = None) -> tuple[str, str]:
     """Run a cell; gives how it ended, an exception's name or "ok", and what it printed."""
     request, printed = client.execute(code), ""
     while True:
@@ -287,9 +279,7 @@ def run(
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_nothing_after_a_cell_was_interrupted(
-    name: str, kernel: tuple[KernelManager, BlockingKernelClient]
-) -> None:
+def test_nothing_after_a_cell_was_interrupted(name: str, kernel: tuple[KernelManager, BlockingKernelClient]) -> None:
     manager, client = kernel
     before = json.loads(run(client, "print(json.dumps(left()))")[1])
     how, printed = run(client, CELLS[name], manager.interrupt_kernel)

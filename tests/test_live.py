@@ -69,9 +69,7 @@ def test_http_pages() -> None:
 
 def test_100_continue_comes_before_the_content_is_sent() -> None:
     with http_server() as server, connect_raw(server.port) as connection:
-        connection.send(
-            b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
-        )
+        connection.send(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
         assert connection.receive_head().startswith(b"HTTP/1.1 100 ")
         connection.send(b"ok")
         assert connection.receive_head().startswith(b"HTTP/1.1 200 ")
@@ -101,14 +99,8 @@ def with_big_news(way: Way) -> Server:
 
 SENDS_MUCH: dict[str, tuple[Callable[[], Server], bytes]] = {
     "websockets": (lambda: websocket_server(greeting=BIG), UPGRADE),
-    "Tornado": (
-        tornado_echo_server,
-        UPGRADE + Frame(Opcode.TEXT, BIG.encode(), masking_key=bytes(4)).serialize(),
-    ),
-    "HTTP": (
-        http_server,
-        f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BIG)}\r\n\r\n{BIG}".encode(),
-    ),
+    "Tornado": (tornado_echo_server, UPGRADE + Frame(Opcode.TEXT, BIG.encode(), masking_key=bytes(4)).serialize()),
+    "HTTP": (http_server, f"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: {len(BIG)}\r\n\r\n{BIG}".encode()),
     "news by websocket": (partial(with_big_news, "websocket"), UPGRADE.replace(b"/", b"/news/websocket", 1)),
     "news by polling": (partial(with_big_news, "polling"), HEAD.format("/news/polling").encode()),
     "news by longpoll": (partial(with_big_news, "longpoll"), HEAD.format("/news/longpoll").encode()),
@@ -152,10 +144,7 @@ NONSENSE: dict[str, tuple[Callable[[], Server], bytes]] = {
         lambda: news_server("longpoll", Publisher()),
         b"GET /news/longpoll?after=x HTTP/1.1\r\nHost: x\r\n\r\n",
     ),
-    "text": (
-        lambda: news_server("polling", Publisher()),
-        b"GET /news/polling?after=%ff HTTP/1.1\r\nHost: x\r\n\r\n",
-    ),
+    "text": (lambda: news_server("polling", Publisher()), b"GET /news/polling?after=%ff HTTP/1.1\r\nHost: x\r\n\r\n"),
     "a form": (
         http_server,
         b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data\r\nContent-Length: 1\r\n\r\nx",

@@ -210,9 +210,7 @@ def test_a_program_says_nothing_else_in_development_mode(how: str, tmp_path: Pat
     script = tmp_path / "script.py"
     script.write_bytes(POLLS)
     arguments = {"-c": ["-c", POLLS.decode()], "-": ["-"]}.get(how, [str(script)])
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", *arguments], input=POLLS, capture_output=True, timeout=LIMIT
-    )
+    done = subprocess.run([sys.executable, "-X", "dev", *arguments], input=POLLS, capture_output=True, timeout=LIMIT)
     assert (done.stdout, done.stderr) == (b"20\n", b"")
 
 

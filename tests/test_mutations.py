@@ -77,9 +77,7 @@ def test_the_copy_is_what_runs(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [
-        pytest.param(
-            "frames", "bytes((first, second))", "bytes((second, first))", id="two bytes change places"
-        ),
+        pytest.param("frames", "bytes((first, second))", "bytes((second, first))", id="two bytes change places"),
         pytest.param("frame_spans", "spans + _payload", "spans[:-1] + _payload", id="a span is dropped"),
     ],
 )

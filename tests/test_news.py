@@ -58,9 +58,7 @@ async def cutting(port: int, cuts: Iterator[int]) -> AsyncIterator[int]:
         server.close()
 
 
-NO_TEXT = [
-    code for code in map(chr, range(0x110000)) if unicodedata.category(code) in ("Cc", "Cs", "Zl", "Zp")
-]
+NO_TEXT = [code for code in map(chr, range(0x110000)) if unicodedata.category(code) in ("Cc", "Cs", "Zl", "Zp")]
 TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=40)
 # So many updates at once, and whether all have to arrive before the next ones are published.
 Burst = tuple[int, bool]
@@ -180,11 +178,7 @@ def test_percentiles_are_those_of_the_delays() -> None:
     hundred = tuple(float(number) for number in range(101))
     assert [delay(hundred, percent) for percent in (1, 50, 95, 99)] == pytest.approx([1, 50, 95, 99])
     assert [delay((2.0, 0.0, 1.0), percent) for percent in (50, 75)] == [1.0, 1.5]
-    for percent, delays, said in (
-        (0, hundred, "from 1 to 99"),
-        (100, hundred, "from 1"),
-        (50, (1.0,), "two"),
-    ):
+    for percent, delays, said in ((0, hundred, "from 1 to 99"), (100, hundred, "from 1"), (50, (1.0,), "two")):
         with pytest.raises(ValueError, match=said):
             delay(delays, percent)
 
@@ -226,9 +220,7 @@ def test_no_proxy_is_asked(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_client_that_gets_nothing_waits_before_it_connects_again(
-    way: Way, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_that_gets_nothing_waits_before_it_connects_again(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
 
     def noted(fruitless: int) -> float:

@@ -20,10 +20,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 IGNORE = "nbval-ignore-output"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-SANITIZED = {
-    "date": "(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ",
-    "ephemeral port": r"127\.0\.0\.1:",
-}
+SANITIZED = {"date": "(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ", "ephemeral port": r"127\.0\.0\.1:"}
 """What the sanitize file may replace, and how each pattern begins: none of them reaches further."""
 
 KEPT = (
@@ -128,9 +125,7 @@ def test_it_was_run_from_top_to_bottom(path: Path) -> None:
         for output in cell["outputs"]:
             assert output["output_type"] != "error" or "raises-exception" in cell["metadata"].get("tags", [])
             assert output.get("name") != "stderr", output
-            assert WIDGET not in output.get("data", {}), (
-                "a stored view of a widget reads badly without a kernel"
-            )
+            assert WIDGET not in output.get("data", {}), "a stored view of a widget reads badly without a kernel"
 
 
 @everywhere
@@ -163,10 +158,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_navigation_is_that_of_the_files() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/notebook_nav.py", "--check"],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, ROOT / "tools/notebook_nav.py", "--check"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (0, "")
 

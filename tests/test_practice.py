@@ -73,22 +73,7 @@ class _Unwilling:
         raise ValueError("no")
 
 
-CONSTANTS = [
-    0,
-    1,
-    "",
-    b"",
-    [],
-    True,
-    False,
-    "WebSocket",
-    "client",
-    1002,
-    2.0,
-    10**400,
-    10**5000,
-    _Unwilling(),
-]
+CONSTANTS = [0, 1, "", b"", [], True, False, "WebSocket", "client", 1002, 2.0, 10**400, 10**5000, _Unwilling()]
 
 
 @each
@@ -242,9 +227,7 @@ def test_progress_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch, 
 
 @each
 def test_the_printed_solution_runs_by_itself(asked: Exercise) -> None:
-    text = next(
-        part for part in solutions(asked.notebook).split("\n# notebook ") if f", {asked.name}:" in part
-    )
+    text = next(part for part in solutions(asked.notebook).split("\n# notebook ") if f", {asked.name}:" in part)
     assert "mistake" not in text and "lambda" not in text
     names: dict[str, Any] = {}
     exec(text if text.startswith("#") else f"# {text}", names)  # it is our own text

@@ -92,9 +92,7 @@ FAULTY: list[tuple[Fields, tuple[Request | Response, ...], str, str, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "heads", "says", "field", "section"), FAULTY)
-def test_faulty(
-    fields: Fields, heads: tuple[Request | Response, ...], says: str, field: str, section: str
-) -> None:
+def test_faulty(fields: Fields, heads: tuple[Request | Response, ...], says: str, field: str, section: str) -> None:
     for head in heads:
         head = replace(head, fields=(*BEFORE, *fields))
         with pytest.raises(ProtocolError, match=says) as info:

@@ -30,15 +30,7 @@ from protocol_cases import (
 
 from wsedu.protocol.errors import NeedMoreData, ProtocolError
 from wsedu.protocol.frame_spans import frame_spans
-from wsedu.protocol.frames import (
-    MASK_AT_ONCE,
-    Frame,
-    Header,
-    LengthForm,
-    apply_mask,
-    parse_header,
-    shortest_form,
-)
+from wsedu.protocol.frames import MASK_AT_ONCE, Frame, Header, LengthForm, apply_mask, parse_header, shortest_form
 from wsedu.protocol.handshake import check_request, check_response
 from wsedu.protocol.http1 import Request, Response
 from wsedu.protocol.messages import MessageAssembler
@@ -141,18 +133,13 @@ def test_there_are_two_roles(role: Any) -> None:
 
 
 def test_frames_are_values() -> None:
-    frame, same = (
-        Frame(1, bytearray(b"x"), masking_key=memoryview(b"abcd")),
-        Frame(True, b"x", masking_key=b"abcd"),
-    )
+    frame, same = (Frame(1, bytearray(b"x"), masking_key=memoryview(b"abcd")), Frame(True, b"x", masking_key=b"abcd"))
     assert frame == same != Frame(1, b"x") and hash(frame) == hash(same) and type(frame.opcode) is Opcode
     assert repr(Frame(3)) == (
         "Frame(opcode=3, payload=b'', fin=True, rsv1=False, rsv2=False, rsv3=False, masking_key=None)"
     )
     copies = copy.copy(frame), copy.deepcopy(frame), pickle.loads(pickle.dumps(frame)), replace(frame)
-    assert set(copies) == {frame} and replace(frame, opcode=2, fin=False) == Frame(
-        2, b"x", False, masking_key=b"abcd"
-    )
+    assert set(copies) == {frame} and replace(frame, opcode=2, fin=False) == Frame(2, b"x", False, masking_key=b"abcd")
     with pytest.raises(AttributeError):
         frame.opcode = 2  # type: ignore[misc]
     with pytest.raises(AttributeError):

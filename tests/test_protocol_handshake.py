@@ -174,10 +174,7 @@ ACCEPTED: dict[bytes, list[tuple[bytes, bytes]]] = {
         (b"Sec-WebSocket-Protocol: chat, superchat\r\n", b""),
         (b"chat, superchat", b"chat\r\nSec-WebSocket-Protocol: superchat"),
         (b"Origin:", b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nOrigin:"),
-        (
-            b"Origin:",
-            b'Sec-WebSocket-Extensions: a;b="c" ; d=e , f\r\nSec-WebSocket-Extensions: g\r\nOrigin:',
-        ),
+        (b"Origin:", b'Sec-WebSocket-Extensions: a;b="c" ; d=e , f\r\nSec-WebSocket-Extensions: g\r\nOrigin:'),
     ],
     SAMPLE_RESPONSE: [
         (b"101 Switching Protocols", b"101 "),
@@ -321,12 +318,7 @@ EXTENDED = handshake.response(SAMPLE_KEY, fields=[("Sec-WebSocket-Extensions", "
     [
         (SAMPLE_RESPONSE, SAMPLE_KEY, "Sec-WebSocket-Protocol", "offered"),
         (EXTENDED, SAMPLE_KEY, "Sec-WebSocket-Extensions", "offered"),
-        (
-            handshake.response(SAMPLE_KEY),
-            "AQIDBAUGBwgJCgsMDQ4PEA==",
-            "Sec-WebSocket-Accept",
-            "found 's3pPLMBi",
-        ),
+        (handshake.response(SAMPLE_KEY), "AQIDBAUGBwgJCgsMDQ4PEA==", "Sec-WebSocket-Accept", "found 's3pPLMBi"),
     ],
 )
 def test_a_response_answers_this_request(raw: bytes, key: str, field: str, says: str) -> None:

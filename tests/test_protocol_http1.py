@@ -75,9 +75,7 @@ def test_samples(raw: bytes, head: Request | Response) -> None:
 
 tokens = st.text("!#$%&'*+-.^_`|~0123456789abcxyzABCXYZ", min_size=1, max_size=12)
 visible = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=30)
-texts = st.text(st.sampled_from('\t aZ09:;,"\\\x7e\x80\x85\xa0\xff'), max_size=20).map(
-    lambda text: text.strip(" \t")
-)
+texts = st.text(st.sampled_from('\t aZ09:;,"\\\x7e\x80\x85\xa0\xff'), max_size=20).map(lambda text: text.strip(" \t"))
 fields_of_heads = st.lists(st.tuples(tokens, texts), max_size=6).map(tuple)
 versions = st.sampled_from(["HTTP/1.1", "HTTP/1.0", "HTTP/9.9"])
 requests = st.builds(Request, tokens, visible, versions, fields_of_heads)
@@ -201,9 +199,7 @@ NO_REQUESTS = (
 NO_RESPONSES = b"G", b"HTTP/1.1 2x0 OK\r\n", b"HTTP/1.1 20 OK\r\n", b"HTTP/1.1\r\n", b"\x15"
 
 
-@pytest.mark.parametrize(
-    ("head", "raw"), [*product([Request], NO_REQUESTS), *product([Response], NO_RESPONSES)]
-)
+@pytest.mark.parametrize(("head", "raw"), [*product([Request], NO_REQUESTS), *product([Response], NO_RESPONSES)])
 def test_what_is_no_head_at_all(head: type[Request] | type[Response], raw: bytes) -> None:
     whole = raw + b"\x02 / HTTP/1.1\r\n\r\n" * (not raw.endswith(b"\n"))
     for data in raw, whole:

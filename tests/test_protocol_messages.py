@@ -218,9 +218,7 @@ TABLE_3_7: dict[str, list[tuple[range, str]]] = {
     "2 more": [(TAIL, "1 more")],
     "1 more": [(TAIL, "start")],
 }
-NEXT = {
-    state: {byte: after for allowed, after in rows for byte in allowed} for state, rows in TABLE_3_7.items()
-}
+NEXT = {state: {byte: after for allowed, after in rows for byte in allowed} for state, rows in TABLE_3_7.items()}
 
 
 def first_wrong(data: bytes) -> int | None:
@@ -246,9 +244,7 @@ INTERESTING = sorted(
 
 def test_utf8_exhaustively() -> None:
     """All one and two bytes, and all of three and four at whose values the table changes."""
-    samples = [bytes((first,)) for first in range(256)] + [
-        bytes(two) for two in product(range(256), repeat=2)
-    ]
+    samples = [bytes((first,)) for first in range(256)] + [bytes(two) for two in product(range(256), repeat=2)]
     threes = [bytes(three) for three in product(INTERESTING, repeat=3)]
     fours = (three for three in threes if three[0] >= 0xF0 and first_wrong(three + b"\x80") is None)
     samples += threes + [three + bytes((last,)) for three in fours for last in INTERESTING]

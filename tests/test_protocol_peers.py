@@ -68,9 +68,7 @@ def websockets_parse(raw: bytes, mask: bool) -> tuple[websockets.frames.Frame | 
     """The frame at the start of ``raw``, ``None`` if it is refused, and how many bytes it took."""
     reader = StreamReader()
     reader.feed_data(raw)
-    parser: Generator[None, None, websockets.frames.Frame] = websockets.frames.Frame.parse(
-        reader.read_exact, mask=mask
-    )
+    parser: Generator[None, None, websockets.frames.Frame] = websockets.frames.Frame.parse(reader.read_exact, mask=mask)
     try:
         next(parser)
     except StopIteration as done:

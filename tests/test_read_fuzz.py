@@ -60,9 +60,7 @@ def test_any_bytes_and_almost_http_on_a_connection(said: list[tuple[bool, bytes]
     st.lists(st.tuples(st.booleans(), st.integers(0, 255), st.integers(-50, 300), st.binary(max_size=9))),
     st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1)),
 )
-def test_any_flags_and_sequence_numbers(
-    said: list[tuple[bool, int, int, bytes]], first: tuple[int, int]
-) -> None:
+def test_any_flags_and_sequence_numbers(said: list[tuple[bool, int, int, bytes]], first: tuple[int, int]) -> None:
     talk = Talk(first=first)
     packets = [talk.packet(sender, data, flags, at=at) for sender, flags, at, data in said]
     reads(pcap(packets))

@@ -31,10 +31,7 @@ import wsedu
 from wsedu.wire.packets import segment_of
 from wsedu.wire.pcapfile import CutShort, Packet, read_packets, write_capture
 
-VERSIONS: dict[int, dict[str, Any]] = {
-    4: {},
-    6: {"client": ("2001:db8::1", 40000), "server": ("2001:db8::2", 80)},
-}
+VERSIONS: dict[int, dict[str, Any]] = {4: {}, 6: {"client": ("2001:db8::1", 40000), "server": ("2001:db8::2", 80)}}
 FORMATS: dict[str, Callable[[Iterable[bytes], int], bytes]] = {
     "pcap": pcap,
     "pcap, big endian": lambda packets, link: pcap(packets, link, order=">"),
@@ -162,9 +159,7 @@ def test_a_new_section_forgets_interfaces_and_may_turn_bytes_round() -> None:
     assert dissected(blocks.file).rows == expected()
 
 
-def test_simple_packet_blocks_have_the_time_of_the_packet_before_and_the_snap_length_of_their_interface() -> (
-    None
-):
+def test_simple_packet_blocks_have_the_time_of_the_packet_before_and_the_snap_length_of_their_interface() -> None:
     packets, blocks, cut = chat(), Blocks().interface(1), Blocks().interface(1, snap=100)
     for number, packet in enumerate(packets):
         (blocks.simple if number in (4, 6) else blocks.enhanced)(packet)
@@ -178,15 +173,11 @@ def test_what_holds_no_tcp_is_left_alone() -> None:
     arp = LINKS["ethernet"].before_ipv4[:12] + b"\x08\x06" + bytes(28)
     udp = Talk().packet(CLIENT, b"x" * 20)
     udp = udp[:23] + b"\x11" + udp[24:]
-    snap = (
-        bytes(12) + b"\0\x60" + b"\xaa\xaa\x03\0\0\0\0\x60" * 5_000
-    )  # SNAP within SNAP: there is no such thing
+    snap = bytes(12) + b"\0\x60" + b"\xaa\xaa\x03\0\0\0\0\x60" * 5_000  # SNAP within SNAP: there is no such thing
     packets = chat()
     said = dissected(pcap([arp, udp, *packets[:5], arp, udp, *packets[5:], snap]))
     assert (said.status, said.complaints) == (0, [])
-    assert dissected(pcap([b"", b"\0"])).complaints == [
-        "wsedu: a packet is cut inside its headers (2 packets)"
-    ]
+    assert dissected(pcap([b"", b"\0"])).complaints == ["wsedu: a packet is cut inside its headers (2 packets)"]
     assert said.rows[0]["time"] == 0.005 and len(said.rows) == 4
 
 
@@ -271,9 +262,7 @@ def test_tunnels(tmp_path: Path) -> None:
         for index, packet in enumerate(packets):
             blocks.enhanced(packet, number)
             spans = capture.packet(index).spans()
-            assert (spans[0].start, spans[-1].end) == (0, len(packet)) and wsedu.byte_map(
-                capture.packet(index)
-            )
+            assert (spans[0].start, spans[-1].end) == (0, len(packet)) and wsedu.byte_map(capture.packet(index))
             one = segment_of(link_type, packet)
             assert one is not None
             ours.append(f"{one.sequence}\t{len(one.payload)}\t{one.payload.hex()}")

@@ -278,9 +278,7 @@ def test_a_snap_length_leaves_what_is_before_the_first_cut(made: Made, snap: int
         if read and read[-1][0] == "gap":
             read.pop()
         assert read == all_of_it[: len(read)]
-        missing = any(
-            len(one.packet) > snap and one.end > one.start for one in sent if NAMES[one.sender] == sender
-        )
+        missing = any(len(one.packet) > snap and one.end > one.start for one in sent if NAMES[one.sender] == sender)
         assert missing or read == [one for one in all_of_it if one[0] != "gap"]
 
 

@@ -10,20 +10,7 @@ from time import process_time
 from typing import Any
 
 import pytest
-from capture_maker import (
-    ACK,
-    CLIENT,
-    FIN,
-    HANDSHAKE,
-    RST,
-    SERVER,
-    SWITCHING,
-    SYN,
-    Talk,
-    dissected,
-    frame,
-    pcap,
-)
+from capture_maker import ACK, CLIENT, FIN, HANDSHAKE, RST, SERVER, SWITCHING, SYN, Talk, dissected, frame, pcap
 
 import wsedu
 from wsedu.wire.pcapfile import Packet, write_capture
@@ -99,9 +86,7 @@ def test_bytes_before_the_first_are_old() -> None:
 def test_all_sequence_numbers_are_0() -> None:
     """Whatever wrote them: the first byte stands at the number of the SYN, so it is none (RFC 9293, 3.4)."""
     talk, get = Talk(first=(0, 0)), b"GET /b HTTP/1.1\r\n\r\n"
-    said = dissected(
-        pcap(talk.open() + [talk.packet(CLIENT, get, at=-1), talk.packet(SERVER, SWITCHING, at=-1)])
-    )
+    said = dissected(pcap(talk.open() + [talk.packet(CLIENT, get, at=-1), talk.packet(SERVER, SWITCHING, at=-1)]))
     assert said.brief() == [("client", "request", "ET", "/b", 0)]
     assert [OTHER_CONTENT in line for line in said.complaints] == [True, False]
     assert "expected a status line" in said.complaints[1]
@@ -144,9 +129,7 @@ def test_a_hole_at_the_end_is_seen_by_what_comes_behind_it(ending: str) -> None:
     packets = talk.shake()
     talk.say(SERVER, TWO if ending != "lost FIN" else b"")  # lost
     packets += {
-        "lost FIN": [
-            talk.packet(SERVER, at=talk.sent[SERVER] + 1)
-        ],  # a FIN has a sequence number, and is no byte
+        "lost FIN": [talk.packet(SERVER, at=talk.sent[SERVER] + 1)],  # a FIN has a sequence number, and is no byte
         "FIN": [talk.packet(SERVER, flags=FIN | ACK), talk.packet(SERVER, at=talk.sent[SERVER] + 1)],
         "RST": [talk.packet(SERVER), talk.packet(CLIENT, flags=RST)],
         "ACK": [talk.packet(SERVER)],
@@ -173,10 +156,7 @@ def test_a_101_that_is_lost_leaves_frames_of_the_client_readable() -> None:
         talk.say(SERVER, SWITCHING)  # lost
         packets += talk.say(CLIENT, frame(b"three", key=b"\xabbcd", first=first), 1) + talk.say(SERVER, ONE)
         said = dissected(pcap(packets))
-        assert said.brief()[1:] == [
-            ("server", "gap", len(SWITCHING)),
-            ("client", "frame", first & 15, b"three".hex()),
-        ]
+        assert said.brief()[1:] == [("server", "gap", len(SWITCHING)), ("client", "frame", first & 15, b"three".hex())]
 
 
 @pytest.mark.parametrize("comes", [True, False])
@@ -352,17 +332,13 @@ def cpu_seconds(file: bytes) -> float:
         pytest.param(4_000, 2, -1, None, id="many holes, the last segment first"),
     ],
 )
-def test_a_hole_costs_no_more_than_the_segments_behind_it(
-    count: int, step: int, order: int, snap: int | None
-) -> None:
+def test_a_hole_costs_no_more_than_the_segments_behind_it(count: int, step: int, order: int, snap: int | None) -> None:
     files = []
     for size in count, 4 * count:
         talk = Talk()
         packets = talk.shake()
         talk.say(SERVER, TWO)  # lost
-        files.append(
-            pcap(packets + talk.say(SERVER, frame(bytes(300)) * size, 304)[::step][::order], snap=snap)
-        )
+        files.append(pcap(packets + talk.say(SERVER, frame(bytes(300)) * size, 304)[::step][::order], snap=snap))
     assert cpu_seconds(files[1]) < 8 * cpu_seconds(files[0])
 
 

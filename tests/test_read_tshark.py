@@ -66,9 +66,7 @@ def test_frames(name: str) -> None:
         header = one.header
         assert header is not None
         rsv, masked = header.rsv1 << 2 | header.rsv2 << 1 | header.rsv3, header.masking_key is not None
-        found.append(
-            (one.conversation, int(header.fin), rsv, header.opcode, int(masked), header.payload_length)
-        )
+        found.append((one.conversation, int(header.fin), rsv, header.opcode, int(masked), header.payload_length))
     assert found == expected
     assert found or "websocket" not in name
 

@@ -39,9 +39,7 @@ def roomy(packets_allowed: None) -> None:
         assert isinstance(rec, KernelRecording)
         size = rec._recorder.buffer_size()
     if size < packet_recorder.BUFFER:
-        pytest.skip(
-            f"without CAP_NET_ADMIN the kernel grants a buffer of {size >> 10:,} KiB: too small for this"
-        )
+        pytest.skip(f"without CAP_NET_ADMIN the kernel grants a buffer of {size >> 10:,} KiB: too small for this")
 
 
 real = pytest.mark.usefixtures("packets_allowed")
@@ -84,9 +82,7 @@ def test_what_the_kernel_saw_and_what_the_relay_passed_on_are_the_same_messages(
     assert len(seen.capture.conversations) == 3
     for one, other in zip(seen.capture.conversations, passed.capture.conversations, strict=True):
         assert one.server == other.server == f"127.0.0.1:{server.port}"
-        assert [(m.kind, m.sender, m.raw) for m in one.messages] == [
-            (m.kind, m.sender, m.raw) for m in other.messages
-        ]
+        assert [(m.kind, m.sender, m.raw) for m in one.messages] == [(m.kind, m.sender, m.raw) for m in other.messages]
         assert len(one.messages) == 8
     assert seen.capture.warnings == passed.capture.warnings == []
     assert (seen.capture.modelled, passed.capture.modelled) == (False, True)
@@ -147,9 +143,7 @@ class Sentinel:
 
 @pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("held", [False, True])
-def test_a_burst_of_ten_thousand_messages(
-    held: bool, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_burst_of_ten_thousand_messages(held: bool, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read while it comes, or only when it is over: then it has waited in the buffer."""
     burst_is_over = hold(monkeypatch) if held else threading.Event()
     with record(port_of(listener), kernel=True) as rec, joined(listener) as (client, server):
@@ -206,11 +200,7 @@ def fail(error: BaseException) -> bool:
     ],
 )
 def test_an_end_that_fails_is_said(
-    limit: float,
-    then: Callable[[int], bool],
-    said: str,
-    listener: socket.socket,
-    monkeypatch: pytest.MonkeyPatch,
+    limit: float, then: Callable[[int], bool], said: str, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packet_recorder, "LIMIT", limit)
     interrupted = pytest.raises(KeyboardInterrupt) if "interrupted" in said else contextlib.nullcontext()
@@ -292,9 +282,7 @@ def test_only_tcp_of_this_port_is_there(host: str) -> None:
 
 
 @real
-def test_it_begins_when_the_kernel_stamps_packets(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_begins_when_the_kernel_stamps_packets(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     stamps, following = [3, 2, 1, 0], PacketRecorder._next
 
     def late(self: PacketRecorder) -> Packet | None:

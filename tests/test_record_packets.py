@@ -40,10 +40,7 @@ def seen(events: list[RelayEvent]) -> list[TcpPacket]:
 def after_opening(*steps: Step) -> list[tuple[int, bool, int, int]]:
     """(milliseconds, from the client, flags, bytes of data) of what follows the opening."""
     all_seen = seen(story(*OPENED, *steps))
-    return [
-        ((one.time - all_seen[0].time) // MS, one.from_client, one.flags, len(one.payload))
-        for one in all_seen[3:]
-    ]
+    return [((one.time - all_seen[0].time) // MS, one.from_client, one.flags, len(one.payload)) for one in all_seen[3:]]
 
 
 def test_opening_and_closing() -> None:

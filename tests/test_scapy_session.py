@@ -41,9 +41,7 @@ def packets_of(packets: list[bytes], using: Any = WebSocketSession, **options: A
 
 def said(given: Iterable[Any]) -> list[tuple[str, bytes]]:
     """The messages among what a session gave: which kind, and their bytes."""
-    return [
-        (kind, bytes(packet[layer])) for packet in given for layer, kind in KINDS.items() if layer in packet
-    ]
+    return [(kind, bytes(packet[layer])) for packet in given for layer, kind in KINDS.items() if layer in packet]
 
 
 def frames(packets: list[bytes], **options: Any) -> list[bytes]:
@@ -91,11 +89,7 @@ def test_more_than_a_thousand_frames_in_one_segment(their_frames: Any) -> None:
 
 def test_a_lost_segment(their_frames: Any) -> None:
     one = talk()
-    begin, before, (first, _lost, last) = (
-        one.shake(),
-        one.say(SERVER, ONE),
-        one.say(SERVER, frame(b"x" * 30), 12),
-    )
+    begin, before, (first, _lost, last) = (one.shake(), one.say(SERVER, ONE), one.say(SERVER, frame(b"x" * 30), 12))
     after = one.say(SERVER, TWO) + one.say(CLIENT, THREE) + one.close()
     given = packets_of([*begin, *before, first, last, *after])
     assert [raw for kind, raw in said(given) if kind == "frame"] == [ONE, THREE]
@@ -116,9 +110,7 @@ def test_chunk_data_that_looks_like_the_last_chunk() -> None:
     for size in (1, 7, 75, 1400):
         given = exchange(answer * 2, size=size, port=80)
         assert said(given)[1:] == [("response", answer)] * 2
-        assert [packet[Raw].load for packet in given if HTTPResponse in packet] == [
-            b"0\r\n\r\n-restsecond"
-        ] * 2
+        assert [packet[Raw].load for packet in given if HTTPResponse in packet] == [b"0\r\n\r\n-restsecond"] * 2
     cut = talk(port=80).say(SERVER, answer, 57)
     assert ("response", answer) not in said(packets_of(cut, TCPSession))
 
@@ -172,11 +164,7 @@ def test_other_protocols_come_as_they_are() -> None:
 def test_what_completes_no_message_does_not_look_like_one() -> None:
     """On port 80 Scapy sees HTTP in any packet; behind a hole ours says nothing of the kind."""
     one = talk(port=80)
-    begin, lost, rest = (
-        one.open() + one.say(CLIENT, GET),
-        one.say(SERVER, b"xxxx"),
-        one.say(SERVER, SWITCHING),
-    )
+    begin, lost, rest = (one.open() + one.say(CLIENT, GET), one.say(SERVER, b"xxxx"), one.say(SERVER, SWITCHING))
     assert lost and said(packets_of(begin + rest)) == [("request", GET)]
     cut = packets_of(begin + rest, snap=100)
     assert [packet for packet in cut if HTTPResponse in packet] == []
@@ -188,9 +176,7 @@ def test_the_log_says_what_is_not_read_any_further(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(log_runtime, "warning", lambda text, *values: lines.append(text % values))
     packets_of(one.shake() + one.say(SERVER, b"\x82\x7f\xff" + bytes(20)) + one.say(SERVER, ONE))
     (line,) = lines
-    assert line.startswith(
-        "WebSocketSession: 192.0.2.2 port 8000 is not read any further: payload length at byte 2"
-    )
+    assert line.startswith("WebSocketSession: 192.0.2.2 port 8000 is not read any further: payload length at byte 2")
 
 
 def test_fragments_of_ip_can_be_put_together_first() -> None:
@@ -240,10 +226,7 @@ def test_no_bytes_raise(seed: int) -> None:
 def test_a_long_message_costs_no_more_than_its_length() -> None:
     """Each byte of it is looked at once, and not again with each segment: 3 MB in 2,000 segments, and by the byte."""
     one = talk()
-    coded = (
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-        + (b"3e8\r\n" + bytes(1000) + b"\r\n") * 3_000
-    )
+    coded = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"3e8\r\n" + bytes(1000) + b"\r\n") * 3_000
     head = b"GET /" + b"a" * 1000 + b" HTTP/1.1\r\nX: " + b"b" * 1000 + b"\r\n\r\n"
     packets = one.open() + one.say(CLIENT, head, 1) + one.say(SERVER, coded + b"0\r\n\r\n")
     assert [(kind, len(raw)) for kind, raw in said(packets_of(packets))] == [

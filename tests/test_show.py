@@ -125,9 +125,7 @@ def test_comparison_says_how_much_is_news_and_how_much_is_not() -> None:
 
 
 def test_the_same_news_begins_in_the_same_column() -> None:
-    both = compare(
-        polled(0), Frame(1, NEWS, masking_key=KEY), Frame(1, NEWS), names=["HTTP", "masked", "frame"]
-    )
+    both = compare(polled(0), Frame(1, NEWS, masking_key=KEY), Frame(1, NEWS), names=["HTTP", "masked", "frame"])
     aligned = [line for line in str(both).splitlines() if " | " in line]
     assert len(aligned) == 6 and len({line.index(" | ") for line in aligned}) == 1
     assert [line.partition(" | ")[2][:8] for line in aligned[::2]] == ["7b 22 70", "4c d8 51", "7b 22 70"]
@@ -221,8 +219,7 @@ def linear(colour: Colour) -> list[float]:
 def contrast(one: Colour, other: Colour) -> float:
     """As WCAG 2 has it."""
     dark, light = sorted(
-        sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear(colour), strict=True))
-        for colour in (one, other)
+        sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear(colour), strict=True)) for colour in (one, other)
     )
     return (light + 0.05) / (dark + 0.05)
 

@@ -257,9 +257,7 @@ def shown(view: object) -> Iterator[str]:
             for name in view.keys:
                 value = getattr(view, name)
                 if not name.startswith("_") and name != "placeholder" and not (typed and name == "value"):
-                    yield from shown(
-                        Markup(value) if isinstance(view, ipywidgets.HTML) and name == "value" else value
-                    )
+                    yield from shown(Markup(value) if isinstance(view, ipywidgets.HTML) and name == "value" else value)
         yield Page(html).text
 
 
@@ -336,9 +334,7 @@ def test_byte_map_shows_every_byte_once_and_is_safe(given: tuple[bytes, list[Spa
         assert bytes_in(in_text) == data
 
 
-@given(
-    st.integers(0, 15), st.booleans(), st.booleans(), st.binary(max_size=200), st.binary(max_size=100), texts
-)
+@given(st.integers(0, 15), st.booleans(), st.booleans(), st.binary(max_size=200), st.binary(max_size=100), texts)
 def test_frames_heads_and_ladders_from_outside_are_safe(
     opcode: int, fin: bool, rsv1: bool, one: bytes, other: bytes, text: str
 ) -> None:

@@ -24,11 +24,7 @@ OUTSIDE_PRACTICE = [path for path in PACKAGE if path.parent.name != "practice"]
 TESTS, TOOLS = (sorted((ROOT / name).glob("*.py")) for name in ("tests", "tools"))
 
 # Lines of code of the day (comments, docstrings and blank lines are none). Each later issue may add what it brings.
-MOST_CODE = {
-    "wsedu without practice": (7500, OUTSIDE_PRACTICE),
-    "tests": (8900, TESTS),
-    "tools": (1734, TOOLS),
-}
+MOST_CODE = {"wsedu without practice": (7500, OUTSIDE_PRACTICE), "tests": (8900, TESTS), "tools": (1734, TOOLS)}
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 45
 # The hot loop of the reader may be one dense function. (ruff counts complexity, see pyproject.toml.)
 MAY_BE_LONG = {"wsedu/wire/fast.py"}
@@ -143,12 +139,7 @@ def test_there_are_no_circles() -> None:
     ],
 )
 def test_nothing_is_loaded_that_is_not_needed(code: str) -> None:
-    command = [
-        sys.executable,
-        "-c",
-        f"import sys; {code}; print(*sys.modules)",
-        str(ROOT / "data/http-408.pcap"),
-    ]
+    command = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)", str(ROOT / "data/http-408.pcap")]
     said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     heavy = {"scapy", "ipywidgets", "IPython", "anywidget", "tornado", "websockets", "socket", "asyncio"}
     assert set(said.split()) & heavy == set()
@@ -269,9 +260,7 @@ def test_every_source_names_its_licence() -> None:
     silent = []
     for path in sources:
         first = path.read_text(encoding="utf-8").splitlines()[:2]  # a "#!" or a title may stand before it
-        if not any(
-            re.match(r"(#|//|/\*) SPDX-License-Identifier: GPL-2\.0-or-later\b", line) for line in first
-        ):
+        if not any(re.match(r"(#|//|/\*) SPDX-License-Identifier: GPL-2\.0-or-later\b", line) for line in first):
             silent.append(_name(path))
     assert silent == []
 

@@ -178,9 +178,7 @@ def test_the_pointer_does_the_same(ran: NotebookPage) -> None:
         ("both", "content", "payload", 2, "content"),
     ],
 )
-def test_two_maps_follow_each_other(
-    ran: NotebookPage, cell: str, here: str, there: str, at: int, back: str
-) -> None:
+def test_two_maps_follow_each_other(ran: NotebookPage, cell: str, here: str, there: str, at: int, back: str) -> None:
     """What HTTP carries is its content, and what a frame carries its payload."""
     first, second = _output(ran, cell).locator(".wsedu-pane").all()
     _press(ran, "End", on=first.locator(".wsedu-bytes"))
@@ -368,8 +366,7 @@ def test_the_race_runs_and_stops(ran: NotebookPage) -> None:
     received = output.get_by_role("row").filter(has_text="websocket").first
     early = received.inner_text()
     ran.page.wait_for_function(
-        "([row, early]) => row.isConnected === false || row.innerText !== early",
-        arg=[received.element_handle(), early],
+        "([row, early]) => row.isConnected === false || row.innerText !== early", arg=[received.element_handle(), early]
     )
     assert "modelled" in output.inner_text() and button.inner_text() == "Stop"
     _press(ran, "Enter")

@@ -58,9 +58,7 @@ def test_illegal_frames_can_be_built_and_are_named() -> None:
         (2, "ff", True, "✓ Legal"),
     ],
 )
-def test_a_frame_is_validated_as_the_first_of_a_connection(
-    opcode: int, payload: str, fin: bool, said: str
-) -> None:
+def test_a_frame_is_validated_as_the_first_of_a_connection(opcode: int, payload: str, fin: bool, said: str) -> None:
     builder = frame_builder()
     builder.unit.value, builder.payload.value = "hex", payload
     builder.opcode.value, builder.fin.value = opcode, fin
@@ -101,17 +99,13 @@ def test_what_touch_takes() -> None:
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What a ladder sends to the browser."""
     sent: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(
-        SequenceExplorer, "send", lambda self, content, buffers=None: sent.append((content, buffers))
-    )
+    monkeypatch.setattr(SequenceExplorer, "send", lambda self, content, buffers=None: sent.append((content, buffers)))
     return sent
 
 
 def test_a_ladder_sends_what_it_is_asked_for(answers: list[tuple[Any, ...]]) -> None:
     conversation = wsedu.read(DATA / "websockets-large.pcap").conversations[0]
-    long = SimpleNamespace(
-        messages=conversation.messages * 200, capture=conversation.capture, client="c", server="s"
-    )
+    long = SimpleNamespace(messages=conversation.messages * 200, capture=conversation.capture, client="c", server="s")
     ladder = touch(long)
     assert isinstance(ladder, SequenceExplorer) and len(ladder.first) == CHUNK
     ladder._asked(None, {"ask": "messages", "index": 1_150, "view": "v"}, [])

@@ -89,9 +89,7 @@ def write_messages(path: Path, count: int, size: int, together: int = 1) -> None
         together: messages that travel in one write, and so share segments.
     """
     rng = random.Random(6455)
-    frames = [
-        _frame(rng, size, None if number % 2 else rng.randbytes(4)) for number in range(min(count, 128))
-    ]
+    frames = [_frame(rng, size, None if number % 2 else rng.randbytes(4)) for number in range(min(count, 128))]
     writer = Writer(path)
     writer.open()
     for number, left in enumerate(range(count, 0, -together)):

@@ -53,9 +53,7 @@ while True:
 
 
 @contextlib.asynccontextmanager
-async def bare(
-    handler: Callable[[ServerConnection], Awaitable[None]], **options: Any
-) -> AsyncIterator[Listening]:
+async def bare(handler: Callable[[ServerConnection], Awaitable[None]], **options: Any) -> AsyncIterator[Listening]:
     """``websockets`` as it comes, with nothing of ours but that no Ping and no compression is measured."""
     async with serve(handler, "127.0.0.1", 0, compression=None, ping_interval=None, **options) as server:
         yield Listening(next(iter(server.sockets)).getsockname()[1])
@@ -169,9 +167,7 @@ def _tcpdump(port: int) -> float:
     """Seconds a send that tcpdump records, until its file grows no more: it may lose the last ones."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "peer.pcap")
-        command = (
-            f"tcpdump -i lo -U -B {64 << 10} -Z root -w".split()
-        )  # KiB of buffer, so that it loses nothing
+        command = f"tcpdump -i lo -U -B {64 << 10} -Z root -w".split()  # KiB of buffer, so that it loses nothing
         command += [str(path), f"tcp port {port}"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None

@@ -29,9 +29,7 @@ class Row(NamedTuple):
     memory: str = ""
 
 
-def row(
-    what: str, ours: float, name: str, peer: float, shown: Callable[[float], str], memory: str = ""
-) -> Row:
+def row(what: str, ours: float, name: str, peer: float, shown: Callable[[float], str], memory: str = "") -> Row:
     """Seconds for one thing, ours and those of a peer; the ratio is over 1 if ours are fewer."""
     ratio = peer / ours
     times = f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×"

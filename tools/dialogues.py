@@ -27,9 +27,7 @@ _ORIGIN = Origin(f"http://{SERVER}")
 _COMMAND = "please: "  # a text that begins so is not echoed but obeyed
 
 
-def echo_server(
-    address: str = SERVER, *, compression: str | None = None
-) -> AbstractAsyncContextManager[Server]:
+def echo_server(address: str = SERVER, *, compression: str | None = None) -> AbstractAsyncContextManager[Server]:
     """A `websockets` server that echoes, and does what a text with "please: " asks for."""
     return serve(_answer, address, PORT, compression=compression, ping_interval=None)
 
@@ -113,13 +111,7 @@ def choosy_server() -> AbstractAsyncContextManager[Server]:
     logger = logging.getLogger("choosy_server")
     logger.disabled = True  # refusals are what this server is for, they need no traceback
     return serve(
-        _answer,
-        SERVER,
-        PORT,
-        compression=None,
-        origins=[_ORIGIN],
-        process_request=only_the_news,
-        logger=logger,
+        _answer, SERVER, PORT, compression=None, origins=[_ORIGIN], process_request=only_the_news, logger=logger
     )
 
 

@@ -51,9 +51,7 @@ class Module:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.lines = (
-            (ROOT / "wsedu" / (name.replace(".", "/") + ".py")).read_text(encoding="utf-8").splitlines()
-        )
+        self.lines = (ROOT / "wsedu" / (name.replace(".", "/") + ".py")).read_text(encoding="utf-8").splitlines()
         self.defined: dict[str, ast.stmt] = {}
         self.imported: dict[str, tuple[str, bool]] = {}  # name -> module, and whether it is ours
         for node in ast.parse("\n".join(self.lines)).body:

@@ -96,8 +96,7 @@ def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[st
     packets = [packet for packets in lists for packet in packets]
     updates = [update for one in measured for update in one.publisher.updates]
     heads = {
-        kind: [packet.head_size for packet in packets if packet.head == kind]
-        for kind in ("request", "news", "no news")
+        kind: [packet.head_size for packet in packets if packet.head == kind] for kind in ("request", "news", "no news")
     }
     requests = len(heads["request"])
     total = sum(packet.size for packet in packets)

@@ -44,9 +44,7 @@ class Network:
             raise PermissionError("no new network namespace: be root, or run this under unshare -Urn")
         # A process that does nothing keeps the client's namespace alive until its standard input closes.
         self._keeper = subprocess.Popen(
-            ["unshare", "--net", "sh", "-c", "echo ready; read line"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            ["unshare", "--net", "sh", "-c", "echo ready; read line"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self._keeper.stdout is not None
         if self._keeper.stdout.readline() != b"ready\n":

@@ -78,10 +78,7 @@ def main(check: bool) -> int:
     """Write, or check; gives the exit status."""
     every, files = notebooks(), dict[Path, str]()
     for index, one in enumerate(every):
-        rows = [
-            f"| [{other.number} {other.title}]({other.path.name}) | {other.question} |\n"
-            for other in every[1:]
-        ]
+        rows = [f"| [{other.number} {other.title}]({other.path.name}) | {other.question} |\n" for other in every[1:]]
         one.point(links(every, index), rows)
         files[one.path] = one.text()
     before, _, rest = README.read_text(encoding="utf-8").partition(MARKS[0])

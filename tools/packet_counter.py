@@ -60,11 +60,6 @@ class PacketCounter(PacketRecorder):
         head, found, _ = data.partition(b"\r\n\r\n")
         self.counted.setdefault(port, []).append(
             CountedPacket(
-                packet.time / 1e9,
-                to_server,
-                len(packet.data),
-                len(data),
-                kind,
-                len(head) + len(found) if kind else 0,
+                packet.time / 1e9, to_server, len(packet.data), len(data), kind, len(head) + len(found) if kind else 0
             )
         )

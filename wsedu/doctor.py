@@ -33,9 +33,7 @@ class Report(list[Finding]):
     def __str__(self) -> str:
         width = max(len(finding.what) for finding in self)
         # What programs and packages say of themselves is text from outside too.
-        return "\n".join(
-            printable(f"{'yes' if f.works else 'no':<4} {f.what:<{width}}  {f.found}") for f in self
-        )
+        return "\n".join(printable(f"{'yes' if f.works else 'no':<4} {f.what:<{width}}  {f.found}") for f in self)
 
     __repr__ = __str__
 
@@ -101,6 +99,7 @@ def _memory() -> str:
 NEEDED = "the notebooks need less than 500"
 BROWSERS = "chromium", "chromium-browser", "google-chrome", "chrome"
 RELAY = "record(kernel=True) is not allowed; the relay of record() needs no privilege"
+# What is looked at: what looks, and says what was found or raises; and what its absence costs, where {} is why.
 CHECKS: list[tuple[str, Callable[[], str], str]] = [
     ("Python", platform.python_version, "{}"),
     *((name, partial(version, name), "not installed: some notebooks will not run") for name in PACKAGES),
@@ -112,4 +111,3 @@ CHECKS: list[tuple[str, Callable[[], str], str]] = [
     ("browser", partial(_program, "in a browser", *BROWSERS), "{}"),
     ("memory", _memory, "{}"),
 ]
-"""What is looked at: what looks, and says what was found or raises; and what its absence costs, where {} is why."""

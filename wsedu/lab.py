@@ -114,9 +114,7 @@ class DeliveryThread(DeliveryMonitor):
         super().__init__()
         self.error = ""
         arguments = way, gaps, settings
-        self._thread = threading.Thread(
-            target=self._deliver, args=arguments, name=f"wsedu {way}", daemon=True
-        )
+        self._thread = threading.Thread(target=self._deliver, args=arguments, name=f"wsedu {way}", daemon=True)
         self._thread.start()
 
     def _deliver(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:

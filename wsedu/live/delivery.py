@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 Done = TypeVar("Done")
 
+# Seconds that the last update may take to arrive, beside those between two polls.
 LAST_UPDATE_LIMIT = 10.0
-"""Seconds that the last update may take to arrive, beside those between two polls."""
+# Seconds after which an interrupt is noticed that came just before a wait; the end of a delivery is, at once.
 INTERRUPT_GAP = 0.1
-"""Seconds after which an interrupt is noticed that came just before a wait; the end of a delivery is, at once."""
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+# Memory that a connection takes at most, in the server, in the client and in the operating system together.
 LISTENER_BYTES = 64 * 1024
-"""Memory that a connection takes at most, in the server, in the client and in the operating system together."""
+# Files that a process needs beside its connections.
 SPARE_FILES = 100
-"""Files that a process needs beside its connections."""
+# More are not asked for: where there is no limit, some programs try to close every file that there could be.
 MOST_FILES = 1 << 20
-"""More are not asked for: where there is no limit, some programs try to close every file that there could be."""
+# Taken where files are not limited by number, as on Windows; its event loop has troubles of its own before that.
 WITHOUT_LIMIT = 8192
-"""Taken where files are not limited by number, as on Windows; its event loop has troubles of its own before that."""
+# Of fewer, two load tests of different size cannot be made, and no slope fitted.
 FEWEST_LISTENERS = 200
-"""Of fewer, two load tests of different size cannot be made, and no slope fitted."""
 
 
 def raise_file_limit() -> int:

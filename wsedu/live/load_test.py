@@ -23,17 +23,17 @@ from .load_worker import Receipts, Usage, load_clients, load_server, work
 # the threads that would let go of it; a spawned one begins with a fresh interpreter.
 SPAWN = multiprocessing.get_context("spawn")
 
+# Connections that are opened at a time, so that the server's queue of new ones does not overflow.
 AT_ONCE = 200
-"""Connections that are opened at a time, so that the server's queue of new ones does not overflow."""
+# Seconds that an update may take to the last listener, or the first polls to their responses; ten thousand have an
+# update within one or two.
 LIMIT = 60.0
-"""Seconds that an update may take to the last listener, or the first polls to their responses; ten thousand have an
-update within one or two."""
 END_LIMIT = 5.0  # seconds in which a process ends that has been told to; it takes milliseconds
 LOOKS_EVERY = 0.1  # seconds: a signal that comes just before a blocking read would be noticed after it only
 
 
+# Makes the server under load, in its process: a function of a module, which is imported there.
 MakeServer = Callable[[], AbstractAsyncContextManager[object]]
-"""Makes the server under load, in its process: a function of a module, which is imported there."""
 
 
 class PushLoad(NamedTuple):
@@ -76,11 +76,10 @@ class PollLoad(NamedTuple):
     cpu: float
 
 
+# Takes the name of a method, or of an attribute, and arguments; gives what a process of ``load_worker`` answers.
+#
+# Raises RuntimeError where something was raised there, or the process has ended: it says what is known of it.
 Call = Callable[..., Any]
-"""Takes the name of a method, or of an attribute, and arguments; gives what a process of ``load_worker`` answers.
-
-Raises RuntimeError where something was raised there, or the process has ended: it says what is known of it.
-"""
 
 
 @contextmanager

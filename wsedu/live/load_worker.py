@@ -36,11 +36,11 @@ from .publisher import Publisher
 from .servers import Listening, serve
 
 LARGEST_BACKLOG = 65_535
+# Connections from one address of 127.0.0.0/8: Linux gives out some 28,000 ports of one address
+# (``net.ipv4.ip_local_port_range``), and other programs need some too.
 PER_ADDRESS = 20_000
-"""Connections from one address of 127.0.0.0/8: Linux gives out some 28,000 ports of one address
-(``net.ipv4.ip_local_port_range``), and other programs need some too."""
+# Seconds that some hundred connections may take until they are open.
 CONNECT_LIMIT = 60.0
-"""Seconds that some hundred connections may take until they are open."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 POLL = b"GET /news/polling?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
@@ -277,9 +277,7 @@ def load_clients(*arguments: Any) -> AbstractAsyncContextManager[LoadClients]:
 
 async def _frame(reader: asyncio.StreamReader) -> None:
     """Read one frame of a server."""
-    data = await reader.readexactly(
-        2
-    )  # no header is shorter (RFC 6455, 5.2), and those of short payloads end here
+    data = await reader.readexactly(2)  # no header is shorter (RFC 6455, 5.2), and those of short payloads end here
     while True:
         try:
             header = parse_header(data)

@@ -21,12 +21,16 @@ from .news_server import Way
 from .publisher import Inbox
 from .request_headers import Fields, HeadStyle, request_fields
 
+# What one connection brings, or polls one after the other: number and payload of each update, until it breaks.
 News = AsyncGenerator[tuple[str, str], None]
-"""What one connection brings, or polls one after the other: number and payload of each update, until it breaks."""
 
+# Called with number and payload of each new update; the client waits for it before it reads on.
 OnUpdate = Callable[[int, str], Awaitable[None] | None]
-"""Called with number and payload of each new update; the client waits for it before it reads on."""
 
+# What a connection that breaks looks like from httpx and from websockets, wherever it breaks.
+#
+# Nothing else is a reason to connect again: a refused request or connection, and what ``on_update`` raises, would only
+# come once more.
 BROKEN = (
     httpx.ReadError,
     httpx.WriteError,
@@ -35,14 +39,9 @@ BROKEN = (
     InvalidMessage,
     ConnectionResetError,
 )
-"""What a connection that breaks looks like from httpx and from websockets, wherever it breaks.
 
-Nothing else is a reason to connect again: a refused request or connection, and what ``on_update`` raises, would only
-come once more.
-"""
-
+# Seconds before a client connects again after two connections in a row brought it nothing; doubled each time.
 PAUSE, LONGEST_PAUSE = 0.01, 1.0
-"""Seconds before a client connects again after two connections in a row brought it nothing; doubled each time."""
 
 
 def pause_after(fruitless: int) -> float:

@@ -24,8 +24,8 @@ from .servers import Handler, Listening, Server, serve, serving
 Way = Literal["polling", "longpoll", "eventsource", "websocket"]
 WAYS: tuple[Way, ...] = get_args(Way)
 
+# Seconds after which a long poll is answered without news: proxies cut connections that are silent for longer.
 LONGEST_WAIT = 30.0
-"""Seconds after which a long poll is answered without news: proxies cut connections that are silent for longer."""
 
 
 def cursor_of(text: str) -> int:

@@ -22,15 +22,8 @@ _LANGUAGE: Fields = [("Accept-Encoding", "gzip, deflate"), ("Accept-Language", "
 _UNCACHED: Fields = [("Pragma", "no-cache"), ("Cache-Control", "no-cache")]
 _KEPT: Fields = [("Connection", "keep-alive")]
 _PLATFORM = ("sec-ch-ua-platform", '"Linux"')
-_CLIENT_HINTS: Fields = [
-    ("sec-ch-ua", '"Not:A-Brand";v="8", "Chromium";v="156"'),
-    ("sec-ch-ua-mobile", "?0"),
-]
-_SITE: Fields = [
-    ("Sec-Fetch-Site", "same-origin"),
-    ("Sec-Fetch-Mode", "cors"),
-    ("Sec-Fetch-Dest", "empty"),
-]
+_CLIENT_HINTS: Fields = [("sec-ch-ua", '"Not:A-Brand";v="8", "Chromium";v="156"'), ("sec-ch-ua-mobile", "?0")]
+_SITE: Fields = [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors"), ("Sec-Fetch-Dest", "empty")]
 # A browser always offers permessage-deflate (RFC 7692), whether the server takes it up or not; ours does not.
 _OFFER = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
 

@@ -67,10 +67,7 @@ class Server:
     """
 
     def __init__(
-        self,
-        name: str,
-        serving: Callable[[], AbstractAsyncContextManager[Listening]],
-        host: str = "127.0.0.1",
+        self, name: str, serving: Callable[[], AbstractAsyncContextManager[Listening]], host: str = "127.0.0.1"
     ) -> None:
         self._name, self._serving, self.host = name, serving, host
         self._started, self._stop = threading.Event(), asyncio.Event()
@@ -122,9 +119,7 @@ class Server:
         if self._thread.is_alive():
             self._thread.join(STOP_LIMIT)
             if self._thread.is_alive():
-                warnings.warn(
-                    f"after {STOP_LIMIT:g} s there is still a {self!r}", RuntimeWarning, stacklevel=2
-                )
+                warnings.warn(f"after {STOP_LIMIT:g} s there is still a {self!r}", RuntimeWarning, stacklevel=2)
 
     def __enter__(self) -> Self:
         return self
@@ -364,10 +359,7 @@ async def serve(
 
 
 def websocket_server(
-    *,
-    greeting: str | None = None,
-    origins: Sequence[str] | None = None,
-    compression: bool = False,
+    *, greeting: str | None = None, origins: Sequence[str] | None = None, compression: bool = False
 ) -> Server:
     """An echo server on 127.0.0.1: each message comes back as it is.
 

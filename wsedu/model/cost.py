@@ -26,14 +26,10 @@ ACK_DELAY = 0.04
 # Updates in the mean for each poll, or during a long one; with fewer the sums are beyond what floats hold.
 FEWEST = 1e-12
 
+# The ways to deliver news, as ``wsedu.live`` names them.
 WAYS = ("polling", "longpoll", "eventsource", "websocket")
-"""The ways to deliver news, as ``wsedu.live`` names them."""
-CASES = {
-    "polling": ("polling", True),
-    "no keep-alive": ("polling", False),
-    **{way: (way, True) for way in WAYS[1:]},
-}
-"""What is compared, by its label: a way, and whether its connection is kept alive. Only polls can do without."""
+# What is compared, by its label: a way, and whether its connection is kept alive. Only polls can do without.
+CASES = {"polling": ("polling", True), "no keep-alive": ("polling", False), **{way: (way, True) for way in WAYS[1:]}}
 
 
 @dataclass(frozen=True)
@@ -120,8 +116,7 @@ def cost(way: str, situation: Situation) -> Cost:
 def _often_enough(situation: Situation, seconds: float, name: str) -> None:
     if not FEWEST <= (mean := situation.rate * seconds) or not isfinite(mean):
         raise ValueError(
-            f"rate × {name} must be {FEWEST:g} updates at least, and finite; "
-            f"got {situation.rate:g} × {seconds:g}"
+            f"rate × {name} must be {FEWEST:g} updates at least, and finite; got {situation.rate:g} × {seconds:g}"
         )
 
 
@@ -180,9 +175,7 @@ def _longpoll(situation: Situation) -> Cost:
     _often_enough(situation, situation.longest_wait, "longest_wait")
     missed = situation.rate * situation.turnaround  # updates in the mean while no request is with the server
     waits = exp(-missed)  # the share of requests that find nothing, and so have to wait
-    updates = (
-        missed + waits
-    )  # in each response with news: those that were missed, or the one that ends the wait
+    updates = missed + waits  # in each response with news: those that were missed, or the one that ends the wait
     # A wait is over in vain with probability late, again and again: late + late² + … = late / (1 − late).
     late = exp(-situation.rate * situation.longest_wait)
     empty = waits * late / -expm1(-situation.rate * situation.longest_wait)  # responses, for each with news

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from .cost import CASES, Cost, Situation, cost
 
+# Where the measurements are, in a clone of the project.
 FILE = Path(__file__).resolve().parents[2] / "data" / "measured-grid.csv"
-"""Where the measurements are, in a clone of the project."""
 
 DIGITS = 2  # of the number of an update, as 10 to 99 have
 CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own

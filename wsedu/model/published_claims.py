@@ -10,29 +10,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+# How many clients ask once a second, in the three cases of 2010.
 CLIENTS = 1_000, 10_000, 100_000
-"""How many clients ask once a second, in the three cases of 2010."""
+# Bytes of content of each response, by its Content-Length; the comparison prints and counts none of them.
 CONTENT_2010 = 21
-"""Bytes of content of each response, by its Content-Length; the comparison prints and counts none of them."""
-PRINTED_2010 = {
-    "polling": (6.6, 66.0, 665.0),
-    "websocket": (0.015, 0.153, 1.526),
-}
-""""Mbps" as the comparison prints them."""
+# "Mbps" as the comparison prints them.
+PRINTED_2010 = {"polling": (6.6, 66.0, 665.0), "websocket": (0.015, 0.153, 1.526)}
+# Bytes of head of each poll in the sum of 2013: 800 of HTTP, 50 of cookie and message number.
 POLL_2013 = 850
-"""Bytes of head of each poll in the sum of 2013: 800 of HTTP, 50 of cookie and message number."""
+# Its clients, and the seconds between two polls of each.
 CLIENTS_2013, GAP_2013 = 10_000, 60
-"""Its clients, and the seconds between two polls of each."""
 
 # Its cookie has nine parts of the same form.
-_HIDDEN = (
-    "Constant ProtectedConstant Property ProtectedProperty Method ProtectedMethod Event Style Effect".split()
-)
+_HIDDEN = "Constant ProtectedConstant Property ProtectedProperty Method ProtectedMethod Event Style Effect".split()
+# The request fields after Host, as (name, value) in their order.
 FIELDS_2010 = [
-    (
-        "User-Agent",
-        "Mozilla/5.0 (Windows; U; Windows NT 5.1; en-US; rv:1.9.1.5) Gecko/20091102 Firefox/3.5.5",
-    ),
+    ("User-Agent", "Mozilla/5.0 (Windows; U; Windows NT 5.1; en-US; rv:1.9.1.5) Gecko/20091102 Firefox/3.5.5"),
     ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
     ("Accept-Language", "en-us"),
     ("Accept-Encoding", "gzip,deflate"),
@@ -42,15 +35,15 @@ FIELDS_2010 = [
     ("Referer", "http://www.example.com/PollingStock/"),
     ("Cookie", "; ".join(f"showInherited{name}=false" for name in _HIDDEN)),
 ]
-"""The request fields after Host, as (name, value) in their order."""
 
 
 def _head(first: str, fields: list[tuple[str, str]]) -> bytes:
     return "".join(f"{line}\r\n" for line in (first, *(f"{n}: {v}" for n, v in fields), "")).encode("ascii")
 
 
+# The head of the request, as a network would carry it: Firefox 3.5.5 asks.
 REQUEST_2010 = _head("GET /PollingStock//PollingStock HTTP/1.1", [("Host", "localhost:8080"), *FIELDS_2010])
-"""The head of the request, as a network would carry it: Firefox 3.5.5 asks."""
+# The head of the response; the browser's tool that printed it wrote "HTTP/1.x" for whatever version it was.
 RESPONSE_2010 = _head(
     "HTTP/1.x 200 OK",
     [
@@ -61,7 +54,6 @@ RESPONSE_2010 = _head(
         ("Date", "Sat, 07 Nov 2009 00:32:46 GMT"),
     ],
 )
-"""The head of the response; the browser's tool that printed it wrote "HTTP/1.x" for whatever version it was."""
 
 
 def printed_characters(head: bytes) -> int:

@@ -67,9 +67,7 @@ def _verdict(asked: Exercise, answer: Function | None, cases: list[Arguments]) -
     ear = _Ear(sys.stdout)
     given, stopped = _try(answer, cases, ear)
     if given and isinstance(given[-1], Coroutine):
-        return Verdict(
-            False, "your function is async, and gives nothing before it is awaited: write def alone"
-        )
+        return Verdict(False, "your function is async, and gives nothing before it is awaited: write def alone")
     if isinstance(stopped, NotImplementedError) and not given:
         return Verdict(None, UNTOUCHED)
     if stopped is None and all(one is None or one is Ellipsis for one in given):

@@ -38,10 +38,7 @@ EXERCISES: dict[str, Exercise] = {}
 
 
 def exercise(
-    notebook: str,
-    cases: Callable[[random.Random], list[Arguments]],
-    read: str,
-    *mistakes: tuple[Function, str],
+    notebook: str, cases: Callable[[random.Random], list[Arguments]], read: str, *mistakes: tuple[Function, str]
 ) -> Callable[[Function], Function]:
     """Make a function the solution of an exercise of its name; the other arguments are ``Exercise``'s."""
 

@@ -45,16 +45,10 @@ def _only_as_usual(data: bytes) -> list[bytes]:
     "01",
     _responses,
     "RFC 9112, 6.2",
-    (
-        _split_at_empty_lines,
-        "an empty line may stand in the content as well: only the length says where it ends",
-    ),
+    (_split_at_empty_lines, "an empty line may stand in the content as well: only the length says where it ends"),
     (_only_as_usual, "the name of a field may be written in any case (RFC 9110, 5.1)"),
     (lambda data: contents(data)[:1], "that is the first response only: begin again behind its content"),
-    (
-        lambda data: [part.decode() for part in contents(data)],
-        "contents are bytes; nothing says that they are text",
-    ),
+    (lambda data: [part.decode() for part in contents(data)], "contents are bytes; nothing says that they are text"),
 )
 def contents(data: bytes) -> list[bytes]:
     """The contents of responses that arrived in one piece."""
@@ -78,10 +72,7 @@ def _heads(rng: random.Random) -> list[Arguments]:
     _heads,
     "RFC 9112, 4",
     (lambda head: head[9:12], "these are the three digits as bytes: make a number of them"),
-    (
-        lambda head: int(re.findall(rb"\d+", head)[0]),
-        "the first number of the line is that of the HTTP version",
-    ),
+    (lambda head: int(re.findall(rb"\d+", head)[0]), "the first number of the line is that of the HTTP version"),
     (
         lambda head: int(re.findall(rb"\d+", head.split(b"\r\n")[0])[-1]),
         "a reason phrase may hold digits too: the status code is the second word",

@@ -76,15 +76,9 @@ def _rates(rng: random.Random) -> list[Arguments]:
     _rates,
     "the section “How often to ask”",
     (lambda rate, gap: 1 - exp(-rate * gap), "that is the share of polls that *do* find something"),
-    (
-        lambda rate, gap: exp(-rate / gap),
-        "a longer gap brings fewer empty polls, not more",
-    ),
+    (lambda rate, gap: exp(-rate / gap), "a longer gap brings fewer empty polls, not more"),
     (lambda rate, gap: 100 * exp(-rate * gap), "as a share of 1, not of 100"),
-    (
-        lambda rate, gap: rate * gap,
-        "that is how many updates a poll finds on average; it may be more than 1",
-    ),
+    (lambda rate, gap: rate * gap, "that is how many updates a poll finds on average; it may be more than 1"),
 )
 def empty_share(rate: float, gap: float) -> float:
     """Which share of the polls finds nothing."""

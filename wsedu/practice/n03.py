@@ -30,10 +30,7 @@ def _every_line(text: str) -> list[str]:
     _streams,
     "HTML Living Standard, 9.2.6",
     (_every_line, "an event counts only once its empty line is there"),
-    (
-        lambda text: text.split("\n\n")[:-1],
-        "the name of the field is not part of it, and not every line is data",
-    ),
+    (lambda text: text.split("\n\n")[:-1], "the name of the field is not part of it, and not every line is data"),
     (lambda text: _every_line(text)[:1], "there may be more than one event"),
     (
         lambda text: [one.strip() for one in _every_line(text[: text.rfind("\n\n") + 1])],
@@ -76,13 +73,7 @@ def _polls(rng: random.Random) -> list[Arguments]:
         return "".join(json.dumps({"id": i, "news": "x" * rng.randrange(5)}) + "\n" for i in ids)
 
     first = rng.randrange(20, 90)
-    return [
-        (0, content(1)),
-        (3, ""),
-        (4, content(5, 6, 7)),
-        (first, content(first + 1, first + 2)),
-        (first, ""),
-    ]
+    return [(0, content(1)), (3, ""), (4, content(5, 6, 7)), (first, content(first + 1, first + 2)), (first, "")]
 
 
 def _last(content: str) -> int:
@@ -94,9 +85,7 @@ def _last(content: str) -> int:
     _polls,
     "the section “A question that waits”",
     (
-        lambda after, content: (
-            f"/news?after={json.loads(content.splitlines()[0])['id'] if content else after}"
-        ),
+        lambda after, content: f"/news?after={json.loads(content.splitlines()[0])['id'] if content else after}",
         "several updates may come at once: ask for what follows the last of them",
     ),
     (

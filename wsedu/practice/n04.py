@@ -26,10 +26,7 @@ def _digest(text: str) -> bytes:
     "04",
     _keys,
     "RFC 6455, 4.2.2",
-    (
-        lambda key: base64.b64encode(_digest(key + GUID)),
-        "the value of a field is text: decode the base64 bytes",
-    ),
+    (lambda key: base64.b64encode(_digest(key + GUID)), "the value of a field is text: decode the base64 bytes"),
     (lambda key: _digest(key + GUID).hex(), "the digest goes into base64 as 20 bytes, not as hex"),
     (
         lambda key: base64.b64encode(_digest(key + GUID).hex().encode()).decode(),

@@ -27,13 +27,7 @@ def opcode_of(first: int) -> int:
 
 
 def _parts(rng: random.Random) -> list[Arguments]:
-    return [
-        (1, True),
-        (0, False),
-        (9, True),
-        (2, False),
-        (rng.randrange(16), rng.choice([True, False])),
-    ]
+    return [(1, True), (0, False), (9, True), (2, False), (rng.randrange(16), rng.choice([True, False]))]
 
 
 @exercise(
@@ -56,10 +50,7 @@ def first_byte(opcode: int, fin: bool) -> int:
     "RFC 6455, 5.5",
     (lambda first: first >= 8, "look at the opcode only, not at the whole byte"),
     (lambda first: first & 15 > 8, "8 is one of them: Close"),
-    (
-        lambda first: first & 15 in (8, 9, 10),
-        "the opcodes that are reserved for further control frames count too",
-    ),
+    (lambda first: first & 15 in (8, 9, 10), "the opcodes that are reserved for further control frames count too"),
     (lambda first: first >> 7 == 1, "that is FIN"),
 )
 def is_control_frame(first: int) -> bool:

@@ -45,16 +45,7 @@ def unmask(frame: bytes) -> bytes:
 
 
 def _lengths(rng: random.Random) -> list[Arguments]:
-    lengths = [
-        5,
-        125,
-        126,
-        127,
-        65_535,
-        65_536,
-        rng.randrange(300, 60_000),
-        rng.randrange(2**20, 2**40),
-    ]
+    lengths = [5, 125, 126, 127, 65_535, 65_536, rng.randrange(300, 60_000), rng.randrange(2**20, 2**40)]
     return [(length,) for length in lengths]
 
 
@@ -70,19 +61,10 @@ def _length(length: int, order: str = "big", short: int = 125, middle: int = 0xF
     "06",
     _lengths,
     "RFC 6455, 5.2",
-    (
-        lambda length: _length(length, short=127),
-        "126 and 127 have another meaning: 125 is the most that one byte says",
-    ),
-    (
-        lambda length: _length(length, short=126),
-        "126 has another meaning: 125 is the most that one byte says",
-    ),
+    (lambda length: _length(length, short=127), "126 and 127 have another meaning: 125 is the most that one byte says"),
+    (lambda length: _length(length, short=126), "126 has another meaning: 125 is the most that one byte says"),
     (lambda length: _length(length, "little"), "network byte order: the greatest part comes first"),
-    (
-        lambda length: _length(length, middle=0),
-        "the shortest form must be used: up to 65535 two bytes are enough",
-    ),
+    (lambda length: _length(length, middle=0), "the shortest form must be used: up to 65535 two bytes are enough"),
     (lambda length: _length(length, middle=0xFFFE), "65535 still fits into two bytes"),
     (
         lambda length: length_bytes(length)[-8:] if length > 125 else length_bytes(length),

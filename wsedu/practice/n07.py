@@ -85,11 +85,7 @@ def _recorded(rng: random.Random, code: int | None) -> Path:
     key = b64encode(rng.randbytes(16)).decode()
     said = [(True, request("192.0.2.1", key=key)), (False, response(key))]
     first = rng.random() < 0.5
-    for by_client, opcode, content in (
-        (not first, 9, b"\x88\x02"),
-        (first, 8, payload),
-        (not first, 8, payload),
-    ):
+    for by_client, opcode, content in ((not first, 9, b"\x88\x02"), (first, 8, payload), (not first, 8, payload)):
         masking_key = rng.randbytes(4) if by_client else None
         said.append((by_client, Frame(opcode, content, masking_key=masking_key).serialize()))
     happened = [(True, EventKind.CONNECT, b""), (False, EventKind.ACCEPT, b"")]
@@ -102,10 +98,7 @@ def _recorded(rng: random.Random, code: int | None) -> Path:
 
 
 def _captures(rng: random.Random) -> list[Arguments]:
-    known = [
-        DATA / name
-        for name in ("chromium-websocket.pcap", "websockets-ipv6.pcapng", "handshake-refused.pcap")
-    ]
+    known = [DATA / name for name in ("chromium-websocket.pcap", "websockets-ipv6.pcapng", "handshake-refused.pcap")]
     codes = [None, 1008, 3000 + rng.randrange(1000), rng.choice([None, 1001])]
     fresh = [_recorded(rng, code) for code in codes]
     return [(str(path),) for path in (*known, *fresh) if path.exists()]
@@ -158,9 +151,7 @@ def _ten(rng: random.Random) -> list[Arguments]:
         frames = [
             Frame(1, rng.choice(["číst", "žluť", "x"]).encode()),
             Frame(2, b"\xff" + rng.randbytes(2)),
-            rng.choice(
-                [Frame(ping, b"?" * rng.choice([1, 125])), Frame(8, close.to_bytes(2, "big") + b"bye")]
-            ),
+            rng.choice([Frame(ping, b"?" * rng.choice([1, 125])), Frame(8, close.to_bytes(2, "big") + b"bye")]),
             Frame(1, b"ab"[: rng.randrange(3)] + b"\xff" + rng.randbytes(1)),
             Frame(1, b"not masked"),
             Frame(reserved, b"?"),
@@ -169,9 +160,7 @@ def _ten(rng: random.Random) -> list[Arguments]:
             Frame(8, b"\x03" if half else wrong.to_bytes(2, "big")),
             Frame(8, b"\x03\xe8"),
         ]
-        frames = [
-            frame if frame.payload == b"not masked" else replace(frame, masking_key=key) for frame in frames
-        ]
+        frames = [frame if frame.payload == b"not masked" else replace(frame, masking_key=key) for frame in frames]
         rng.shuffle(frames)
         cases += [(frame,) for frame in frames]
     return cases
@@ -186,10 +175,7 @@ def _unless(frame: Frame, wrong: bool) -> int:
     _ten,
     "RFC 6455, 5.1, 5.2, 5.5, 7.4.1 and 8.1",
     (lambda frame: refuse(frame) and 1002, "text that is not UTF-8 has a status code of its own"),
-    (
-        lambda frame: _unless(frame, frame.masking_key is None),
-        "a client's frame that is not masked is refused too",
-    ),
+    (lambda frame: _unless(frame, frame.masking_key is None), "a client's frame that is not masked is refused too"),
     (
         lambda frame: _unless(frame, frame.rsv1 or frame.rsv2 or frame.rsv3),
         "a reserved bit that no extension has claimed is refused too",
@@ -198,18 +184,9 @@ def _unless(frame: Frame, wrong: bool) -> int:
         lambda frame: _unless(frame, frame.opcode == 8 and len(frame.payload) == 1),
         "the payload of Close is a status code of two bytes, or nothing: one byte is neither",
     ),
-    (
-        lambda frame: _unless(frame, frame.opcode >= 8 and not frame.fin),
-        "a control frame has to be whole",
-    ),
-    (
-        lambda frame: _unless(frame, len(frame.payload) > 125),
-        "a control frame has a payload of at most 125 bytes",
-    ),
-    (
-        lambda frame: _unless(frame, len(frame.payload) == 2),
-        "not every status code may be sent",
-    ),
+    (lambda frame: _unless(frame, frame.opcode >= 8 and not frame.fin), "a control frame has to be whole"),
+    (lambda frame: _unless(frame, len(frame.payload) > 125), "a control frame has a payload of at most 125 bytes"),
+    (lambda frame: _unless(frame, len(frame.payload) == 2), "not every status code may be sent"),
     (
         lambda frame: 1007 if frame.payload[:1] == b"\xff" else refuse(frame),
         "only the payload of a Text frame has to be UTF-8",

@@ -19,10 +19,7 @@ def _first_bytes(rng: random.Random) -> list[Arguments]:
     "08",
     _first_bytes,
     "RFC 9112, 2.1, and RFC 6455, 5.2",
-    (
-        lambda first: "WebSocket" if first & 0x80 else "HTTP",
-        "a fragment begins without FIN, and is no letter either",
-    ),
+    (lambda first: "WebSocket" if first & 0x80 else "HTTP", "a fragment begins without FIN, and is no letter either"),
     (lambda first: "HTTP" if first in b"GH" else "WebSocket", "there are other methods than GET"),
     (lambda first: "WebSocket" if first == 0x81 else "HTTP", "not every frame is a Text frame"),
     (lambda first: "HTTP" if first & 0x80 else "WebSocket", "it is the other way round"),
@@ -85,15 +82,9 @@ def header_bytes(data: bytes) -> int:
     "08",
     _packets,
     "RFC 791, 3.1 (total length), and RFC 9293, 3.1",
-    (
-        lambda data: data[_headers(data) :],
-        "short packets are padded: the total length of IP says where the data ends",
-    ),
+    (lambda data: data[_headers(data) :], "short packets are padded: the total length of IP says where the data ends"),
     (lambda data: data[66 : 14 + int.from_bytes(data[16:18], "big")], "66 is usual, and not always so"),
-    (
-        lambda data: data[54 : 14 + int.from_bytes(data[16:18], "big")],
-        "TCP has options, most often 12 bytes of them",
-    ),
+    (lambda data: data[54 : 14 + int.from_bytes(data[16:18], "big")], "TCP has options, most often 12 bytes of them"),
     (
         lambda data: data[_headers(data) : int.from_bytes(data[16:18], "big")],
         "the total length of IP counts from the header of IP on, not from that of Ethernet",

@@ -9,11 +9,7 @@ from .exercise import Arguments, exercise
 
 
 def _polling(rng: random.Random) -> list[Arguments]:
-    return [
-        (0.1, 1.0, 600),
-        (1.0, 0.5, 871),
-        (rng.uniform(0.01, 0.1), rng.uniform(1, 5), rng.randrange(200, 2000)),
-    ]
+    return [(0.1, 1.0, 600), (1.0, 0.5, 871), (rng.uniform(0.01, 0.1), rng.uniform(1, 5), rng.randrange(200, 2000))]
 
 
 @exercise(
@@ -21,10 +17,7 @@ def _polling(rng: random.Random) -> list[Arguments]:
     _polling,
     "the section “A model”",
     (lambda rate, gap, heads: float(heads), "an update is paid for by all the polls since the last one"),
-    (
-        lambda rate, gap, heads: heads * rate * gap,
-        "fewer updates mean *more* polls for each, and so more heads",
-    ),
+    (lambda rate, gap, heads: heads * rate * gap, "fewer updates mean *more* polls for each, and so more heads"),
     (lambda rate, gap, heads: heads / rate, "how many polls there are depends on the gap as well"),
     (lambda rate, gap, heads: heads / gap, "that is a second's worth of heads; how many updates share it?"),
 )
@@ -46,10 +39,7 @@ def _rates(rng: random.Random) -> list[Arguments]:
         "a megabit is 1,000,000 bits; 1,048,576 is what the published table used",
     ),
     (lambda clients, size, gap: clients * size / 1e6 / gap, "megabits, not megabytes"),
-    (
-        lambda clients, size, gap: clients * size * 8 / 1e6,
-        "each client asks once in a gap, not once a second",
-    ),
+    (lambda clients, size, gap: clients * size * 8 / 1e6, "each client asks once in a gap, not once a second"),
     (lambda clients, size, gap: clients * size * 8 / gap, "these are bits, not megabits"),
 )
 def mbit(clients: int, size: int, gap: int) -> float:
@@ -65,14 +55,8 @@ def _loads(rng: random.Random) -> list[Arguments]:
     "09",
     _loads,
     "notebook 08, “What Scapy sees”",
-    (
-        lambda application, packets: application + 66,
-        "each packet has headers, also one that only acknowledges",
-    ),
-    (
-        lambda application, packets: application + 54 * packets,
-        "TCP's timestamps take 12 bytes in each packet",
-    ),
+    (lambda application, packets: application + 66, "each packet has headers, also one that only acknowledges"),
+    (lambda application, packets: application + 54 * packets, "TCP's timestamps take 12 bytes in each packet"),
     (lambda application, packets: application + 52 * packets, "Ethernet's header is missing: 14 bytes"),
     (
         lambda application, packets: application + 40 * packets,

@@ -59,10 +59,7 @@ def _lines(rng: random.Random) -> list[Arguments]:
         lambda small, large: (large[1] - small[1]) // (large[0] - small[0]),
         "a part of a microsecond counts as well: there are many listeners",
     ),
-    (
-        lambda small, large: float(large[1] - small[1]),
-        "that is for all the listeners that were added; for each?",
-    ),
+    (lambda small, large: float(large[1] - small[1]), "that is for all the listeners that were added; for each?"),
 )
 def per_listener(small: tuple[int, int], large: tuple[int, int]) -> float:
     """Microseconds that each further listener takes, from two load tests: (listeners, microseconds)."""
@@ -89,10 +86,7 @@ def _cheaper(push: float, poll: float) -> str:
     _rates,
     "the section “The same clients, asking”",
     (lambda updates, polls: "push", "not always: what if updates are many and polls are rare?"),
-    (
-        lambda updates, polls: _cheaper(updates, polls),
-        "a poll costs more than a push: three times as much, here",
-    ),
+    (lambda updates, polls: _cheaper(updates, polls), "a poll costs more than a push: three times as much, here"),
     (
         lambda updates, polls: _cheaper(3 * updates, polls),
         "it is the poll that costs three times as much, not the push",
@@ -102,10 +96,7 @@ def _cheaper(push: float, poll: float) -> str:
         lambda updates, polls: "push" if updates <= 3 * polls else "poll",
         "and where the one takes as much as the other?",
     ),
-    (
-        lambda updates, polls: "push" if updates < 3 * polls else "poll",
-        "what if the one takes as much as the other?",
-    ),
+    (lambda updates, polls: "push" if updates < 3 * polls else "poll", "what if the one takes as much as the other?"),
 )
 def cheaper(updates: int, polls: int) -> str:
     """ "push", "poll" or "equal": in an hour, if a poll takes three times the processor of a push."""

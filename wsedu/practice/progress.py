@@ -40,8 +40,7 @@ class Progress(dict[str, tuple[int, int]]):
 
     def __repr__(self) -> str:
         lines = [
-            f"{number}  {'●' * done}{'○' * (count - done)}  {done} of {count}"
-            for number, (done, count) in self.items()
+            f"{number}  {'●' * done}{'○' * (count - done)}  {done} of {count}" for number, (done, count) in self.items()
         ]
         done, count = (sum(one[i] for one in self.values()) for i in (0, 1))
         return "\n".join([*lines, f"in all {done} of {count}"])

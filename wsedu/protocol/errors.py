@@ -37,9 +37,7 @@ class ProtocolError(Exception):
         section: where the rule stands, such as ``"RFC 6455, 5.2"``.
     """
 
-    def __init__(
-        self, message: str, *, offset: int, field: str, section: str, status_code: int | None = 1002
-    ) -> None:
+    def __init__(self, message: str, *, offset: int, field: str, section: str, status_code: int | None = 1002) -> None:
         # The status code is 1002 unless said otherwise: "an endpoint is terminating the connection due to a protocol
         # error" (RFC 6455, 7.4.1). Nearly all rules of frames are answered so.
         super().__init__(message)

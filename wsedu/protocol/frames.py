@@ -87,8 +87,7 @@ RSV3 = 0b0001_0000
 OPCODE = 0b0000_1111
 # Of each first byte: FIN, RSV1, RSV2, RSV3 and the opcode. A table, since this is asked for every frame.
 FIRST_BYTES = tuple(
-    (first & FIN != 0, first & RSV1 != 0, first & RSV2 != 0, first & RSV3 != 0, first & OPCODE)
-    for first in range(256)
+    (first & FIN != 0, first & RSV1 != 0, first & RSV2 != 0, first & RSV3 != 0, first & OPCODE) for first in range(256)
 )
 # second byte
 MASK = 0b1000_0000
@@ -254,9 +253,7 @@ class _FrameUnderWay:
     __slots__ = ("fin", "masking_key", "opcode", "payload", "rsv1", "rsv2", "rsv3")
 
 
-def _frame(
-    opcode: int, payload: bytes, fin: bool, rsv1: bool, rsv2: bool, rsv3: bool, key: bytes | None
-) -> Frame:
+def _frame(opcode: int, payload: bytes, fin: bool, rsv1: bool, rsv2: bool, rsv3: bool, key: bytes | None) -> Frame:
     """A frame of values that are known to be good."""
     # A frozen dataclass sets each attribute through object.__setattr__, which is half of what making one costs. Here
     # they are set while that is still allowed, and the instance becomes a Frame, and frozen, at the end.

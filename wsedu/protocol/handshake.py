@@ -48,9 +48,7 @@ def accept_key(key: str) -> str:
     return base64.b64encode(digest).decode("ascii")
 
 
-def request(
-    host: str, target: str = "/", *, key: str | None = None, fields: Iterable[tuple[str, str]] = ()
-) -> bytes:
+def request(host: str, target: str = "/", *, key: str | None = None, fields: Iterable[tuple[str, str]] = ()) -> bytes:
     """The client's opening handshake. Whether a server may take it is for ``check_request`` to say.
 
     Args:

@@ -214,9 +214,7 @@ class HeadChecker:
 
     def refuse(self, message: str, field: str, section: str) -> NoReturn:
         """Raise ProtocolError for the byte at this place."""
-        raise ProtocolError(
-            message, status_code=self.status_code, offset=self.at, field=field, section=section
-        )
+        raise ProtocolError(message, status_code=self.status_code, offset=self.at, field=field, section=section)
 
     def byte(self) -> int:
         """The byte at this place; NeedMoreData at the end of the bytes."""

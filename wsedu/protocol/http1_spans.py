@@ -44,15 +44,9 @@ KNOWN_FIELDS = {
     "referer": ("the page that led here", "RFC 9110, 10.1.3"),
     "retry-after": ("how long to wait before asking again", "RFC 9110, 10.2.3"),
     "sec-websocket-accept": ("the proof that the server read the key as WebSocket", "RFC 6455, 4.2.2"),
-    "sec-websocket-extensions": (
-        "extensions, offered by the client and chosen by the server",
-        "RFC 6455, 9.1",
-    ),
+    "sec-websocket-extensions": ("extensions, offered by the client and chosen by the server", "RFC 6455, 9.1"),
     "sec-websocket-key": ("16 random bytes in Base64, which the server must answer to", "RFC 6455, 4.1"),
-    "sec-websocket-protocol": (
-        "subprotocols, offered by the client, one chosen by the server",
-        "RFC 6455, 1.9",
-    ),
+    "sec-websocket-protocol": ("subprotocols, offered by the client, one chosen by the server", "RFC 6455, 1.9"),
     "sec-websocket-version": ("the version of the WebSocket protocol; RFC 6455 is 13", "RFC 6455, 4.1"),
     "server": ("the server's software", "RFC 9110, 10.2.4"),
     "set-cookie": ("to be sent back by the client with every later request", "RFC 6265, 4.1"),

@@ -63,9 +63,7 @@ def may_be_sent(code: int) -> bool:
     return 3000 <= code <= 4999 or (code in STATUS_NAMES and code not in NEVER_SENT)
 
 
-def parse_close_payload(
-    payload: bytes, *, offset: int = 0, length: int | None = None
-) -> tuple[int | None, str]:
+def parse_close_payload(payload: bytes, *, offset: int = 0, length: int | None = None) -> tuple[int | None, str]:
     """Read the payload of a Close frame.
 
     Args:
@@ -109,6 +107,4 @@ def not_utf8(what: str, offset: int, field: str) -> ProtocolError:
     [RFC3629] data within a text message)"; 8.1 makes no difference between a text and a reason.
     """
     code = StatusCode.INVALID_PAYLOAD_DATA
-    return ProtocolError(
-        f"{what} is not UTF-8", offset=offset, field=field, section="RFC 6455, 8.1", status_code=code
-    )
+    return ProtocolError(f"{what} is not UTF-8", offset=offset, field=field, section="RFC 6455, 8.1", status_code=code)

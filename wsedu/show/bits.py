@@ -58,8 +58,7 @@ def frame_diagram(data: bytes, spans: Sequence[Span]) -> Markup:
     header = 8 * next((span.start for span in spans if span.kind == Kind.PAYLOAD), len(data))
     rows = min(-(-8 * len(data) // ROW), -(-header // ROW) + PAYLOAD_ROWS)
     heads = (
-        tag("th", str(at), colspan=8, scope="colgroup", style=f"{EDGE};text-align:left")
-        for at in range(0, ROW, 8)
+        tag("th", str(at), colspan=8, scope="colgroup", style=f"{EDGE};text-align:left") for at in range(0, ROW, 8)
     )
     lines = [table_row(*heads)]
     for row in range(rows):

@@ -77,9 +77,7 @@ class Comparison(Picture):
         rows += [[one.name, *self._counts(one)] for one in self.views]
         wide = min(14, (WIDTH - 4 - self._width) // len(rows[0][1:]))
         for name, *cells in rows:
-            yield f"  {pad(name, self._width)}  " + "".join(
-                f"{clip(cell, wide - 1):>{wide}}" for cell in cells
-            )
+            yield f"  {pad(name, self._width)}  " + "".join(f"{clip(cell, wide - 1):>{wide}}" for cell in cells)
         yield ""
         for one, run, start, stop, said in self._first_news():
             before, news = one.data[start : run.start].hex(" "), one.data[run.start : stop].hex(" ")

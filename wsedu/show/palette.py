@@ -71,9 +71,7 @@ def chip(kind: Kind | None, text: str | None = None) -> Markup:
     return tag("span", look.label if text is None else text, style=style)
 
 
-def stacked_bar(
-    sizes: Sizes, whole: float, *, box: str, row: str, digits: int = 2, narrowest: int = 0
-) -> Markup:
+def stacked_bar(sizes: Sizes, whole: float, *, box: str, row: str, digits: int = 2, narrowest: int = 0) -> Markup:
     """Boxes side by side, each as wide as its share of the longest bar.
 
     Args:

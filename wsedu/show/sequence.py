@@ -79,9 +79,7 @@ class SequenceDiagram(Picture):
         ends = tag("div", tag("span", self.client), server, style="display:flex;white-space:nowrap")
         seconds = [tag("th", "seconds", scope="col", style=CELL)] if self.times else []
         between = tag("th", ends, scope="col", style="padding:2px 0;width:100%")
-        lines = [
-            table_row(*seconds, between, tag("th", "bytes", scope="col", style=f"{CELL};padding-left:12px"))
-        ]
+        lines = [table_row(*seconds, between, tag("th", "bytes", scope="col", style=f"{CELL};padding-left:12px"))]
         for row in self.rows:
             seconds = [tag("td", f"{row.time:.3f}", style=f"{CELL};{MUTED}")] if self.times else []
             arrow = tag("td", _arrow_html(row), style=f"padding:0;{LIFELINES}")

@@ -34,9 +34,7 @@ class Conversation:
         capture: that it is of.
     """
 
-    def __init__(
-        self, index: int, client: str, server: str, messages: list[CapturedMessage], capture: Capture
-    ) -> None:
+    def __init__(self, index: int, client: str, server: str, messages: list[CapturedMessage], capture: Capture) -> None:
         self.index, self.client, self.server, self.messages = index, client, server, messages
         self.capture = capture
 
@@ -145,9 +143,7 @@ def read(source: Source) -> Capture:
         except CutShort as error:
             capture.complete = False
             capture.warnings.append(str(error))
-    capture.conversations = [
-        Conversation(index, *reader.names[index], said[index], capture) for index in sorted(said)
-    ]
+    capture.conversations = [Conversation(index, *reader.names[index], said[index], capture) for index in sorted(said)]
     return capture
 
 

@@ -226,9 +226,7 @@ class TcpReader(Generic[Made]):
             self._given_up += not oldest.over
             yield from self._forget(oldest)
 
-    def _bytes(
-        self, connection: TcpConnection, side: Endpoint, segment: Segment, index: int
-    ) -> Iterator[Made]:
+    def _bytes(self, connection: TcpConnection, side: Endpoint, segment: Segment, index: int) -> Iterator[Made]:
         sequence = segment.sequence + bool(segment.flags & SYN)
         fin, pushed, stream = bool(segment.flags & FIN), bool(segment.flags & PSH), side.stream
         gap = None

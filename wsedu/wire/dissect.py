@@ -134,9 +134,7 @@ def _what(message: CapturedMessage) -> tuple[str, str, str]:
 
 def fitted(text: str, columns: int, encoding: str) -> str:
     """Text from outside, made printable, with dots at its end if it has to be cut to fit into so many columns."""
-    shown, widths = zip(
-        ("", 0), *(_shown(character, encoding) for character in text[: columns + 1]), strict=True
-    )
+    shown, widths = zip(("", 0), *(_shown(character, encoding) for character in text[: columns + 1]), strict=True)
     ends = list(accumulate(widths))
     if ends[-1] <= columns:
         return "".join(shown)

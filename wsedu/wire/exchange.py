@@ -12,14 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..protocol.errors import ProtocolError, quoted
-from ..protocol.http1 import (
-    Request,
-    Response,
-    begins_request,
-    begins_response,
-    split_request_line,
-    split_status_line,
-)
+from ..protocol.http1 import Request, Response, begins_request, begins_response, split_request_line, split_status_line
 from .codings import InflateBudget
 from .frame_parser import FrameParser
 from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
@@ -27,9 +20,7 @@ from .message_parser import OTHER, Incoming, MessageParser, ParsedMessage, Sende
 from .streams import Gap
 
 # What a 101 may switch to and be read, by the token in Upgrade (RFC 9110, 7.8). A further protocol is a line here.
-PARSERS: dict[str, Callable[[Sender], MessageParser]] = {
-    "websocket": FrameParser,
-}
+PARSERS: dict[str, Callable[[Sender], MessageParser]] = {"websocket": FrameParser}
 NOT_HTTP = "neither HTTP nor WebSocket, or begins inside a message"
 
 
@@ -131,9 +122,7 @@ class Exchange:
 
     def close(self) -> Iterator[SyncLost]:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
-        early = (
-            b"" if self.identified else self._direction("client").buffer or self._direction("server").buffer
-        )
+        early = b"" if self.identified else self._direction("client").buffer or self._direction("server").buffer
         if early:
             yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
         elif self._why and not self._known:
@@ -167,9 +156,7 @@ class Exchange:
     def _http(self, sender: Sender) -> Http1Parser:
         return Http1Parser(sender, self._asked, self._budget)
 
-    def _recognize(
-        self, sender: Sender, early: bytearray, line_end: bool
-    ) -> Iterator[ParsedMessage | SyncLost]:
+    def _recognize(self, sender: Sender, early: bytearray, line_end: bool) -> Iterator[ParsedMessage | SyncLost]:
         """Without a SYN the client is the one who sends the first request, whatever the ports."""
         # A long line that is still coming is not looked at again with each of its bytes.
         if not line_end and SHORT_HEAD < len(early) <= LONGEST_HEAD:

@@ -9,15 +9,7 @@ from __future__ import annotations
 from array import array
 from typing import Literal
 
-from ..protocol.content import (
-    Chunked,
-    ChunkedDecoder,
-    Framing,
-    Length,
-    Switch,
-    UntilClose,
-    content_framing,
-)
+from ..protocol.content import Chunked, ChunkedDecoder, Framing, Length, Switch, UntilClose, content_framing
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.http1 import Request, Response
 from ..protocol.spans import Kind

@@ -20,15 +20,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from scapy.fields import (
-    BitEnumField,
-    BitField,
-    ConditionalField,
-    Field,
-    MayEnd,
-    StrLenField,
-    XStrFixedLenField,
-)
+from scapy.fields import BitEnumField, BitField, ConditionalField, Field, MayEnd, StrLenField, XStrFixedLenField
 from scapy.layers.inet import TCP
 from scapy.packet import Packet, bind_top_down
 

@@ -20,9 +20,7 @@ class LiveBill:
 
     def __init__(self, recording: Recording) -> None:
         if not isinstance(recording, RelayRecording):
-            raise TypeError(
-                "a live bill is that of a relay's recording; the kernel's comes when it has ended"
-            )
+            raise TypeError("a live bill is that of a relay's recording; the kernel's comes when it has ended")
         self._recording = recording
         self._model, self._billing = PacketModel(), Billing(modelled=True)
         self._seen = 0

@@ -135,9 +135,7 @@ class HttpMessage(CapturedMessage):
 
     __slots__ = ("_raw", "content", "head", "kind", "request_method")
 
-    def __init__(
-        self, conversation: int, sender: Sender, time: float, packets: Packets, found: ParsedMessage
-    ) -> None:
+    def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets, found: ParsedMessage) -> None:
         super().__init__(conversation, sender, time, packets)
         self.kind: MessageKind = found.kind
         self._raw = found.raw
@@ -169,8 +167,6 @@ class GapMessage(CapturedMessage):
 
     kind: MessageKind = "gap"
 
-    def __init__(
-        self, conversation: int, sender: Sender, time: float, packets: Packets, missing: int
-    ) -> None:
+    def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets, missing: int) -> None:
         super().__init__(conversation, sender, time, packets)
         self.missing = missing

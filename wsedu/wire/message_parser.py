@@ -26,9 +26,7 @@ class ParsedMessage(NamedTuple):
     raw: bytes
     head: Request | Response | None
     content: bytes  # without transfer codings; of a frame the unmasked payload
-    framing_size: (
-        int  # bytes of ``raw`` that are a head, a frame header or the framing of chunks; the rest is content
-    )
+    framing_size: int  # bytes of ``raw`` that are a head, a frame header or the framing of chunks; the rest is content
     head_size: int = 0  # bytes of the HTTP head alone
     request_method: str | None = None  # of a response, that of the request it answers
     switches: bool = False  # another protocol begins behind it

@@ -68,9 +68,7 @@ class PacketRecorder:
         missing: after ``stop``, why packets are missing, a line each.
     """
 
-    def __init__(
-        self, interface: str, port: int | None, source: str, destination: str, grace: float = GRACE
-    ) -> None:
+    def __init__(self, interface: str, port: int | None, source: str, destination: str, grace: float = GRACE) -> None:
         self.packets: list[Packet] = []
         self.missing: list[str] = []
         self._interface, self._port, self._grace = interface, port, grace
@@ -140,9 +138,7 @@ class PacketRecorder:
         if sys.platform != "linux":
             raise PermissionError("the kernel shows its packets on Linux only")
         try:
-            tap = self._socket = self._opened.enter_context(
-                socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-            )
+            tap = self._socket = self._opened.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0))
         except PermissionError as error:
             why = "it takes the right to see packets (CAP_NET_RAW), and this process does not have it"
             raise PermissionError(f"{why} ({error.strerror})") from None
@@ -182,9 +178,7 @@ class PacketRecorder:
             if time.monotonic() > self._last_read + LIMIT:
                 self.missing.append("not complete: the end of the recording was not seen")
                 break
-            self._sentinel.sendto(
-                b"", self._sentinel_to
-            )  # again, should the last one have found the buffer full
+            self._sentinel.sendto(b"", self._sentinel_to)  # again, should the last one have found the buffer full
             self._thread.join(PATIENCE)
         self._halt()
 

@@ -17,8 +17,8 @@ from ..protocol.spans import Kind, Span
 from .packets import VLAN_TAGS
 from .pcapfile import LINKTYPE_ETHERNET
 
+# A name, and what the bytes of that layer are; offsets count from the first byte of the packet.
 Layer = tuple[str, list[Span]]
-"""A name, and what the bytes of that layer are; offsets count from the first byte of the packet."""
 
 
 def _count(raw: bytes) -> object:

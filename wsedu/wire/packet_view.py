@@ -26,9 +26,7 @@ class PacketView:
         modelled: whether TCP/IP in it was made up by the relay of ``record``.
     """
 
-    def __init__(
-        self, index: int, time: float, raw: bytes, layers: list[Layer], modelled: bool = False
-    ) -> None:
+    def __init__(self, index: int, time: float, raw: bytes, layers: list[Layer], modelled: bool = False) -> None:
         self.index, self.time, self.raw, self._layers = index, time, raw, layers
         self.modelled = modelled
 
@@ -58,9 +56,7 @@ class PacketViews:
         modelled: said of each packet.
     """
 
-    def __init__(
-        self, packets: Sequence[Packet], messages: Iterable[CapturedMessage], modelled: bool = False
-    ) -> None:
+    def __init__(self, packets: Sequence[Packet], messages: Iterable[CapturedMessage], modelled: bool = False) -> None:
         self._packets, self._modelled = packets, modelled
         # Of each packet: the messages in it, each with its place in the stream and the first message of the stream.
         self._carried = defaultdict[int, list[tuple[CapturedMessage, int, CapturedMessage]]](list)

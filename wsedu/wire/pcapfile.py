@@ -81,8 +81,7 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
     if not magic:
         raise NotACapture("an empty file")
     packed = next(
-        (f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)),
-        "",
+        (f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)), ""
     )
     raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{packed}")
 

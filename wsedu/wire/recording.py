@@ -38,8 +38,8 @@ _WHAT_TO_DO = (
 class Recording:
     """A recording, running inside its ``with`` block and finished after it; see ``record``."""
 
+    # Whether the packets are made up around real bytes.
     modelled: ClassVar[bool]
-    """Whether the packets are made up around real bytes."""
 
     def __init__(self, port: int, host: str) -> None:
         if isinstance(port, bool) or not isinstance(port, int):

@@ -179,9 +179,7 @@ def _http(message: ParsedMessage) -> Packet:
     if content and b"Upgrade" in (layer.Connection or b""):
         layer.add_payload(Raw(content))  # which Scapy would take for HTTP/2
     elif content:
-        coded = (
-            _in_one_chunk(message, content) if response and conf.contribs["http"]["auto_chunk"] else content
-        )
+        coded = _in_one_chunk(message, content) if response and conf.contribs["http"]["auto_chunk"] else content
         layer.do_dissect_payload(coded)  # type: ignore[no-untyped-call]
         if coded is not content and isinstance(layer.payload, Raw):
             layer.payload.raw_packet_cache = content
