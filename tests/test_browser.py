@@ -83,7 +83,15 @@ def test_it_reads_well_when_it_is_trusted(opened: NotebookPage) -> None:
     assert_stored_outputs_read_well(opened)
 
 
-@each_notebook
+# The load tests of these two take half a minute. That their cells run and print what is stored, nbval sees every time.
+LOAD_TESTS = ("09", "10")
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [pytest.param(name, marks=pytest.mark.slow if name.startswith(LOAD_TESTS) else ()) for name in NOTEBOOKS],
+    indirect=True,
+)
 def test_it_runs_to_the_end(opened: NotebookPage) -> None:
     assert_runs_well(opened)
 
