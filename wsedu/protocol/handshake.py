@@ -16,7 +16,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Collection, Iterable
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from .errors import Data, ProtocolError, need_text, need_texts, quoted
 from .http1 import TCHAR, Request, Response, as_fields
@@ -111,15 +111,9 @@ def _written(head: Request | Response) -> bytes:
     raise ValueError(f"this cannot be sent: {problem}")
 
 
-# Fields that are allowed once where other fields might be repeated: who reads the first of two and who reads the last
-# would see different handshakes.
-ONCE = {
-    "Host": "RFC 9112, 3.2",
-    "Sec-WebSocket-Key": "RFC 6455, 11.3.1",
-    "Sec-WebSocket-Accept": "RFC 6455, 11.3.3",
-    "Sec-WebSocket-Protocol": "RFC 6455, 11.3.4",
-    "Sec-WebSocket-Version": "RFC 6455, 11.3.5",
-}
+# Fields are allowed once where other fields might be repeated: who reads the first of two and who reads the last would
+# see different handshakes. Of these two another section says so than the one that asks for the field.
+ONCE = {"Sec-WebSocket-Key": "RFC 6455, 11.3.1", "Sec-WebSocket-Accept": "RFC 6455, 11.3.3"}
 
 # 16 bytes in Base64: 22 digits and "==" (RFC 4648, 4). The last digit carries 2 bits; what its other 4 say is ignored:
 # "It is not necessary for the server to base64-decode the |Sec-WebSocket-Key| value" (RFC 6455, 4.2.2), and the RFC's
@@ -139,19 +133,18 @@ PARAMETER = rf'[ \t]*;[ \t]*{TOKEN}(?:[ \t]*=[ \t]*(?:{TOKEN}|"{TOKEN}"))?'
 EXTENSION = re.compile(rf"({TOKEN})(?:{PARAMETER})*")
 
 
-class FieldRules:
+class FieldRules(NamedTuple):
     """One head, the rules about its fields, and where to point when one is broken.
 
-    Args:
-        head: as it was parsed, strictly, from ``data``.
-        data: the bytes it was parsed from; ``used`` of them are the head.
+    Attributes:
+        head: as it was parsed, strictly, from ``raw``.
+        raw: the bytes of the head.
         status_code: what a refusal carries unless a rule says another.
     """
 
-    def __init__(self, head: Request | Response, data: Data, used: int, status_code: int | None) -> None:
-        self.head = head
-        self.raw = bytes(data[:used])
-        self.status_code = status_code
+    head: Request | Response
+    raw: bytes
+    status_code: int | None
 
     def refuse(
         self, field: str, message: str, section: str, *, at: int | None = None, status_code: int | None = None
@@ -244,7 +237,7 @@ def check_request(data: Data) -> tuple[Request, int]:
     """
     # The grammar comes first: where a head can be read in two ways, its fields say nothing for certain.
     head, used = Request.parse(data)
-    rules = FieldRules(head, data, used, status_code=400)
+    rules = FieldRules(head, bytes(data[:used]), status_code=400)
     _check_request_line(head, rules)
     # RFC 9112, 3.2: 400 is also for "a Host header field with an invalid field value".
     host = rules.single("Host", "RFC 9112, 3.2")
@@ -306,7 +299,7 @@ def check_response(
     need_texts(extensions, "extensions")
     need_texts(subprotocols, "subprotocols")
     head, used = Response.parse(data)
-    rules = FieldRules(head, data, used, status_code=None)
+    rules = FieldRules(head, bytes(data[:used]), status_code=None)
     section = "RFC 6455, 4.1"
     rules.http_version(0, "RFC 6455, 4.2.2")
     # "If the status code received from the server is not 101, the client handles the response per HTTP procedures":

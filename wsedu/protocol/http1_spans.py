@@ -181,13 +181,12 @@ def _take_field_line(pieces: _Pieces, text: bytes) -> None:
         return
     # RFC 9112, 5: field-line = field-name ":" OWS field-value OWS. What is optional whitespace (OWS) is not part of
     # the value: it is one space after the colon most often, for people.
-    before, colon, after = text.partition(b":")
+    before, _, after = text.partition(b":")
     name, value = before.rstrip(BLANK), after.strip(BLANK)
-    value_at = len(before) + len(colon) + len(after) - len(after.lstrip(BLANK))
+    value_at = len(text) - len(after.lstrip(BLANK))
     # A field that the table does not have is nothing odd: anybody may add one, and who does not know it passes it by.
     known = KNOWN_FIELDS.get(name.decode("latin-1").lower(), ("a field", "RFC 9110, 5.1"))
     pieces.add(name, "field name", *known)
     pieces.add(text[len(name) : value_at], "colon", "separates name and value", "RFC 9112, 5")
-    if value:
-        pieces.add(value, "field value", f"the value of {name.decode('latin-1')}", "RFC 9110, 5.5")
-        pieces.add(text[value_at + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")
+    pieces.add(value, "field value", f"the value of {name.decode('latin-1')}", "RFC 9110, 5.5")
+    pieces.add(text[value_at + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")
