@@ -96,8 +96,7 @@ class ChunkedDecoder:
         self._remaining -= len(data)
         if not self._remaining:
             self._state = _State.DATA_END
-        meaning = _content_bytes(len(data))
-        self._give(len(data), "chunk data", data, meaning, CHUNKED, Kind.CONTENT)
+        self._give(len(data), "chunk data", data, _content_bytes(len(data)), CHUNKED, Kind.CONTENT)
 
     def _read_line(self) -> None:
         """Refuse a line as early as it can be, and take it once it is whole."""
@@ -122,10 +121,9 @@ class ChunkedDecoder:
         # The end is CRLF (RFC 9112, 7.1), or LF alone (2.2). CR CR LF is neither: a bare CR makes it invalid, or
         # counts as a space (2.2), so that here, as in a head, it is a line with something in it.
         elif line not in (b"\r\n", b"\n"):
-            meaning = "a field that was not known before the content"
             # It is not for the head: "A recipient MUST NOT merge a received trailer field into the header section
             # unless its corresponding header field definition explicitly permits" that.
-            self._give(end, "trailer field", line, meaning, "RFC 9112, 7.1.2")
+            self._give(end, "trailer field", line, "a field that was not known before the content", "RFC 9112, 7.1.2")
         else:
             self._state = _State.DONE
             self._give(end, "empty line", line, "the content ends here", CHUNKED)
@@ -133,13 +131,11 @@ class ChunkedDecoder:
     def _check_size(self, line: bytes) -> None:
         digits = _size_digits(line)
         if not digits:
-            found = quoted(line[:1])
-            raise self._unreadable(f"expected the size of a chunk in hexadecimal digits; found {found}", 0)
+            raise self._unreadable(f"expected the size of a chunk in hexadecimal digits; found {quoted(line[:1])}", 0)
         # chunk-size = 1*HEXDIG: zeros in front are legal, as many as there are, and say nothing.
         zeros = len(digits) - len(digits.lstrip(b"0"))
         if len(digits) - zeros > MAX_SIZE_DIGITS:
-            message = f"a size of more than {MAX_SIZE_DIGITS} hexadecimal digits"
-            raise self._unreadable(message, zeros + MAX_SIZE_DIGITS)
+            raise self._unreadable(f"a size of more than {MAX_SIZE_DIGITS} hexadecimal digits", zeros + MAX_SIZE_DIGITS)
 
     def _take_size(self, line: bytes) -> None:
         digits = _size_digits(line)
@@ -151,16 +147,14 @@ class ChunkedDecoder:
         extensions = rest.rstrip(b"\r\n")
         name = "chunk extensions" if b";" in extensions else "whitespace"
         # "A recipient MUST ignore unrecognized chunk extensions", and hardly anybody sends any.
-        meaning = "for who knows them, else to be ignored"
-        self._give(len(extensions), name, extensions, meaning, "RFC 9112, 7.1.1")
+        self._give(len(extensions), name, extensions, "for who knows them, else to be ignored", "RFC 9112, 7.1.1")
         line_end = rest[len(extensions) :]
         self._give(len(line_end), "CRLF", line_end, "the end of the line", CHUNKED)
 
     def _unreadable(self, message: str, at: int) -> ProtocolError:
         # A server would answer 400 (RFC 9112, 2.2), and a client drop the connection.
         # Without a status code: it is for those who look on, and they answer nobody.
-        at += self.used
-        return ProtocolError(message, offset=at, field=self._state, section=CHUNKED, status_code=None)
+        return ProtocolError(message, offset=self.used + at, field=self._state, section=CHUNKED, status_code=None)
 
     def _give(
         self, size: int, name: str, value: object, meaning: str, section: str, kind: Kind = Kind.HTTP_HEAD
@@ -320,6 +314,5 @@ def content_spans(raw: Data, framing: Framing) -> list[Span]:
     except ProtocolError as error:
         meaning = str(error)
     if decoder.used < len(raw):
-        rest = raw[decoder.used :]
-        spans.append(Span(decoder.used, len(raw), "rest", rest, meaning, Kind.HTTP_HEAD, CHUNKED))
+        spans.append(Span(decoder.used, len(raw), "rest", raw[decoder.used :], meaning, Kind.HTTP_HEAD, CHUNKED))
     return spans

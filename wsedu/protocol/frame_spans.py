@@ -24,11 +24,10 @@ def frame_spans(data: Data) -> list[Span]:
         header = parse_header(data)
     except (NeedMoreData, ProtocolError):
         # The header stops early, or hides where the frame ends: name what is left, and guess at nothing.
-        at = spans[-1].end if spans else 0
-        if at < len(data):
+        if len(data) > 2:
             readable = data[1] & PAYLOAD_LENGTH < LENGTH_16
             meaning = "as far as it is there" if readable else "not readable as a length"
-            spans.append(_header_span(at, len(data), "rest of the header", data[at:], meaning))
+            spans.append(_header_span(2, len(data), "rest of the header", data[2:], meaning))
         return spans
     # 7 bits are in the second byte already; 16 and 64 are 2 and 8 bytes more.
     at, length = 2 + header.length_form // 8, header.payload_length

@@ -190,8 +190,7 @@ def _check_first_byte(first: int, rsv1: bool) -> None:
         # RFC 7692, 6.1: an endpoint must not set it on "control frames and non-first fragments of a data message", as
         # permessage-deflate compresses messages, and not frames.
         if opcode not in (Opcode.TEXT, Opcode.BINARY):
-            name = opcode_name(opcode)
-            message = f"RSV1 is 1 on a {name} frame; only the first fragment of a message may say it"
+            message = f"RSV1 is 1 on a {opcode_name(opcode)} frame; only the first fragment of a message may say it"
             raise ProtocolError(message, offset=0, field="RSV1", section="RFC 7692, 6.1")
     # "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
     if opcode not in OPCODE_NAMES:

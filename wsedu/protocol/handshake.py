@@ -16,7 +16,7 @@ import hashlib
 import re
 import secrets
 from collections.abc import Collection, Iterable
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from .errors import Data, ProtocolError, need_text, need_texts, quoted
 from .http1 import TCHAR, Request, Response, as_fields
@@ -27,6 +27,10 @@ GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # The drafts had numbers of their own, of which 8 was in use for a while; "values 9, 10, 11, and 12 were not used as
 # valid values for Sec-WebSocket-Version" (RFC 6455, 4.1), as the bytes did not change any more.
 VERSION = "13"
+
+# What both sides say. Connection: Upgrade beside Upgrade, as a proxy that does not know the latter takes off what
+# Connection names, and the handshake fails where it could not have worked (RFC 9110, 7.8).
+SWITCH = (("Upgrade", "websocket"), ("Connection", "Upgrade"))
 
 
 def accept_key(key: str) -> str:
@@ -69,13 +73,7 @@ def request(host: str, target: str = "/", *, key: str | None = None, fields: Ite
     # In the order of 4.1: "The request MUST contain a |Host| header field", "an |Upgrade| header field whose value MUST
     # include the "websocket" keyword", "a |Connection| header field whose value MUST include the "Upgrade" token". The
     # order means nothing to a server.
-    required = (
-        ("Host", host),
-        ("Upgrade", "websocket"),
-        ("Connection", "Upgrade"),
-        ("Sec-WebSocket-Key", key),
-        ("Sec-WebSocket-Version", VERSION),
-    )
+    required = (("Host", host), *SWITCH, ("Sec-WebSocket-Key", key), ("Sec-WebSocket-Version", VERSION))
     return _written(Request("GET", target, fields=required + as_fields(fields)))
 
 
@@ -93,9 +91,7 @@ def response(key: str, *, fields: Iterable[tuple[str, str]] = ()) -> bytes:
     accept = accept_key(key)
     if "\r" in key or "\n" in key:
         raise ValueError(f"a key has no line end in it: {quoted(key)}")
-    # Connection: Upgrade beside Upgrade, as a proxy that does not know the latter takes off what Connection names, and
-    # the handshake fails where it could not have worked (RFC 9110, 7.8).
-    required = (("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", accept))
+    required = (*SWITCH, ("Sec-WebSocket-Accept", accept))
     return _written(Response(101, "Switching Protocols", fields=required + as_fields(fields)))
 
 
@@ -115,15 +111,9 @@ def _written(head: Request | Response) -> bytes:
     raise ValueError(f"this cannot be sent: {problem}")
 
 
-# Fields that are allowed once where other fields might be repeated: who reads the first of two and who reads the last
-# would see different handshakes.
-ONCE = {
-    "Host": "RFC 9112, 3.2",
-    "Sec-WebSocket-Key": "RFC 6455, 11.3.1",
-    "Sec-WebSocket-Accept": "RFC 6455, 11.3.3",
-    "Sec-WebSocket-Protocol": "RFC 6455, 11.3.4",
-    "Sec-WebSocket-Version": "RFC 6455, 11.3.5",
-}
+# Fields are allowed once where other fields might be repeated: who reads the first of two and who reads the last would
+# see different handshakes. Of these two another section says so than the one that asks for the field.
+ONCE = {"Sec-WebSocket-Key": "RFC 6455, 11.3.1", "Sec-WebSocket-Accept": "RFC 6455, 11.3.3"}
 
 # 16 bytes in Base64: 22 digits and "==" (RFC 4648, 4). The last digit carries 2 bits; what its other 4 say is ignored:
 # "It is not necessary for the server to base64-decode the |Sec-WebSocket-Key| value" (RFC 6455, 4.2.2), and the RFC's
@@ -143,19 +133,18 @@ PARAMETER = rf'[ \t]*;[ \t]*{TOKEN}(?:[ \t]*=[ \t]*(?:{TOKEN}|"{TOKEN}"))?'
 EXTENSION = re.compile(rf"({TOKEN})(?:{PARAMETER})*")
 
 
-class FieldRules:
+class FieldRules(NamedTuple):
     """One head, the rules about its fields, and where to point when one is broken.
 
-    Args:
-        head: as it was parsed, strictly, from ``data``.
-        data: the bytes it was parsed from; ``used`` of them are the head.
+    Attributes:
+        head: as it was parsed, strictly, from ``raw``.
+        raw: the bytes of the head.
         status_code: what a refusal carries unless a rule says another.
     """
 
-    def __init__(self, head: Request | Response, data: Data, used: int, status_code: int | None) -> None:
-        self.head = head
-        self.raw = bytes(data[:used])
-        self.status_code = status_code
+    head: Request | Response
+    raw: bytes
+    status_code: int | None
 
     def refuse(
         self, field: str, message: str, section: str, *, at: int | None = None, status_code: int | None = None
@@ -184,15 +173,13 @@ class FieldRules:
 
     def http_version(self, at: int, section: str) -> None:
         """HTTP/1.1 or a later minor version; HTTP/2 and HTTP/3 are written in other bytes altogether."""
-        version, status_code = self.head.version, self.status_code
+        version = self.head.version
         if version.startswith("HTTP/1.") and version != "HTTP/1.0":
             return
         # 505 (HTTP Version Not Supported): "the server does not support, or refuses to support, the major version of
         # HTTP that was used in the request message" (RFC 9110, 15.6.6).
-        if status_code and not version.startswith("HTTP/1."):
-            status_code = 505
-        message = f"expected HTTP/1.1; found {version}"
-        self.refuse("HTTP version", message, section, at=at, status_code=status_code)
+        status_code = 505 if self.status_code and not version.startswith("HTTP/1.") else None
+        self.refuse("HTTP version", f"expected HTTP/1.1; found {version}", section, at=at, status_code=status_code)
 
     def websocket_version(self) -> None:
         """4.4: for another version a server answers with "all versions it is willing to use", and 426."""
@@ -213,11 +200,9 @@ class FieldRules:
         offered = self.head.field_elements(name) or [""]
         for element in offered:
             if not SUBPROTOCOL.fullmatch(element):
-                message = f"expected tokens with commas between them; found {quoted(element)}"
-                self.refuse(name, message, section)
+                self.refuse(name, f"expected tokens with commas between them; found {quoted(element)}", section)
         if len(set(offered)) < len(offered):
-            found = quoted(", ".join(offered))
-            self.refuse(name, f"expected different subprotocols; found {found}", section)
+            self.refuse(name, f"expected different subprotocols; found {quoted(', '.join(offered))}", section)
 
     def extensions(self, offered: Collection[str] | None = None) -> None:
         """9.1: extensions have a grammar, and a server chooses among those that were offered."""
@@ -232,8 +217,7 @@ class FieldRules:
             # If "this header field indicates the use of an extension that was not present in the client's handshake",
             # a client gives up: it would not understand the frames.
             if offered is not None and match[1] not in offered:
-                message = f"expected one of those that were offered; found {quoted(match[1])}"
-                self.refuse(name, message, "RFC 6455, 4.1")
+                self.refuse(name, f"expected one of those that were offered; found {quoted(match[1])}", "RFC 6455, 4.1")
 
 
 def check_request(data: Data) -> tuple[Request, int]:
@@ -253,7 +237,7 @@ def check_request(data: Data) -> tuple[Request, int]:
     """
     # The grammar comes first: where a head can be read in two ways, its fields say nothing for certain.
     head, used = Request.parse(data)
-    rules = FieldRules(head, data, used, status_code=400)
+    rules = FieldRules(head, bytes(data[:used]), status_code=400)
     _check_request_line(head, rules)
     # RFC 9112, 3.2: 400 is also for "a Host header field with an invalid field value".
     host = rules.single("Host", "RFC 9112, 3.2")
@@ -279,16 +263,15 @@ def _check_request_line(head: Request, rules: FieldRules) -> None:
     section = "RFC 6455, 4.2.1"
     # 405 (Method Not Allowed) says that the target is there, and knows other methods (RFC 9110, 15.5.6).
     if head.method != "GET":
-        message = f"expected GET; found {quoted(head.method)}"
-        rules.refuse("method", message, section, at=0, status_code=405)
+        rules.refuse("method", f"expected GET; found {quoted(head.method)}", section, at=0, status_code=405)
     at = len(head.method) + 1
     if not head.target.lower().startswith(("/", "http://", "https://")):
         message = f"expected a path that begins with /, or a whole http URI; found {quoted(head.target)}"
         rules.refuse("request target", message, section, at=at)
     # RFC 6455, 3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used".
     if "#" in head.target:
-        message, place = "a fragment (#) in it, which is never sent", at + head.target.index("#")
-        rules.refuse("request target", message, "RFC 6455, 3", at=place)
+        place = at + head.target.index("#")
+        rules.refuse("request target", "a fragment (#) in it, which is never sent", "RFC 6455, 3", at=place)
     rules.http_version(at + len(head.target) + 1, section)
 
 
@@ -316,7 +299,7 @@ def check_response(
     need_texts(extensions, "extensions")
     need_texts(subprotocols, "subprotocols")
     head, used = Response.parse(data)
-    rules = FieldRules(head, data, used, status_code=None)
+    rules = FieldRules(head, bytes(data[:used]), status_code=None)
     section = "RFC 6455, 4.1"
     rules.http_version(0, "RFC 6455, 4.2.2")
     # "If the status code received from the server is not 101, the client handles the response per HTTP procedures":

@@ -38,17 +38,15 @@ TOKEN = re.compile(TCHAR.encode() + b"*")  # token = 1*tchar; here perhaps none 
 # Splitting
 
 WHITESPACE = " \t\r"  # a CR here is that of the line end
+# RFC 9112, 2.2: "a recipient MAY recognize a single LF as a line terminator and ignore any preceding CR".
+HEAD_END = re.compile(rb"\n\r?\n")
 
 
 def head_end(data: bytes | bytearray, start: int = 0) -> int:
     """The offset after the empty line that ends the head which begins at ``start``; -1 if it is not there yet."""
     start += empty_lines_before(data, start)
-    with_cr = data.find(b"\n\r\n", start)
-    # RFC 9112, 2.2: "a recipient MAY recognize a single LF as a line terminator and ignore any preceding CR".
-    bare = data.find(b"\n\n", start, with_cr + 1 if with_cr >= 0 else len(data))
-    if bare >= 0:
-        return bare + 2
-    return with_cr + 3 if with_cr >= 0 else -1
+    end = HEAD_END.search(data, start)
+    return end.end() if end else -1
 
 
 def empty_lines_before(data: bytes | bytearray, start: int = 0) -> int:
@@ -158,9 +156,7 @@ DIGIT = b"0123456789"
 VERSION = (b"H", b"T", b"T", b"P", b"/", DIGIT, b".", DIGIT)
 
 # Where it says which characters a part of the head may hold; of the value of a field it is RFC 9110, 5.5.
-CHARACTER_RULES = {
-    "request line": "RFC 9112, 3", "reason phrase": "RFC 9112, 4", "empty line": "RFC 9112, 2.1",
-}  # fmt: skip
+CHARACTER_RULES = {"request line": "RFC 9112, 3", "reason phrase": "RFC 9112, 4", "empty line": "RFC 9112, 2.1"}
 
 
 class HeadChecker:
@@ -280,8 +276,7 @@ class HeadChecker:
 
     def field_line(self) -> str:
         """One field line; returns the name of the field."""
-        expected = "a field name, which is a token"
-        name = self.some(TOKEN, "field name", "RFC 9110, 5.1", expected).decode("ascii")
+        name = self.some(TOKEN, "field name", "RFC 9110, 5.1", "a field name, which is a token").decode("ascii")
         # "A server MUST reject, with a response status code of 400 (Bad Request), any received request message that
         # contains whitespace between a header field name and colon": some readers took it for part of the name, and
         # so did not see the Content-Length that others saw.
@@ -491,6 +486,5 @@ def as_fields(fields: Iterable[tuple[str, str]]) -> Fields:
     pairs = tuple(fields) if isinstance(fields, Iterable) else (fields,)
     for pair in pairs:
         if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not all(isinstance(x, str) for x in pair):
-            example = '[("Origin", "null")]'
-            raise TypeError(f"fields are pairs of name and value, as in {example}; found {pair!r:.60}")
+            raise TypeError(f'fields are pairs of name and value, as in [("Origin", "null")]; found {pair!r:.60}')
     return tuple((name, value) for name, value in pairs)

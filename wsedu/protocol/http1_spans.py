@@ -109,7 +109,8 @@ def head_spans(data: Data) -> list[Span]:
     pieces = _Pieces()
     before = empty_lines_before(data)
     pieces.add(data[:before], "empty line", "before the start line; a server ignores it", "RFC 9112, 2.2")
-    take = _take_start_line
+    # "The first line of a response message" begins with the version, that of a request ends with it.
+    take = _take_status_line if data[before:].lstrip(BLANK).startswith(b"HTTP/") else _take_request_line
     for line in LINE.findall(data, before):
         text = line.removesuffix(b"\n").removesuffix(b"\r")
         take(pieces, text)
@@ -119,8 +120,8 @@ def head_spans(data: Data) -> list[Span]:
         take = _take_field_line
     # RFC 9112, 2.1: HTTP-message = start-line CRLF *( field-line CRLF ) CRLF [ message-body ]. It is the lone CRLF.
     if end >= 0:  # the line end that stands alone is the empty line
-        last, meaning = pieces.spans[-1], "the head ends here"
-        pieces.spans[-1] = replace(last, name="empty line", meaning=meaning, section="RFC 9112, 2.1")
+        last = pieces.spans.pop()
+        pieces.spans.append(replace(last, name="empty line", meaning="the head ends here", section="RFC 9112, 2.1"))
     return pieces.spans
 
 
@@ -138,16 +139,8 @@ class _Pieces:
             return
         # As text where a reader would read it, as bytes where the bytes are the point.
         value = raw if name in ("CRLF", "SP", "empty line") else raw.decode("latin-1")
-        end = self.at + len(raw)
-        self.spans.append(Span(self.at, end, name, value, meaning, Kind.HTTP_HEAD, section))
-        self.at = end
-
-
-def _take_start_line(pieces: _Pieces, text: bytes) -> None:
-    """Cut a start line into words and the whitespace between them."""
-    # "The first line of a response message" begins with the version, that of a request ends with it.
-    take = _take_status_line if text.lstrip(BLANK).startswith(b"HTTP/") else _take_request_line
-    take(pieces, text)
+        start, self.at = self.at, self.at + len(raw)
+        self.spans.append(Span(start, self.at, name, value, meaning, Kind.HTTP_HEAD, section))
 
 
 def _take_request_line(pieces: _Pieces, text: bytes) -> None:
@@ -184,18 +177,16 @@ def _take_field_line(pieces: _Pieces, text: bytes) -> None:
     """Cut a field line into name, colon and value."""
     # obs-fold = OWS CRLF RWS (RFC 9112, 5.2): to who cuts at line ends it is a line that begins with whitespace.
     if text[:1] in (b" ", b"\t"):
-        meaning = "goes on with the value of the line before (obs-fold)"
-        pieces.add(text, "field value", meaning, "RFC 9112, 5.2")
+        pieces.add(text, "field value", "goes on with the value of the line before (obs-fold)", "RFC 9112, 5.2")
         return
     # RFC 9112, 5: field-line = field-name ":" OWS field-value OWS. What is optional whitespace (OWS) is not part of
     # the value: it is one space after the colon most often, for people.
-    before, colon, after = text.partition(b":")
+    before, _, after = text.partition(b":")
     name, value = before.rstrip(BLANK), after.strip(BLANK)
-    value_at = len(before) + len(colon) + len(after) - len(after.lstrip(BLANK))
+    value_at = len(text) - len(after.lstrip(BLANK))
     # A field that the table does not have is nothing odd: anybody may add one, and who does not know it passes it by.
     known = KNOWN_FIELDS.get(name.decode("latin-1").lower(), ("a field", "RFC 9110, 5.1"))
     pieces.add(name, "field name", *known)
     pieces.add(text[len(name) : value_at], "colon", "separates name and value", "RFC 9112, 5")
-    if value:
-        pieces.add(value, "field value", f"the value of {name.decode('latin-1')}", "RFC 9110, 5.5")
-        pieces.add(text[value_at + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")
+    pieces.add(value, "field value", f"the value of {name.decode('latin-1')}", "RFC 9110, 5.5")
+    pieces.add(text[value_at + len(value) :], "whitespace", "not part of the value", "RFC 9112, 5")

@@ -157,10 +157,8 @@ class MessageAssembler:
         else:
             # "The fragments of one message MUST NOT be interleaved between the fragments of another message unless an
             # extension has been negotiated that can interpret the interleaving." None that is registered does.
-            message = (
-                f"expected a Continuation frame, as a {opcode_name(self._first.opcode)} message is not complete; "
-                f"found a {opcode_name(opcode)} frame"
-            )
+            message = f"expected a Continuation frame, as a {opcode_name(self._first.opcode)} message is not complete"
+            message += f"; found a {opcode_name(opcode)} frame"
         raise ProtocolError(message, offset=0, field="opcode", section="RFC 6455, 5.4")
 
     def _check_size(self, header: Header) -> None:
@@ -170,9 +168,8 @@ class MessageAssembler:
         size = len(self._data) + header.payload_length
         if self._max_size is None or is_control(header.opcode) or size <= self._max_size:
             return
-        message, code = f"a message of {size:,} bytes or more", StatusCode.MESSAGE_TOO_BIG
-        message += f"; at most {self._max_size:,} are taken"
-        section = "RFC 6455, 10.4"
+        message = f"a message of {size:,} bytes or more; at most {self._max_size:,} are taken"
+        section, code = "RFC 6455, 10.4", StatusCode.MESSAGE_TOO_BIG
         raise ProtocolError(message, offset=1, field="payload length", section=section, status_code=code)
 
     def _take_payload(self, header: Header) -> bool:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
 from ..protocol.errors import NeedMoreData, ProtocolError
@@ -49,6 +50,7 @@ class _Shape(NamedTuple):
     tcp_at: int
 
 
+@lru_cache  # the same few, for every packet on the slow path
 def _shape(link_type: int, ip_at: int, version: int) -> _Shape:
     if version == 4:
         layout = struct.Struct(f"!{ip_at + 1}s x H 2x 4s 2x 12s I 4x H")
@@ -102,7 +104,6 @@ class FastReader(CaptureReader):
     def __init__(self, warnings: list[str]) -> None:
         super().__init__(warnings)
         self._fast: dict[bytes, _FastSender] = {}  # by addresses and ports as they stand in a packet
-        self._shapes: dict[tuple[int, int, int], _Shape] = {}
         self._shape = _shape(-1, 0, 4)  # of the last packet on the slow path; at first that of none
         self._packet = Packet(0, 0, b"", 0)
 
@@ -116,11 +117,10 @@ class FastReader(CaptureReader):
         # it decides is whether a packet may go through; ``tests/test_fast.py`` holds its messages to those of ``run``.
         cut: CutShort | None = None
         batch: list[CapturedMessage] = []
-        index, now, buffer, senders, header_size = -1, 0, b"", self._fast, _TCP_HEADER
+        now, buffer, senders, header_size = 0, b"", self._fast, _TCP_HEADER
         link, size, unpack, ip_end, tcp_at = self._shape
         try:
-            for now, link_type, original, data, at, end in place_packets(file):
-                index += 1
+            for index, (now, link_type, original, data, at, end) in enumerate(place_packets(file)):
                 if data is not buffer:  # a further piece of the file
                     buffer = data
                     yield batch
@@ -235,11 +235,9 @@ class FastReader(CaptureReader):
 
     def _note_shape(self, segment: Segment, fast: _FastSender) -> bool:
         """Remember what the packet of this segment looks like; ``False`` if the fast path cannot read such packets."""
-        link_type, data = self._packet.link_type, self._packet.data
+        data = self._packet.data
         ip_at, tcp_at, _ = segment.places
-        version = data[ip_at] >> 4
-        name = link_type, ip_at, version
-        shape = self._shapes.get(name) or self._shapes.setdefault(name, _shape(*name))
+        shape = _shape(self._packet.link_type, ip_at, data[ip_at] >> 4)
         if shape.tcp_at != tcp_at:
             return False  # options or extension headers
         self._shape = shape

@@ -133,20 +133,17 @@ class FrameMessage(CapturedMessage):
 class HttpMessage(CapturedMessage):
     """A request or a response. ``found`` is the whole of it."""
 
-    __slots__ = ("_raw", "content", "head", "kind", "request_method")
+    __slots__ = ("content", "head", "kind", "raw", "request_method")
+
+    raw: bytes
 
     def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets, found: ParsedMessage) -> None:
         super().__init__(conversation, sender, time, packets)
         self.kind: MessageKind = found.kind
-        self._raw = found.raw
+        self.raw = found.raw
         self.head = found.head
         self.content = found.content
         self.request_method = found.request_method
-
-    @property
-    def raw(self) -> bytes:
-        """Its bytes on the TCP stream."""
-        return self._raw
 
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
