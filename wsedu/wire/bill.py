@@ -8,24 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..protocol.http1 import Request, Response
-from .connections import Endpoint, TcpConnection, TcpReader
+from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
+from .message import Packets
 from .message_parser import OTHER, ParsedMessage, UnfinishedMessage
 from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
-from .streams import Gap
 
 PARTS = (
-    "content",
-    "payload",
-    "http head",
-    "frame header",
-    "handshake",
-    "tcp",
-    "ip",
-    "link",
-    "acknowledgements",
-    "other",
-)
+    "content", "payload", "http head", "frame header", "handshake", "tcp", "ip", "link", "acknowledgements", "other",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -134,9 +125,7 @@ class Billing(TcpReader[None]):
             rest = self._captured - data_at  # data, and padding
             _put(bills, link=ip_at, ip=tcp_at - ip_at, tcp=data_at - tcp_at, other=rest)
 
-    def made(
-        self, connection: TcpConnection, side: Endpoint, packets: tuple[int, ...], what: ParsedMessage | Gap
-    ) -> None:
+    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> None:
         """Put a message on the bills."""
         self._told.add(connection.index)
         if isinstance(what, ParsedMessage):

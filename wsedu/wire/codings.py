@@ -47,15 +47,14 @@ class InflateBudget:
         return f"content stays in its transfer coding, since {limits} are inflated ({count})"
 
 
-def remove_transfer_codings(head: Request | Response, content: bytes, budget: InflateBudget | None) -> bytes:
+def remove_transfer_codings(head: Request | Response, content: bytes, budget: InflateBudget) -> bytes:
     """Content as it was before a connection coded it, chunked aside; a coding that does not fit stays, and those below.
 
     Args:
         head: its head, which names the codings in the order in which they were applied.
         content: what chunks held, or what came until the close.
-        budget: of the capture; without one, this message has one of its own.
+        budget: of the capture.
     """
-    budget = budget or InflateBudget()
     for coding in reversed(head.field_tokens("Transfer-Encoding")):
         if coding == "chunked":
             continue

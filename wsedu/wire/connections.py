@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from .codings import InflateBudget
 from .exchange import Exchange, SyncLost
-from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage
+from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, Packets
 from .message_parser import OTHER, ParsedMessage, Sender, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
@@ -25,7 +27,7 @@ UNFINISHED = "unfinished at the end"
 NOT_READ = "not read any further"
 
 Made = TypeVar("Made")
-
+MessageOrGap = ParsedMessage | Gap
 
 NO_CARRIERS: deque[tuple[int, int]] = deque()  # stays empty: one for all, since each takes 600 bytes
 
@@ -135,9 +137,7 @@ class TcpReader(Generic[Made]):
         self._warned: Counter[str] = Counter()
         self._budget = InflateBudget()
 
-    def made(
-        self, connection: TcpConnection, side: Endpoint, packets: tuple[int, ...], what: ParsedMessage | Gap
-    ) -> Made:
+    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> Made:
         """What is given of a message that became complete, or of a gap that became certain."""
         raise NotImplementedError
 
@@ -202,7 +202,11 @@ class TcpReader(Generic[Made]):
             self.count += 1
             self.connections[key] = self.connections[key[::-1]] = connection
             self._silent[connection.index] = connection
-            yield from self._give_up_silent()
+            # Forget the oldest connections of which there is nothing to tell, if there are too many.
+            while len(self._silent) > MOST_SILENT:
+                oldest = self._silent.pop(next(iter(self._silent)))
+                self._given_up += not oldest.over
+                yield from self._forget(oldest)
         self.noticed(connection, segment)
         side = connection.at(segment.source)
         if segment.flags & ACK:
@@ -210,21 +214,13 @@ class TcpReader(Generic[Made]):
         if segment.flags & SYN:
             side.syn = segment.sequence
             if not connection.exchange.identified:
-                answers = bool(segment.flags & ACK)
-                swapped = (side is connection.first) == answers
+                swapped = (side is connection.first) == bool(segment.flags & ACK)  # a SYN/ACK is the server's
                 yield from self._given(connection, connection.exchange.identify(swapped=swapped))
         # RFC 9293, 3.5.3: what comes with RST is "a human-readable reason", not data of the stream.
         if not side.stream.ended and not segment.flags & RST:
             yield from self._bytes(connection, side, segment, index)
         if segment.flags & (FIN | RST):
             yield from self._closing(connection, side, segment)
-
-    def _give_up_silent(self) -> Iterator[Made]:
-        """Forget the oldest connections of which there is nothing to tell, if there are too many."""
-        while len(self._silent) > MOST_SILENT:
-            oldest = self._silent.pop(next(iter(self._silent)))
-            self._given_up += not oldest.over
-            yield from self._forget(oldest)
 
     def _bytes(self, connection: TcpConnection, side: Endpoint, segment: Segment, index: int) -> Iterator[Made]:
         sequence = segment.sequence + bool(segment.flags & SYN)
@@ -236,8 +232,7 @@ class TcpReader(Generic[Made]):
             else:
                 side.carriers = side.carriers or deque()
                 side.carriers.append((stream.length, item.packet))
-                found = connection.exchange.receive(connection.sender(side), item.data)
-                yield from self._given(connection, found)
+                yield from self._given(connection, connection.exchange.receive(connection.sender(side), item.data))
         if stream.doubt and not connection.doubted:  # said once, for it may be so of every segment
             connection.doubted = True
             self.warn(
@@ -294,22 +289,20 @@ class TcpReader(Generic[Made]):
 
     def _finish(self, connection: TcpConnection) -> Iterator[Made]:
         """No packet of this connection will follow."""
-        exchange, senders = connection.exchange, tuple(OTHER)
-        for sender in reversed(senders):  # the client may wait for the server's end
+        exchange = connection.exchange
+        for sender in reversed(OTHER):  # the client may wait for the server's end
             stream = connection.side(sender).stream
-            gap = stream.give_up()
-            yield from self._given(connection, exchange.end(sender, whole=stream.closed, gap=gap))
+            yield from self._given(connection, exchange.end(sender, whole=stream.closed, gap=stream.give_up()))
         yield from self._given(connection, exchange.close())
         left = []
         for sender in OTHER:
-            message = connection.exchange.unfinished(sender)
+            message = exchange.unfinished(sender)
             if message is not None:
                 self.left_unfinished(connection, message)
                 stream = connection.side(sender).stream
-                if stream.ended and not stream.closed:
-                    continue  # a gap has said it
-                size = "so far" if message.size is None else f"of {message.size:,}"
-                left.append(f"a {message.kind} of the {sender}, {message.there:,} bytes {size}")
+                if stream.closed or not stream.ended:  # or else a gap has said it
+                    size = "so far" if message.size is None else f"of {message.size:,}"
+                    left.append(f"a {message.kind} of the {sender}, {message.there:,} bytes {size}")
         if left:
             self.warn(UNFINISHED, f"{connection.name()}: {UNFINISHED}: {'; '.join(left)}")
 
@@ -319,12 +312,8 @@ def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
     start, end, carriers = message.start, message.start + len(message.raw), side.carriers
     while carriers and carriers[0][0] <= start:
         carriers.popleft()
-    packets = []
-    for stop, packet in carriers:
-        packets.append(packet)
-        if stop >= end:
-            break
-    return tuple(packets)
+    # The last one is the first that ends at the message's end or behind it.
+    return tuple(packet for _, packet in islice(carriers, bisect_left(carriers, (end,)) + 1))
 
 
 class CaptureReader(TcpReader[CapturedMessage]):
@@ -347,19 +336,15 @@ class CaptureReader(TcpReader[CapturedMessage]):
         Raises:
             CutShort: from ``packets``, after everything before the cut was given.
         """
-        cut: CutShort | None = None
         try:
             for index, packet in enumerate(packets):
                 yield from self.packet(index, packet)
-        except CutShort as error:
-            cut = error
-        yield from self.finish(whole=cut is None)
-        if cut is not None:
-            raise cut
+        except CutShort:
+            yield from self.finish(whole=False)
+            raise
+        yield from self.finish(whole=True)
 
-    def made(
-        self, connection: TcpConnection, side: Endpoint, packets: tuple[int, ...], what: ParsedMessage | Gap
-    ) -> CapturedMessage:
+    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> CapturedMessage:
         """The message as ``read`` and ``messages`` give it."""
         if connection.index not in self.names:
             self.names[connection.index] = connection.ends()

@@ -79,23 +79,15 @@ def _lines(file: BinaryIO, as_json: bool, warnings: list[str]) -> Iterator[str]:
 
 def as_object(message: CapturedMessage, client: str, server: str) -> dict[str, Any]:
     """A message as ``--json`` prints it."""
-    row: dict[str, Any] = {
-        "conversation": message.conversation,
-        "client": client,
-        "server": server,
-        "sender": message.sender,
-        "time": message.time,
-        "kind": message.kind,
-        "wire_length": message.wire_length,
-    }
+    row: dict[str, Any] = {"conversation": message.conversation, "client": client, "server": server}
+    row |= {name: getattr(message, name) for name in ("sender", "time", "kind", "wire_length")}
     if isinstance(message.head, Request):
         row |= {"method": message.head.method, "target": message.head.target}
     if isinstance(message.head, Response):
         row["status"] = message.head.status
     if message.head is not None:
         row["content_bytes"] = len(message.content)
-    if message.header is not None:
-        header = message.header
+    if (header := message.header) is not None:
         row |= {name: getattr(header, name) for name in ("fin", "rsv1", "rsv2", "rsv3", "opcode")}
         row["masked"] = header.masking_key is not None
         row["payload_length"] = header.payload_length

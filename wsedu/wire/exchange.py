@@ -71,7 +71,7 @@ class Exchange:
         "_asked", "_budget", "_directions", "_known", "_tunnel", "_why", "identified", "lost", "swapped", "switched",
     )  # fmt: skip
 
-    def __init__(self, budget: InflateBudget | None = None) -> None:
+    def __init__(self, budget: InflateBudget) -> None:
         self._budget = budget
         self._asked: list[Request] = []  # whose final response has not come
         # Made when needed: on many connections nothing is said.
@@ -267,8 +267,7 @@ class Exchange:
                 "its 101 has no Sec-WebSocket-Accept, so that what follows are not the frames of RFC 6455"
             )
         self.switched = True
-        server = self._direction("server")
-        server.parser = PARSERS[protocol]("server")
+        self._direction("server").parser = PARSERS[protocol]("server")
         if client.waiting:
             client.parser = PARSERS[protocol]("client")
         client.unsure = not client.waiting  # the request was not there, or not yet

@@ -28,11 +28,9 @@ class FrameParser:
         if len(source.buffer) < size:
             return None
         start, raw = source.start, source.take(size)
-        if header.masking_key is None:
-            payload = raw[header.size :]
-        else:
-            # By way of a memoryview: a slice of bytes would be a copy of what is about to be copied.
-            payload = apply_mask(memoryview(raw)[header.size :], header.masking_key)
+        # A view: a slice of bytes would be a copy of what is about to be copied.
+        view, mask = memoryview(raw)[header.size :], header.masking_key
+        payload = bytes(view) if mask is None else apply_mask(view, mask)
         return ParsedMessage("frame", self._sender, start, raw, None, payload, header.size)
 
     def unfinished(self, source: Incoming) -> UnfinishedMessage:

@@ -39,7 +39,7 @@ class Http1Parser:
         "_sender", "answered",
     )  # fmt: skip
 
-    def __init__(self, sender: Sender, asked: list[Request], budget: InflateBudget | None) -> None:
+    def __init__(self, sender: Sender, asked: list[Request], budget: InflateBudget) -> None:
         self._sender, self._asked, self._budget = sender, asked, budget
         self._begin()
 
@@ -70,14 +70,14 @@ class Http1Parser:
 
     def unfinished(self, source: Incoming) -> UnfinishedMessage | None:
         """What is there of a message; ``None`` if there are only empty lines, which belong to none."""
-        there, size = len(source.buffer), None
+        there = len(source.buffer)
         if self._head is None and not source.buffer.strip(b"\r\n"):
             return None
-        content = 0
-        if self._head is not None:
-            content = self._content_size() if self._places is not None else there - self._head_size
-        if isinstance(self._framing, Length):
-            size = self._head_size + self._framing.bytes
+        if self._places is not None:
+            content = sum(self._places[1::2]) - sum(self._places[::2])
+        else:
+            content = 0 if self._head is None else there - self._head_size
+        size = self._head_size + self._framing.bytes if isinstance(self._framing, Length) else None
         kind: Literal["request", "response"] = "request" if self._sender == "client" else "response"
         return UnfinishedMessage(kind, there, size, there - content)
 
@@ -95,27 +95,24 @@ class Http1Parser:
             self._split_head(buffer)
         except NeedMoreData:
             if self._looked > LONGEST_HEAD:
-                message = f"a head of more than {LONGEST_HEAD:,} bytes"
-                raise _refusal(message, "head", "RFC 9112, 2.1") from None
+                raise _refusal(f"a head of more than {LONGEST_HEAD:,} bytes", "head", "RFC 9112, 2.1") from None
             return False
         return True
 
     def _split_head(self, buffer: bytearray) -> None:
-        if self._sender == "client":
-            request, size = Request.parse(buffer, strict=False)
+        kind: type[Request | Response] = Request if self._sender == "client" else Response
+        head, size = kind.parse(buffer, strict=False)
+        if isinstance(head, Request):
             # "The string was chosen so that a large proportion of HTTP/1.1 servers and intermediaries do not attempt
             # to process further frames" (RFC 9113, 3.4).
-            if (request.method, request.version) == ("PRI", "HTTP/2.0"):
+            if (head.method, head.version) == ("PRI", "HTTP/2.0"):
                 raise _refusal("HTTP/2 begins here", "request line", "RFC 9113, 3.4")
             if not self.answered:
-                self._asked.append(request)  # now: its final response may come before its content is complete
-            self._framing = content_framing(request)
-            self._head, self._head_size = request, size
+                self._asked.append(head)  # now: its final response may come before its content is complete
         else:
-            response, size = Response.parse(buffer, strict=False)
             self._method = self._asked[0].method if self._asked else None
-            self._framing = content_framing(response, self._method)
-            self._head, self._head_size = response, size
+        self._framing = content_framing(head, self._method)
+        self._head, self._head_size = head, size
         if isinstance(self._framing, Chunked):
             self._chunks, self._places = ChunkedDecoder(), array("Q")
 
@@ -140,17 +137,12 @@ class Http1Parser:
                 self._places.extend((at + span.start, at + span.end))
         return at + decoder.used if decoder.done else None
 
-    def _content_size(self) -> int:
-        places = self._places or ()
-        return sum(places[1::2]) - sum(places[::2])
-
     def _message(self, source: Incoming, size: int) -> ParsedMessage:
         head, start, places = self._head, source.start, self._places
         assert head is not None
         raw = source.take(size)
         if places is not None:
-            pairs = zip(places[::2], places[1::2], strict=True)
-            content = b"".join(raw[first:last] for first, last in pairs)
+            content = b"".join(raw[first:last] for first, last in zip(places[::2], places[1::2], strict=True))
         else:
             content = raw[self._head_size :]
         framing_size = size - len(content)

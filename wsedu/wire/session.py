@@ -16,7 +16,7 @@ protocols.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
@@ -31,9 +31,10 @@ from scapy.sessions import DefaultSession
 from ..protocol.content import Chunked, content_framing, content_spans
 from ..protocol.http1 import Response
 from ..protocol.spans import Kind
-from .connections import NOT_READ, Endpoint, TcpConnection, TcpReader
+from .connections import NOT_READ, Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .exchange import NOT_HTTP
 from .layer import WebSocket
+from .message import Packets
 from .message_parser import ParsedMessage
 from .packets import FIN, RST, Segment, endpoint
 from .streams import Gap
@@ -68,9 +69,7 @@ class PacketReader(TcpReader[Packet | None]):
         if segment.payload:
             self._side.last = self._packet
 
-    def made(
-        self, connection: TcpConnection, side: Endpoint, packets: tuple[int, ...], what: ParsedMessage | Gap
-    ) -> Packet | None:
+    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> Packet | None:
         """The message on top of its sender's last segment; ``None`` for a gap, which is a line in the log."""
         if isinstance(what, Gap):
             self.lost(connection, side, f"{what.missing:,} bytes are missing")
@@ -102,19 +101,17 @@ class WebSocketSession(DefaultSession):
         if packet:
             yield from self._taken(packet)
 
-    def _taken(self, packet: Packet) -> Iterator[Packet]:
+    def _taken(self, packet: Packet) -> Iterable[Packet]:
         tcp: Any = packet.getlayer(TCP)
         network = tcp and tcp.underlayer
         while network and not isinstance(network, (IP, IPv6)):
             network = network.underlayer
         if not network:
-            yield packet
-            return
+            return (packet,)
         segment = _segment(network, tcp)
         if _is_fragment(network):
-            yield _as_it_is(packet, segment.payload)
-            return
-        yield from self._reader.read_packet(packet, segment)
+            return (_as_it_is(packet, segment.payload),)
+        return self._reader.read_packet(packet, segment)
 
 
 def _segment(network: Packet, tcp: Packet) -> Segment:

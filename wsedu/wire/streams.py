@@ -175,8 +175,6 @@ class Stream:
             count += 1
         ready, self._waiting[:count] = self._waiting[:count], []
         for one in ready:
-            if self.ended:
-                return  # whoever takes the pieces has seen enough
             self._waiting_bytes -= len(one.data)
             at, known = self._remembered
             if at + len(known) != one.place:
@@ -184,8 +182,8 @@ class Stream:
             known = (known + one.data[-REMEMBERED:])[-REMEMBERED:]
             self._remembered, self.length = (one.end - len(known), known), one.end
             yield Piece(one.data, one.packet)
-        if self.ended:
-            return
+            if self.ended:
+                return  # whoever takes the pieces has seen enough
         while self._cuts and self._cuts[0][0] < self.length:
             heappop(self._cuts)  # came whole in the end
         if self._cuts and self._cuts[0][0] == self.length:
