@@ -7,6 +7,7 @@ import gc
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cached_property
 from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
@@ -20,7 +21,6 @@ from .packet_view import PacketView, PacketViews
 from .pcapfile import CutShort, Packet, read_packets, write_capture
 
 Source = str | Path | BinaryIO
-_CONVERSATION = attrgetter("conversation")
 
 
 class Conversation:
@@ -40,7 +40,7 @@ class Conversation:
 
     def bill(self) -> Bill:
         """What every byte of this connection was spent on."""
-        return self.capture._bills()[1][self.index]
+        return self.capture._bills[1][self.index]
 
     def __repr__(self) -> str:
         count = len(self.messages)
@@ -59,22 +59,18 @@ class Capture:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._packets: list[Packet] | None = None
-        self._views: PacketViews | None = None
-        self._billed: tuple[Bill, dict[int, Bill]] | None = None
         self.conversations: list[Conversation] = []
         self.warnings: list[str] = []
         self.modelled = False
         self.complete = True
 
-    @property
+    @cached_property
     def packets(self) -> Sequence[Packet]:
         """The packets as the file has them. Read from the file when first asked for, so keep it until then."""
-        if self._packets is None:
-            self._packets = []
-            with _opened(self._source) as file, suppress(CutShort):  # which is among the warnings already
-                self._packets.extend(read_packets(file))
-        return self._packets
+        packets: list[Packet] = []
+        with _opened(self._source) as file, suppress(CutShort):  # which is among the warnings already
+            packets.extend(read_packets(file))
+        return packets
 
     def packet(self, index: int) -> PacketView:
         """A packet with its layers, down to the messages in it: for ``byte_map`` and ``touch``.
@@ -82,23 +78,25 @@ class Capture:
         Raises:
             IndexError: there is no such packet.
         """
-        if self._views is None:
-            said = chain.from_iterable(conversation.messages for conversation in self.conversations)
-            self._views = PacketViews(self.packets, said, self.modelled)
         return self._views[index]
+
+    @cached_property
+    def _views(self) -> PacketViews:
+        said = chain.from_iterable(conversation.messages for conversation in self.conversations)
+        return PacketViews(self.packets, said, self.modelled)
 
     def bill(self) -> Bill:
         """What every byte of the capture was spent on."""
-        return self._bills()[0]
+        return self._bills[0]
 
+    @cached_property
     def _bills(self) -> tuple[Bill, dict[int, Bill]]:
         """The bill, and that of each connection; made when first asked for, from the file, packet by packet."""
-        if self._billed is None:
-            with _opened(self._source) as file:
-                self._billed = bills(read_packets(file), modelled=self.modelled)
-            for bill in (self._billed[0], *self._billed[1].values()):
-                bill.complete = self.complete
-        return self._billed
+        with _opened(self._source) as file:
+            whole, of_connections = bills(read_packets(file), modelled=self.modelled)
+        for bill in (whole, *of_connections.values()):
+            bill.complete = self.complete
+        return whole, of_connections
 
     def save(self, path: str | Path) -> None:
         """Write the packets as a pcap file; as pcapng if they have several link types, or times that pcap has not.
@@ -138,7 +136,7 @@ def read(source: Source) -> Capture:
             capture.modelled = first is not None and is_modelled(first.data)
             file.seek(0)
             for batch in reader.batches(file):
-                for index, together in groupby(batch, _CONVERSATION):
+                for index, together in groupby(batch, attrgetter("conversation")):
                     said[index].extend(together)
         except CutShort as error:
             capture.complete = False

@@ -27,9 +27,8 @@ class LiveBill:
 
     def bill(self) -> Bill:
         """The bill so far. Its application bytes are real, TCP/IP is modelled; call it from one thread only."""
-        events = self._recording.events
         # The relay goes on writing at the end of the list: take what is there now.
-        for event in events[self._seen :]:
+        for event in self._recording.events[self._seen :]:
             self._seen += 1
             for packet in self._model.add(event):
                 self._billing.add(packet)

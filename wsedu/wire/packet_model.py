@@ -81,7 +81,7 @@ def packets(events: Iterable[RelayEvent]) -> Iterator[Packet]:
     model = PacketModel()
     for event in events:
         yield from model.add(event)
-    yield from model.end()
+    yield from model.acknowledge()
 
 
 class PacketModel:
@@ -95,13 +95,12 @@ class PacketModel:
 
     def add(self, event: RelayEvent) -> Iterator[Packet]:
         """The packets until this event, and of it."""
-        yield from self._acknowledge(event.time)
+        yield from self.acknowledge(event.time)
         if event.endpoints not in self._connections:
             client, server = event.endpoints.client, event.endpoints.server
-            self._connections[event.endpoints] = (
-                _ModelledSender(SERVER_MAC + CLIENT_MAC, client, server),
-                _ModelledSender(CLIENT_MAC + SERVER_MAC, server, client),
-            )
+            from_client = _ModelledSender(SERVER_MAC + CLIENT_MAC, client, server)
+            from_server = _ModelledSender(CLIENT_MAC + SERVER_MAC, server, client)
+            self._connections[event.endpoints] = from_client, from_server
         sender, receiver = self._connections[event.endpoints]
         if not event.by_client:
             sender, receiver = receiver, sender
@@ -110,11 +109,8 @@ class PacketModel:
         if receiver.unacknowledged:
             self._delayed.append((event.time + ACK_DELAY, receiver, receiver.expected))
 
-    def end(self) -> Iterator[Packet]:
-        """The acknowledgements that are still waiting after the last event."""
-        yield from self._acknowledge(None)
-
-    def _acknowledge(self, until: int | None) -> Iterator[Packet]:
+    def acknowledge(self, until: int | None = None) -> Iterator[Packet]:
+        """The acknowledgements that are due at this time; after the last event, all that are still waiting."""
         while self._delayed and (until is None or self._delayed[0][0] <= until):
             due, sender, expected = self._delayed.popleft()
             # Unless one has gone since: with a segment of its own, or because a second segment came.
@@ -185,10 +181,9 @@ class _ModelledSender:
         """The next packet from here; it acknowledges all that came, if ACK is among the flags."""
         # RFC 9293, 3.1: the acknowledgment number counts "if the ACK control bit is set", and is 0 here otherwise.
         acknowledged = self.expected if flags & ACK else 0
-        size = 20 + len(options) + len(data)
-        head = self._ports + struct.pack(
-            "!IIBBHHH", self.sequence, acknowledged, (20 + len(options)) << 2, flags, WINDOW, 0, 0
-        )
+        head_size = 20 + len(options)
+        size = head_size + len(data)
+        head = self._ports + struct.pack("!IIBBHHH", self.sequence, acknowledged, head_size << 2, flags, WINDOW, 0, 0)
         # The checksum covers addresses and length as well (RFC 9293, 3.1), so that a segment that was led astray is
         # noticed. It is computed with zeros in its own place.
         pseudo_header = self._addresses + struct.pack("!HH", 6, size)

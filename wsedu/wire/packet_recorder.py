@@ -133,8 +133,7 @@ class PacketRecorder:
         except OSError as error:
             why = f"host {self._source} is not this machine ({error.strerror})"
             raise ValueError(f"{why}, and only its own packets can be seen") from None
-        sentinel_port: int = self._sentinel.getsockname()[1]
-        self._sentinel_to = self._destination, sentinel_port
+        self._sentinel_to = self._destination, self._sentinel.getsockname()[1]
         if sys.platform != "linux":
             raise PermissionError("the kernel shows its packets on Linux only")
         try:
@@ -149,7 +148,7 @@ class PacketRecorder:
         tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         # Python's own time-out asks the kernel twice for each packet, first whether there is one; this asks once.
         tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, int(PATIENCE * 1e6)))
-        program = array.array("Q", _filter(self._port, sentinel_port, self._interface == LOOPBACK))
+        program = array.array("Q", _filter(self._port, self._sentinel_to[1], self._interface == LOOPBACK))
         where = struct.pack("@HP", len(program), program.buffer_info()[0])
         tap.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, where)
         tap.bind((self._interface, _ETH_P_ALL))  # last, so that nothing comes before the filter is there
@@ -183,8 +182,8 @@ class PacketRecorder:
         self._halt()
 
     def _count_drops(self) -> None:
-        statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-        _, dropped = struct.unpack("@II", statistics)  # of all that came
+        # Of all that came.
+        _, dropped = struct.unpack("@II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
         if dropped:
             size = self.buffer_size()
             more = "" if size >= BUFFER else f"; with CAP_NET_ADMIN it has {BUFFER >> 20} MiB"
@@ -216,8 +215,7 @@ class PacketRecorder:
             return None
         seconds, nanoseconds = struct.unpack("@ll", ancillary[0][2])
         # With MSG_TRUNC the size is that of the packet, even if it was larger than the buffer.
-        data = bytes(self._buffer[:size])
-        return Packet(seconds * 1_000_000_000 + nanoseconds, LINKTYPE_ETHERNET, data, size)
+        return Packet(seconds * 1_000_000_000 + nanoseconds, LINKTYPE_ETHERNET, bytes(self._buffer[:size]), size)
 
 
 class ClosingConnections:

@@ -14,20 +14,16 @@ from itertools import chain
 from typing import NamedTuple
 
 from ..protocol.spans import Kind, Span
-from .packets import VLAN_TAGS
-from .pcapfile import LINKTYPE_ETHERNET
+from .packets import VLAN_TAGS, Segment
+from .pcapfile import LINKTYPE_ETHERNET, Packet
 
 # A name, and what the bytes of that layer are; offsets count from the first byte of the packet.
 Layer = tuple[str, list[Span]]
 
 
-def _count(raw: bytes) -> object:
-    return int.from_bytes(raw, "big")
-
-
 def _number(raw: bytes) -> object:
     """A number that is no count, and so has no commas."""
-    return str(int.from_bytes(raw, "big"))
+    return str(int.from_bytes(raw))
 
 
 def _mac(raw: bytes) -> object:
@@ -46,9 +42,9 @@ def _option(raw: bytes) -> object:
     """The value of an option without its kind and length."""
     value = raw[2:]
     if len(value) in (1, 2):
-        return _count(value)
+        return int.from_bytes(value)
     if raw[:2] == b"\x08\x0a":
-        return f"{_count(value[:4])}, {_count(value[4:])}"
+        return f"{int.from_bytes(value[:4])}, {int.from_bytes(value[4:])}"
     return value.hex(" ")
 
 
@@ -58,16 +54,12 @@ class _Field(NamedTuple):
     bits: int
     name: str
     meaning: str
-    say: Callable[[bytes], object] = _count  # makes its value of whole bytes
+    say: Callable[[bytes], object] = int.from_bytes  # makes its value of whole bytes; this one, a count
     section: str = ""  # if it is another one than the header's
 
 
 _REST = 1 << 24  # bits, and so more than a packet has: all that is left of a header
 
-_MACS = (
-    _Field(48, "destination address", "of the next network card", _mac),
-    _Field(48, "source address", "of the last network card", _mac),
-)
 _TYPES = {0x0800: "IPv4 follows", 0x86DD: "IPv6 follows", 0x8100: "a VLAN tag follows"}
 _IPV4 = (
     _Field(4, "version", "IPv4"),
@@ -139,7 +131,8 @@ _PADDING = (_Field(_REST, "padding", "behind the IP packet", bytes),)
 
 def _ethernet(data: bytes) -> Iterator[_Field]:
     """The header of a frame of which ``data`` is all that stands before the IP packet."""
-    yield from _MACS
+    yield _Field(48, "destination address", "of the next network card", _mac)
+    yield _Field(48, "source address", "of the last network card", _mac)
     # IEEE 802.1Q puts a tag of four bytes in front of the EtherType, and looks like an EtherType itself.
     for at in range(12, len(data), 4):
         kind = int.from_bytes(data[at : at + 2], "big")
@@ -179,21 +172,19 @@ def _read(header: bytes, at: int, section: str, fields: Iterable[_Field]) -> lis
     return spans
 
 
-def packet_layers(
-    link_type: int, data: bytes, places: tuple[int, int, int], end: int, carried: Iterable[Layer]
-) -> list[Layer]:
+def packet_layers(packet: Packet, segment: Segment, carried: Iterable[Layer]) -> list[Layer]:
     """The layers of a packet that holds a TCP segment; together their spans cover it.
 
     Args:
-        link_type: LINKTYPE_ number.
-        data: the packet, as far as it was captured.
-        places: offsets of the IP header, the TCP header and the TCP payload.
-        end: offset of the end of the TCP payload; what follows is padding.
+        packet: as far as it was captured; what follows the TCP payload is padding.
+        segment: that is in it.
         carried: the messages in the TCP payload, as far as they are in it.
     """
-    ip_at, tcp_at, data_at = (min(place, len(data)) for place in places)
+    data = packet.data
+    ip_at, tcp_at, data_at = (min(place, len(data)) for place in segment.places)
+    end = data_at + len(segment.payload)
     link_name, link_section, link = "link", "", iter([_LINK_HEADER])
-    if link_type == LINKTYPE_ETHERNET:
+    if packet.link_type == LINKTYPE_ETHERNET:
         link_name, link_section, link = "Ethernet", "IEEE 802.3", _ethernet(data[:ip_at])
     ip_name, ip_section, ip = _IP[data[ip_at] >> 4]
     tcp = chain(_TCP, _tcp_options(data[tcp_at + 20 : data_at]))

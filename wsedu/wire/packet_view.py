@@ -24,16 +24,13 @@ class PacketView:
         time: in seconds since the first packet of the capture.
         raw: its bytes, as far as they were captured.
         modelled: whether TCP/IP in it was made up by the relay of ``record``.
+        kind: what to call it.
     """
 
     def __init__(self, index: int, time: float, raw: bytes, layers: list[Layer], modelled: bool = False) -> None:
         self.index, self.time, self.raw, self._layers = index, time, raw, layers
         self.modelled = modelled
-
-    @property
-    def kind(self) -> str:
-        """What to call it."""
-        return f"packet {self.index}{', TCP/IP modelled by the relay' if self.modelled else ''}"
+        self.kind = f"packet {index}{', TCP/IP modelled by the relay' if modelled else ''}"
 
     def layers(self) -> list[Layer]:
         """From the link layer to the messages: each has a name and the spans of its bytes; together they cover all."""
@@ -89,15 +86,11 @@ class PacketViews:
     def _layers(self, index: int, packet: Packet) -> list[Layer]:
         segment = self._segment(index)
         if segment is None:
-            span = Span(0, len(packet.data), "packet", packet.data, "holds no TCP", Kind.TCP_IP)
-            return [("no TCP", [span])]
-        start = min(segment.places[2], len(packet.data))
-        carried = self._messages(index, segment, start)
-        end = start + len(segment.payload)
-        return packet_layers(packet.link_type, packet.data, segment.places, end, carried)
+            return [("no TCP", [Span(0, len(packet.data), "packet", packet.data, "holds no TCP", Kind.TCP_IP)])]
+        return packet_layers(packet, segment, self._messages(index, segment))
 
-    def _messages(self, index: int, segment: Segment, start: int) -> Iterator[Layer]:
-        """The messages in a packet whose payload begins at ``start``, in order."""
+    def _messages(self, index: int, segment: Segment) -> Iterator[Layer]:
+        """The messages in the payload of a packet, in order."""
         payload = segment.payload
         for message, place, first in self._carried.get(index, ()):
             raw = message.raw
@@ -106,7 +99,7 @@ class PacketViews:
             at, end = max(begin, 0), min(begin + len(raw), len(payload))
             # Only what is byte for byte the same is explained: a segment sent twice need not have the same bytes twice.
             if at < end and payload[at:end] == raw[at - begin : end - begin]:
-                spans = part_of(message.spans(), at - begin, end - begin, start + at)
+                spans = part_of(message.spans(), at - begin, end - begin, segment.places[2] + at)
                 yield _name(message, at - begin, end - begin), spans
 
     def _origin(self, first: CapturedMessage) -> int:

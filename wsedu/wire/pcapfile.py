@@ -80,10 +80,8 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
         raise CutShort(f"the file ends at byte {len(magic)}, inside its magic number")
     if not magic:
         raise NotACapture("an empty file")
-    packed = next(
-        (f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)), ""
-    )
-    raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{packed}")
+    packed = [f", which is {name}; unpack it first" for sign, name in _PACKED.items() if magic.startswith(sign)]
+    raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{''.join(packed)}")
 
 
 class _Window:
@@ -104,8 +102,7 @@ class _Window:
             try:
                 pieces.append(self.file.read(max(AT_ONCE, want - have)))
             except OSError as error:
-                at = self.start + have
-                raise CutShort(f"behind byte {at} the file cannot be read: {error.strerror}") from error
+                raise CutShort(f"behind byte {self.start + have} the file cannot be read: {error.strerror}") from error
             if not pieces[-1]:
                 break
             have += len(pieces[-1])
@@ -168,7 +165,7 @@ def _pcapng(window: _Window) -> Iterator[Placed]:
                 break
             try:
                 if block_type in _PACKET_BLOCKS:
-                    packet = _packet(order, block_type, data, at, length, interfaces, time)
+                    packet = _packet(order, block_type, data, at, at + length, interfaces, time)
                     time = packet[0]
                     yield packet
                 elif block_type == _INTERFACE:
@@ -194,17 +191,15 @@ def _interface(order: str, body: bytes) -> _Interface:
     return _Interface(link_type, snap_length, ticks, offset)
 
 
-def _packet(
-    order: str, block_type: int, data: bytes, at: int, length: int, interfaces: list[_Interface], before: int
-) -> Placed:
-    """The packet in the block at a place of ``data``; ``before`` is the time of the packet before.
+def _packet(order: str, kind: int, data: bytes, at: int, end: int, interfaces: list[_Interface], before: int) -> Placed:
+    """The packet in the block from ``at`` to ``end`` of ``data``; ``before`` is the time of the packet before.
 
     Raises:
         struct.error, IndexError: the block has not what a packet needs.
     """
-    layout, start = _PACKET_BLOCKS[block_type]
+    layout, start = _PACKET_BLOCKS[kind]
     *fields, original = struct.unpack_from(order + layout, data, at + 8)
-    room, time = length - start - 4, before
+    room, time = end - at - start - 4, before
     if fields:
         number, high, low, captured = fields
         interface = interfaces[number]
@@ -214,8 +209,7 @@ def _packet(
         captured = min(original, interface.snap_length or original, max(room, 0))
     if captured > room:
         raise IndexError
-    start += at
-    return time, interface.link_type, original, data, start, start + captured
+    return time, interface.link_type, original, data, at + start, at + start + captured
 
 
 def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short: bool = False) -> bytes:
@@ -239,8 +233,8 @@ def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short:
     else:
         parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _SNAP_LENGTH, *link_types)]
         for packet in packets:
-            seconds, rest = divmod(packet.time, _SECOND)
-            parts.append(struct.pack("<IIII", seconds, rest, len(packet.data), packet.original_length))
+            lengths = len(packet.data), packet.original_length
+            parts.append(struct.pack("<IIII", *divmod(packet.time, _SECOND), *lengths))
             parts.append(packet.data)
     if cut_short:
         parts.append(struct.pack("<I", _ENHANCED_PACKET))  # in pcap the first bytes of a time
@@ -252,8 +246,7 @@ def _pcapng_blocks(packets: list[Packet], link_types: list[int]) -> list[bytes]:
     parts = [_block(_SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
     origin = min((packet.time // _SECOND for packet in packets), default=0)
     options = struct.pack("<HHB3xHHq4x", _IF_TSRESOL, 1, 9, _IF_TSOFFSET, 8, origin)  # and the end of them
-    for link_type in link_types:
-        parts.append(_block(_INTERFACE, struct.pack("<HHI", link_type, 0, 0) + options))
+    parts += [_block(_INTERFACE, struct.pack("<HHI", link_type, 0, 0) + options) for link_type in link_types]
     for packet in packets:
         high, low = divmod(packet.time - origin * _SECOND, 1 << 32)
         if high >> 32:

@@ -14,8 +14,8 @@ import socket
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
+from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from ..protocol.errors import need_text
@@ -47,13 +47,16 @@ class Recording:
         if not 1 <= port <= 65535:
             raise ValueError(f"port must be from 1 to 65535, got {port}")
         need_text(host, "host")
-        self._server = (_ipv4_address(host), port)
+        try:
+            found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise ValueError(f"host {host!r} has no IPv4 address: {error}") from None
+        self._server = (str(found[0][4][0]), port)
         # Where clients connect, from the beginning of the block on.
         self._address: tuple[str, int] | None = None
         self._running = self._steps()
         self._finished = False
         self._missing = list[str]()  # why packets are missing, a line each
-        self._capture: Capture | None = None
 
     # What a kind of recording has to say for itself:
 
@@ -89,7 +92,7 @@ class Recording:
             raise RuntimeError("the recording has not begun: write `with wsedu.record(port=…) as rec:`")
         return self._address[1]
 
-    @property
+    @cached_property
     def capture(self) -> Capture:
         """What was recorded, dissected; the packets name the server's own port.
 
@@ -98,15 +101,13 @@ class Recording:
         Raises:
             RuntimeError: the ``with`` block has not ended.
         """
-        if self._capture is None:
-            data = io.BytesIO(self._pcap())
-            from .capture import read  # here, since recording does without it
+        from .capture import read  # here, since recording does without it
 
-            self._capture = read(data)
-            self._capture.modelled = self.modelled
-            self._capture.complete = not self._missing
-            self._capture.warnings[:0] = self._missing
-        return self._capture
+        capture = read(io.BytesIO(self._pcap()))
+        capture.modelled = self.modelled
+        capture.complete = not self._missing
+        capture.warnings[:0] = self._missing
+        return capture
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the recording as a pcap file, for tshark, Wireshark, Scapy or ``wsedu.read``.
@@ -134,9 +135,7 @@ class Recording:
             self._running.close()
             raise
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
             next(self._running, None)
         except RuntimeError:
@@ -169,8 +168,7 @@ class RelayRecording(Recording):
             self._thread = threading.Thread(target=self._run, name="wsedu relay", daemon=True)
             opened.callback(self._halt)  # before the sockets are closed, which the thread has in its hands
             self._thread.start()
-            address: tuple[str, int] = listener.getsockname()
-            yield address
+            yield listener.getsockname()
             self._halt()
             if self._error is not None:
                 self._missing.append(f"the recording broke off early: {self._error}")
@@ -232,8 +230,7 @@ class KernelRecording(Recording):
             try:
                 self._recorder.start()
             except PermissionError as error:
-                why = f"record(kernel=True) does not work here: {error}. {_WHAT_TO_DO}"
-                raise PermissionError(why) from None
+                raise PermissionError(f"record(kernel=True) does not work here: {error}. {_WHAT_TO_DO}") from None
             yield self._server
             self._recorder.stop()
 
@@ -281,11 +278,3 @@ def record(port: int, host: str = "127.0.0.1", *, kernel: bool = False) -> Recor
             can be done about that.
     """
     return KernelRecording(port, host) if kernel else RelayRecording(port, host)
-
-
-def _ipv4_address(host: str) -> str:
-    try:
-        found = socket.getaddrinfo(host, None, socket.AF_INET, socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise ValueError(f"host {host!r} has no IPv4 address: {error}") from None
-    return str(found[0][4][0])
