@@ -189,8 +189,7 @@ def deliver(
 
     client, recording = exchange() if monitor else _in_thread(exchange, progress)
     lost, doubled = len(client.inbox.lost), client.inbox.doubled
-    delays = progress.delays
-    return Delivery(recording.capture, publisher.updates, delays, client.requests, lost, doubled)
+    return Delivery(recording.capture, publisher.updates, progress.delays, client.requests, lost, doubled)
 
 
 def _in_thread(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:

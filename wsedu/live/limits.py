@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # Memory that a connection takes at most, in the server, in the client and in the operating system together.
@@ -51,10 +52,8 @@ def available_bytes() -> int:
         ("/sys/fs/cgroup", "memory.max", "memory.current"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        try:
+        with suppress(OSError, ValueError):  # no such group, or no limit: then version 2 says "max"
             return min(free, int(Path(folder, limit).read_text()) - int(Path(folder, used).read_text()))
-        except (OSError, ValueError):  # no such group, or no limit: then version 2 says "max"
-            continue
     return free
 
 

@@ -11,7 +11,6 @@ All sizes are in bytes and all times in seconds, here and in ``Situation``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil, exp, expm1, isfinite, lgamma, log, sqrt
 
@@ -202,9 +201,4 @@ def _pushed(situation: Situation) -> Cost:
     return Cost(packets * situation.packet + size, packets, 0.0, size)
 
 
-_MODELS: dict[str, Callable[[Situation], Cost]] = {
-    "polling": _polling,
-    "longpoll": _longpoll,
-    "eventsource": _pushed,
-    "websocket": _pushed,
-}
+_MODELS = {"polling": _polling, "longpoll": _longpoll, "eventsource": _pushed, "websocket": _pushed}
