@@ -292,8 +292,7 @@ async def _response(reader: asyncio.StreamReader, *statuses: int) -> None:
     head, _ = Response.parse(await reader.readuntil(b"\r\n\r\n"))
     if head.status not in statuses:
         raise ConnectionError(f"the server answered {head.status} {head.reason}")
-    framing = content_framing(head)
-    if isinstance(framing, Length):
+    if isinstance(framing := content_framing(head), Length):
         await reader.readexactly(framing.bytes)
 
 

@@ -12,7 +12,7 @@ All sizes are in bytes and all times in seconds, here and in ``Situation``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, exp, expm1, isfinite, lgamma, log, sqrt
+from math import ceil, exp, expm1, inf, lgamma, log, sqrt
 
 # Headers without options: Ethernet (IEEE 802.3, 3.1), IPv4 (RFC 791, 3.1), TCP (RFC 9293, 3.1).
 LINK, IP, TCP = 14, 20, 20
@@ -112,11 +112,14 @@ def cost(way: str, situation: Situation) -> Cost:
     return _MODELS[way](situation)
 
 
-def _often_enough(situation: Situation, seconds: float, name: str) -> None:
-    if not FEWEST <= (mean := situation.rate * seconds) or not isfinite(mean):
+def _mean(situation: Situation, seconds: float, name: str) -> float:
+    """How many updates come in so many seconds, in the mean; raises ValueError if it is hardly ever one."""
+    mean = situation.rate * seconds
+    if not FEWEST <= mean < inf:
         raise ValueError(
             f"rate × {name} must be {FEWEST:g} updates at least, and finite; got {situation.rate:g} × {seconds:g}"
         )
+    return mean
 
 
 def _counts(situation: Situation, mean: float) -> list[tuple[int, float]]:
@@ -147,8 +150,7 @@ def _acknowledgements(segments: int) -> int:
 
 def _polling(situation: Situation) -> Cost:
     """Each poll is a request, a response and its acknowledgement, whether there is news or not."""
-    _often_enough(situation, situation.poll_gap, "poll_gap")
-    mean = situation.rate * situation.poll_gap
+    mean = _mean(situation, situation.poll_gap, "poll_gap")
     asked = _segments(situation.request_head, situation)
     packets = application = syn = 0.0  # of one poll
     for count, probability in _counts(situation, mean):
@@ -171,13 +173,13 @@ def _polling(situation: Situation) -> Cost:
 
 def _longpoll(situation: Situation) -> Cost:
     """A request waits for news; the next one goes out as soon as it is there, and takes the acknowledgement along."""
-    _often_enough(situation, situation.longest_wait, "longest_wait")
+    mean = _mean(situation, situation.longest_wait, "longest_wait")
     missed = situation.rate * situation.turnaround  # updates in the mean while no request is with the server
     waits = exp(-missed)  # the share of requests that find nothing, and so have to wait
     updates = missed + waits  # in each response with news: those that were missed, or the one that ends the wait
     # A wait is over in vain with probability late, again and again: late + late² + … = late / (1 − late).
-    late = exp(-situation.rate * situation.longest_wait)
-    empty = waits * late / -expm1(-situation.rate * situation.longest_wait)  # responses, for each with news
+    late = exp(-mean)
+    empty = waits * late / -expm1(-mean)  # responses, for each with news
     news = situation.news_head + updates * (situation.payload + situation.around)
     segments = _segments(news, situation)
     asked = _segments(situation.request_head, situation)
