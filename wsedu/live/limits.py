@@ -68,8 +68,6 @@ def most_listeners(wanted: int = 10_000) -> int:
     files, memory = raise_file_limit(), available_bytes() // 2 // LISTENER_BYTES
     possible = max(0, min(files - SPARE_FILES, memory))
     if possible < FEWEST_LISTENERS:
-        lacking = f"{files} open files for a process (ulimit -Hn)" if files < memory else "its free memory"
-        raise RuntimeError(
-            f"a load test takes {FEWEST_LISTENERS} connections at least; here {lacking} allows {possible}"
-        )
+        limit = f"{files} open files for a process (ulimit -Hn)" if files < memory else "its free memory"
+        raise RuntimeError(f"a load test takes {FEWEST_LISTENERS} connections at least; here {limit} allows {possible}")
     return min(wanted, possible)

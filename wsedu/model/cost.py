@@ -112,13 +112,11 @@ def cost(way: str, situation: Situation) -> Cost:
     return _MODELS[way](situation)
 
 
-def _mean(situation: Situation, seconds: float, name: str) -> float:
+def _mean(rate: float, seconds: float, name: str) -> float:
     """How many updates come in so many seconds, in the mean; raises ValueError if it is hardly ever one."""
-    mean = situation.rate * seconds
+    mean = rate * seconds
     if not FEWEST <= mean < inf:
-        raise ValueError(
-            f"rate × {name} must be {FEWEST:g} updates at least, and finite; got {situation.rate:g} × {seconds:g}"
-        )
+        raise ValueError(f"rate × {name} must be {FEWEST:g} updates at least, and finite; got {rate:g} × {seconds:g}")
     return mean
 
 
@@ -150,7 +148,7 @@ def _acknowledgements(segments: int) -> int:
 
 def _polling(situation: Situation) -> Cost:
     """Each poll is a request, a response and its acknowledgement, whether there is news or not."""
-    mean = _mean(situation, situation.poll_gap, "poll_gap")
+    mean = _mean(situation.rate, situation.poll_gap, "poll_gap")
     asked = _segments(situation.request_head, situation)
     packets = application = syn = 0.0  # of one poll
     for count, probability in _counts(situation, mean):
@@ -173,7 +171,7 @@ def _polling(situation: Situation) -> Cost:
 
 def _longpoll(situation: Situation) -> Cost:
     """A request waits for news; the next one goes out as soon as it is there, and takes the acknowledgement along."""
-    mean = _mean(situation, situation.longest_wait, "longest_wait")
+    mean = _mean(situation.rate, situation.longest_wait, "longest_wait")
     missed = situation.rate * situation.turnaround  # updates in the mean while no request is with the server
     waits = exp(-missed)  # the share of requests that find nothing, and so have to wait
     updates = missed + waits  # in each response with news: those that were missed, or the one that ends the wait
