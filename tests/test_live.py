@@ -15,9 +15,9 @@ import pytest
 
 from wsedu import Frame
 from wsedu.doctor import doctor
-from wsedu.live import Publisher, Server, connect_raw, http_server, news_server, websocket_server
+from wsedu.live import Publisher, connect_raw, http_server, news_server, websocket_server
 from wsedu.live.news_server import Way
-from wsedu.live.servers import STOP_LIMIT, Handler, serving, tornado_echo_server
+from wsedu.live.servers import STOP_LIMIT, Handler, Server, serving, tornado_echo_server
 from wsedu.protocol.opcodes import Opcode
 
 LIMIT = 60.0  # seconds for what takes milliseconds

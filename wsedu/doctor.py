@@ -97,7 +97,6 @@ def _memory() -> str:
 
 
 NEEDED = "the notebooks need less than 500"
-BROWSERS = "chromium", "chromium-browser", "google-chrome", "chrome"
 RELAY = "record(kernel=True) is not allowed; the relay of record() needs no privilege"
 # What is looked at: what looks, and says what was found or raises; and what its absence costs, where {} is why.
 CHECKS: list[tuple[str, Callable[[], str], str]] = [
@@ -108,6 +107,6 @@ CHECKS: list[tuple[str, Callable[[], str], str]] = [
     ("packets from the kernel", _record, RELAY),
     ("network namespaces", _unshare, "not allowed: data/ cannot be recorded again here, only read"),
     ("tshark", partial(_program, "that compare with it", "tshark"), "{}"),
-    ("browser", partial(_program, "in a browser", *BROWSERS), "{}"),
+    ("browser", partial(_program, "in a browser", "chromium", "chromium-browser", "google-chrome", "chrome"), "{}"),
     ("memory", _memory, "{}"),
 ]

@@ -121,5 +121,4 @@ def connect_raw(port: int, host: str = "127.0.0.1", timeout: float = TIMEOUT) ->
     try:
         return RawConnection(socket.create_connection((host, port), timeout), timeout)
     except ConnectionRefusedError:
-        hint = "is the server still running?"
-        raise ConnectionRefusedError(f"nobody listens on {host}:{port}; {hint}") from None
+        raise ConnectionRefusedError(f"nobody listens on {host}:{port}; is the server still running?") from None

@@ -84,7 +84,7 @@ class DeliveryMonitor:
     def __init__(self) -> None:
         self._lock = threading.RLock()  # a signal handler may stop it while its own thread does
         self._stop = threading.Event()
-        self._running: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+        self._running: asyncio.Future[None] | None = None
         self._parts: tuple[Publisher, NewsClient, LiveBill] | None = None
         self.receipts: dict[int, float] = {}
 
@@ -118,8 +118,7 @@ class DeliveryMonitor:
         with self._lock:
             self._stop.set()
             if self._running is not None:
-                loop, running = self._running
-                loop.call_soon_threadsafe(running.cancel)
+                self._running.get_loop().call_soon_threadsafe(self._running.cancel)
 
     def received(self, number: int, text: str) -> None:
         """For ``deliver``: the client has this update now."""
@@ -133,7 +132,7 @@ class DeliveryMonitor:
         """For ``deliver``: do the work, or as much of it as there is before ``stop``."""
         running = asyncio.ensure_future(work)
         with self._lock:
-            self._running = asyncio.get_running_loop(), running
+            self._running = running
             if self.stopped:
                 running.cancel()
         try:
@@ -189,8 +188,7 @@ def deliver(
 
     client, recording = exchange() if monitor else _in_thread(exchange, progress)
     lost, doubled = len(client.inbox.lost), client.inbox.doubled
-    delays = progress.delays
-    return Delivery(recording.capture, publisher.updates, delays, client.requests, lost, doubled)
+    return Delivery(recording.capture, publisher.updates, progress.delays, client.requests, lost, doubled)
 
 
 def _in_thread(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:
@@ -242,8 +240,7 @@ async def _publish(client: NewsClient, publisher: Publisher, plan: list[float], 
         # Between two polls nothing can come, however well all goes.
         limit = LAST_UPDATE_LIMIT + (client.poll_gap if client.way == "polling" else 0)
         if not (await asyncio.wait([receiving], timeout=limit))[0]:
-            have = client.inbox.cursor
-            raise TimeoutError(f"waited {limit:g} s for update {len(plan)}, the last; {have} have come")
+            raise TimeoutError(f"waited {limit:g} s for update {len(plan)}, the last; {client.inbox.cursor} have come")
         await receiving
     finally:
         receiving.cancel()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 # Memory that a connection takes at most, in the server, in the client and in the operating system together.
@@ -51,10 +52,8 @@ def available_bytes() -> int:
         ("/sys/fs/cgroup", "memory.max", "memory.current"),
         ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
     ):
-        try:
+        with suppress(OSError, ValueError):  # no such group, or no limit: then version 2 says "max"
             return min(free, int(Path(folder, limit).read_text()) - int(Path(folder, used).read_text()))
-        except (OSError, ValueError):  # no such group, or no limit: then version 2 says "max"
-            continue
     return free
 
 
@@ -69,8 +68,6 @@ def most_listeners(wanted: int = 10_000) -> int:
     files, memory = raise_file_limit(), available_bytes() // 2 // LISTENER_BYTES
     possible = max(0, min(files - SPARE_FILES, memory))
     if possible < FEWEST_LISTENERS:
-        lacking = f"{files} open files for a process (ulimit -Hn)" if files < memory else "its free memory"
-        raise RuntimeError(
-            f"a load test takes {FEWEST_LISTENERS} connections at least; here {lacking} allows {possible}"
-        )
+        limit = f"{files} open files for a process (ulimit -Hn)" if files < memory else "its free memory"
+        raise RuntimeError(f"a load test takes {FEWEST_LISTENERS} connections at least; here {limit} allows {possible}")
     return min(wanted, possible)

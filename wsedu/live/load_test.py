@@ -164,12 +164,10 @@ def _loaded(
 
 def _wait(clients: Call, total: int, count: int, limit: float) -> Receipts:
     """Wait for so many receipts, or so many seconds; raises RuntimeError if a client is lost."""
-    progress: Receipts = clients("wait", count, limit)
-    if progress.lost:
-        raise RuntimeError(
-            f"{progress.lost:,} of {total:,} clients lost their connection to the server: {progress.why}"
-        )
-    return progress
+    seen: Receipts = clients("wait", count, limit)
+    if seen.lost:
+        raise RuntimeError(f"{seen.lost:,} of {total:,} clients lost their connection to the server: {seen.why}")
+    return seen
 
 
 def push_load(

@@ -9,14 +9,13 @@ and count responses.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from inspect import isawaitable
 from multiprocessing.connection import Connection
@@ -66,7 +65,7 @@ async def _obey(pipe: Connection, make: Callable[[], AbstractAsyncContextManager
         # A thread, since it must notice that the parent is gone (killed, perhaps) whatever the loop is busy with. The
         # process then ends at once and closes nothing politely: thousands of closing handshakes would take longer
         # than the lesson, and the operating system closes all that is open.
-        with contextlib.suppress(EOFError, OSError):
+        with suppress(EOFError, OSError):
             while True:
                 loop.call_soon_threadsafe(orders.put_nowait, pipe.recv())
         os._exit(0)
@@ -81,7 +80,7 @@ async def _obey(pipe: Connection, make: Callable[[], AbstractAsyncContextManager
                     answer = answer(*arguments)
                 pipe.send(("", await answer if isawaitable(answer) else answer))
     except Exception as error:  # whatever it is, the parent raises it
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             pipe.send((said(error), None))
         os._exit(1)
 
@@ -261,7 +260,7 @@ class LoadClients:
 
         A client that is lost counts too: nothing more comes from it.
         """
-        with contextlib.suppress(TimeoutError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 while self._receipts.received + self._receipts.lost < count:
                     self._changed.clear()
@@ -272,7 +271,7 @@ class LoadClients:
 
 def load_clients(*arguments: Any) -> AbstractAsyncContextManager[LoadClients]:
     """``LoadClients`` as ``work`` takes them: in a block, at whose end there is nothing to do."""
-    return contextlib.nullcontext(LoadClients(*arguments))
+    return nullcontext(LoadClients(*arguments))
 
 
 async def _frame(reader: asyncio.StreamReader) -> None:
@@ -293,8 +292,7 @@ async def _response(reader: asyncio.StreamReader, *statuses: int) -> None:
     head, _ = Response.parse(await reader.readuntil(b"\r\n\r\n"))
     if head.status not in statuses:
         raise ConnectionError(f"the server answered {head.status} {head.reason}")
-    framing = content_framing(head)
-    if isinstance(framing, Length):
+    if isinstance(framing := content_framing(head), Length):
         await reader.readexactly(framing.bytes)
 
 

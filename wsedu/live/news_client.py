@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
-import httpx
+from httpx import AsyncClient, Limits, ReadError, RemoteProtocolError, WriteError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
@@ -31,14 +31,7 @@ OnUpdate = Callable[[int, str], Awaitable[None] | None]
 #
 # Nothing else is a reason to connect again: a refused request or connection, and what ``on_update`` raises, would only
 # come once more.
-BROKEN = (
-    httpx.ReadError,
-    httpx.WriteError,
-    httpx.RemoteProtocolError,
-    ConnectionClosed,
-    InvalidMessage,
-    ConnectionResetError,
-)
+BROKEN = ReadError, WriteError, RemoteProtocolError, ConnectionClosed, InvalidMessage, ConnectionResetError
 
 # Seconds before a client connects again after two connections in a row brought it nothing; doubled each time.
 PAUSE, LONGEST_PAUSE = 0.01, 1.0
@@ -101,12 +94,8 @@ class NewsClient:
             OSError, httpx.TransportError: there is no server to connect to.
             httpx.HTTPStatusError, websockets.exceptions.InvalidStatus: it refuses the request.
         """
-        news = {
-            "polling": self._polls,
-            "longpoll": self._polls,
-            "eventsource": self._event_stream,
-            "websocket": self._websocket,
-        }[self.way]
+        # A long poll is a poll whose answer takes its time: one generator for both.
+        news = {"eventsource": self._event_stream, "websocket": self._websocket}.get(self.way, self._polls)
         fruitless = 0
         while (had := self.inbox.cursor) < last:
             # Whatever breaks, the inbox knows where to go on.
@@ -122,10 +111,10 @@ class NewsClient:
             fruitless = fruitless + 1 if self.inbox.cursor == had else 0
             await asyncio.sleep(pause_after(fruitless))
 
-    def _http(self) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_keepalive_connections=int(self.keep_alive or self.way != "polling"))
+    def _http(self) -> AsyncClient:
+        limits = Limits(max_keepalive_connections=int(self.keep_alive or self.way != "polling"))
         # trust_env: no proxy from the environment; verify: no certificates to load, which takes a tenth of a second.
-        client = httpx.AsyncClient(limits=limits, timeout=None, trust_env=False, verify=False)
+        client = AsyncClient(limits=limits, timeout=None, trust_env=False, verify=False)
         client.headers.clear()  # httpx's own; what is sent is decided in ``fields``
         return client
 

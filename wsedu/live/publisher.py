@@ -139,17 +139,16 @@ class Publisher:
                 loop.call_soon_threadsafe(published.set)
 
         try:
-            async with asyncio.timeout(limit):
-                while True:
-                    # One step under the lock: an update between looking and waiting would wake nobody.
-                    with self._lock:
-                        if number < len(self._updates):
-                            break
-                        self._waiting.add(wake)
-                    await published.wait()  # the next one may have a number that is still too low
-                    published.clear()
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(limit):
+                    while True:
+                        # One step under the lock: an update between looking and waiting would wake nobody.
+                        with self._lock:
+                            if number < len(self._updates):
+                                break
+                            self._waiting.add(wake)
+                        await published.wait()  # the next one may have a number that is still too low
+                        published.clear()
         finally:
             with self._lock:
                 self._waiting.discard(wake)

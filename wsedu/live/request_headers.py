@@ -51,7 +51,6 @@ def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
         # (RFC 6455, 4.1). Keep-Alive says more about the one that is left out.
         left_out = ("Connection", "Keep-Alive") if way == "websocket" else ()
         return [field for field in FIELDS_2010 if field[0] not in left_out]
-    referer = ("Referer", f"http://{host}/{way}")
     if way == "websocket":
         return [*_UNCACHED, ("User-Agent", _AGENT), ("Origin", f"http://{host}"), *_LANGUAGE, _OFFER]
     if way == "eventsource":
@@ -59,4 +58,4 @@ def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
         begin = [*_KEPT, *_UNCACHED, _PLATFORM, ("User-Agent", _AGENT), accept, *_CLIENT_HINTS]
     else:  # polls, by fetch()
         begin = [*_KEPT, _PLATFORM, ("User-Agent", _AGENT), *_CLIENT_HINTS, ("Accept", "*/*")]
-    return [*begin, *_SITE, referer, *_LANGUAGE]
+    return [*begin, *_SITE, ("Referer", f"http://{host}/{way}"), *_LANGUAGE]

@@ -9,15 +9,14 @@ made of, ``serving`` for Tornado and ``serve`` for ``websockets``, serves the ne
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import threading
 import warnings
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import tornado.httpserver
 import tornado.iostream
@@ -29,7 +28,6 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
-from websockets.typing import Origin
 
 START_LIMIT = 10.0  # seconds; a server on loopback listens within milliseconds
 PATIENCE = 1.0  # seconds that a server which closes leaves its clients to read what is still to be sent
@@ -114,7 +112,7 @@ class Server:
         """
         self._closed = True
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended already
+            with suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._stop.set)
         if self._thread.is_alive():
             self._thread.join(STOP_LIMIT)
@@ -373,17 +371,11 @@ def websocket_server(
     """
 
     async def echo(connection: ServerConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
+        with suppress(ConnectionClosed):
             if greeting is not None:
                 await connection.send(greeting)
             async for message in connection:
                 await connection.send(message)
 
-    return Server(
-        "WebSocket server",
-        lambda: serve(
-            echo,
-            origins=None if origins is None else [cast(Origin, origin) for origin in origins],
-            compression="deflate" if compression else None,
-        ),
-    )
+    method = "deflate" if compression else None
+    return Server("WebSocket server", lambda: serve(echo, origins=origins, compression=method))

@@ -11,9 +11,8 @@ All sizes are in bytes and all times in seconds, here and in ``Situation``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, exp, expm1, isfinite, lgamma, log, sqrt
+from math import ceil, exp, expm1, inf, lgamma, log, sqrt
 
 # Headers without options: Ethernet (IEEE 802.3, 3.1), IPv4 (RFC 791, 3.1), TCP (RFC 9293, 3.1).
 LINK, IP, TCP = 14, 20, 20
@@ -113,11 +112,12 @@ def cost(way: str, situation: Situation) -> Cost:
     return _MODELS[way](situation)
 
 
-def _often_enough(situation: Situation, seconds: float, name: str) -> None:
-    if not FEWEST <= (mean := situation.rate * seconds) or not isfinite(mean):
-        raise ValueError(
-            f"rate × {name} must be {FEWEST:g} updates at least, and finite; got {situation.rate:g} × {seconds:g}"
-        )
+def _mean(rate: float, seconds: float, name: str) -> float:
+    """How many updates come in so many seconds, in the mean; raises ValueError if it is hardly ever one."""
+    mean = rate * seconds
+    if not FEWEST <= mean < inf:
+        raise ValueError(f"rate × {name} must be {FEWEST:g} updates at least, and finite; got {rate:g} × {seconds:g}")
+    return mean
 
 
 def _counts(situation: Situation, mean: float) -> list[tuple[int, float]]:
@@ -148,8 +148,7 @@ def _acknowledgements(segments: int) -> int:
 
 def _polling(situation: Situation) -> Cost:
     """Each poll is a request, a response and its acknowledgement, whether there is news or not."""
-    _often_enough(situation, situation.poll_gap, "poll_gap")
-    mean = situation.rate * situation.poll_gap
+    mean = _mean(situation.rate, situation.poll_gap, "poll_gap")
     asked = _segments(situation.request_head, situation)
     packets = application = syn = 0.0  # of one poll
     for count, probability in _counts(situation, mean):
@@ -172,13 +171,13 @@ def _polling(situation: Situation) -> Cost:
 
 def _longpoll(situation: Situation) -> Cost:
     """A request waits for news; the next one goes out as soon as it is there, and takes the acknowledgement along."""
-    _often_enough(situation, situation.longest_wait, "longest_wait")
+    mean = _mean(situation.rate, situation.longest_wait, "longest_wait")
     missed = situation.rate * situation.turnaround  # updates in the mean while no request is with the server
     waits = exp(-missed)  # the share of requests that find nothing, and so have to wait
     updates = missed + waits  # in each response with news: those that were missed, or the one that ends the wait
     # A wait is over in vain with probability late, again and again: late + late² + … = late / (1 − late).
-    late = exp(-situation.rate * situation.longest_wait)
-    empty = waits * late / -expm1(-situation.rate * situation.longest_wait)  # responses, for each with news
+    late = exp(-mean)
+    empty = waits * late / -expm1(-mean)  # responses, for each with news
     news = situation.news_head + updates * (situation.payload + situation.around)
     segments = _segments(news, situation)
     asked = _segments(situation.request_head, situation)
@@ -202,9 +201,4 @@ def _pushed(situation: Situation) -> Cost:
     return Cost(packets * situation.packet + size, packets, 0.0, size)
 
 
-_MODELS: dict[str, Callable[[Situation], Cost]] = {
-    "polling": _polling,
-    "longpoll": _longpoll,
-    "eventsource": _pushed,
-    "websocket": _pushed,
-}
+_MODELS = {"polling": _polling, "longpoll": _longpoll, "eventsource": _pushed, "websocket": _pushed}

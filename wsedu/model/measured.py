@@ -41,8 +41,7 @@ class Row:
     @property
     def label(self) -> str:
         """What it is called beside others: a key of ``cost.CASES``."""
-        case = self.way, self.situation.keep_alive
-        return next(label for label in CASES if CASES[label] == case)
+        return next(label for label, case in CASES.items() if case == (self.way, self.situation.keep_alive))
 
     @property
     def error(self) -> float:
