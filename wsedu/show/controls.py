@@ -147,7 +147,6 @@ class WidgetWithPicture(NotRun, widgets.VBox):
         return self.drawn
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-
         hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
         return {**super()._repr_mimebundle_(**options), "text/html": tag("div", hint, self.picture())}
 
