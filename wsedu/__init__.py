@@ -33,28 +33,25 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# name -> module that has it; a name that is a module itself is its own
-_WHERE = {
-    "Frame": ".protocol.frames",
-    "MessageAssembler": ".protocol.messages",
-    "NeedMoreData": ".protocol.errors",
-    "Opcode": ".protocol.opcodes",
-    "ProtocolError": ".protocol.errors",
-    "Request": ".protocol.http1",
-    "Response": ".protocol.http1",
-    "StatusCode": ".protocol.status",
-    "accept_key": ".protocol.handshake",
-    "bars": ".show.bars",
-    "byte_map": ".show.bytemap",
-    "compare": ".show.compare",
-    "handshake": ".protocol.handshake",
-    "ladder": ".show.sequence",
-    "messages": ".wire.capture",
-    "plot": ".show.plot",
-    "read": ".wire.capture",
-    "record": ".wire.recording",
-    "touch": ".show.explorer",
+# module -> the names that it has; a name that is a module itself is its own
+_NAMES = {
+    ".protocol.errors": ("NeedMoreData", "ProtocolError"),
+    ".protocol.frames": ("Frame",),
+    ".protocol.handshake": ("accept_key", "handshake"),
+    ".protocol.http1": ("Request", "Response"),
+    ".protocol.messages": ("MessageAssembler",),
+    ".protocol.opcodes": ("Opcode",),
+    ".protocol.status": ("StatusCode",),
+    ".show.bars": ("bars",),
+    ".show.bytemap": ("byte_map",),
+    ".show.compare": ("compare",),
+    ".show.explorer": ("touch",),
+    ".show.plot": ("plot",),
+    ".show.sequence": ("ladder",),
+    ".wire.capture": ("messages", "read"),
+    ".wire.recording": ("record",),
 }
+_WHERE = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605
 
@@ -63,8 +60,8 @@ def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'wsedu' has no attribute {name!r}")
     module = import_module(_WHERE[name], __name__)
-    value = getattr(module, name, module)
-    globals()[name] = value  # so that the next look-up does not come here
+    # Kept, so that the next look-up does not come here.
+    value = globals()[name] = getattr(module, name, module)
     return value
 
 

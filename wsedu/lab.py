@@ -120,8 +120,7 @@ class DeliveryThread(DeliveryMonitor):
     def _deliver(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
         try:
             head: Any = settings.head  # one of HEAD_STYLES, which are what the race has to choose from
-            size, gap = settings.payload, settings.poll_gap
-            deliver(way, gaps, payload=size, poll_gap=gap, head=head, monitor=self)
+            deliver(way, gaps, payload=settings.payload, poll_gap=settings.poll_gap, head=head, monitor=self)
         except Exception as error:  # whatever it is, it is told beside the way's name
             self.error = str(error) or type(error).__name__
 
@@ -174,15 +173,13 @@ progress_bar = ProgressBar
 def cost_slider() -> CostSlider:
     """What clients × rate × payload × head cost by each way: the model's curves, and what was measured on them."""
 
-    def modelled(case: str, chosen: CostSettings) -> float:
-        head = _request_head(*CASES[case], chosen.head)
-        return modelled_bytes(
-            case, rate=chosen.rate, payload=chosen.payload, poll_gap=chosen.poll_gap, request_head=head
-        )
+    def modelled(case: str, given: CostSettings) -> float:
+        head = _request_head(*CASES[case], given.head)
+        return modelled_bytes(case, rate=given.rate, payload=given.payload, poll_gap=given.poll_gap, request_head=head)
 
-    def measured(chosen: CostSettings) -> dict[str, list[tuple[float, float]]]:
+    def measured(given: CostSettings) -> dict[str, list[tuple[float, float]]]:
         # All measurements are of clients with a browser's head.
-        return measured_points(chosen.payload, chosen.poll_gap) if chosen.head == "browser" else {}
+        return measured_points(given.payload, given.poll_gap) if given.head == "browser" else {}
 
     return CostSlider(tuple(CASES), modelled, measured, HEAD_STYLES)
 

@@ -142,6 +142,5 @@ def bars(bills: Mapping[str, BillLike], *, updates: int = 1) -> Bars:
         ValueError: no bill, or no update.
     """
     if not bills or updates < 1:
-        what = f"{len(bills)} bills, {updates} updates"
-        raise ValueError(f"bars draws one bill or more, for one update or more: {what}")
+        raise ValueError(f"bars draws one bill or more, for one update or more: {len(bills)} bills, {updates} updates")
     return Bars(bills, updates)

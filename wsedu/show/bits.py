@@ -57,9 +57,8 @@ def frame_diagram(data: bytes, spans: Sequence[Span]) -> Markup:
     # All of the header, and of the payload so much that its beginning is seen.
     header = 8 * next((span.start for span in spans if span.kind == Kind.PAYLOAD), len(data))
     rows = min(-(-8 * len(data) // ROW), -(-header // ROW) + PAYLOAD_ROWS)
-    heads = (
-        tag("th", str(at), colspan=8, scope="colgroup", style=f"{EDGE};text-align:left") for at in range(0, ROW, 8)
-    )
+    style = f"{EDGE};text-align:left"
+    heads = (tag("th", str(at), colspan=8, scope="colgroup", style=style) for at in range(0, ROW, 8))
     lines = [table_row(*heads)]
     for row in range(rows):
         cells = list(_cells(data, spans, ROW * row, ROW * (row + 1)))
@@ -68,8 +67,7 @@ def frame_diagram(data: bytes, spans: Sequence[Span]) -> Markup:
         lines.append(table_row(*cells))
     # A fixed layout needs the width of each column: else a cell of one bit is as wide as its digit.
     columns = tag("colgroup", *(tag("col", style=f"width:{100 / ROW}%") for _ in range(ROW)))
-    caption = "The frame as RFC 6455, 5.2 draws it: 32 bits a row"
-    titled = tag("caption", caption, style="text-align:left;padding:4px 0")
+    titled = tag("caption", "The frame as RFC 6455, 5.2 draws it: 32 bits a row", style="text-align:left;padding:4px 0")
     wide = "table-layout:fixed;width:100%;min-width:440px;max-width:660px"
     style = f"border-collapse:collapse;{wide};margin:0;font-size:12px;line-height:1.3"
     table = scrolling(tag("table", titled, columns, *lines, style=style))
@@ -86,13 +84,11 @@ def _cells(data: bytes, spans: Iterable[Span], row: int, end: int) -> Iterable[M
         if start >= until:
             continue
         value = bits_of(span, data[span.start]) if span.bits else data[start // 8 : until // 8].hex(" ")
-        continued = " (continued)" if not span.bits and start > 8 * span.start else ""
-        name = visible(span.name) + continued
+        name = visible(span.name) + (" (continued)" if not span.bits and start > 8 * span.start else "")
+        label = tag("div", name)
         if until - start < 4:
             # A letter under the other: Lab takes turned text out of a page that is not trusted.
             letters = Markup("<br>").join(tag("span", letter) for letter in name)
             label = tag("div", Markup(letters), style="font-size:11px;line-height:1.1", title=name)
-        else:
-            label = tag("div", name)
         look = f"{LOOKS[span.kind].style};{EDGE};padding:2px 0;text-align:center;vertical-align:top;overflow:hidden"
         yield tag("td", tag("samp", tag("b", value)), label, colspan=until - start, style=look)

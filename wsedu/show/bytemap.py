@@ -62,8 +62,7 @@ class ByteMap(Picture):
         yield ""
         yield from dump_text(self.view, folded=self.folded)
         if rows := self.rows():
-            yield ""
-            yield from _table_text(rows)
+            yield from ("", *_table_text(rows))
         if self._more:
             yield f"  … {self._more:,} more …"
 
@@ -113,11 +112,8 @@ def _rows(data: bytes, part: Part) -> Iterator[MapRow]:
 
 def title_html(view: View) -> Markup:
     """The name and the size of what is shown, and a legend of the kinds in it with the size of each."""
-    legend = [
-        tag("span", chip(kind), f" {count:,}", style="white-space:nowrap;margin-left:16px")
-        for kind, count in view.sizes().items()
-        if kind
-    ]
+    style = "white-space:nowrap;margin-left:16px"
+    legend = [tag("span", chip(kind), f" {count:,}", style=style) for kind, count in view.sizes().items() if kind]
     size = f"  {bytes_of(len(view.data))}"
     return tag("div", tag("b", view.name), size, *legend, style="margin:4px 0 8px 0;line-height:1.8")
 
@@ -128,18 +124,17 @@ def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
     lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
     fixed = f"{CELL};white-space:nowrap"
     for row in rows:
-        # dir=auto: a value in Hebrew or Arabic reads from the right, and does not turn the line around it.
-        value = tag("samp", row.value, dir="auto")
         rfc = re.fullmatch(r"RFC (\d+), ([\d.]+)", row.section)
         link = {"href": f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}#section-{rfc[2]}"} if rfc else {}
-        section = tag("a" if rfc else "span", row.section, **link)
+
         cells = (
             tag("th", chip(row.kind, row.name), scope="row", style=f"{CELL};font-weight:normal"),
             tag("td", f"{row.offset:,}", style=CELL.replace("left", "right", 1)),
             tag("td", tag("samp", row.raw), style=fixed),
-            tag("td", value, style=f"{CELL};{WRAPS}" if len(row.value) > 30 else fixed),
+            # dir=auto: a value in Hebrew or Arabic reads from the right, and does not turn the line around it.
+            tag("td", tag("samp", row.value, dir="auto"), style=f"{CELL};{WRAPS}" if len(row.value) > 30 else fixed),
             tag("td", row.meaning, style=f"{CELL};min-width:200px"),
-            tag("td", section, style=fixed),
+            tag("td", tag("a" if rfc else "span", row.section, **link), style=fixed),
         )
         lines.append(table_row(*cells))
     if more:
@@ -152,8 +147,7 @@ def _table_text(rows: Sequence[MapRow]) -> Iterator[str]:
     for row in rows:
         raw = row.raw.replace("·", ".") if len(row.raw) <= 14 else bytes_of(row.size)
         raw = "" if row.kind == Kind.HTTP_HEAD else raw
-        section = row.section.removeprefix("RFC ")
-        table.append((f"{row.offset:,}", raw, row.name, row.value, row.meaning, section))
+        table.append((f"{row.offset:,}", raw, row.name, row.value, row.meaning, row.section.removeprefix("RFC ")))
     if all(row.kind == Kind.HTTP_HEAD for row in rows):
         table = [(line[0], *line[2:]) for line in table]
     widths = [min(24, max(columns(line[i]) for line in table)) for i in range(len(table[0]))]

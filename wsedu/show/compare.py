@@ -61,16 +61,14 @@ class Comparison(Picture):
     def _counts(self, one: View) -> list[str]:
         """The table: bytes of each kind that any of the views has, and all of them."""
         sizes = one.sizes()
-        counts = [f"{sizes[kind]:,}" if kind in sizes else "" for kind in self._kinds]
-        return [*counts, f"{len(one.data):,}"]
+        return [*(f"{sizes[kind]:,}" if kind in sizes else "" for kind in self._kinds), f"{len(one.data):,}"]
 
     def lines(self) -> Iterator[str]:
         """The picture as lines of text."""
         yield from wrap(f"{self.sizes} {self.news}", WIDTH)
         yield ""
         for one in self.views:
-            bar = stacked_letters(one.sizes(), self._most)
-            yield f"  {pad(one.name, self._width)}  {bar}  {len(one.data):,}"
+            yield f"  {pad(one.name, self._width)}  {stacked_letters(one.sizes(), self._most)}  {len(one.data):,}"
         yield ""
         looks = [LOOKS[kind] for kind in self._kinds]
         rows = [["", *(look.label for look in looks), "in all"], ["", *(look.letter for look in looks)]]
@@ -94,8 +92,7 @@ class Comparison(Picture):
         head = tag("div", tag("b", self.sizes), f" {self.news}", style="margin:4px 0 10px 0")
         pieces = [head, self._bars_html(), self._news_html()]
         for one in self.views:
-            size = f"  {bytes_of(len(one.data))}"
-            title = tag("div", tag("b", one.name), size, style="margin:14px 0 6px 0")
+            title = tag("div", tag("b", one.name), f"  {bytes_of(len(one.data))}", style="margin:14px 0 6px 0")
             pieces += [title, dump_html(one, by_kind=True, folded=self.folded)]
         return tag("div", *pieces, style="max-width:100%")
 
@@ -115,18 +112,14 @@ class Comparison(Picture):
         lines: list[str] = []
         for one, run, start, stop, said in self._first_news():
             left_out = f"… {start:,} more" if start else ""
-            shown = [
-                tag("span", f"{pad(one.name, self._width)}  {left_out:>13}  ", style=MUTED),
-                "   " * (BEFORE - run.start + start),
-            ]
+            named = f"{pad(one.name, self._width)}  {left_out:>13}  "
+            shown = [tag("span", named, style=MUTED), "   " * (BEFORE - run.start + start)]
             for part in one.runs():
-                begin, end = max(part.start, start), min(part.end, stop)
-                if begin < end:
-                    data = one.data[begin:end]
+                if data := one.data[max(part.start, start) : min(part.end, stop)]:
                     shown += [tag("span", data.hex(" "), style=LOOKS[part.kind].style), " "]
             indent = " " * (self._width + 2 + 13 + 2 + 3 * BEFORE)
-            lines.append(join(*shown, "…" if run.size > AFTER else "", "\n"))
-            lines.append(join(tag("span", indent + said, style=MUTED), "\n"))
+            below = tag("span", indent + said, style=MUTED)
+            lines.append(join(*shown, "…" if run.size > AFTER else "", "\n", below, "\n"))
         return tag("pre", *lines, style=f"{BOX};margin:14px 0", tabindex=0) if lines else Markup("")
 
     def _first_news(self) -> Iterator[tuple[View, Part, int, int, str]]:

@@ -147,9 +147,8 @@ class WidgetWithPicture(NotRun, widgets.VBox):
         return self.drawn
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        data: dict[str, Any] = super()._repr_mimebundle_(**options)
         hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
-        return {**data, "text/html": tag("div", hint, self.picture())}
+        return {**super()._repr_mimebundle_(**options), "text/html": tag("div", hint, self.picture())}
 
 
 class ProgressBar(NotRun, widgets.IntProgress):

@@ -64,8 +64,7 @@ class CostSlider(WidgetWithPicture):
         self.head = choice(list(heads), heads[0], "request head")
         self.shown = widgets.HTML()
         ranges, choices = (self.clients, self.rate, self.payload), (self.poll_gap, self.head)
-        children = [widgets.HTML(tag("p", HINT)), row(*ranges), row(*choices), self.shown]
-        super().__init__(children, [*ranges, *choices])
+        super().__init__([widgets.HTML(tag("p", HINT)), row(*ranges), row(*choices), self.shown], [*ranges, *choices])
 
     @property
     def settings(self) -> CostSettings:
@@ -74,8 +73,7 @@ class CostSlider(WidgetWithPicture):
 
     def _changed(self, change: object = None) -> None:
         settings, clients = self.settings, int(self.clients.value)
-        at = {rate: replace(settings, rate=rate) for rate in CURVE}
-        bits = {way: [(rate, self._bits(way, one)) for rate, one in at.items()] for way in self._ways}
+        bits = {way: [(rate, self._bits(way, replace(settings, rate=rate))) for rate in CURVE] for way in self._ways}
         # The largest unit in which the first way's curve still reaches 100, so that an axis has few digits.
         unit, size = next(one for one in UNITS if max(y for _, y in bits[self._ways[0]]) >= 100 * one[1])
         curves = {way: [(x, y / size) for x, y in points] for way, points in bits.items()}
@@ -83,8 +81,7 @@ class CostSlider(WidgetWithPicture):
             way: [(rate, 8 * clients * rate * cost / size) for rate, cost in points]
             for way, points in self._measured(settings).items()
         }
-        y = f"{unit}, all clients"
-        picture = plot(curves, x=RATE, y=y, logarithmic=True, measured=measured, at=settings.rate)
+        picture = plot(curves, x=RATE, y=f"{unit}, all clients", logarithmic=True, measured=measured, at=settings.rate)
         costs = {way: self._cost(way, settings) for way in self._ways}
         self.shown.value = self.draw(self._sentence(costs), picture.html(), self._table(costs, measured))
 

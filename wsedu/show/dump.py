@@ -101,8 +101,7 @@ def dump_html(view: View, *, by_kind: bool = False, folded: Kinds = CARRIED) -> 
             first, last = _column(start - at), _column(stop - 1 - at) + 2
             place = f"bytes {part.start:,} to {part.end - 1:,}" if part.size > 1 else f"byte {part.start:,}"
             title = clip(f"{part.name}, {place}", 80)
-            span = tag("span", hexed[first:last], style=LOOKS[part.kind].style, title=title)
-            shown += [hexed[column:first], span]
+            shown += [hexed[column:first], tag("span", hexed[first:last], style=LOOKS[part.kind].style, title=title)]
             column = last
         shown.append(" " * (width - column + 3))
         for kind, group in groupby(pieces, key=lambda piece: piece[2].kind):
@@ -120,9 +119,8 @@ def dump_text(view: View, *, folded: Kinds = CARRIED) -> list[str]:
     for run in view.runs():
         label = LOOKS[run.kind].label if view.parts[0].kind or len(view.parts) > 1 else "bytes"
         # Without colours a row of two kinds would not show where one ends: each run is a dump of its own.
-        part = Part(0, run.size, run.kind, "")
-        alone = View("", view.data[run.start : run.end], (part,))
-        for at, end, pieces in _rows(alone, [part], folded):
+        alone = View("", view.data[run.start : run.end], (Part(0, run.size, run.kind, ""),))
+        for at, end, pieces in _rows(alone, alone.parts, folded):
             if not pieces:
                 lines.append(f"  {'':13}  {'':{digits}}  … {end - at:,} more bytes …")
                 continue

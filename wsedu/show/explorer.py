@@ -89,8 +89,7 @@ class ByteExplorer(NotRun, anywidget.AnyWidget):
     looks = traitlets.Dict().tag(sync=True)
 
     def __init__(self, views: Sequence[View]) -> None:
-        sides = [side_of(one) for one in views]
-        super().__init__(looks=LOOKS_BY_NAME, data=[one.data for one in views], sides=sides)
+        super().__init__(looks=LOOKS_BY_NAME, data=[one.data for one in views], sides=[side_of(one) for one in views])
 
 
 class SequenceExplorer(NotRun, anywidget.AnyWidget):

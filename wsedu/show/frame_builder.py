@@ -59,8 +59,7 @@ class FrameBuilder(WidgetWithPicture):
         self.sender = SendButton(lambda data: _answers(send(data)), lambda: self.data)
         bits = self.fin, *self.rsv, self.masked
         others = self.opcode, self.form, self.key, self.unit
-        rows = row(*bits), row(*others), self.payload
-        children = [hint(HINT), *rows, self.shown, self.sender, self.fields]
+        children = [hint(HINT), row(*bits), row(*others), self.payload, self.shown, self.sender, self.fields]
         super().__init__(children, [*bits, *others, self.payload])
 
     def _build(self) -> bytes:
@@ -74,8 +73,7 @@ class FrameBuilder(WidgetWithPicture):
         try:
             # surrogatepass: half an emoji, as a page can send it, becomes bytes that are not UTF-8, and is refused by
             # that rule (RFC 6455, 8.1); it is no reason to fail here.
-            hexed = self.unit.value == "hex"
-            payload = bytes.fromhex(text) if hexed else text.encode("utf-8", "surrogatepass")
+            payload = bytes.fromhex(text) if self.unit.value == "hex" else text.encode("utf-8", "surrogatepass")
         except ValueError:
             raise ValueError("the payload is not hex: two digits from 0 to f for each byte") from None
         rsv1, rsv2, rsv3 = (box.value for box in self.rsv)
@@ -104,13 +102,11 @@ def first_frame(data: bytes) -> Markup:
     """Whether a client may send these bytes as its first frame and, if not, which rule says so; as HTML."""
 
     def check() -> Markup:
-        first = " as a client's first frame"
         assembler = MessageAssembler("client")
         assembler.receive_data(data)
-        event = assembler.next_event()
-        if event is None and not Frame.parse(data, strict=False)[0].fin:
-            return sentence("✓ Legal", f"{first}: a fragment, after which others must follow.")
-        return sentence("✓ Legal", f"{first}.")
+        fragment = assembler.next_event() is None and not Frame.parse(data, strict=False)[0].fin
+        more = ": a fragment, after which others must follow" if fragment else ""
+        return sentence("✓ Legal", f" as a client's first frame{more}.")
 
     return verdict(check, "the payload length announces more than there is")
 

@@ -71,8 +71,7 @@ class HandshakeBench(WidgetWithPicture):
 
     def picture(self) -> Markup:
         """The request, the verdict, and the accept value step by step."""
-        lines = "\n".join(map(visible, self.lines.value.splitlines()))
-        return tag("div", tag("pre", lines), self.drawn)
+        return tag("div", tag("pre", "\n".join(map(visible, self.lines.value.splitlines()))), self.drawn)
 
     def _spoil(self, change: object) -> None:
         self.lines.value = SPOILED[self.broken.value]
@@ -80,14 +79,11 @@ class HandshakeBench(WidgetWithPicture):
     def _changed(self, change: object = None) -> None:
         lines = [line.rstrip("\r") for line in self.lines.value.rstrip("\n").split("\n")]
         self.data = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogatepass")
-        self.shown.value = self.draw(self._verdict(), self._accept())
+        self.shown.value = self.draw(verdict(self._check, "the head has no end"), self._accept())
 
-    def _verdict(self) -> Markup:
-        def check() -> Markup:
-            check_request(self.data)
-            return sentence("✓ An opening handshake", " by RFC 6455, 4.2.1.")
-
-        return verdict(check, "the head has no end")
+    def _check(self) -> Markup:
+        check_request(self.data)
+        return sentence("✓ An opening handshake", " by RFC 6455, 4.2.1.")
 
     def _accept(self) -> Markup:
         """The accept value, step by step (RFC 6455, 4.2.2)."""
@@ -129,5 +125,4 @@ def _client(request: bytes, response: bytes) -> Markup:
         return sentence("✗ No WebSocket: ", str(error))
     except NeedMoreData:
         return sentence("… Not whole: ", "the head of the response has no end")
-    why = ": the accept value is the one computed here (RFC 6455, 4.1)."
-    return sentence("✓ A WebSocket from here on", why)
+    return sentence("✓ A WebSocket from here on", ": the accept value is the one computed here (RFC 6455, 4.1).")

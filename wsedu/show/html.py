@@ -113,7 +113,6 @@ def figures(heads: Sequence[str], rows: Iterable[tuple[str, Iterable[str]]]) -> 
     """A table of figures: the name of each row, and its cells beneath ``heads``."""
     named = (tag("th", head, scope="col", style=RIGHT) for head in heads)
     # The corner heads nothing: as an empty <th> it would be read out as a heading without words.
-    lines = [table_row(tag("td"), *named)]
-    for name, cells in rows:
-        lines.append(table_row(row_head(name), *(tag("td", cell, style=RIGHT) for cell in cells)))
-    return tag("table", *lines, style=TABLE)
+    head = table_row(tag("td"), *named)
+    body = (table_row(row_head(name), *(tag("td", cell, style=RIGHT) for cell in cells)) for name, cells in rows)
+    return tag("table", head, *body, style=TABLE)

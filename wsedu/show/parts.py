@@ -73,11 +73,8 @@ class View:
 
     def runs(self) -> list[Part]:
         """The parts, with neighbours of one kind made one."""
-        runs = []
-        for kind, group in groupby(self.parts, key=lambda part: part.kind):
-            same = list(group)
-            runs.append(Part(same[0].start, same[-1].end, kind, kind or "bytes"))
-        return runs
+        groups = [(kind, list(group)) for kind, group in groupby(self.parts, key=lambda part: part.kind)]
+        return [Part(same[0].start, same[-1].end, kind, kind or "bytes") for kind, same in groups]
 
 
 def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") -> View:
@@ -110,8 +107,7 @@ def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") ->
         )
     layers: Sequence[tuple[str, list[Span]]] = getattr(x, "layers", list)()
     named = tuple((visible(name), spans[0].start, spans[-1].end) for name, spans in layers)
-    parts = tuple(_parts(len(raw), own_spans()))
-    return View(name_of(x), bytes(raw), parts, named, max(0, len(named) - 1))
+    return View(name_of(x), bytes(raw), tuple(_parts(len(raw), own_spans())), named, max(0, len(named) - 1))
 
 
 def named_views(
@@ -169,8 +165,7 @@ def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
     for group in groups:
         start, end = group[0].start, group[-1].end
         if start < at or end > size:
-            where = f"bytes {start} to {end} of {size}, and {at} are taken"
-            raise ValueError(f"span {group[0].name!r} covers {where}")
+            raise ValueError(f"span {group[0].name!r} covers bytes {start} to {end} of {size}, and {at} are taken")
         if start > at:
             yield Part(at, start, None, "bytes")
         if end > start:

@@ -155,14 +155,13 @@ def standing(deliveries: Deliveries, settings: RaceSettings, *, over: bool) -> M
     bar = tag("progress", value=published, max=settings.updates, **{"aria-label": "updates published"})
     progress = sentence(f"{state}: ", f"{published:,} of {settings.updates:,} updates published ", bar)
     bills = {name: delivery.bill() for name, delivery in deliveries.items()}
-    rows, errors = [], []
+    rows = []
     for name, delivery in deliveries.items():
         cells = [f"{received[name]:,}", f"{delivery.requests:,}", f"{bills[name].total_bytes:,}"]
         times = [median(delivery.delays), max(delivery.delays)] if delivery.delays else []
         cells += [f"{1000 * seconds:,.1f} ms" for seconds in times] or ["–", "–"]
         rows.append((name, cells))
-        if delivery.error:
-            errors.append(sentence(f"{name}: ", visible(delivery.error)))
+    errors = [sentence(f"{name}: ", visible(one.error)) for name, one in deliveries.items() if one.error]
     heads = ("received", "requests", "bytes", "delay, median", "delay, longest")
     table = scrolling(figures(heads, rows), style=";margin:8px 0")
     return fitted(progress, table, *errors, bars(bills).html())

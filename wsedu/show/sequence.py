@@ -85,8 +85,7 @@ class SequenceDiagram(Picture):
             arrow = tag("td", _arrow_html(row), style=f"padding:0;{LIFELINES}")
             lines.append(table_row(*seconds, arrow, tag("td", f"{row.size:,}", style=CELL)))
         more = [tag("div", f"… {self.more:,} more messages …", style=MUTED)] if self.more else []
-        named = tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8")
-        return tag("div", named, wide_table(*lines), *more)
+        return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), wide_table(*lines), *more)
 
 
 def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> SequenceDiagram:
@@ -107,8 +106,7 @@ def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> Se
     messages = getattr(conversation, "messages", conversation)
     if not isinstance(messages, Iterable):
         raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
-    client, server = ends_of(conversation)
-    return SequenceDiagram(client, server, list(messages), times=times, fold=fold)
+    return SequenceDiagram(*ends_of(conversation), list(messages), times=times, fold=fold)
 
 
 def ends_of(conversation: object) -> tuple[str, str]:
