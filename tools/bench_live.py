@@ -64,11 +64,11 @@ def live_rows() -> Iterator[Row]:
     yield _delay()
     yield _throughput()
     yield from _recording()
-    ours, bare = _in_turn(
+    ours, theirs = _in_turn(
         lambda: push_load(LISTENERS, updates=UPDATES).median_last,
         lambda: push_load(LISTENERS, updates=UPDATES, server=partial(load_server, bare)).median_last,
     )
-    yield row(f"a broadcast to the last of {LISTENERS:,} listeners", ours, "bare websockets", bare, milli)
+    yield row(f"a broadcast to the last of {LISTENERS:,} listeners", ours, "bare websockets", theirs, milli)
 
 
 def _in_turn(ours: Callable[[], float], peer: Callable[[], float]) -> tuple[float, float]:
