@@ -117,10 +117,11 @@ class FastReader(CaptureReader):
         # it decides is whether a packet may go through; ``tests/test_fast.py`` holds its messages to those of ``run``.
         cut: CutShort | None = None
         batch: list[CapturedMessage] = []
-        now, buffer, senders, header_size = 0, b"", self._fast, _TCP_HEADER
+        index, now, buffer, senders, header_size = -1, 0, b"", self._fast, _TCP_HEADER
         link, size, unpack, ip_end, tcp_at = self._shape
         try:
-            for index, (now, link_type, original, data, at, end) in enumerate(place_packets(file)):
+            for now, link_type, original, data, at, end in place_packets(file):
+                index += 1
                 if data is not buffer:  # a further piece of the file
                     buffer = data
                     yield batch
