@@ -140,9 +140,8 @@ class Billing(TcpReader[None]):
 
     def _forget(self, connection: TcpConnection) -> Iterator[None]:
         yield from super()._forget(connection)
-        index = connection.index
-        if index not in self._told:
-            self.conversations.pop(index, None)  # nobody asks for it: or a port scan would have a million
+        if connection.index not in self._told:
+            self.conversations.pop(connection.index, None)  # nobody asks for it: or a port scan would have a million
 
     def _bills(self, connection: TcpConnection) -> tuple[Bill, Bill]:
         return self.total, self.conversations[connection.index]

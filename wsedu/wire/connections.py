@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from .codings import InflateBudget
@@ -312,8 +310,12 @@ def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
     start, end, carriers = message.start, message.start + len(message.raw), side.carriers
     while carriers and carriers[0][0] <= start:
         carriers.popleft()
-    # The last one is the first that ends at the message's end or behind it.
-    return tuple(packet for _, packet in islice(carriers, bisect_left(carriers, (end,)) + 1))
+    packets = []
+    for stop, packet in carriers:
+        packets.append(packet)
+        if stop >= end:
+            break
+    return tuple(packets)
 
 
 class CaptureReader(TcpReader[CapturedMessage]):

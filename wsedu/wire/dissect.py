@@ -89,8 +89,7 @@ def as_object(message: CapturedMessage, client: str, server: str) -> dict[str, A
         row["content_bytes"] = len(message.content)
     if (header := message.header) is not None:
         row |= {name: getattr(header, name) for name in ("fin", "rsv1", "rsv2", "rsv3", "opcode")}
-        row["masked"] = header.masking_key is not None
-        row["payload_length"] = header.payload_length
+        row |= {"masked": header.masking_key is not None, "payload_length": header.payload_length}
         row["payload"] = message.payload.hex()
     if message.kind == "gap":
         row["missing"] = message.missing

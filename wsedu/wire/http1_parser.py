@@ -35,12 +35,13 @@ class Http1Parser:
     """
 
     __slots__ = (
-        "_asked", "_budget", "_chunks", "_fed", "_framing", "_head", "_head_size", "_looked", "_method", "_places",
-        "_sender", "answered",
+        "_asked", "_budget", "_chunks", "_fed", "_framing", "_head", "_head_size", "_kind", "_looked", "_method",
+        "_places", "_sender", "answered",
     )  # fmt: skip
 
     def __init__(self, sender: Sender, asked: list[Request], budget: InflateBudget) -> None:
         self._sender, self._asked, self._budget = sender, asked, budget
+        self._kind: Literal["request", "response"] = "request" if sender == "client" else "response"
         self._begin()
 
     def _begin(self) -> None:
@@ -78,8 +79,7 @@ class Http1Parser:
         else:
             content = 0 if self._head is None else there - self._head_size
         size = self._head_size + self._framing.bytes if isinstance(self._framing, Length) else None
-        kind: Literal["request", "response"] = "request" if self._sender == "client" else "response"
-        return UnfinishedMessage(kind, there, size, there - content)
+        return UnfinishedMessage(self._kind, there, size, there - content)
 
     def _take_head(self, source: Incoming) -> bool:
         """Whether the head is there now. It may come in many pieces: a long one is split only where it may end."""
@@ -148,9 +148,8 @@ class Http1Parser:
         framing_size = size - len(content)
         if isinstance(self._framing, Chunked | UntilClose):
             content = remove_transfer_codings(head, content, self._budget)
-        kind: Literal["request", "response"] = "request" if isinstance(head, Request) else "response"
         message = ParsedMessage(
-            kind, self._sender, start, raw, head, content, framing_size, self._head_size, self._method,
+            self._kind, self._sender, start, raw, head, content, framing_size, self._head_size, self._method,
             isinstance(self._framing, Switch),
         )  # fmt: skip
         self._begin()

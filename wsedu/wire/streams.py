@@ -63,8 +63,7 @@ class Stream:
     def __init__(self) -> None:
         self.first: int | None = None
         self.length = 0
-        self.ended = False
-        self.closed = False
+        self.ended = self.closed = False
         self.acknowledged: int | None = None
         self.doubt = ""
         self._probe: tuple[int, bytes, int, bool, int] | None = None  # what came first, if it may be no data
