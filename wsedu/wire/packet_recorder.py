@@ -164,10 +164,9 @@ class PacketRecorder:
             sent = time.time_ns()
             while (packet := self._next()) is not None and not _is_sentinel(packet):
                 pass  # the recording has not begun
-            if packet is not None:
-                came = True
-                if packet.time <= sent:
-                    return
+            if packet is not None and packet.time <= sent:
+                return
+            came = came or packet is not None
         if not came:
             raise OSError(f"the interface {self._interface} shows no packets here")
 

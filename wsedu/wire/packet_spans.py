@@ -187,11 +187,10 @@ def packet_layers(packet: Packet, segment: Segment, carried: Iterable[Layer]) ->
     if packet.link_type == LINKTYPE_ETHERNET:
         link_name, link_section, link = "Ethernet", "IEEE 802.3", _ethernet(data[:ip_at])
     ip_name, ip_section, ip = _IP[data[ip_at] >> 4]
-    tcp = chain(_TCP, _tcp_options(data[tcp_at + 20 : data_at]))
     layers = [
         (link_name, _read(data[:ip_at], 0, link_section, link)),
         (ip_name, _read(data[:tcp_at], ip_at, ip_section, ip)),
-        ("TCP", _read(data[:data_at], tcp_at, "RFC 9293, 3.1", tcp)),
+        ("TCP", _read(data[:data_at], tcp_at, "RFC 9293, 3.1", chain(_TCP, _tcp_options(data[tcp_at + 20 : data_at])))),
     ]
     at = data_at
     for name, spans in carried:

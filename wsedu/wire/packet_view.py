@@ -91,14 +91,13 @@ class PacketViews:
 
     def _messages(self, index: int, segment: Segment) -> Iterator[Layer]:
         """The messages in the payload of a packet, in order."""
-        payload = segment.payload
         for message, place, first in self._carried.get(index, ()):
             raw = message.raw
             # Where the message begins in this payload; before it, if a packet before this one has its beginning.
             begin = _difference(self._origin(first) + place, _sequence(segment))
-            at, end = max(begin, 0), min(begin + len(raw), len(payload))
+            at, end = max(begin, 0), min(begin + len(raw), len(segment.payload))
             # Only what is byte for byte the same is explained: a segment sent twice need not have the same bytes twice.
-            if at < end and payload[at:end] == raw[at - begin : end - begin]:
+            if at < end and segment.payload[at:end] == raw[at - begin : end - begin]:
                 spans = part_of(message.spans(), at - begin, end - begin, segment.places[2] + at)
                 yield _name(message, at - begin, end - begin), spans
 

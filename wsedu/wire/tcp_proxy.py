@@ -79,8 +79,10 @@ class TcpProxy:
                 self._selector.register(self._stop, selectors.EVENT_READ, self._begin_to_stop)
                 while ready := self._wait():
                     for key, mask in ready:
-                        # Unless a step before this one has closed it.
-                        if key.fileobj in self._selector.get_map():
+                        # Unless a step before this one has closed it. It is looked up by its number, as a closed socket
+                        # has none any more; and the number may be another socket's by now.
+                        known = self._selector.get_map().get(key.fd)
+                        if known and known.fileobj is key.fileobj:
                             key.data(mask)
             finally:
                 for end in self._open:
