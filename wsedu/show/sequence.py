@@ -155,8 +155,7 @@ def _repeats(alike: Sequence[object], at: int) -> tuple[int, int]:
         end = at + period
         while end < len(alike) and alike[end] == alike[end - period]:
             end += 1
-        repeats = (end - at) // period - 1
-        if repeats >= REPEATS:
+        if (repeats := (end - at) // period - 1) >= REPEATS:
             return period, repeats
     return 1, 0
 
