@@ -13,7 +13,14 @@ from typing import Any
 
 import pytest
 from lab_browser import LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
-from reading import NOTEBOOKS, assert_hostile_is_text, assert_runs_well, assert_stored_outputs_read_well, clone
+from reading import (
+    EACH_NOTEBOOK,
+    NOTEBOOKS,
+    assert_hostile_is_text,
+    assert_runs_well,
+    assert_stored_outputs_read_well,
+    clone,
+)
 
 # What these tests must see when it happens: an error, a script that ran, a request to another host.
 BROKEN_CELLS = (
@@ -59,7 +66,7 @@ def ran(opened: NotebookPage) -> NotebookPage:
     return opened
 
 
-each_notebook = pytest.mark.parametrize("opened", NOTEBOOKS, indirect=True)
+each_notebook = pytest.mark.parametrize("opened", EACH_NOTEBOOK, indirect=True)
 
 
 def test_there_are_notebooks() -> None:
@@ -83,15 +90,7 @@ def test_it_reads_well_when_it_is_trusted(opened: NotebookPage) -> None:
     assert_stored_outputs_read_well(opened)
 
 
-# The load tests of these two take half a minute. That their cells run and print what is stored, nbval sees every time.
-LOAD_TESTS = ("09", "10")
-
-
-@pytest.mark.parametrize(
-    "opened",
-    [pytest.param(name, marks=pytest.mark.slow if name.startswith(LOAD_TESTS) else ()) for name in NOTEBOOKS],
-    indirect=True,
-)
+@each_notebook
 def test_it_runs_to_the_end(opened: NotebookPage) -> None:
     assert_runs_well(opened)
 

@@ -20,7 +20,7 @@ import pytest
 from chromium import ACTIVE, CUT, DRAWN, MUTE, PageMonitor, chromium, screenshots
 from hostile import HOSTILE
 from nbconvert import HTMLExporter
-from reading import NOTEBOOKS, ROOT, Reading, clone
+from reading import EACH_NOTEBOOK, NOTEBOOKS, ROOT, Reading, clone
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -76,7 +76,7 @@ def _wanted(notebook: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("width", [1280, pytest.param(600, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", EACH_NOTEBOOK)
 def test_an_export_reads_well(browser: Browser, name: str, width: int, tmp_path: Path) -> None:
     notebook = nbformat.read(ROOT / f"notebooks/{name}.ipynb", as_version=4)
     with _exported(browser, notebook, tmp_path / f"{name}.html", require_js_url="", mathjax_url="") as seen:
