@@ -110,6 +110,7 @@ def _texts(cell: dict[str, Any]) -> list[str]:
     return ["".join(text) for text in texts]
 
 
+@pytest.mark.slow
 def test_what_is_broken_is_seen(lab: LabBrowser) -> None:
     """The tests above are worth what this one shows: each thing that they look for is found when it is there."""
     with lab.open("notebooks/broken.ipynb") as notebook:

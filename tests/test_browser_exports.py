@@ -102,6 +102,7 @@ def test_an_export_needs_nothing_of_what_it_asks_for(browser: Browser, tmp_path:
         assert list(filter(None, shown)) == _wanted(notebook)
 
 
+@pytest.mark.slow  # in Lab it is looked at every time
 def test_captured_html_is_text_in_an_export(browser: Browser, tmp_path: Path) -> None:
     clone(tmp_path)
     path = tmp_path / "notebooks/hostile.ipynb"
@@ -116,6 +117,7 @@ def test_captured_html_is_text_in_an_export(browser: Browser, tmp_path: Path) ->
         assert monitor.foreign_requests == [] and monitor.console_errors == []
 
 
+@pytest.mark.slow
 def test_what_is_broken_is_seen(browser: Browser, tmp_path: Path) -> None:
     html = ('<img src=x onerror="window.pwned=1">', '<p style="width:3000px">wide</p>', "<p>well</p>")
     outputs = [nbformat.v4.new_output("display_data", {"text/html": text}) for text in html]

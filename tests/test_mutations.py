@@ -78,7 +78,9 @@ def test_the_copy_is_what_runs(copy: Path) -> None:
     ("module", "old", "new"),
     [
         pytest.param("frames", "bytes((first, second))", "bytes((second, first))", id="two bytes change places"),
-        pytest.param("frame_spans", "spans + _payload", "spans[:-1] + _payload", id="a span is dropped"),
+        pytest.param(
+            "frame_spans", "spans + _payload", "spans[:-1] + _payload", id="a span is dropped", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_fault_in_the_package(copy: Path, module: str, old: str, new: str) -> None:
@@ -107,12 +109,9 @@ def test_what_is_carried_begins_with_a_request_and_ends_with_a_close_frame() -> 
 
 
 slow = pytest.mark.slow
-
-
-QUICK = {("chromium-websocket", 2), ("http-408", 2)}
-"""Of the rest, which take some seconds of processor each, ``make test`` changes none."""
+QUICK = ("chromium-websocket", 2)  # of the rest, some seconds of processor each, ``make test`` changes none
 CHANGED = [
-    pytest.param(notebook, name, third, marks=() if (name, third) in QUICK else slow)
+    pytest.param(notebook, name, third, marks=() if (name, third) == QUICK else slow)
     for notebook, name in READ
     for third in range(3)
 ]
@@ -131,13 +130,8 @@ def test_a_captured_byte_changes(copy: Path, notebook: str, name: str, third: in
     assert status == 1, f"byte {place} of {name} changed, and nobody noticed\n{said}"
 
 
-@pytest.mark.parametrize(
-    ("way", "update"),
-    [
-        ("polling", 2),
-        *(pytest.param(*it, marks=slow) for it in (("longpoll", 3), ("eventsource", 4), ("websocket", 6))),
-    ],
-)
+@slow
+@pytest.mark.parametrize(("way", "update"), [("polling", 2), ("longpoll", 3), ("eventsource", 4), ("websocket", 6)])
 def test_one_way_brings_other_news(copy: Path, way: str, update: int) -> None:
     capture = copy / f"data/chromium-{way}.pcap"
     data = capture.read_bytes()

@@ -227,7 +227,7 @@ def captures(draw: DrawFn) -> Made:
     return said, sent, packets, talk, fins
 
 
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @MANY
