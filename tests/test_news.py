@@ -102,7 +102,7 @@ async def deliver(
 
 
 @pytest.mark.parametrize("way", WAYS)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_update_is_lost_or_doubled(way: Way, data: st.DataObject) -> None:
     burst = st.tuples(st.integers(0, 7), st.booleans())
