@@ -111,7 +111,9 @@ async def cannot_start() -> AsyncIterator[LoadServer]:
 @asynccontextmanager
 async def silent() -> AsyncIterator[LoadServer]:
     """It takes connections and answers nothing."""
-    async with await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0) as server:
+    kept = []  # a StreamWriter that nobody keeps closes its connection
+
+    async with await asyncio.start_server(lambda *streams: kept.append(streams), "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         yield LoadServer(port, port, float)
 
@@ -181,6 +183,8 @@ def test_what_is_whole_is_counted_and_what_is_not_is_said(
             return receipts.received, receipts.why
 
     counted, told = asyncio.run(count())
+    if gap is not None and "closed" in why and told.startswith(("BrokenPipeError", "ConnectionResetError")):
+        told = why  # on a busy machine the next poll may be written before the end is read
     assert (counted, told[: len(why)]) == (received, why)
 
 
@@ -214,8 +218,11 @@ def test_a_program_says_nothing_else_in_development_mode(how: str, tmp_path: Pat
     assert (done.stdout, done.stderr) == (b"20\n", b"")
 
 
+# A shell has what it starts in the background ignore SIGINT, and who is started by that does as well.
 WAITS = """
 import multiprocessing
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from functools import partial
 from test_load import nothing_is_sent
 from wsedu.live.load_test import push_load
