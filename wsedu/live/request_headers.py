@@ -2,6 +2,7 @@
 """The request fields that a client adds by itself: those of a browser today, of one in 2009, and none.
 
 ``browser`` is what Chromium 156 sent for the captures in data/, in its order; ``tests/test_news.py`` compares the two.
+There it was told to treat ``http:`` as secure: otherwise it leaves out its client hints and the Sec-Fetch fields.
 ``2009`` is Firefox 3.5.5, from a published comparison (``model.published_claims``). ``minimal`` adds nothing: HTTP/1.1
 asks for Host alone (RFC 9112, 3.2).
 """

@@ -147,7 +147,7 @@ class ChunkedDecoder:
         extensions = rest.rstrip(b"\r\n")
         name = "chunk extensions" if b";" in extensions else "whitespace"
         # "A recipient MUST ignore unrecognized chunk extensions", and hardly anybody sends any.
-        self._give(len(extensions), name, extensions, "for who knows them, else to be ignored", "RFC 9112, 7.1.1")
+        self._give(len(extensions), name, extensions, "for those who know them; others ignore them", "RFC 9112, 7.1.1")
         line_end = rest[len(extensions) :]
         self._give(len(line_end), "CRLF", line_end, "the end of the line", CHUNKED)
 

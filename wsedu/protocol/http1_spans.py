@@ -39,7 +39,7 @@ KNOWN_FIELDS = {
     "last-event-id": ("the last event that the client saw before it lost the stream", "HTML, 9.2.4"),
     "last-modified": ("when the content was changed last", "RFC 9110, 8.8.2"),
     "location": ("where to go instead", "RFC 9110, 10.2.2"),
-    "origin": ("the web page that asks; a server can refuse those that it does not know", "RFC 6454, 7"),
+    "origin": ("the site whose page asks; a server can refuse those that it does not know", "RFC 6454, 7"),
     "pragma": ("cache control for HTTP/1.0", "RFC 9111, 5.4"),
     "referer": ("the page that led here", "RFC 9110, 10.1.3"),
     "retry-after": ("how long to wait before asking again", "RFC 9110, 10.2.3"),
