@@ -6,8 +6,20 @@ from __future__ import annotations
 from ..protocol.frames import Frame
 from .exercise import Arguments, exercise
 
-WORDS = ["Hello", "čau", "日本", "one, two", "", " ", " two spaces  ", "\x03ok", "Á\x03", "a" * 125]
-"""The last but two begins with its own length, the last but one holds its own header, 81 03."""
+WORDS = [
+    "Hello",
+    "čau",
+    "日本",
+    "one, two",
+    "",
+    " ",
+    " two spaces  ",
+    "\x03ok",
+    "Á\x03",
+    "\ufeff1\r\n2\n\x81\0",
+    "a" * 125,
+]
+"""One begins with its own length, 03; the next one holds its own header, 81 03."""
 
 
 def _texts(words: list[str]) -> list[Arguments]:
@@ -65,7 +77,7 @@ def _mixed(opcodes: list[int], payload: bytes = b"", key: bytes | None = None) -
     [
         _mixed([1, 8, 8]),
         _mixed([1, 2, 9, 10]),
-        _mixed([8], b"\x03\xe8bye"),
+        _mixed([8, 8, 8], b"\x03\xe8bye"),
         _mixed([1, 8, 8, 2], b"\x03\xe9", b"\x88\1\2\3"),
         ([Frame(8).serialize(), Frame(2, b"\x88\x00").serialize(), Frame(9, b"\x88").serialize()],),
         ([Frame(1, b"a", fin=False).serialize(), Frame(0, b"b").serialize()],),

@@ -72,7 +72,7 @@ def _heads(lines: list[str], age: int, version: str = "1.1") -> list[Arguments]:
     return [(f"HTTP/{version} {line}\r\nAge: {age}\r\n\r\n".encode(),) for line in lines]
 
 
-LINES = ["200 OK", "404 Not Found", "204 ", "101 Switching Protocols", "299 1 of 3", "500 not 404", "201 202"]
+LINES = ["200 OK", "404 Not Found", "204 ", "101 Switching Protocols", "299 1 of 3", "500 not 404", "599 600"]
 
 
 @exercise(

@@ -41,8 +41,9 @@ ANSWERS = [
     [EMPTY, _news(b"sun rises"), EMPTY],
     [_news(b"room 204 is free"), _news(b"a"), _news(b"")],
     [EMPTY],
+    [_news(b"none", b"404 Not Found"), _news(b"new", b"201 Created"), b"HTTP/1.1 304 Not Modified\r\n\r\n"],
     [_news(b" 204 No Content"), _news(b"x" * 204), EMPTY],
-    [_news(b"a", b"200 No Content"), _news(b"b", b"200 not 204"), _news(b"c", b"200 204")],
+    [_news(b"a", b"200 No Content"), _news(b"b", b"200 not 204"), _news(b"c", b"200 204 205")],
     [b"HTTP/1.0 204 \r\n\r\n", b"HTTP/1.1 204 Nothing to say\r\nAge: 200\r\n\r\n"],
     [],
 ]

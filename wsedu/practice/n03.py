@@ -16,6 +16,7 @@ STREAMS = [
     "data: one\n\ndata: not yet whole\n",
     "data: one\n\nid: 8\ndata: not yet",
     "data: not yet whole\n",
+    "dataset: 7\ndata: one\n\n: nothing yet\n\ndata: not yet",
     "data:  two spaces \n\n",
     "data: at noon\n\ndata: one\u2028line\n\n",
     "data: data: a: b\n\n: data: no data\n\ndata: \n\n",

@@ -82,7 +82,7 @@ def _known(key: bytes, text: bytes = b'{"id":1}') -> list[Arguments]:
 
 @exercise(
     "06",
-    [*_known(b"\x37\xfa\x21\x3d", b"sun rises"), *_known(b"\0\0\0\xff"), *_known(b"\xff\xfe\0\1", "été".encode())],
+    [*_known(b"\x37\xfa\x21\x3d", b"sun rises"), *_known(b"\0\0\0\xff"), *_known(b"\xff\xfe\1\0", "été".encode())],
     lambda rng: _known(rng.randbytes(4), rng.randbytes(rng.randrange(8, 20))),
     "RFC 6455, 5.3 and 10.3",
     (

@@ -188,7 +188,7 @@ FRAMES = [
     *(Frame(opcode, b"?" * length) for opcode in (9, 10) for length in (126, 127, 65_536)),
     Frame(8, b"\x03\xe8" + b"x" * 124),
     *(Frame(opcode, fin=False) for opcode in (8, 9, 10)),
-    *(Frame(opcode, rsv1=i == 0, rsv2=i == 1, rsv3=i == 2) for opcode in (2, 9) for i in range(3)),
+    *(Frame(opcode, rsv1=i == 0, rsv2=i == 1, rsv3=i == 2) for opcode in (2, 8, 9) for i in range(3)),
     Frame(8, b"\x03"),
     *(Frame(8, code.to_bytes(2, "big")) for code in (0, 999, 1005, 1006, 1015, 5000, 65_535)),
 ]

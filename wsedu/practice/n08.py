@@ -55,6 +55,7 @@ PACKETS = [
     *_packets(b"\x81\x01a", tcp_options=20, ip_options=4),
     *_packets(b"\x82\x03a\0\0", tcp_options=40, ip_options=40),  # zeros that are data, before zeros that are not
     (packet(b"\0\0"),),
+    (packet(b"ab", tcp_options=4),),  # 60 bytes, as many as a padded one
     (packet(b"x" * 300, ip_options=4, low=12),),  # which a receiver "must ignore"
 ]
 
