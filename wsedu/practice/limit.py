@@ -18,8 +18,6 @@ from .exercise import Function
 SECONDS = 3.0
 """Of the processor, for one call. Who waits at a breakpoint, or for a busy machine, uses next to nothing of it."""
 
-_raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
-
 
 class TimeUp(BaseException):
     """A function was at work for too long. No ``Exception``, as the function may catch these."""
@@ -28,8 +26,8 @@ class TimeUp(BaseException):
 class Limit:
     """Calls functions that may not end; a context manager.
 
-    What cannot be stopped is a single call of C, such as ``list(itertools.count())``: between two steps of Python
-    alone is there a place to raise something.
+    A single call of C, such as ``list(itertools.count())``, cannot be stopped: something can be raised only between two
+    steps of Python.
     """
 
     def __init__(self) -> None:
@@ -65,8 +63,9 @@ class Limit:
             # Python raises what another thread asks for only at a call or a jump back: this comes before any. Whatever
             # was asked for in the same moment is taken back, so that it hits nobody else.
             self._began = None
-            with self._lock:
-                _raise_in(self._thread, None)
+            if self._watcher:
+                with self._lock:
+                    self._raise(None)
         if self._late:
             raise TimeUp
         return result
@@ -77,4 +76,7 @@ class Limit:
             with self._lock:
                 if self._began is not None and time.process_time() - self._began > SECONDS:
                     self._late = True
-                    _raise_in(self._thread, ctypes.py_object(TimeUp))
+                    self._raise(ctypes.py_object(TimeUp))
+
+    def _raise(self, what: ctypes.py_object[type[TimeUp]] | None) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, what)

@@ -6,19 +6,7 @@ from __future__ import annotations
 from ..protocol.frames import Frame
 from .exercise import Arguments, exercise
 
-WORDS = [
-    "Hello",
-    "čau",
-    "日本",
-    "one, two",
-    "",
-    " ",
-    " two spaces  ",
-    "\x03ok",
-    "Á\x03",
-    "\ufeff1\r\n2\n\x81\0",
-    "a" * 125,
-]
+WORDS = ["Hello", "čau", "日本", "one, two", "", " ", " spaces  ", "\x03ok", "Á\x03", "\ufeff1\r\n2\n\x81\0", "a" * 125]
 """One begins with its own length, 03; the next one holds its own header, 81 03."""
 
 
