@@ -86,7 +86,7 @@ def _verdict(asked: Exercise, answer: Function | None, cases: list[Arguments]) -
         return Verdict(True, f"{len(cases)} cases of {len(cases)}")
     first = wrong[0]
     mistake = next((words for makes, words in asked.mistakes if _makes(makes, tried, given)), "")
-    told = f"{mistake and f'{mistake}; '}{len(tried) - len(wrong)} cases of {len(cases)} are right"
+    told = f"{mistake and f'{mistake}; '}right in {len(tried) - len(wrong)} of {len(cases)} cases"
     told += _lines(asked, cases[first], *_both(expected[first], given[first]))
     return Verdict(False, told, cases[first])
 
@@ -143,8 +143,9 @@ def _stopped(asked: Exercise, arguments: Arguments, error: BaseException) -> str
 
 
 def _both(want: Any, one: Any) -> tuple[str, str]:
-    """What was expected and what came; with their types, if these differ."""
-    if isinstance(one, type(want)) and isinstance(one, bool) == isinstance(want, bool):
+    """What was expected and what came; with their types, if these differ and it matters."""
+    kinds = int | float if isinstance(want, float) else type(want)
+    if isinstance(one, kinds) and isinstance(one, bool) == isinstance(want, bool):
         return show(want), show(one)
     came = kind(one) if ":" in kind(one) else f"{kind(one)}, {show(one)}"
     return f"{kind(want)}, {show(want)}", came
