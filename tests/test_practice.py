@@ -3,20 +3,33 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import hashlib
+import inspect
+import itertools
 import json
+import math
 import random
 import re
+import statistics
+import struct
 import subprocess
 import sys
+import threading
+import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import wsedu
 from wsedu import Frame
-from wsedu.practice import check, progress
+from wsedu.practice import check, limit, n04, n07, n08, progress
 from wsedu.practice.exercise import EXERCISES, Exercise
 from wsedu.practice.solutions import solutions
 from wsedu.practice.words import SHOWN, show
@@ -24,6 +37,13 @@ from wsedu.protocol.frames import check_header, parse_header
 
 ROOT = Path(__file__).parent.parent
 SEEDS = range(10)
+
+
+def _seeds(asked: Exercise) -> range:
+    """Captures take time, and fresh ones are all alike: they are closed by each side, with codes and without."""
+    return range(2) if asked.name == "closed_first" else SEEDS
+
+
 each = pytest.mark.parametrize("asked", EXERCISES.values(), ids=EXERCISES)
 
 
@@ -60,12 +80,60 @@ def test_the_solution_is_right_even_if_it_spoils_its_arguments(asked: Exercise) 
 def test_every_mistake_is_caught_and_named(asked: Exercise) -> None:
     assert len(asked.mistakes) >= 3
     for mistake, words in asked.mistakes:
-        for seed in SEEDS:
+        for seed in _seeds(asked):
             verdict = check(asked.name, mistake, rng=random.Random(seed))
             assert verdict.right is False
             assert words in verdict.words, (verdict.words, words)
             assert asked.read in verdict.words
             assert "expected" in verdict.words
+
+
+ANSWERS = tomllib.loads((ROOT / "tests" / "wrong_answers.toml").read_text(encoding="utf-8"))
+
+
+def _code(payload: bytes, without: int = 1005) -> int:
+    return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else without
+
+
+def _utf8(payload: bytes) -> bool:
+    return payload.decode(errors="replace").encode() == payload
+
+
+MODULES = (base64, functools, hashlib, itertools, json, math, re, statistics, struct, wsedu)
+READERS = {module.__name__: module for module in MODULES} | {
+    **{"Frame": Frame, "GUID": n04.GUID, "FIELDS": n04.NEEDED},
+    **{"closes": n07._closes, "code": _code, "utf8": _utf8, "headers": n08._headers},
+}
+"""What the readers of wrong_answers.toml have at hand."""
+
+
+def _handed_in(asked: Exercise, text: str) -> Callable[..., Any]:
+    """The function of an answer in wrong_answers.toml, which is our own text."""
+    names: dict[str, Any] = READERS | {"right": asked.solution}
+    if text.startswith("def "):
+        exec(text, names)
+        return names[asked.name]  # type: ignore[no-any-return]
+    parameters = ", ".join(inspect.signature(asked.solution).parameters)
+    return eval(f"lambda {parameters}: {text}", names)  # type: ignore[no-any-return]
+
+
+@each
+def test_likely_wrong_answers_are_refused(asked: Exercise, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is always tried, whatever the fresh input may be; but what a capture should hold is in fresh ones."""
+    if asked.name != "closed_first":
+        monkeypatch.setitem(EXERCISES, asked.name, replace(asked, fresh=lambda rng: []))
+    answers: dict[str, str] = ANSWERS["wrong"][asked.name]
+    assert len(answers) >= 5
+    for rng in map(random.Random, _seeds(asked) if asked.name == "closed_first" else [1]):
+        passed = [why for why, text in answers.items() if check(asked.name, _handed_in(asked, text), rng=rng).right]
+        assert passed == []
+
+
+@each
+def test_right_answers_of_any_kind_are_right(asked: Exercise) -> None:
+    for text, seed in itertools.product(ANSWERS["right"][asked.name], _seeds(asked)):
+        verdict = check(asked.name, _handed_in(asked, text), rng=random.Random(seed))
+        assert verdict.right is True, (text, verdict)
 
 
 class _Unwilling:
@@ -155,6 +223,8 @@ ENDLESS.append(ENDLESS)
         ("opcode_of", lambda first: first & 15 if first > 0x80 else None, "is there a return on every way"),
         # The first wrong answer is told, and not the exception that a later case would raise.
         ("text_of", lambda frame: frame[2:-1].decode(), "expected"),
+        # An int will do for a float, if the number is right: so its kind is not told.
+        ("mbit", lambda clients, size, gap: 7, "0 of 5 cases\n    call      mbit(1000, 871, 1)\n    expected  6.968"),
         ("lost", lambda ids: ENDLESS, "that cannot be shown: RecursionError"),
     ],
 )
@@ -197,7 +267,82 @@ def test_input_is_fresh() -> None:
 
     check("unmask", monitor)
     check("unmask", monitor)
-    assert len(set(seen)) == len(seen)
+    always = {frame for (frame,) in EXERCISES["unmask"].always}
+    fresh = Counter(seen) - Counter([*always, *always])
+    assert len(fresh) >= 10 and set(fresh.values()) == {1} and always < set(seen)
+
+
+def _in_vain(frame: bytes) -> bytes:
+    while True:
+        pass
+
+
+def _deaf(frame: bytes) -> bytes:
+    while True:
+        try:
+            frame.hex()
+        except BaseException:
+            pass
+
+
+def _stubborn(frame: bytes) -> bytes:
+    try:
+        _in_vain(frame)
+    except BaseException:
+        pass
+    return EXERCISES["unmask"].solution(frame)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("answer", [_in_vain, _deaf, _stubborn])
+@pytest.mark.parametrize("where", ["main thread", "another"])
+def test_an_endless_loop_is_stopped(answer: Callable[..., Any], where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limit, "SECONDS", 0.05)
+    verdicts: list[Any] = []
+    if where == "main thread":
+        verdicts.append(check("unmask", answer))
+    else:
+        thread = threading.Thread(target=lambda: verdicts.append(check("unmask", answer)))
+        thread.start()
+        thread.join()
+    assert verdicts[0].right is False
+    assert "still at work" in verdicts[0].words and "does its loop ever end" in verdicts[0].words
+    assert verdicts[0].arguments == EXERCISES["unmask"].always[0]
+
+
+def test_who_only_waits_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at a breakpoint, or on a machine that has no time: it is the processor's time that counts."""
+    waits = iter([0.3])
+
+    def waiting(frame: bytes) -> Any:
+        time.sleep(next(waits, 0))
+        return EXERCISES["unmask"].solution(frame)
+
+    monkeypatch.setattr(limit, "SECONDS", 0.1)
+    assert check("unmask", waiting).right is True
+
+
+def test_where_there_are_no_threads_nothing_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unable(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", unable)
+    assert check("unmask", EXERCISES["unmask"].solution).right is True
+
+
+def test_all_of_a_notebook_solved_is_said(progress_file: Path) -> None:
+    said = [check(one.name, one.solution).words for one in EXERCISES.values() if one.notebook == "05"]
+    assert ["All three of notebook 05 are solved" in words for words in said] == [False, False, True]
+    assert "All three" not in check("unmask", EXERCISES["unmask"].solution).words
+    assert "All three" not in check("opcode_of", lambda first: first).words
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_gap_says_what_comes_in_and_goes_out(path: Path) -> None:
+    cells = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    for one in EXERCISES.values():
+        if one.notebook == path.stem[:2]:
+            line = f"def {one.name}{inspect.signature(one.solution)}:".replace("'", "")
+            assert any(cell.startswith(line) and cell.endswith("\n    ...") for cell in cells), line
 
 
 def test_progress_is_kept(progress_file: Path) -> None:

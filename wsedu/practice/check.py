@@ -14,7 +14,8 @@ from contextlib import redirect_stdout
 from typing import Any, TextIO
 
 from .exercise import EXERCISES, Arguments, Exercise, Function
-from .progress import remember
+from .limit import SECONDS, Limit, TimeUp
+from .progress import all_solved, remember
 from .words import kind, safe, show
 
 UNTOUCHED = "write the function, run this cell again"
@@ -40,12 +41,12 @@ class Verdict:
 
 
 def check(name: str, answer: Function | None, *, rng: random.Random | None = None) -> Verdict:
-    """Try the reader's function on fresh input.
+    """Try the reader's function, on the boundaries of its exercise and on fresh input.
 
     Args:
         name: of the exercise.
         answer: the function that the reader wrote.
-        rng: where the input comes from, for a demonstration, which is not noted as solved; else it is fresh each time.
+        rng: where the fresh input comes from, for a demonstration, which is not noted as solved.
 
     Raises:
         ValueError: there is no such exercise.
@@ -56,6 +57,9 @@ def check(name: str, answer: Function | None, *, rng: random.Random | None = Non
     verdict = _verdict(asked, answer, asked.cases(rng or random.Random()))
     if rng is None and verdict.right is not None:
         remember(asked, verdict.right)
+        if verdict.right and (count := all_solved(asked.notebook)):
+            every = "three" if count == 3 else count
+            verdict.words += f"\n    All {every} of notebook {asked.notebook} are solved."
     return verdict
 
 
@@ -75,14 +79,14 @@ def _verdict(asked: Exercise, answer: Function | None, cases: list[Arguments]) -
     tried = cases[: len(given)]
     expected = [asked.solution(*arguments) for arguments in tried]
     wrong = [i for i, (one, want) in enumerate(zip(given, expected, strict=True)) if not _same(one, want)]
-    if stopped is not None and (not wrong or isinstance(stopped, KeyboardInterrupt)):
+    if stopped is not None and (not wrong or isinstance(stopped, KeyboardInterrupt | TimeUp)):
         arguments = cases[len(given)]
         return Verdict(False, _stopped(asked, arguments, stopped), arguments)
     if not wrong:
-        return Verdict(True, f"{len(cases)} fresh cases of {len(cases)}")
+        return Verdict(True, f"{len(cases)} cases of {len(cases)}")
     first = wrong[0]
     mistake = next((words for makes, words in asked.mistakes if _makes(makes, tried, given)), "")
-    told = f"{mistake and f'{mistake}; '}{len(tried) - len(wrong)} fresh cases of {len(cases)} are right"
+    told = f"{mistake and f'{mistake}; '}right in {len(tried) - len(wrong)} of {len(cases)} cases"
     told += _lines(asked, cases[first], *_both(expected[first], given[first]))
     return Verdict(False, told, cases[first])
 
@@ -90,15 +94,16 @@ def _verdict(asked: Exercise, answer: Function | None, cases: list[Arguments]) -
 def _try(answer: Function, cases: list[Arguments], ear: _Ear) -> tuple[list[Any], BaseException | None]:
     """What the function gave for each case, up to the one that it stopped on, and with what; ``None`` if it did not."""
     given: list[Any] = []
-    for arguments in cases:
-        try:
-            with redirect_stdout(ear):
-                given.append(answer(*copy.deepcopy(arguments)))  # so that it may change what it was given
-        except (Exception, KeyboardInterrupt, SystemExit) as error:
-            return given, error
-        if isinstance(given[-1], Coroutine):
-            given[-1].close()
-            break
+    with Limit() as limit:
+        for arguments in cases:
+            try:
+                with redirect_stdout(ear):
+                    given.append(limit.call(answer, *copy.deepcopy(arguments)))  # it may change what it was given
+            except (Exception, KeyboardInterrupt, SystemExit, TimeUp) as error:
+                return given, error
+            if isinstance(given[-1], Coroutine):
+                given[-1].close()
+                break
     return given, None
 
 
@@ -124,8 +129,13 @@ def _nothing(answer: Function, printed: bool) -> Verdict:
 
 
 def _stopped(asked: Exercise, arguments: Arguments, error: BaseException) -> str:
-    line = getattr(error.__traceback__ and error.__traceback__.tb_next, "tb_lineno", None)
-    where = f" in line {line} of your cell" if line else ""
+    at = error.__traceback__  # in this module, then in Limit.call, then in the reader's function
+    for _ in range(2):
+        at = at and at.tb_next
+    where = f" in line {at.tb_lineno} of your cell" if at else ""
+    if isinstance(error, TimeUp):
+        still = f"your function was still at work{where} after {SECONDS:g} seconds, and was stopped"
+        return f"{still}: does its loop ever end?{_lines(asked, arguments)}"
     if isinstance(error, KeyboardInterrupt):
         return f"your function was still at work{where} when you stopped it{_lines(asked, arguments)}"
     said = safe(f"{type(error).__name__}: {error}")
@@ -133,8 +143,9 @@ def _stopped(asked: Exercise, arguments: Arguments, error: BaseException) -> str
 
 
 def _both(want: Any, one: Any) -> tuple[str, str]:
-    """What was expected and what came; with their types, if these differ."""
-    if isinstance(one, type(want)) and isinstance(one, bool) == isinstance(want, bool):
+    """What was expected and what came; with their types, if these differ and it matters."""
+    kinds = int | float if isinstance(want, float) else type(want)
+    if isinstance(one, kinds) and isinstance(one, bool) == isinstance(want, bool):
         return show(want), show(one)
     came = kind(one) if ":" in kind(one) else f"{kind(one)}, {show(one)}"
     return f"{kind(want)}, {show(want)}", came

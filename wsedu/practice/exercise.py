@@ -20,7 +20,8 @@ class Exercise:
         name: of the exercise, and of the function that the reader writes.
         notebook: its number, as in ``"06"``.
         solution: does what is asked.
-        cases: makes fresh arguments; called several times for a check. The first ones should be the plain cases.
+        always: arguments that every check tries: first the plain ones, then the boundaries, which chance could miss.
+        fresh: makes further ones, so that no answer can be learned by heart.
         read: where to read about it, such as ``"RFC 6455, 5.3"``.
         mistakes: what people get wrong: a function that makes the mistake, and a sentence that names it.
     """
@@ -28,23 +29,35 @@ class Exercise:
     name: str
     notebook: str
     solution: Function
-    cases: Callable[[random.Random], list[Arguments]]
+    always: list[Arguments]
+    fresh: Callable[[random.Random], list[Arguments]]
     read: str
     mistakes: tuple[tuple[Function, str], ...]
 
+    def cases(self, rng: random.Random) -> list[Arguments]:
+        """The arguments of one check."""
+        return [*self.always, *self.fresh(rng)]
+
+
+FLOAT = "the quotient of / is a float, which is rounded where numbers are large"
+"""Said of more than one exercise."""
 
 EXERCISES: dict[str, Exercise] = {}
 """All of them, by name."""
 
 
 def exercise(
-    notebook: str, cases: Callable[[random.Random], list[Arguments]], read: str, *mistakes: tuple[Function, str]
+    notebook: str,
+    always: list[Arguments],
+    fresh: Callable[[random.Random], list[Arguments]],
+    read: str,
+    *mistakes: tuple[Function, str],
 ) -> Callable[[Function], Function]:
     """Make a function the solution of an exercise of its name; the other arguments are ``Exercise``'s."""
 
     def register(solution: Function) -> Function:
         name = solution.__name__
-        EXERCISES[name] = Exercise(name, notebook, solution, cases, read, mistakes)
+        EXERCISES[name] = Exercise(name, notebook, solution, always, fresh, read, mistakes)
         return solution
 
     return register

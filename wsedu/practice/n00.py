@@ -3,22 +3,21 @@
 
 from __future__ import annotations
 
-import random
-
 from ..protocol.frames import Frame
 from .exercise import Arguments, exercise
 
-WORDS = ["Hello", "čau", "日本", "one, two", "ok"]
+WORDS = ["Hello", "čau", "日本", "one, two", "", " ", " spaces  ", "\x03ok", "Á\x03", "\ufeff1\r\n2\n\x81\0", "a" * 125]
+"""One begins with its own length, 03; the next one holds its own header, 81 03."""
 
 
-def _texts(rng: random.Random) -> list[Arguments]:
-    words = [*WORDS, "".join(rng.choices("aé€ ", k=9))]
+def _texts(words: list[str]) -> list[Arguments]:
     return [(Frame(1, word.encode()).serialize(),) for word in words]
 
 
 @exercise(
     "00",
-    _texts,
+    _texts(WORDS),
+    lambda rng: _texts(["".join(rng.choices("aé€ ", k=rng.randrange(1, 40))) for _ in range(3)]),
     "RFC 6455, 5.2 and 5.6",
     (lambda frame: frame.decode("latin-1"), "the first two bytes are the frame header, not text"),
     (lambda frame: frame[2:], "the payload is still bytes: a Text frame holds UTF-8, to be decoded"),
@@ -26,33 +25,30 @@ def _texts(rng: random.Random) -> list[Arguments]:
     (lambda frame: frame[1:].decode(), "the second byte is still frame header: it says how long the text is"),
 )
 def text_of(frame: bytes) -> str:
-    """The text in a server's short Text frame."""
+    """The text in a server's Text frame of at most 125 bytes of payload."""
     return frame[2:].decode()
 
 
-def _from_both(rng: random.Random) -> list[Arguments]:
-    cases: list[Arguments] = []
-    for key in (None, rng.randbytes(4)):
-        for fin in (True, False):
-            frame = Frame(rng.choice([1, 2]), rng.randbytes(3), fin=fin, masking_key=key)
-            cases.append((frame.serialize(),))
-        cases.append((Frame(9, masking_key=key).serialize(),))  # nothing in the second byte but its first bit
-    return cases
+def _from_both(key: bytes, payloads: list[bytes]) -> list[Arguments]:
+    """Frames of both, whole and not."""
+    both = [
+        Frame(2, payload, fin=fin, masking_key=mask)
+        for payload in payloads
+        for fin in (True, False)
+        for mask in (None, key)
+    ]
+    return [(frame.serialize(),) for frame in both]
 
 
 @exercise(
     "00",
-    _from_both,
+    # without a payload nothing is in the second byte but MASK; and 127 is the most that it can say without MASK
+    _from_both(b"\0\1\2\3", [b"Hello", b"", b"eight: 8", bytes(125), bytes(126), bytes(65_536)]),
+    lambda rng: _from_both(rng.randbytes(4), [rng.randbytes(rng.randrange(200))]),
     "RFC 6455, 5.1 and 5.2",
-    (
-        lambda frame: "server" if frame[1] >> 7 else "client",
-        "it is the other way round: the client's frames are masked",
-    ),
+    (lambda frame: "server" if frame[1] >> 7 else "client", "it is the other way round: a client's frames are masked"),
     (lambda frame: "client" if frame[0] >> 7 else "server", "that is FIN, a bit of the first byte"),
-    (
-        lambda frame: "client" if frame[1] > 0x80 else "server",
-        "MASK alone says it, also of a frame whose payload length is 0",
-    ),
+    (lambda frame: "client" if frame[1] > 0x80 else "server", "MASK alone says it, also where the payload length is 0"),
     (lambda frame: "client", "not every frame comes from the client: a bit of the second byte says which"),
 )
 def sender_of(frame: bytes) -> str:
@@ -60,35 +56,29 @@ def sender_of(frame: bytes) -> str:
     return "client" if frame[1] & 0x80 else "server"
 
 
-def _mixed(rng: random.Random) -> list[Arguments]:
-    def frames(opcodes: list[int]) -> Arguments:
-        return ([Frame(opcode, b"\x03\xe8" * rng.randrange(2)).serialize() for opcode in opcodes],)
-
-    return [
-        frames([1, 8, 8]),
-        frames([1, 2, 9, 10]),
-        ([Frame(8).serialize(), Frame(1, b"\x88\x00").serialize(), Frame(9).serialize()],),
-        frames(rng.choices([1, 2, 8, 9, 10], k=8)),
-    ]
+def _mixed(opcodes: list[int], payload: bytes = b"", key: bytes | None = None) -> Arguments:
+    return ([Frame(opcode, payload, masking_key=key).serialize() for opcode in opcodes],)
 
 
 @exercise(
     "00",
-    _mixed,
+    [
+        _mixed([1, 8, 8]),
+        _mixed([1, 2, 9, 10]),
+        _mixed([8, 8, 8], b"\x03\xe8bye"),
+        _mixed([1, 8, 8, 2], b"\x03\xe9", b"\x88\1\2\3"),
+        ([Frame(8).serialize(), Frame(2, b"\x88\x00").serialize(), Frame(9, b"\x88").serialize()],),
+        ([Frame(1, b"a", fin=False).serialize(), Frame(0, b"b").serialize()],),
+        ([b"\x08\x00", b"\xc8\x00", b"\x99\x00"],),  # nobody may send these, but each has an opcode
+        ([],),
+    ],
+    lambda rng: [_mixed(rng.choices([1, 2, 8, 9, 10], k=8), rng.randbytes(2 * rng.randrange(2)))],
     "RFC 6455, 5.2 and 5.5.1",
     (lambda frames: len(frames), "that counts all of them"),
-    (
-        lambda frames: sum(frame[0] & 8 > 0 for frame in frames),
-        "Ping and Pong have that bit too: look at all four bits of the opcode",
-    ),
-    (
-        lambda frames: sum(0x88 in frame for frame in frames),
-        "the byte 88 may also stand in a payload: only the first byte has the opcode",
-    ),
-    (
-        lambda frames: sum(frame[0] == 8 for frame in frames),
-        "FIN stands in the same byte: take it off before you compare",
-    ),
+    (lambda frames: sum(frame[0] & 8 > 0 for frame in frames), "Ping and Pong have that bit too: look at all four"),
+    (lambda frames: sum(0x88 in frame for frame in frames), "88 may stand in a payload too: look at the first byte"),
+    (lambda frames: sum(frame[0] == 8 for frame in frames), "FIN stands in the same byte: take it off first"),
+    (lambda frames: sum(frame[0] == 0x88 for frame in frames), "of the first byte, the opcode alone counts"),
 )
 def goodbyes(frames: list[bytes]) -> int:
     """How many of these frames are Close frames."""

@@ -13,18 +13,15 @@ GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 NEEDED = ["Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]
 
 
-def _keys(rng: random.Random) -> list[Arguments]:
-    fresh = base64.b64encode(rng.randbytes(16)).decode()
-    return [("dGhlIHNhbXBsZSBub25jZQ==",), (fresh,)]
-
-
 def _digest(text: str) -> bytes:
     return hashlib.sha1(text.encode()).digest()
 
 
 @exercise(
     "04",
-    _keys,
+    # the digest of the second begins with 0; the third has bits that base64 does not use
+    [("dGhlIHNhbXBsZSBub25jZQ==",), ("AAAAAAAAAAAAAAAAAAACmw==",), ("AAAAAAAAAAAAAAAAAAAAAB==",)],
+    lambda rng: [(base64.b64encode(rng.randbytes(16)).decode(),)],
     "RFC 6455, 4.2.2",
     (lambda key: base64.b64encode(_digest(key + GUID)), "the value of a field is text: decode the base64 bytes"),
     (lambda key: _digest(key + GUID).hex(), "the digest goes into base64 as 20 bytes, not as hex"),
@@ -44,17 +41,29 @@ def accept(key: str) -> str:
     return base64.b64encode(_digest(key + GUID)).decode()
 
 
-def _request(names: list[str], target: str = "/") -> bytes:
-    return "\r\n".join([f"GET {target} HTTP/1.1", *(f"{name}: x" for name in names), "", ""]).encode()
+def _request(names: list[str], target: str = "/", value: str = "x") -> bytes:
+    return "\r\n".join([f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name in names), "", ""]).encode()
+
+
+def _without(name: str) -> list[str]:
+    return [other for other in NEEDED if other != name]
+
+
+REQUESTS = [
+    _request(NEEDED),
+    _request([name.lower() for name in NEEDED]),
+    *(_request(_without(name)) for name in NEEDED),
+    *(_request(_without(name), f"/?about={name}:") for name in NEEDED),
+    *(_request(_without(name), value=f"{name}: {name}") for name in NEEDED),
+    # longer names; browsers do send Upgrade-Insecure-Requests
+    _request(NEEDED).replace(b": ", b":"),
+    *(_request([*_without(name), f"{name}-Insecure-Requests", f"X-{name}"]).upper() for name in NEEDED),
+]
 
 
 def _requests(rng: random.Random) -> list[Arguments]:
-    cases: list[Arguments] = [(_request(NEEDED),), (_request([name.lower() for name in NEEDED]),)]
-    for name in NEEDED:
-        others = [other for other in NEEDED if other != name]
-        rng.shuffle(others)
-        cases.append((_request(others, f"/?about={name}:"),))
-    return cases
+    name = rng.choice(NEEDED)
+    return [(_request(rng.sample(some, len(some)), f"/{name.lower()}:"),) for some in (_without(name), NEEDED)]
 
 
 def _named(request: bytes) -> set[str]:
@@ -63,6 +72,7 @@ def _named(request: bytes) -> set[str]:
 
 @exercise(
     "04",
+    [(request,) for request in REQUESTS],
     _requests,
     "RFC 6455, 4.2.1",
     (
@@ -74,6 +84,14 @@ def _named(request: bytes) -> set[str]:
         "the name may also stand in the target: look at the beginning of each line of a field",
     ),
     (
+        lambda request: next((n for n in NEEDED if f"\r\n{n}".lower().encode() not in request.lower()), ""),
+        "a longer name is another field, such as Upgrade-Insecure-Requests: the name ends at the colon",
+    ),
+    (
+        lambda request: next((n for n in NEEDED if f"\r\n{n}: ".lower().encode() not in request.lower()), ""),
+        "the space behind the colon may be missing (RFC 9112, 5)",
+    ),
+    (
         lambda request: next((name for name in NEEDED[1:] if name.lower() not in _named(request)), ""),
         "Host is missing from your list: HTTP/1.1 asks for it in every request",
     ),
@@ -83,16 +101,32 @@ def missing_field(request: bytes) -> str:
     return next((name for name in NEEDED if name.lower() not in _named(request)), "")
 
 
+PAIRS: list[Arguments] = [
+    ("Upgrade", "websocket"),
+    ("keep-alive, Upgrade", "websocket"),
+    ("upgrade", "WebSocket"),
+    ("keep-alive", "websocket"),
+    ("Upgrade", "h2c"),
+    ("no-upgrade", "websocket"),
+    ("upgrade-insecure, keep-alive", "websocket"),
+    ("Upgrade", "websocket2"),
+    ("Upgrade", "x-websocket"),
+    ("Upgrade", "h2c, WebSocket"),
+    ("Upgrade", "websockets, h2c"),
+    ("close,UPGRADE", "websocket"),
+    ("Upgrade ,close", "WEBSOCKET , h2c"),
+    ("websocket", "Upgrade"),
+    ("Upgrade", ""),
+    ("", "websocket"),
+]
+
+
 def _pairs(rng: random.Random) -> list[Arguments]:
-    return [
-        ("Upgrade", "websocket"),
-        ("keep-alive, Upgrade", "websocket"),
-        ("upgrade", "WebSocket"),
-        ("keep-alive", "websocket"),
-        ("Upgrade", "h2c"),
-        ("no-upgrade", "websocket"),
-        (rng.choice(["close,UPGRADE", "Upgrade ,close"]), rng.choice(["websocket", "WEBSOCKET"])),
-    ]
+    cases = [rng.choice([str.upper, str.lower, str.title]) for _ in range(4)]
+    one, two, three, four = (
+        case(word) for case, word in zip(cases, ["close", "upgrade", "h2c", "websocket"], strict=True)
+    )
+    return [(f"{one}, {two}", f"{four}, {three}"), (f"{two}d, {one}", four), (f"{two},{one}", f"{three},{four}z")]
 
 
 def _tokens(value: str) -> list[str]:
@@ -101,6 +135,7 @@ def _tokens(value: str) -> list[str]:
 
 @exercise(
     "04",
+    PAIRS,
     _pairs,
     "RFC 6455, 4.2.1, and RFC 9110, 7.6.1 and 7.8",
     (
@@ -117,9 +152,14 @@ def _tokens(value: str) -> list[str]:
         ),
         "both values are compared without regard to case",
     ),
+    (lambda connection, upgrade: "upgrade" in _tokens(connection), "there are other protocols: what does Upgrade say?"),
     (
-        lambda connection, upgrade: "upgrade" in _tokens(connection),
-        "there are other protocols to upgrade to: what does Upgrade say?",
+        lambda connection, upgrade: "upgrade" in _tokens(connection) and "websocket" in upgrade.lower(),
+        "a longer word that holds websocket is another protocol",
+    ),
+    (
+        lambda connection, upgrade: "upgrade" in _tokens(connection) and upgrade.lower() == "websocket",
+        "Upgrade is a list too: a client may offer more than one protocol",
     ),
 )
 def wants_websocket(connection: str, upgrade: str) -> bool:

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import random
-
 from .exercise import Arguments, exercise
 
-
-def _first_bytes(rng: random.Random) -> list[Arguments]:
-    return [(0x81,), (0x02,), (0xC1,), (0x8B,), (0x88,), (0x09,), (rng.randrange(256),)]
+PLAIN = [0x81, 0x02, 0xC1, 0x8B, 0x88, 0x09]
+FIRST_BYTES: list[Arguments] = [(first,) for first in [*PLAIN, *sorted(set(range(256)) - set(PLAIN))]]
+"""All that there are, so that chance is not needed."""
 
 
 @exercise(
     "05",
-    _first_bytes,
+    FIRST_BYTES,
+    lambda rng: [],
     "RFC 6455, 5.2",
     (lambda first: first, "that is the whole byte: the opcode is its last four bits"),
     (lambda first: first - 128, "that takes FIN away even where it is not set, and leaves RSV1 to RSV3"),
@@ -26,13 +25,10 @@ def opcode_of(first: int) -> int:
     return first & 15
 
 
-def _parts(rng: random.Random) -> list[Arguments]:
-    return [(1, True), (0, False), (9, True), (2, False), (rng.randrange(16), rng.choice([True, False]))]
-
-
 @exercise(
     "05",
-    _parts,
+    [(1, True), (0, False), (9, True), (2, False), *((opcode, fin) for opcode in range(16) for fin in (True, False))],
+    lambda rng: [],
     "RFC 6455, 5.2",
     (lambda opcode, fin: opcode | 0x80, "FIN is set only in the last fragment of a message"),
     (lambda opcode, fin: opcode, "FIN is missing: it is the first bit of the byte"),
@@ -46,7 +42,8 @@ def first_byte(opcode: int, fin: bool) -> int:
 
 @exercise(
     "05",
-    _first_bytes,
+    FIRST_BYTES,
+    lambda rng: [],
     "RFC 6455, 5.5",
     (lambda first: first >= 8, "look at the opcode only, not at the whole byte"),
     (lambda first: first & 15 > 8, "8 is one of them: Close"),

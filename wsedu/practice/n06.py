@@ -3,28 +3,24 @@
 
 from __future__ import annotations
 
-import random
-
 from ..protocol.frames import Frame, apply_mask
 from .exercise import Arguments, exercise
 
 
-def _masked(rng: random.Random) -> list[Arguments]:
-    return [
-        (Frame(2, rng.randbytes(length), masking_key=bytes([7, *rng.randbytes(2), 1])).serialize(),)
-        for length in (5, 0, 1, 4, 125)
-    ]
+def _masked(payloads: list[bytes], key: bytes) -> list[Arguments]:
+    return [(Frame(2, payload, masking_key=key).serialize(),) for payload in payloads]
+
+
+LENGTHS = [5, 0, 1, 4, 125]
 
 
 @exercise(
     "06",
-    _masked,
+    _masked([bytes(range(65, 65 + length)) for length in LENGTHS] + [bytes(6), b"\7\xa0\xff\1 "], b"\7\xa0\xff\1"),
+    lambda rng: _masked([rng.randbytes(length) for length in LENGTHS], rng.randbytes(4)),
     "RFC 6455, 5.3",
     (lambda frame: frame[6:], "that is the payload as it was sent: still masked"),
-    (
-        lambda frame: bytes(byte ^ frame[2] for byte in frame[6:]),
-        "the masking key has four bytes, and each takes its turn",
-    ),
+    (lambda frame: bytes(byte ^ frame[2] for byte in frame[6:]), "the masking key has four bytes: each takes its turn"),
     (
         lambda frame: bytes(byte ^ frame[2 + i % 4] for i, byte in enumerate(frame[2:])),
         "the masking key itself is not part of the payload",
@@ -44,9 +40,7 @@ def unmask(frame: bytes) -> bytes:
     return bytes(byte ^ key[i % 4] for i, byte in enumerate(payload))
 
 
-def _lengths(rng: random.Random) -> list[Arguments]:
-    lengths = [5, 125, 126, 127, 65_535, 65_536, rng.randrange(300, 60_000), rng.randrange(2**20, 2**40)]
-    return [(length,) for length in lengths]
+BOUNDARIES = [5, 0, 1, 124, 125, 126, 127, 128, 255, 256, 65_534, 65_535, 65_536, 2**24, 2**32, 2**63 - 1]
 
 
 def _length(length: int, order: str = "big", short: int = 125, middle: int = 0xFFFF) -> bytes:
@@ -59,7 +53,8 @@ def _length(length: int, order: str = "big", short: int = 125, middle: int = 0xF
 
 @exercise(
     "06",
-    _lengths,
+    [(length,) for length in BOUNDARIES],
+    lambda rng: [(rng.randrange(300, 60_000),), (rng.randrange(2**20, 2**40),)],
     "RFC 6455, 5.2",
     (lambda length: _length(length, short=127), "126 and 127 have another meaning: 125 is the most that one byte says"),
     (lambda length: _length(length, short=126), "126 has another meaning: 125 is the most that one byte says"),
@@ -68,7 +63,7 @@ def _length(length: int, order: str = "big", short: int = 125, middle: int = 0xF
     (lambda length: _length(length, middle=0xFFFE), "65535 still fits into two bytes"),
     (
         lambda length: length_bytes(length)[-8:] if length > 125 else length_bytes(length),
-        "the byte that says which form it is comes first",
+        "the byte that says which form comes first",
     ),
 )
 def length_bytes(length: int) -> bytes:
@@ -80,17 +75,15 @@ def length_bytes(length: int) -> bytes:
     return bytes([127]) + length.to_bytes(8, "big")
 
 
-def _known(rng: random.Random) -> list[Arguments]:
-    cases: list[Arguments] = []
-    for text in (b'{"id', b'{"id":1}', b"sun rises"):
-        key = rng.randbytes(4)
-        cases.append((apply_mask(text, key), text))
-    return cases
+def _known(key: bytes, text: bytes = b'{"id":1}') -> list[Arguments]:
+    """All of the text is known, or its beginning, of four letters at least."""
+    return [(apply_mask(text, key), text[:known]) for known in (len(text), 4, 7)]
 
 
 @exercise(
     "06",
-    _known,
+    [*_known(b"\x37\xfa\x21\x3d", b"sun rises"), *_known(b"\0\0\0\xff"), *_known(b"\xff\xfe\1\0", "été".encode())],
+    lambda rng: _known(rng.randbytes(4), rng.randbytes(rng.randrange(8, 20))),
     "RFC 6455, 5.3 and 10.3",
     (
         lambda masked, text: bytes(a ^ b for a, b in zip(masked, text, strict=False)),
@@ -103,5 +96,5 @@ def _known(rng: random.Random) -> list[Arguments]:
     ),
 )
 def key_from(masked: bytes, text: bytes) -> bytes:
-    """The masking key, from a masked payload and the text that one knows to be in it."""
+    """The masking key, from a masked payload and the text that one knows it to begin with."""
     return bytes(a ^ b for a, b in zip(masked[:4], text, strict=False))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import random
 import tempfile
 import zlib
@@ -26,18 +27,34 @@ from .exercise import Arguments, exercise
 DATA = FILE.parent
 
 
-def _cut(rng: random.Random) -> list[Arguments]:
-    def message(payload: bytes) -> list[Frame]:
-        cut = rng.randrange(len(payload) + 1)
-        return [Frame(2, payload[:cut], fin=False), Frame(9, b"?"), Frame(0, payload[cut:])]
+def _fragments(payload: bytes, *cuts: int, between: tuple[Frame, ...] = ()) -> list[Frame]:
+    """A message, cut at these places, with these frames behind every fragment but the last."""
+    ends = [0, *cuts, len(payload)]
+    frames: list[Frame] = []
+    for start, end in itertools.pairwise(ends):
+        frames += [Frame(0 if start or frames else 2, payload[start:end], fin=False), *between]
+    frames = frames[: len(frames) - len(between)]
+    return [*frames[:-1], replace(frames[-1], fin=True)]
 
-    parts = [rng.randbytes(rng.randrange(1, 9)) for _ in range(3)]
-    return [
-        ([Frame(1, b"Hello")],),
-        ([Frame(1, b"a"), Frame(1, b"b")],),
-        ([Frame(1, b"Hel", fin=False), Frame(0, b"l", fin=False), Frame(0, b"o")],),
-        ([frame for part in parts for frame in message(part)],),
-    ]
+
+PING, CLOSE = Frame(9, b"?"), Frame(8, b"\x03\xe8bye")
+CUT = [
+    [Frame(1, b"Hello")],
+    [Frame(1, b"a"), Frame(2, b"b")],
+    _fragments(b"Hello", 3, 4),
+    [*_fragments("č".encode(), 1), Frame(1, b"x")],
+    [*_fragments(b"Hello", 0, 3, between=(PING, Frame(10))), PING, *_fragments(b"ab", 1, between=(CLOSE,)), CLOSE],
+    [Frame(1, b""), *_fragments(b"", 0), *_fragments(b"a", 1)],
+    [Frame(1, b"a"), *_fragments(b"not whole", 3, 6)[:-1]],
+    [*_fragments(b"not whole", 3)[:-1], PING],
+    [PING, CLOSE],
+    [],
+]
+
+
+def _cut(rng: random.Random) -> list[Arguments]:
+    parts = [rng.randbytes(rng.randrange(2, 9)) for _ in range(3)]
+    return [([frame for part in parts for frame in _fragments(part, rng.randrange(1, len(part)), between=(PING,))],)]
 
 
 def _as_if_data(frames: list[Frame]) -> list[bytes]:
@@ -45,16 +62,27 @@ def _as_if_data(frames: list[Frame]) -> list[bytes]:
     return whole
 
 
+def _open(frames: list[Frame]) -> bool:
+    """Whether the last message is not whole."""
+    data = [frame for frame in frames if frame.opcode < 8]
+    return bool(data) and not data[-1].fin
+
+
 @exercise(
     "07",
+    [(frames,) for frames in CUT],
     _cut,
     "RFC 6455, 5.4",
     (lambda frames: [frame.payload for frame in frames], "these are frames: FIN says where a message ends"),
     (_as_if_data, "a control frame between fragments is not part of the message"),
+    (
+        lambda frames: together([*frames, Frame(0)]) if _open(frames) else together(frames),
+        "what FIN has not ended yet is no message, and is not given",
+    ),
     (lambda frames: [b"".join(together(frames))], "a new message begins after FIN"),
     (
         lambda frames: [f.payload for f in frames if f.fin and f.opcode < 8],
-        "the fragments before the last one belong to it",
+        "the fragments before the last belong to it",
     ),
 )
 def together(frames: list[Frame]) -> list[bytes]:
@@ -78,14 +106,15 @@ def _folder() -> Path:
     return Path(folder.name)
 
 
-def _recorded(rng: random.Random, code: int | None) -> Path:
-    """A fresh capture of one WebSocket that is closed by either side, with this status code or none."""
+def _recorded(rng: random.Random, first: bool, code: int | None) -> str:
+    """A fresh capture of one WebSocket that is closed by the client or not, with this status code or none."""
     payload = b"" if code is None else code.to_bytes(2, "big") + b"bye"
     endpoints = Endpoints(("192.0.2.2", 40_000 + rng.randrange(9_000)), ("192.0.2.1", 80))
     key = b64encode(rng.randbytes(16)).decode()
     said = [(True, request("192.0.2.1", key=key)), (False, response(key))]
-    first = rng.random() < 0.5
-    for by_client, opcode, content in ((not first, 9, b"\x88\x02"), (first, 8, payload), (not first, 8, payload)):
+    # what the other side says before it has seen the Close crosses it
+    ping, late = (not first, 9, b"\x88\x02"), (not first, 2, b"late")
+    for by_client, opcode, content in (ping, (first, 8, payload), late, (not first, 8, payload)):
         masking_key = rng.randbytes(4) if by_client else None
         said.append((by_client, Frame(opcode, content, masking_key=masking_key).serialize()))
     happened = [(True, EventKind.CONNECT, b""), (False, EventKind.ACCEPT, b"")]
@@ -94,14 +123,15 @@ def _recorded(rng: random.Random, code: int | None) -> Path:
     data = write_capture(packets(events))
     path = _folder() / f"fresh-{zlib.crc32(data):08x}.pcap"
     path.write_bytes(data)
-    return path
+    return str(path)
+
+
+CAPTURES = [DATA / name for name in ("chromium-websocket.pcap", "websockets-ipv6.pcapng", "handshake-refused.pcap")]
 
 
 def _captures(rng: random.Random) -> list[Arguments]:
-    known = [DATA / name for name in ("chromium-websocket.pcap", "websockets-ipv6.pcapng", "handshake-refused.pcap")]
-    codes = [None, 1008, 3000 + rng.randrange(1000), rng.choice([None, 1001])]
-    fresh = [_recorded(rng, code) for code in codes]
-    return [(str(path),) for path in (*known, *fresh) if path.exists()]
+    codes = [None, 1008, 3000 + rng.randrange(1000)]
+    return [(_recorded(rng, first, code),) for code in codes for first in (True, False)]
 
 
 def _closes(path: str) -> list[CapturedMessage]:
@@ -115,6 +145,7 @@ def _code(message: CapturedMessage, order: Literal["big", "little"] = "big") -> 
 
 @exercise(
     "07",
+    [(str(path),) for path in CAPTURES if path.exists()],
     _captures,
     "RFC 6455, 5.5.1 and 7.1.5",
     (
@@ -140,30 +171,40 @@ def closed_first(path: str) -> tuple[str, int]:
     raise ValueError(f"nobody closed in {path}")
 
 
-def _ten(rng: random.Random) -> list[Arguments]:
-    """Two rounds of ten frames: three in order, and one for each rule that a frame can break."""
-    cases: list[Arguments] = []
-    for cut, half in ((True, False), (False, True)):
-        ping, close = 9 + rng.randrange(2), rng.choice([1000, 1001, 3000 + rng.randrange(2000)])
-        key, reserved = rng.randbytes(4), rng.choice([3, 4, 5, 6, 7, 11, 12, 13, 14, 15])
-        bit = rng.randrange(3)
-        wrong = rng.choice([1005, 1006, 5000 + rng.randrange(999), rng.randrange(1000)])
-        frames = [
-            Frame(1, rng.choice(["číst", "žluť", "x"]).encode()),
-            Frame(2, b"\xff" + rng.randbytes(2)),
-            rng.choice([Frame(ping, b"?" * rng.choice([1, 125])), Frame(8, close.to_bytes(2, "big") + b"bye")]),
-            Frame(1, b"ab"[: rng.randrange(3)] + b"\xff" + rng.randbytes(1)),
-            Frame(1, b"not masked"),
-            Frame(reserved, b"?"),
-            Frame(ping, b"", fin=False) if cut else Frame(ping, b"?" * rng.randrange(126, 200)),
-            Frame(1, b"x", rsv1=bit == 0, rsv2=bit == 1, rsv3=bit == 2),
-            Frame(8, b"\x03" if half else wrong.to_bytes(2, "big")),
-            Frame(8, b"\x03\xe8"),
-        ]
-        frames = [frame if frame.payload == b"not masked" else replace(frame, masking_key=key) for frame in frames]
-        rng.shuffle(frames)
-        cases += [(frame,) for frame in frames]
-    return cases
+KEY = b"\x37\xfa\x21\x3d"
+FRAMES = [
+    # in order
+    *(Frame(1, text.encode()) for text in ("číst", "日本", "", "x" * 126)),
+    *(Frame(2, payload) for payload in (b"\xff\x00", b"", b"\xff" * 126)),
+    Frame(1, b"\xc5", fin=False),  # a fragment may end inside a letter; only the message is UTF-8 (RFC 6455, 5.6)
+    Frame(2, b"\xff", fin=False),
+    *(Frame(opcode, payload) for opcode in (9, 10) for payload in (b"", b"\xff", b"?" * 125)),
+    *(Frame(8, payload) for payload in (b"", b"\x03\xe8", b"\x03\xe8" + b"x" * 123, b"\x03\xe9" + "č".encode())),
+    *(Frame(8, code.to_bytes(2, "big")) for code in (1002, 1003, 1007, 1008, 1011, 3000, 4999)),
+    # each breaks one rule
+    *(Frame(1, payload) for payload in (b"\xff", b"ab\xc5", b"\xe6\x97", b"\xed\xa0\x80")),
+    *(Frame(8, b"\x03\xe8" + reason) for reason in (b"\xff", b"\xc5")),
+    *(Frame(opcode) for opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)),
+    *(Frame(opcode, b"?" * length) for opcode in (9, 10) for length in (126, 127, 65_536)),
+    Frame(8, b"\x03\xe8" + b"x" * 124),
+    *(Frame(opcode, fin=False) for opcode in (8, 9, 10)),
+    *(Frame(opcode, rsv1=i == 0, rsv2=i == 1, rsv3=i == 2) for opcode in (2, 8, 9) for i in range(3)),
+    Frame(8, b"\x03"),
+    *(Frame(8, code.to_bytes(2, "big")) for code in (0, 999, 1005, 1006, 1015, 5000, 65_535)),
+]
+UNMASKED = [Frame(1, b"not masked"), Frame(2), Frame(9)]
+
+
+def _frames(rng: random.Random) -> list[Arguments]:
+    """One that is in order and one that is not, of each kind."""
+    code, ping, cut = rng.choice([999, 5000]), 9 + rng.randrange(2), rng.randrange(1, 3)
+    frames = [
+        *(Frame(1, "日本".encode()[:end]) for end in (6, 3 + cut)),
+        *(Frame(ping, rng.randbytes(length)) for length in (rng.randrange(126), rng.randrange(126, 200))),
+        *(Frame(8, some.to_bytes(2, "big") + b"bye") for some in (3000 + rng.randrange(2000), code)),
+    ]
+    rng.shuffle(frames)
+    return [(replace(frame, masking_key=rng.randbytes(4)),) for frame in frames]
 
 
 def _unless(frame: Frame, wrong: bool) -> int:
@@ -172,7 +213,8 @@ def _unless(frame: Frame, wrong: bool) -> int:
 
 @exercise(
     "07",
-    _ten,
+    [(frame,) for frame in [*(replace(frame, masking_key=KEY) for frame in FRAMES), *UNMASKED]],
+    _frames,
     "RFC 6455, 5.1, 5.2, 5.5, 7.4.1 and 8.1",
     (lambda frame: refuse(frame) and 1002, "text that is not UTF-8 has a status code of its own"),
     (lambda frame: _unless(frame, frame.masking_key is None), "a client's frame that is not masked is refused too"),
@@ -181,16 +223,25 @@ def _unless(frame: Frame, wrong: bool) -> int:
         "a reserved bit that no extension has claimed is refused too",
     ),
     (
+        lambda frame: _unless(frame, frame.opcode == 8 and len(frame.payload) > 2 and refuse(frame) == 1007),
+        "the reason in a Close frame is text too",
+    ),
+    (
+        lambda frame: 1007 if frame.payload == b"\xc5" else refuse(frame),
+        "a fragment may end inside a letter: the text is whole only where FIN is set",
+    ),
+    (
+        lambda frame: 1002 if frame.opcode == 8 and not frame.payload else refuse(frame),
+        "a Close frame need not say why: its payload may be empty",
+    ),
+    (
         lambda frame: _unless(frame, frame.opcode == 8 and len(frame.payload) == 1),
         "the payload of Close is a status code of two bytes, or nothing: one byte is neither",
     ),
     (lambda frame: _unless(frame, frame.opcode >= 8 and not frame.fin), "a control frame has to be whole"),
     (lambda frame: _unless(frame, len(frame.payload) > 125), "a control frame has a payload of at most 125 bytes"),
     (lambda frame: _unless(frame, len(frame.payload) == 2), "not every status code may be sent"),
-    (
-        lambda frame: 1007 if frame.payload[:1] == b"\xff" else refuse(frame),
-        "only the payload of a Text frame has to be UTF-8",
-    ),
+    (lambda frame: 1007 if frame.payload[:1] == b"\xff" else refuse(frame), "only a Text frame has to hold UTF-8"),
 )
 def refuse(frame: Frame) -> int:
     """With which status code a server closes after this frame of a client, or 0 if the frame is in order."""
@@ -201,7 +252,7 @@ def refuse(frame: Frame) -> int:
         return 1002
     if control and (not frame.fin or len(frame.payload) > 125):
         return 1002
-    text = frame.payload if frame.opcode == 1 else b""
+    text = frame.payload if frame.opcode == 1 and frame.fin else b""  # a fragment may end inside a character
     if frame.opcode == 8 and frame.payload:
         code, text = int.from_bytes(frame.payload[:2], "big"), frame.payload[2:]
         if len(frame.payload) == 1 or not may_be_sent(code):

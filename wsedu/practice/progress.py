@@ -35,6 +35,12 @@ def remember(asked: Exercise, right: bool) -> None:
             pass
 
 
+def all_solved(notebook: str) -> int:
+    """How many exercises a notebook has, if all of them are solved; else 0."""
+    done, count = progress()[notebook]
+    return count if done == count else 0
+
+
 class Progress(dict[str, tuple[int, int]]):
     """For each notebook how many exercises are solved, and how many there are."""
 
