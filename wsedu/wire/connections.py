@@ -7,9 +7,12 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from ..protocol.deflate import MAX_CONTENT
+from ..protocol.http1 import Response
 from .codings import InflateBudget
 from .exchange import Exchange, SyncLost
-from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, Packets
+from .inflate import CompressedConnection, compressed_connection
+from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, InflatedFrame, Packets
 from .message_parser import OTHER, ParsedMessage, Sender, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
@@ -23,6 +26,7 @@ MOST_SILENT = 10_000
 MOST_LINES = 5  # of warnings that have the same reason; one more counts the rest
 UNFINISHED = "unfinished at the end"
 NOT_READ = "not read any further"
+NOT_INFLATED = "messages that could not be inflated"
 
 Made = TypeVar("Made")
 MessageOrGap = ParsedMessage | Gap
@@ -321,13 +325,19 @@ def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
 class CaptureReader(TcpReader[CapturedMessage]):
     """The messages of a capture.
 
+    Args:
+        max_message: bytes of a compressed message that are inflated.
+
     Attributes:
         names: client and server of each conversation that has messages.
     """
 
-    def __init__(self, warnings: list[str]) -> None:
+    def __init__(self, warnings: list[str], *, max_message: int = MAX_CONTENT) -> None:
         super().__init__(warnings)
         self.names: dict[int, tuple[str, str]] = {}
+        self._max_message = max_message
+        self._compressed: dict[int, CompressedConnection] = {}  # by number of the conversation
+        self._over: list[int] = []  # of those, which no message can follow
 
     def run(self, packets: Iterable[Packet]) -> Iterator[CapturedMessage]:
         """The messages in a capture, in the order in which each became complete.
@@ -340,11 +350,11 @@ class CaptureReader(TcpReader[CapturedMessage]):
         """
         try:
             for index, packet in enumerate(packets):
-                yield from self.packet(index, packet)
+                yield from self.inflated([*self.packet(index, packet)])
         except CutShort:
-            yield from self.finish(whole=False)
+            yield from self.inflated([*self.finish(whole=False)])
             raise
-        yield from self.finish(whole=True)
+        yield from self.inflated([*self.finish(whole=True)])
 
     def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> CapturedMessage:
         """The message as ``read`` and ``messages`` give it."""
@@ -355,4 +365,34 @@ class CaptureReader(TcpReader[CapturedMessage]):
             return GapMessage(*place, what.missing)
         if what.kind == "frame":
             return FrameMessage(*place, what.raw[: what.framing_size], what.content)
+        if what.switches and connection.exchange.switched and isinstance(what.head, Response):
+            compressed = compressed_connection(what.head, self._max_message)
+            if compressed is not None:
+                self._compressed[connection.index] = compressed
         return HttpMessage(*place, what)
+
+    def _forget(self, connection: TcpConnection) -> Iterator[CapturedMessage]:
+        """Keep nothing of a connection; its last messages may still have to be inflated."""
+        yield from super()._forget(connection)
+        if connection.index in self._compressed:
+            self._over.append(connection.index)
+
+    def inflated(self, batch: list[CapturedMessage]) -> list[CapturedMessage]:
+        """The next messages, and of those that are frames of compressed messages what they mean."""
+        if not self._compressed:
+            return batch
+        for at, message in enumerate(batch):
+            compressed = self._compressed.get(message.conversation)
+            if compressed is None or not isinstance(message, FrameMessage):
+                continue
+            inflated = compressed.frame(message.sender, message.first_byte, message.payload)
+            if inflated is not None:
+                batch[at] = InflatedFrame(message, inflated)
+                if why := inflated.error:
+                    client, server = self.names[message.conversation]
+                    name = f"conversation {message.conversation} ({client} to {server})"
+                    self.warn(NOT_INFLATED, f"{name}: a message of the {message.sender} is not inflated: {why}")
+        for index in self._over:
+            self._compressed.pop(index, None)
+        self._over.clear()
+        return batch

@@ -8,10 +8,12 @@ from typing import Literal
 from ..protocol.content import content_framing, content_spans
 from ..protocol.errors import ProtocolError
 from ..protocol.frame_spans import frame_spans
-from ..protocol.frames import MASK, Frame, Header, apply_mask, parse_header
+from ..protocol.frames import FIN, MASK, Frame, Header, apply_mask, parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.http1_spans import head_spans
+from ..protocol.opcodes import Opcode
 from ..protocol.spans import Span
+from .inflate import Inflated
 from .message_parser import ParsedMessage, Sender
 
 MessageKind = Literal["request", "response", "frame", "gap"]
@@ -28,7 +30,10 @@ class CapturedMessage:
         packets: indices of the packets that carried it.
         conversation: the number of its conversation.
         head: a ``Request`` or ``Response``; ``None`` otherwise.
-        content: of a request or response, without transfer codings and with the content coding.
+        content: what was meant: of a request or response, without transfer codings and with the content coding; of a
+            frame its payload; of the last frame of a compressed message that message, inflated (empty for the others).
+        compressed: of a data frame, whether it is part of a compressed message; ``None`` where nobody agreed on that.
+        inflate_error: of the last frame of a compressed message, why it is not inflated; else empty.
         request_method: of a response, that of the request it answers; ``None`` if the capture does not have it.
         payload: of a frame, unmasked and not inflated.
         missing: of a gap, how many bytes the capture lacks.
@@ -43,7 +48,6 @@ class CapturedMessage:
     time: float
     packets: Packets
     head: Request | Response | None = None
-    content: bytes = b""
     request_method: str | None = None
     payload: bytes = b""
     missing: int = 0
@@ -53,6 +57,29 @@ class CapturedMessage:
         self.sender = sender
         self.time = time
         self.packets = packets
+
+    @property
+    def content(self) -> bytes:
+        """What was meant, as above; empty for a gap."""
+        return self.payload
+
+    @property
+    def compressed(self) -> bool | None:
+        """As above."""
+        return None
+
+    @property
+    def inflate_error(self) -> str:
+        """As above."""
+        return ""
+
+    @property
+    def text(self) -> str | None:
+        """Of a Text message that is one frame, or of the last frame of a compressed one: the text; else ``None``.
+
+        What is no UTF-8 has the replacement character in its place.
+        """
+        return None
 
     @property
     def raw(self) -> bytes:
@@ -114,6 +141,16 @@ class FrameMessage(CapturedMessage):
         return len(self._header) + len(self.payload)
 
     @property
+    def first_byte(self) -> int:
+        """FIN, RSV1 to RSV3 and the opcode."""
+        return self._header[0]
+
+    @property
+    def text(self) -> str | None:
+        """The text of a Text message that is this frame alone; else ``None``."""
+        return self.payload.decode("utf-8", "replace") if self._header[0] == FIN | Opcode.TEXT else None
+
+    @property
     def header(self) -> Header:
         """What stands before the payload."""
         return parse_header(self._header)
@@ -130,12 +167,48 @@ class FrameMessage(CapturedMessage):
         return frame_spans(self.raw)
 
 
+class InflatedFrame(FrameMessage):
+    """A data frame where permessage-deflate was agreed on (RFC 7692)."""
+
+    __slots__ = ("_inflated",)
+
+    def __init__(self, frame: FrameMessage, inflated: Inflated) -> None:
+        place = frame.conversation, frame.sender, frame.time, frame.packets
+        super().__init__(*place, frame._header, frame.payload)
+        self._inflated = inflated
+
+    @property
+    def compressed(self) -> bool:
+        """Whether it is part of a compressed message."""
+        return self._inflated.compressed
+
+    @property
+    def inflate_error(self) -> str:
+        """Why its message is not inflated; else empty."""
+        return self._inflated.error
+
+    @property
+    def content(self) -> bytes:
+        """Of the last frame of a compressed message that message, inflated; nothing of the others."""
+        return self._inflated.content or b"" if self._inflated.compressed else self.payload
+
+    @property
+    def text(self) -> str | None:
+        """The text of a Text message that ends here, and is compressed or only this frame; else ``None``."""
+        if not self._inflated.compressed:
+            return super().text
+        if self._inflated.opcode != Opcode.TEXT or self._inflated.content is None:
+            return None
+        return self._inflated.content.decode("utf-8", "replace")
+
+
 class HttpMessage(CapturedMessage):
     """A request or a response. ``found`` is the whole of it."""
 
     __slots__ = ("content", "head", "kind", "raw", "request_method")
 
     raw: bytes
+    content: bytes
 
     def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets, found: ParsedMessage) -> None:
         super().__init__(conversation, sender, time, packets)
