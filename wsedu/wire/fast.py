@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, BinaryIO, NamedTuple
 
-from ..protocol.deflate import MAX_CONTENT
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frames import LENGTH_16, MASK, PAYLOAD_LENGTH, apply_mask, parse_header
 from .connections import NO_CARRIERS, CaptureReader, Endpoint, TcpConnection
@@ -100,10 +99,10 @@ class _FastSender:
 
 
 class FastReader(CaptureReader):
-    """Reads one capture."""
+    """Reads one capture. Its options are those of ``CaptureReader``."""
 
-    def __init__(self, warnings: list[str], *, max_message: int = MAX_CONTENT) -> None:
-        super().__init__(warnings, max_message=max_message)
+    def __init__(self, warnings: list[str], **options: Any) -> None:
+        super().__init__(warnings, **options)
         self._fast: dict[bytes, _FastSender] = {}  # by addresses and ports as they stand in a packet
         self._shape = _shape(-1, 0, 4)  # of the last packet on the slow path; at first that of none
         self._packet = Packet(0, 0, b"", 0)

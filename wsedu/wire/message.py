@@ -13,10 +13,11 @@ from ..protocol.http1 import Request, Response
 from ..protocol.http1_spans import head_spans
 from ..protocol.opcodes import Opcode
 from ..protocol.spans import Span
+from .codings import text_of_content
 from .inflate import Inflated
 from .message_parser import ParsedMessage, Sender
 
-MessageKind = Literal["request", "response", "frame", "gap"]
+MessageKind = Literal["request", "response", "frame", "gap", "message"]
 Packets = tuple[int, ...]
 
 
@@ -24,7 +25,7 @@ class CapturedMessage:
     """A request, a response, a frame, or a gap where the capture lacks bytes: each kind is a class of its own.
 
     Attributes:
-        kind: which of the four.
+        kind: which of the four; and "message", of several frames, where those are asked for.
         sender: "client" or "server".
         time: of the packet that completed it, in seconds since the first packet of the file.
         packets: indices of the packets that carried it.
@@ -49,7 +50,6 @@ class CapturedMessage:
     packets: Packets
     head: Request | Response | None = None
     request_method: str | None = None
-    payload: bytes = b""
     missing: int = 0
 
     def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets) -> None:
@@ -57,6 +57,11 @@ class CapturedMessage:
         self.sender = sender
         self.time = time
         self.packets = packets
+
+    @property
+    def payload(self) -> bytes:
+        """Of a frame or a message, as above; empty for other kinds."""
+        return b""
 
     @property
     def content(self) -> bytes:
@@ -75,7 +80,8 @@ class CapturedMessage:
 
     @property
     def text(self) -> str | None:
-        """Of a Text message that is one frame, or of the last frame of a compressed one: the text; else ``None``.
+        """Of a Text message that is one frame, or of the last frame of a compressed one: the text. Of content that is
+        text: that, without its content codings. Else ``None``.
 
         What is no UTF-8 has the replacement character in its place.
         """
@@ -115,6 +121,7 @@ class FrameMessage(CapturedMessage):
     __slots__ = ("_header", "payload")
 
     kind: MessageKind = "frame"
+    payload: bytes
 
     def __init__(
         self, conversation: int, sender: Sender, time: float, packets: Packets, header: bytes, payload: bytes
@@ -207,20 +214,26 @@ class HttpMessage(CapturedMessage):
 
     __slots__ = ("content", "head", "kind", "raw", "request_method")
 
+    head: Request | Response
     raw: bytes
     content: bytes
 
     def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets, found: ParsedMessage) -> None:
         super().__init__(conversation, sender, time, packets)
+        assert found.head is not None
         self.kind: MessageKind = found.kind
         self.raw = found.raw
         self.head = found.head
         self.content = found.content
         self.request_method = found.request_method
 
+    @property
+    def text(self) -> str | None:
+        """Content as text, without its content codings; ``None`` if it is no text."""
+        return text_of_content(self.head, self.content)
+
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
-        assert self.head is not None
         _, size = type(self.head).parse(self.raw, strict=False)
         spans = head_spans(self.raw[:size])
         try:
