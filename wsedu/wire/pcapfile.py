@@ -113,16 +113,17 @@ class _Gunzip:
         """
         while True:
             packed = self._packed or self._file.read(size)
-            if self._zlib.eof:  # RFC 1952, 2.2: "A gzip file consists of a series of "members""; zeros may fill it up
-                packed = packed.lstrip(b"\0")
-                if packed:
-                    self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
-                elif not self._packed:
+            if not packed:
+                if self._zlib.eof:
                     return b""
-            elif not packed:
                 raise OSError(0, "the gzip file ends too early")
+            if self._zlib.eof:  # RFC 1952, 2.2: "A gzip file consists of a series of "members""; zeros may fill it up
+                self._packed = packed = packed.lstrip(b"\0")
+                if not packed:
+                    continue
+                self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
             try:
-                data = self._zlib.decompress(packed, size) if packed else b""
+                data = self._zlib.decompress(packed, size)
             except zlib.error as error:
                 raise OSError(0, f"the gzip file is damaged: {error}") from error
             self._packed = self._zlib.unused_data or self._zlib.unconsumed_tail
