@@ -248,3 +248,13 @@ def test_tshark_inflates_the_same() -> None:
     assert len(compared) > 10
     for theirs, one in compared:
         assert theirs == (one.content.hex() if one.text is None else one.text) or one.content == b""
+
+
+def test_a_byte_map_says_what_was_meant() -> None:
+    said = [hello(SERVER, "f248", 0x01 | RSV1), hello(SERVER, "cdc9c90700", 0x80), hello(SERVER, "ffffff")]
+    meant = [frame.spans()[-1].meaning for frame in frames(talk(*said))[0]]
+    assert meant == [
+        "part of a compressed message (RFC 7692)",
+        "compressed message (RFC 7692): inflated, the message is 5 bytes, “Hello”",
+        "compressed message (RFC 7692), and not inflated: not DEFLATE: a block of the reserved type 3",
+    ]

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from ..protocol.content import content_framing, content_spans
-from ..protocol.errors import ProtocolError
+from ..protocol.errors import ProtocolError, printable, quoted
 from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import FIN, MASK, Frame, Header, apply_mask, parse_header
 from ..protocol.http1 import Request, Response
@@ -17,6 +18,7 @@ from .codings import text_of_content
 from .inflate import Inflated
 from .message_parser import ParsedMessage, Sender
 
+MOST_SHOWN = 60  # characters of a message in what its payload means
 MessageKind = Literal["request", "response", "frame", "gap", "message"]
 Packets = tuple[int, ...]
 
@@ -207,6 +209,19 @@ class InflatedFrame(FrameMessage):
         if self._inflated.opcode != Opcode.TEXT or self._inflated.content is None:
             return None
         return self._inflated.content.decode("utf-8", "replace")
+
+    def spans(self) -> list[Span]:
+        """What each byte of ``raw`` is, in order; of the payload of a last frame also what its message says."""
+        spans = super().spans()
+        if not self.compressed or not self.payload:
+            return spans
+        meant, shown = self.content, self.text
+        said = quoted(meant) if shown is None else f"“{printable(shown[:MOST_SHOWN])}{'…' * (len(shown) > MOST_SHOWN)}”"
+        what = f": inflated, the message is {len(meant):,} bytes, {said}" if self._inflated.content is not None else ""
+        if self.inflate_error:
+            what = f", and not inflated: {self.inflate_error}"
+        meaning = f"{'part of a ' * (not self.frame.fin)}compressed message (RFC 7692){what}"
+        return [*spans[:-1], replace(spans[-1], value=self.payload, meaning=meaning, section="RFC 7692, 7.2.2")]
 
 
 class HttpMessage(CapturedMessage):
