@@ -231,3 +231,15 @@ def test_a_long_message_costs_no_more_than_its_length() -> None:
     packets = one.open() + one.say(CLIENT, head, 1) + one.say(SERVER, coded + b"0\r\n\r\n")
     assert [(kind, len(raw)) for kind, raw in said(packets_of(packets))] == [
         ("request", len(head)), ("response", len(coded) + 5)]  # fmt: skip
+
+
+def test_compressed_messages_have_their_content() -> None:
+    path = next(path for path in DATA if path.name == "websockets-deflate.pcap")
+    packets = [
+        packet[WebSocket] for packet in sniff(offline=str(path), session=WebSocketSession) if WebSocket in packet
+    ]
+    ours = [message for message in wsedu.messages(path) if message.kind == "frame"]
+    assert [packet.content for packet in packets] == [
+        one.content if one.compressed and one.frame is not None and one.frame.fin else None for one in ours
+    ]
+    assert packets[0].copy().content == packets[0].content == b"Hello" and packets[0].data != b"Hello"

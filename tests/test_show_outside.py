@@ -47,7 +47,7 @@ from wsedu.show.race import DeliveryRace, standing
 from wsedu.show.sequence import ladder
 from wsedu.show.text import columns, visible
 from wsedu.wire.bill import Bill
-from wsedu.wire.dissect import as_line
+from wsedu.wire.rows import as_line
 
 # What JupyterLab's sanitizer keeps of a notebook that is not trusted, and we need; tabindex it takes away.
 ALLOWED = {

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from wsedu.protocol import handshake
+from wsedu.protocol.deflate import NAME, Deflater
 from wsedu.protocol.frames import Frame
 
 SEGMENT = 1448  # bytes: 1,500 of an Ethernet frame, less 20 of IP, 20 of TCP and 12 of timestamps
@@ -63,13 +64,13 @@ class Writer:
         )  # fmt: skip
         self._sequence[client] = (self._sequence[client] + len(data) + bool(flags & SYN)) & 0xFFFFFFFF
 
-    def open(self) -> None:
-        """Connect, and shake hands."""
+    def open(self, *fields: tuple[str, str]) -> None:
+        """Connect, and shake hands; with these fields beside those that are required."""
         self.send(True, b"", SYN)
         self.send(False, b"", SYN | ACK)
         self.send(True, b"", ACK)
-        self.send(True, handshake.request("example.com", key=KEY))
-        self.send(False, handshake.response(KEY))
+        self.send(True, handshake.request("example.com", key=KEY, fields=fields))
+        self.send(False, handshake.response(KEY, fields=fields))
 
     def stream(self, client: bool, data: bytes) -> None:
         """Bytes in as many full segments as they need; every second one is acknowledged."""
@@ -97,10 +98,31 @@ def write_messages(path: Path, count: int, size: int, together: int = 1) -> None
     writer.close()
 
 
+def write_compressed(path: Path, count: int, size: int) -> None:
+    """Text messages as ``write_messages`` has them, each different, compressed with takeover (RFC 7692)."""
+    rng = random.Random(7692)
+    deflaters = {True: Deflater(), False: Deflater()}
+    writer = Writer(path)
+    writer.open(("Sec-WebSocket-Extensions", NAME))
+    for number in range(count):
+        client = number % 2 == 0
+        content = f'{{"id":{number},"news":"'.encode() + _text(rng, size)
+        payload = deflaters[client].deflate(content[: size - 2] + b'"}')
+        writer.stream(
+            client, Frame(1, payload, rsv1=True, masking_key=rng.randbytes(4) if client else None).serialize()
+        )
+    writer.close()
+
+
+def _text(rng: random.Random, size: int) -> bytes:
+    return bytes(rng.choices(b"abcdefghijklmnopqrstuvwxyz ,.0123456789", k=size))
+
+
 def _frame(rng: random.Random, size: int, key: bytes | None) -> bytes:
-    text = bytes(rng.choices(b"abcdefghijklmnopqrstuvwxyz ,.0123456789", k=min(size, 4096)))
+    text = _text(rng, min(size, 4096))
     return Frame(1, (text * (size // len(text) + 1))[:size], masking_key=key).serialize()
 
 
 if __name__ == "__main__":  # so that bench_read.py can have them written by a process of their own
-    write_messages(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+    writes = {"plain": write_messages, "compressed": write_compressed}
+    writes[sys.argv[1]](Path(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -47,6 +47,8 @@ def read_rows() -> Iterator[Row]:
         for count, size, together in ((100_000, 64, 1), (100_000, 64, 20), (2_000, 65_536, 1)):
             _write(path, count, size, together)
             yield from _beside_tshark(path, count, size, together)
+        _write(path, 100_000, 64, of="compressed")
+        yield from _beside_tshark(path, 100_000, 64, 1, "compressed, inflated by both, ")
         for count in (1_000, 10_000, 100_000, 1_000_000):
             _write(path, count, 64)
             kept, iterated = fastest(python(READ_SCRIPT, path), python(ITERATE_SCRIPT, path))
@@ -65,13 +67,13 @@ def import_rows() -> Iterator[Row]:
     yield row("import wsedu", ours.figure, names[1], peer.figure, milli)
 
 
-def _write(path: Path, *how: int) -> None:
+def _write(path: Path, *how: int, of: str = "plain") -> None:
     # In another process: Linux counts the peak of this one into that of every program it starts.
-    run(sys.executable, str(Path(__file__).with_name("bench_files.py")), str(path), *map(str, how))
+    run(sys.executable, str(Path(__file__).with_name("bench_files.py")), of, str(path), *map(str, how))
 
 
-def _beside_tshark(path: Path, count: int, size: int, together: int) -> Iterator[Row]:
-    what = f"read() {count:,} messages of {size:,} bytes" + (f", {together} a write" if together > 1 else "")
+def _beside_tshark(path: Path, count: int, size: int, together: int, are: str = "") -> Iterator[Row]:
+    what = f"read() {count:,} messages, {are}of {size:,} bytes" + (f", {together} a write" if together > 1 else "")
     commands = [python(READ_SCRIPT, path), python(FRAMES_SCRIPT, path)]
     if here := shutil.which("tshark") is not None:
         commands.append(("tshark", "-r", str(path), *TSHARK, "-e", "websocket.payload.text"))

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import Any, TextIO
 
+from .protocol.errors import printable
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; gives its exit status.
@@ -41,20 +43,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    parser = _Parser(prog="python -m wsedu", description="See what a WebSocket is.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    dissect = commands.add_parser("dissect", help="the messages of a capture, one a line")
-    dissect.add_argument("file", metavar="FILE", help="pcap or pcapng")
-    dissect.add_argument("--json", action="store_true", help="one JSON object a message")
-    commands.add_parser("doctor", help="what works here, and what a missing part costs")
-    solved = commands.add_parser("solutions", help="the solutions of the exercises, for teachers")
-    solved.add_argument("notebook", nargs="?", metavar="NN", help="number of a notebook, such as 06")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     # Each is loaded when it is asked for: what one of them needs may be missing where another works.
     if options.command == "dissect":
-        from .wire.dissect import dissect as run
+        return _dissect(options)
+    if options.command == "bill":
+        from .wire.bill_command import print_bill
 
-        return run(options.file, options.json, _complain)
+        return print_bill(options.file, options.json, _complain)
     if options.command == "doctor":
         from .doctor import doctor
 
@@ -67,6 +63,65 @@ def _run(arguments: list[str] | None) -> int:
     except ValueError as error:
         return _complain(str(error), 2)
     return 0
+
+
+EXAMPLES = """examples:
+  python -m wsedu dissect data/websockets-session.pcap --kind frame --sender server
+  python -m wsedu dissect chat.pcapng.gz --messages --match 'tea|coffee' --json
+  tcpdump -i any -U -w - port 8000 | python -m wsedu dissect -
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m wsedu", description="See what a WebSocket is.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    keep = argparse.RawDescriptionHelpFormatter
+    dissect = commands.add_parser(
+        "dissect", help="the messages of captures, one a line", epilog=EXAMPLES, formatter_class=keep
+    )
+    add = dissect.add_argument
+    add("file", metavar="FILE", nargs="+", help="pcap or pcapng, also gzipped; - is stdin, read as packets come")
+    add("--json", action="store_true", help="one JSON object a message")
+    add("--messages", action="store_true", help="whole messages in place of data frames")
+    shown = dissect.add_argument_group("only these are shown; may be given together").add_argument
+    shown("--conversation", metavar="N", type=int, help="the number that stands first in each line")
+    shown("--sender", choices=("client", "server"))
+    shown("--kind", choices=("request", "response", "frame", "gap", "message"))
+    shown("--opcode", metavar="NAME", help="text, binary, continuation, close, ping, pong, or a number")
+    shown("--match", metavar="REGEX", help="found in the text of a message, or of HTTP content")
+    how = dissect.add_argument_group("what the capture does not say").add_argument
+    how("--ports", metavar="N,N", default="", help="connections to these that began before the capture are WebSocket")
+    how("--deflate", action="store_true", help="and RSV1 says that their messages are compressed")
+    how("--max-message", metavar="BYTES", type=int, help="a compressed message is inflated up to this (16 MiB)")
+    bill = commands.add_parser("bill", help="what every byte of a capture was spent on")
+    bill.add_argument("file", metavar="FILE", help="pcap or pcapng, also gzipped")
+    bill.add_argument("--json", action="store_true", help="one JSON object")
+    commands.add_parser("doctor", help="what works here, and what a missing part costs")
+    solved = commands.add_parser("solutions", help="the solutions of the exercises, for teachers")
+    solved.add_argument("notebook", nargs="?", metavar="NN", help="number of a notebook, such as 06")
+    return parser
+
+
+def _dissect(options: argparse.Namespace) -> int:
+    from .wire.dissect import DissectOptions, dissect
+    from .wire.selection import selection
+
+    reader: dict[str, Any] = {"deflate": options.deflate}
+    try:
+        reader["ports"] = [_number(port, "--ports", 65_535) for port in filter(None, options.ports.split(","))]
+        if options.max_message is not None:
+            reader["max_message"] = _number(options.max_message, "--max-message", sys.maxsize)
+        chosen = selection(options.conversation, options.sender, options.kind, options.opcode, options.match)
+    except ValueError as error:
+        return _complain(f"wsedu: {error}", 2)
+    return dissect(options.file, DissectOptions(options.json, options.messages, chosen, reader), _complain)
+
+
+def _number(text: object, option: str, most: int) -> int:
+    number = str(text).strip()
+    if not (number.isascii() and number.isdigit() and 0 < int(number) <= most):
+        raise ValueError(f"{option}: {printable(number)} is no number from 1 to {most:,}")
+    return int(number)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import gc
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from ..protocol.deflate import MAX_CONTENT
+from .assemble import Assembly
 from .bill import Bill, bills
 from .fast import FastReader
 from .message import CapturedMessage
@@ -117,18 +119,24 @@ class Capture:
         return f"<capture: {held}{modelled}{missing}>"
 
 
-def read(source: Source) -> Capture:
-    """Read a pcap or pcapng file.
+def read(
+    source: Source, *, ports: Collection[int] = (), deflate: bool = False, max_message: int = MAX_CONTENT
+) -> Capture:
+    """Read a pcap or pcapng file, which gzip may have packed.
 
     Args:
         source: a path, or a binary file that can seek.
+        ports: connections to these ports that began before the capture, and are not HTTP, are WebSocket: read from the
+            first frame on that can be read.
+        deflate: on those RSV1 says that a message is compressed (RFC 7692). Elsewhere the handshake says it.
+        max_message: bytes of a compressed message that are inflated.
 
     Raises:
         OSError: the file cannot be opened.
         NotACapture: it is neither pcap nor pcapng. (A file that is cut short gives a warning instead.)
     """
     capture = Capture(source)
-    reader = FastReader(capture.warnings)
+    reader = FastReader(capture.warnings, ports=ports, deflate=deflate, max_message=max_message)
     said: defaultdict[int, list[CapturedMessage]] = defaultdict(list)
     with _opened(source) as file, _collector_paused():
         try:
@@ -145,22 +153,32 @@ def read(source: Source) -> Capture:
     return capture
 
 
-def messages(source: Source, warnings: list[str] | None = None) -> Iterator[CapturedMessage]:
+def messages(
+    source: Source, warnings: list[str] | None = None, *, assembled: bool = False, **options: Any
+) -> Iterator[CapturedMessage]:
     """The messages of a capture one by one, in flat memory: nothing is kept of those that were given.
 
     Args:
         source: as for ``read``.
         warnings: takes what ``read`` has in ``.warnings``, at the latest with the last message.
+        assembled: whole messages in place of data frames, each of kind "message" and where its last frame was.
+        options: ``ports``, ``deflate`` and ``max_message``, as for ``read``.
 
     Raises:
         OSError, NotACapture: as ``read``.
         CutShort: after the last message before the cut.
     """
-    reader = FastReader([] if warnings is None else warnings)
+    reader = FastReader([] if warnings is None else warnings, **options)
+    assembly = Assembly() if assembled else None
     with _opened(source) as file:
         for batch in reader.batches(file):
-            yield from batch
+            yield from assembly.take(batch) if assembly else batch
+            if assembly:
+                alive = {connection.index for connection in reader.connections.values()}
+                reader.warnings.extend(assembly.left(alive))
             reader.names.clear()
+    if assembly:
+        reader.warnings.extend(assembly.left())
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Transfer codings other than chunked (RFC 9112, 7.2), which hardly anybody uses, taken off content."""
+"""Codings taken off content: those of a transfer, chunked aside (RFC 9112, 7.2), and of content (RFC 9110, 8.4)."""
 
 from __future__ import annotations
 
+import re
 import zlib
+from importlib import import_module
 
 from ..protocol.http1 import Request, Response
 
@@ -63,3 +65,51 @@ def remove_transfer_codings(head: Request | Response, content: bytes, budget: In
             break
         content = decoded
     return content
+
+
+# Media types whose content is text, whatever follows the slash and stands behind a plus sign (RFC 6839).
+_TEXT = re.compile(r"text/|application/(.*[+])?(json|xml|javascript|x-www-form-urlencoded)\b", re.IGNORECASE)
+_CHARSET = re.compile(r';\s*charset="?([^\s;"]+)', re.IGNORECASE)
+
+
+def text_of_content(head: Request | Response, content: bytes) -> str | None:
+    """Content as text, at most ``InflateBudget.MESSAGE`` bytes of it, with replacement characters for what is none.
+
+    Returns:
+        ``None`` where there is no content, its media type is not text, or it has a content coding that does not fit or
+        that nothing here can take off (br needs a package of the name brotli).
+    """
+    media_type = head.get("Content-Type") or ""
+    if not content or not _TEXT.match(media_type):
+        return None
+    for coding in reversed(head.field_tokens("Content-Encoding")):
+        decoded = _decoded(coding, content)
+        if decoded is None:
+            return None
+        content = decoded
+    charset = _CHARSET.search(media_type)
+    try:
+        return content.decode(charset[1] if charset else "utf-8", "replace")
+    except (LookupError, ValueError):  # a charset that there is not, or that is none of text
+        return content.decode("utf-8", "replace")
+
+
+def _decoded(coding: str, content: bytes) -> bytes | None:
+    if coding == "identity":
+        return content
+    if coding == "br":
+        try:
+            decoded: bytes = import_module("brotli").decompress(content)
+        except Exception:  # the package is not here, or its own error, whose name differs from version to version
+            return None
+        return decoded
+    if coding not in _WRAPPED:
+        return None
+    # RFC 9110, 8.4.1.2: "Some non-conformant implementations send the "deflate" compressed data without the zlib
+    # wrapper."
+    for wrapped in (_WRAPPED[coding], -zlib.MAX_WBITS) if coding == "deflate" else (_WRAPPED[coding],):
+        try:
+            return zlib.decompressobj(wrapped).decompress(content, InflateBudget.MESSAGE)
+        except zlib.error:
+            pass
+    return None

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from ..protocol.deflate import MAX_CONTENT, DeflateParameters
+from ..protocol.http1 import Response
 from .codings import InflateBudget
 from .exchange import Exchange, SyncLost
-from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, Packets
+from .inflate import CompressedConnection, compressed_connection
+from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, InflatedFrame, Packets
 from .message_parser import OTHER, ParsedMessage, Sender, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet
@@ -23,6 +26,8 @@ MOST_SILENT = 10_000
 MOST_LINES = 5  # of warnings that have the same reason; one more counts the rest
 UNFINISHED = "unfinished at the end"
 NOT_READ = "not read any further"
+LATE = "before its first frame that can be read"
+NOT_INFLATED = "messages that could not be inflated"
 
 Made = TypeVar("Made")
 MessageOrGap = ParsedMessage | Gap
@@ -57,11 +62,13 @@ class TcpConnection:
 
     __slots__ = ("doubted", "exchange", "first", "index", "reset", "second")
 
-    def __init__(self, index: int, first: Address, second: Address, budget: InflateBudget) -> None:
+    def __init__(
+        self, index: int, first: Address, second: Address, budget: InflateBudget, late: bool | None = None
+    ) -> None:
         self.index = index
         self.first = Endpoint(first)
         self.second = Endpoint(second)
-        self.exchange = Exchange(budget)
+        self.exchange = Exchange(budget, late)
         self.doubted = False  # it was said that a retransmission may be none
         self.reset = False
 
@@ -117,13 +124,15 @@ class TcpReader(Generic[Made]):
 
     Args:
         warnings: takes a line for each thing that could not be read, few of each kind, and how many more there were.
+        ports: connections to these that begin before the capture are read as WebSocket, unless they are HTTP.
 
     Attributes:
         connections: each twice, by source and destination.
     """
 
-    def __init__(self, warnings: list[str]) -> None:
+    def __init__(self, warnings: list[str], ports: Collection[int] = ()) -> None:
         self.warnings = warnings
+        self._ports = frozenset(ports)
         self.connections: dict[tuple[Address, Address], TcpConnection] = {}
         self.count = 0
         self.origin = 0  # time of the first packet, and of the last one, in nanoseconds
@@ -196,7 +205,7 @@ class TcpReader(Generic[Made]):
             yield from self._forget(connection)
             connection = None
         if connection is None:
-            connection = TcpConnection(self.count, *key, self._budget)
+            connection = TcpConnection(self.count, *key, self._budget, self._late(segment))
             self.count += 1
             self.connections[key] = self.connections[key[::-1]] = connection
             self._silent[connection.index] = connection
@@ -219,6 +228,12 @@ class TcpReader(Generic[Made]):
             yield from self._bytes(connection, side, segment, index)
         if segment.flags & (FIN | RST):
             yield from self._closing(connection, side, segment)
+
+    def _late(self, first: Segment) -> bool | None:
+        """Of a connection that begins before the capture and has one of our ports: whether its server speaks first."""
+        if first.flags & SYN or self._ports.isdisjoint((first.source[1], first.destination[1])):
+            return None
+        return first.destination[1] not in self._ports
 
     def _bytes(self, connection: TcpConnection, side: Endpoint, segment: Segment, index: int) -> Iterator[Made]:
         sequence = segment.sequence + bool(segment.flags & SYN)
@@ -301,6 +316,9 @@ class TcpReader(Generic[Made]):
                 if stream.closed or not stream.ended:  # or else a gap has said it
                     size = "so far" if message.size is None else f"of {message.size:,}"
                     left.append(f"a {message.kind} of the {sender}, {message.there:,} bytes {size}")
+            if skipped := exchange.skipped(sender):
+                name = connection.name()
+                self.warn(LATE, f"{name}: {skipped:,} bytes of the {sender} {LATE} are left out")
         if left:
             self.warn(UNFINISHED, f"{connection.name()}: {UNFINISHED}: {'; '.join(left)}")
 
@@ -321,13 +339,24 @@ def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
 class CaptureReader(TcpReader[CapturedMessage]):
     """The messages of a capture.
 
+    Args:
+        warnings, ports: as ``TcpReader``.
+        deflate: where the handshake is not in the capture, RSV1 says that a message is compressed.
+        max_message: bytes of a compressed message that are inflated.
+
     Attributes:
         names: client and server of each conversation that has messages.
     """
 
-    def __init__(self, warnings: list[str]) -> None:
-        super().__init__(warnings)
+    def __init__(
+        self, warnings: list[str], *, ports: Collection[int] = (), deflate: bool = False, max_message: int = MAX_CONTENT
+    ) -> None:
+        super().__init__(warnings, ports)
+        self._deflate = deflate
         self.names: dict[int, tuple[str, str]] = {}
+        self._max_message = max_message
+        self._compressed: dict[int, CompressedConnection] = {}  # by number of the conversation
+        self._over: list[int] = []  # of those, which no message can follow
 
     def run(self, packets: Iterable[Packet]) -> Iterator[CapturedMessage]:
         """The messages in a capture, in the order in which each became complete.
@@ -340,11 +369,11 @@ class CaptureReader(TcpReader[CapturedMessage]):
         """
         try:
             for index, packet in enumerate(packets):
-                yield from self.packet(index, packet)
+                yield from self.inflated([*self.packet(index, packet)])
         except CutShort:
-            yield from self.finish(whole=False)
+            yield from self.inflated([*self.finish(whole=False)])
             raise
-        yield from self.finish(whole=True)
+        yield from self.inflated([*self.finish(whole=True)])
 
     def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> CapturedMessage:
         """The message as ``read`` and ``messages`` give it."""
@@ -354,5 +383,38 @@ class CaptureReader(TcpReader[CapturedMessage]):
         if isinstance(what, Gap):
             return GapMessage(*place, what.missing)
         if what.kind == "frame":
+            if self._deflate and connection.exchange.inside:
+                unknown = CompressedConnection(DeflateParameters(), self._max_message)
+                self._compressed.setdefault(connection.index, unknown)
             return FrameMessage(*place, what.raw[: what.framing_size], what.content)
+        if what.switches and connection.exchange.switched and isinstance(what.head, Response):
+            compressed = compressed_connection(what.head, self._max_message)
+            if compressed is not None:
+                self._compressed[connection.index] = compressed
         return HttpMessage(*place, what)
+
+    def _forget(self, connection: TcpConnection) -> Iterator[CapturedMessage]:
+        """Keep nothing of a connection; its last messages may still have to be inflated."""
+        yield from super()._forget(connection)
+        if connection.index in self._compressed:
+            self._over.append(connection.index)
+
+    def inflated(self, batch: list[CapturedMessage]) -> list[CapturedMessage]:
+        """The next messages, and of those that are frames of compressed messages what they mean."""
+        if not self._compressed:
+            return batch
+        for at, message in enumerate(batch):
+            compressed = self._compressed.get(message.conversation)
+            if compressed is None or not isinstance(message, FrameMessage):
+                continue
+            inflated = compressed.frame(message.sender, message.first_byte, message.payload)
+            if inflated is not None:
+                batch[at] = InflatedFrame(message, inflated)
+                if why := inflated.error:
+                    client, server = self.names[message.conversation]
+                    name = f"conversation {message.conversation} ({client} to {server})"
+                    self.warn(NOT_INFLATED, f"{name}: a message of the {message.sender} is not inflated: {why}")
+        for index in self._over:
+            self._compressed.pop(index, None)
+        self._over.clear()
+        return batch

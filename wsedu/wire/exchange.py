@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..protocol.errors import ProtocolError, quoted
 from ..protocol.http1 import Request, Response, begins_request, begins_response, split_request_line, split_status_line
 from .codings import InflateBudget
-from .frame_parser import FrameParser
+from .frame_parser import FrameParser, may_begin_frames
 from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
 from .message_parser import OTHER, Incoming, MessageParser, ParsedMessage, Sender, UnfinishedMessage
 from .streams import Gap
@@ -41,14 +41,17 @@ class Direction(Incoming):
         unsure: frames or a request follow, and only the bytes themselves can say which.
         lost: message boundaries cannot be read any more.
         gap: what it ended with, until all before it was read.
+        seeking: the capture begins inside of it, and no segment was seen yet that may begin with a frame.
+        skipped: bytes that were left out for that.
     """
 
-    __slots__ = ("gap", "lost", "parser", "unsure", "waiting")
+    __slots__ = ("gap", "lost", "parser", "seeking", "skipped", "unsure", "waiting")
 
     def __init__(self, parser: MessageParser) -> None:
         super().__init__()
         self.parser = parser
-        self.waiting = self.unsure = self.lost = False
+        self.waiting = self.unsure = self.lost = self.seeking = False
+        self.skipped = 0
         self.gap: Gap | None = None
 
 
@@ -59,8 +62,11 @@ class Exchange:
 
     Args:
         budget: what may be inflated of transfer codings.
+        late: for a connection that begins before the capture and is to be read as WebSocket unless it is HTTP: whether
+            the first to send is the server. Else ``None``.
 
     Attributes:
+        inside: it was read so, from the first frame on that could be read.
         identified: it is known who the client is.
         swapped: the first to send is not the client.
         switched: a 101 to WebSocket has come.
@@ -68,11 +74,13 @@ class Exchange:
     """
 
     __slots__ = (
-        "_asked", "_budget", "_directions", "_known", "_tunnel", "_why", "identified", "lost", "swapped", "switched",
+        "_asked", "_budget", "_directions", "_known", "_late", "_tunnel", "_why", "identified", "inside", "lost",
+        "swapped", "switched",
     )  # fmt: skip
 
-    def __init__(self, budget: InflateBudget) -> None:
+    def __init__(self, budget: InflateBudget, late: bool | None = None) -> None:
         self._budget = budget
+        self._late, self.inside = late, False
         self._asked: list[Request] = []  # whose final response has not come
         # Made when needed: on many connections nothing is said.
         self._directions: dict[Sender, Direction] = {}
@@ -91,6 +99,11 @@ class Exchange:
         side = self._direction(sender)
         if side.ended or side.lost:
             return
+        if side.seeking and not may_begin_frames(data, sender):
+            side.start += len(data)
+            side.skipped += len(data)
+            return
+        side.seeking = False
         side.buffer += data
         if self.identified:
             yield from self._read(sender)
@@ -131,7 +144,7 @@ class Exchange:
     def lend_frames(self, sender: Sender) -> bytearray | None:
         """For a reader of its own: what is there of the frame that is due; ``None`` if none can be due."""
         side = self._directions.get(sender)
-        if side is None or not isinstance(side.parser, FrameParser) or side.ended or side.lost:
+        if side is None or not isinstance(side.parser, FrameParser) or side.ended or side.lost or side.seeking:
             return None
         held, side.buffer = side.buffer, bytearray()
         return held
@@ -172,7 +185,28 @@ class Exchange:
                 continue
             yield from self.identify(swapped=role != sender)
             return
-        yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(line)}")
+        if self._late is None:
+            yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(line)}")
+        else:
+            yield from self._begin_inside(swapped=self._late)
+
+    def _begin_inside(self, *, swapped: bool) -> Iterator[ParsedMessage | SyncLost]:
+        """Read frames, in each direction from the first segment on that may begin with one."""
+        self.identified = self.switched = self._known = self.inside = True
+        self.swapped = swapped
+        if swapped:
+            self._directions = {OTHER[sender]: side for sender, side in self._directions.items()}
+        for sender in OTHER:
+            side = self._direction(sender)
+            side.parser, side.seeking = PARSERS["websocket"](sender), True
+            early, side.buffer = bytes(side.buffer), bytearray()
+            if early:
+                yield from self.receive(sender, early)
+
+    def skipped(self, sender: Sender) -> int:
+        """Bytes of a direction that stood before its first frame that could be read."""
+        side = self._directions.get(sender)
+        return side.skipped if side is not None else 0
 
     def _go_on(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
         """Read what is there of a direction, and what its end means for both."""

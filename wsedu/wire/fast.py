@@ -99,10 +99,10 @@ class _FastSender:
 
 
 class FastReader(CaptureReader):
-    """Reads one capture."""
+    """Reads one capture. Its options are those of ``CaptureReader``."""
 
-    def __init__(self, warnings: list[str]) -> None:
-        super().__init__(warnings)
+    def __init__(self, warnings: list[str], **options: Any) -> None:
+        super().__init__(warnings, **options)
         self._fast: dict[bytes, _FastSender] = {}  # by addresses and ports as they stand in a packet
         self._shape = _shape(-1, 0, 4)  # of the last packet on the slow path; at first that of none
         self._packet = Packet(0, 0, b"", 0)
@@ -124,7 +124,7 @@ class FastReader(CaptureReader):
                 index += 1
                 if data is not buffer:  # a further piece of the file
                     buffer = data
-                    yield batch
+                    yield self.inflated(batch)
                     batch = []
                 # The same link, addresses and ports, and nothing else different but what differs in every packet: the
                 # IP identification, the acknowledgement number and the window, and both checksums (which say nothing
@@ -206,7 +206,7 @@ class FastReader(CaptureReader):
             cut = error
         self.now = now  # a gap that only the end of the file makes certain has the time of the last packet
         batch.extend(self.finish(whole=cut is None))
-        yield batch
+        yield self.inflated(batch)
         if cut is not None:
             raise cut
 

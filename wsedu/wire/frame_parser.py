@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from ..protocol.errors import NeedMoreData
-from ..protocol.frames import apply_mask, parse_header
+from ..protocol.errors import NeedMoreData, ProtocolError
+from ..protocol.frames import apply_mask, check_header, parse_header
 from .message_parser import Incoming, ParsedMessage, Sender, UnfinishedMessage
 
 
@@ -41,3 +41,23 @@ class FrameParser:
         except NeedMoreData:
             return UnfinishedMessage("frame", there, None, there)
         return UnfinishedMessage("frame", there, header.size + header.payload_length, header.size)
+
+
+def may_begin_frames(data: bytes, sender: Sender) -> bool:
+    """Whether frames may begin where a segment does, inside a connection of which the capture lacks the beginning.
+
+    Bytes of a payload look like a legal header once in twenty times. So the frames have to end with the segment, but
+    for one so long that its length takes more than 7 bits.
+    """
+    at, long = 0, False
+    while at < len(data):
+        try:
+            check_header(data[at : at + 14], role=sender, rsv1=True)
+            header = parse_header(data, at)
+        except NeedMoreData:
+            return at > 0
+        except ProtocolError:
+            return False
+        at += header.size + header.payload_length
+        long = header.length_form > 7
+    return at == len(data) or long

@@ -75,6 +75,7 @@ def unmasked(pkt: Packet, data: bytes) -> bytes:
 class WebSocket(Packet):
     """A frame."""
 
+    __slots__ = ["inflated"]  # what permessage-deflate made smaller, of the last frame of a message
     name = "WebSocket"
     fields_desc = [
         BitField("fin", 1, 1),
@@ -118,6 +119,17 @@ class WebSocket(Packet):
         """The frame at the start of the data, as Scapy's ``TCPSession`` asks for it; ``None`` if it is not complete."""
         frame = cls(data)
         return frame if frame.complete else None
+
+    def copy(self) -> Any:
+        """The same once more."""
+        clone = super().copy()
+        clone.inflated = getattr(self, "inflated", None)
+        return clone
+
+    @property
+    def content(self) -> bytes | None:
+        """The message, if this is its last frame and a session has inflated it (RFC 7692); else ``None``."""
+        return getattr(self, "inflated", None)
 
     @property
     def complete(self) -> bool:

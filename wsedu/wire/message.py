@@ -3,18 +3,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from ..protocol.content import content_framing, content_spans
-from ..protocol.errors import ProtocolError
+from ..protocol.errors import ProtocolError, printable, quoted
 from ..protocol.frame_spans import frame_spans
-from ..protocol.frames import MASK, Frame, Header, apply_mask, parse_header
+from ..protocol.frames import FIN, MASK, Frame, Header, apply_mask, parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.http1_spans import head_spans
+from ..protocol.opcodes import Opcode
 from ..protocol.spans import Span
+from .codings import text_of_content
+from .inflate import Inflated
 from .message_parser import ParsedMessage, Sender
 
-MessageKind = Literal["request", "response", "frame", "gap"]
+MOST_SHOWN = 60  # characters of a message in what its payload means
+MessageKind = Literal["request", "response", "frame", "gap", "message"]
 Packets = tuple[int, ...]
 
 
@@ -22,13 +27,16 @@ class CapturedMessage:
     """A request, a response, a frame, or a gap where the capture lacks bytes: each kind is a class of its own.
 
     Attributes:
-        kind: which of the four.
+        kind: which of the four; and "message", of several frames, where those are asked for.
         sender: "client" or "server".
         time: of the packet that completed it, in seconds since the first packet of the file.
         packets: indices of the packets that carried it.
         conversation: the number of its conversation.
         head: a ``Request`` or ``Response``; ``None`` otherwise.
-        content: of a request or response, without transfer codings and with the content coding.
+        content: what was meant: of a request or response, without transfer codings and with the content coding; of a
+            frame its payload; of the last frame of a compressed message that message, inflated (empty for the others).
+        compressed: of a data frame, whether it is part of a compressed message; ``None`` where nobody agreed on that.
+        inflate_error: of the last frame of a compressed message, why it is not inflated; else empty.
         request_method: of a response, that of the request it answers; ``None`` if the capture does not have it.
         payload: of a frame, unmasked and not inflated.
         missing: of a gap, how many bytes the capture lacks.
@@ -43,9 +51,7 @@ class CapturedMessage:
     time: float
     packets: Packets
     head: Request | Response | None = None
-    content: bytes = b""
     request_method: str | None = None
-    payload: bytes = b""
     missing: int = 0
 
     def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets) -> None:
@@ -53,6 +59,35 @@ class CapturedMessage:
         self.sender = sender
         self.time = time
         self.packets = packets
+
+    @property
+    def payload(self) -> bytes:
+        """Of a frame or a message, as above; empty for other kinds."""
+        return b""
+
+    @property
+    def content(self) -> bytes:
+        """What was meant, as above; empty for a gap."""
+        return self.payload
+
+    @property
+    def compressed(self) -> bool | None:
+        """As above."""
+        return None
+
+    @property
+    def inflate_error(self) -> str:
+        """As above."""
+        return ""
+
+    @property
+    def text(self) -> str | None:
+        """Of a Text message that is one frame, or of the last frame of a compressed one: the text. Of content that is
+        text: that, without its content codings. Else ``None``.
+
+        What is no UTF-8 has the replacement character in its place.
+        """
+        return None
 
     @property
     def raw(self) -> bytes:
@@ -88,6 +123,7 @@ class FrameMessage(CapturedMessage):
     __slots__ = ("_header", "payload")
 
     kind: MessageKind = "frame"
+    payload: bytes
 
     def __init__(
         self, conversation: int, sender: Sender, time: float, packets: Packets, header: bytes, payload: bytes
@@ -114,6 +150,16 @@ class FrameMessage(CapturedMessage):
         return len(self._header) + len(self.payload)
 
     @property
+    def first_byte(self) -> int:
+        """FIN, RSV1 to RSV3 and the opcode."""
+        return self._header[0]
+
+    @property
+    def text(self) -> str | None:
+        """The text of a Text message that is this frame alone; else ``None``."""
+        return self.payload.decode("utf-8", "replace") if self._header[0] == FIN | Opcode.TEXT else None
+
+    @property
     def header(self) -> Header:
         """What stands before the payload."""
         return parse_header(self._header)
@@ -130,24 +176,79 @@ class FrameMessage(CapturedMessage):
         return frame_spans(self.raw)
 
 
+class InflatedFrame(FrameMessage):
+    """A data frame where permessage-deflate was agreed on (RFC 7692)."""
+
+    __slots__ = ("_inflated",)
+
+    def __init__(self, frame: FrameMessage, inflated: Inflated) -> None:
+        place = frame.conversation, frame.sender, frame.time, frame.packets
+        super().__init__(*place, frame._header, frame.payload)
+        self._inflated = inflated
+
+    @property
+    def compressed(self) -> bool:
+        """Whether it is part of a compressed message."""
+        return self._inflated.compressed
+
+    @property
+    def inflate_error(self) -> str:
+        """Why its message is not inflated; else empty."""
+        return self._inflated.error
+
+    @property
+    def content(self) -> bytes:
+        """Of the last frame of a compressed message that message, inflated; nothing of the others."""
+        return self._inflated.content or b"" if self._inflated.compressed else self.payload
+
+    @property
+    def text(self) -> str | None:
+        """The text of a Text message that ends here, and is compressed or only this frame; else ``None``."""
+        if not self._inflated.compressed:
+            return super().text
+        if self._inflated.opcode != Opcode.TEXT or self._inflated.content is None:
+            return None
+        return self._inflated.content.decode("utf-8", "replace")
+
+    def spans(self) -> list[Span]:
+        """What each byte of ``raw`` is, in order; of the payload of a last frame also what its message says."""
+        spans = super().spans()
+        if not self.compressed or not self.payload:
+            return spans
+        meant, shown = self.content, self.text
+        said = quoted(meant) if shown is None else f"“{printable(shown[:MOST_SHOWN])}{'…' * (len(shown) > MOST_SHOWN)}”"
+        what = f": inflated, the message is {len(meant):,} bytes, {said}" if self._inflated.content is not None else ""
+        if self.inflate_error:
+            what = f", and not inflated: {self.inflate_error}"
+        meaning = f"{'part of a ' * (not self.frame.fin)}compressed message (RFC 7692){what}"
+        return [*spans[:-1], replace(spans[-1], value=self.payload, meaning=meaning, section="RFC 7692, 7.2.2")]
+
+
 class HttpMessage(CapturedMessage):
     """A request or a response. ``found`` is the whole of it."""
 
     __slots__ = ("content", "head", "kind", "raw", "request_method")
 
+    head: Request | Response
     raw: bytes
+    content: bytes
 
     def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets, found: ParsedMessage) -> None:
         super().__init__(conversation, sender, time, packets)
+        assert found.head is not None
         self.kind: MessageKind = found.kind
         self.raw = found.raw
         self.head = found.head
         self.content = found.content
         self.request_method = found.request_method
 
+    @property
+    def text(self) -> str | None:
+        """Content as text, without its content codings; ``None`` if it is no text."""
+        return text_of_content(self.head, self.content)
+
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
-        assert self.head is not None
         _, size = type(self.head).parse(self.raw, strict=False)
         spans = head_spans(self.raw[:size])
         try:

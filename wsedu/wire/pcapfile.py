@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Packets out of a capture file: pcap and pcapng, in either byte order, one packet at a time.
+"""Packets out of a capture file: pcap and pcapng, in either byte order, gzipped too, one packet at a time.
 
 The formats are those of the IETF drafts draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng.
 """
@@ -7,8 +7,9 @@ The formats are those of the IETF drafts draft-ietf-opsawg-pcap and draft-ietf-o
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple, Protocol
 
 MAX_BLOCK = 1 << 28  # bytes; a larger "length" is damage, not a packet
 AT_ONCE = 1 << 18  # bytes that are read from the file at once
@@ -39,7 +40,8 @@ _PCAP = {
     bytes.fromhex("a1b23c4d"): (">", 1),
     bytes.fromhex("4d3cb2a1"): ("<", 1),
 }
-_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "Zstandard", b"PK\x03\x04": "ZIP"}
+_GZIP = b"\x1f\x8b"
+_PACKED = {_GZIP: "gzip once more", b"\x28\xb5\x2f\xfd": "Zstandard", b"PK\x03\x04": "ZIP"}
 _SECTION, _INTERFACE, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
 # Blocks that hold a packet, enhanced, simple and old: what stands behind type and length (number of the interface,
 # time, captured and original length; in the simple one the last of these alone), and where the packet begins.
@@ -71,6 +73,9 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
     """The same, without taking the packets out of the buffer that the file was read into."""
     window = _Window(file)
     window.move(0, 4)
+    if window.data.startswith(_GZIP):
+        window = _Window(_Gunzip(file, window.data))
+        window.move(0, 4)
     magic = window.data[:4]
     if magic in _PCAP:
         return _pcap(window, *_PCAP[magic])
@@ -84,10 +89,52 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
     raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{''.join(packed)}")
 
 
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Gunzip:
+    """What gzip has packed (RFC 1952), piece by piece and without going back, so that it may come through a pipe.
+
+    Args:
+        file: its rest.
+        begun: what was read of it.
+    """
+
+    def __init__(self, file: _Readable, begun: bytes) -> None:
+        self._file, self._packed = file, begun
+        self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
+
+    def read(self, size: int) -> bytes:
+        """At most ``size`` bytes, and none only at the end.
+
+        Raises:
+            OSError: the file is damaged, or cannot be read.
+        """
+        while True:
+            packed = self._packed or self._file.read(size)
+            if not packed:
+                if self._zlib.eof:
+                    return b""
+                raise OSError(0, "the gzip file ends too early")
+            if self._zlib.eof:  # RFC 1952, 2.2: "A gzip file consists of a series of "members""; zeros may fill it up
+                self._packed = packed = packed.lstrip(b"\0")
+                if not packed:
+                    continue
+                self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            try:
+                data = self._zlib.decompress(packed, size)
+            except zlib.error as error:
+                raise OSError(0, f"the gzip file is damaged: {error}") from error
+            self._packed = self._zlib.unused_data or self._zlib.unconsumed_tail
+            if data:
+                return data
+
+
 class _Window:
     """The part of a file that is in memory; it moves along the file."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: _Readable) -> None:
         self.file, self.start, self.data = file, 0, b""
 
     def move(self, by: int, want: int, inside: str = "") -> bool:

@@ -5,7 +5,8 @@
 
 On any port. Each message comes as Ethernet, IP and TCP of its sender's last segment, with the message on top: Scapy's
 own ``HTTPRequest`` and ``HTTPResponse``, or ``WebSocket``. Its time is that of the packet that completed it. Scapy
-shows content without its codings; ``bytes(packet[HTTPResponse])`` are those that were sent.
+shows content without its codings; ``bytes(packet[HTTPResponse])`` are those that were sent. The last frame of a message
+that permessage-deflate compressed has it inflated in ``packet[WebSocket].content``.
 
 What Scapy's ``TCPSession`` and HTTP layer guess at is found out here, by the engine on which ``read`` stands: where a
 message ends, what came twice or late, and what is missing. After a hole, and where boundaries cannot be read, the
@@ -31,8 +32,9 @@ from scapy.sessions import DefaultSession
 from ..protocol.content import Chunked, content_framing, content_spans
 from ..protocol.http1 import Response
 from ..protocol.spans import Kind
-from .connections import NOT_READ, Endpoint, MessageOrGap, TcpConnection, TcpReader
+from .connections import NOT_INFLATED, NOT_READ, Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .exchange import NOT_HTTP
+from .inflate import CompressedConnection, compressed_connection
 from .layer import WebSocket
 from .message import Packets
 from .message_parser import ParsedMessage
@@ -50,6 +52,7 @@ class PacketReader(TcpReader[Packet | None]):
         self._packet: Any = None  # that is being read
         self._side: Any = None  # its sender
         self._index = -1
+        self._compressed: dict[int, CompressedConnection] = {}  # by number of the connection
 
     def read_packet(self, packet: Packet, segment: Segment) -> Iterator[Packet]:
         """What the next packet gives: messages, or itself if it is part of none."""
@@ -74,12 +77,25 @@ class PacketReader(TcpReader[Packet | None]):
         if isinstance(what, Gap):
             self.lost(connection, side, f"{what.missing:,} bytes are missing")
             return None
-        return _on_top(side.last, self._packet.time, what)
+        packet = _on_top(side.last, self._packet.time, what)
+        if what.switches and isinstance(what.head, Response):
+            if compressed := compressed_connection(what.head):
+                self._compressed[connection.index] = compressed
+        elif what.kind == "frame" and (inflates := self._compressed.get(connection.index)):
+            inflated = inflates.frame(what.sender, what.raw[0], what.content)
+            if inflated is not None:
+                packet[WebSocket].inflated = inflated.content
+                if inflated.error:
+                    self.warn(NOT_INFLATED, f"a message of {_name(side)} is not inflated: {inflated.error}")
+        return packet
+
+    def _forget(self, connection: TcpConnection) -> Iterator[Packet | None]:
+        yield from super()._forget(connection)
+        self._compressed.pop(connection.index, None)
 
     def lost(self, connection: TcpConnection, side: Endpoint, why: str) -> None:
         """Name the sender as Scapy's packets do: a session knows of no conversations."""
-        address, _, port = endpoint(side.address).rpartition(":")
-        self.warn(NOT_READ, f"{address} port {port} is {NOT_READ}: {why}")
+        self.warn(NOT_READ, f"{_name(side)} is {NOT_READ}: {why}")
 
     def warn(self, reason: str, line: str) -> None:
         """Say it at once: a session is not told when the packets end. Other protocols need no line a connection."""
@@ -112,6 +128,11 @@ class WebSocketSession(DefaultSession):
         if _is_fragment(network):
             return (_as_it_is(packet, segment.payload),)
         return self._reader.read_packet(packet, segment)
+
+
+def _name(side: Endpoint) -> str:
+    address, _, port = endpoint(side.address).rpartition(":")
+    return f"{address} port {port}"
 
 
 def _segment(network: Packet, tcp: Packet) -> Segment:

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whole WebSocket messages in place of their data frames (RFC 6455, 5.4); control frames stay where they came."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from ..protocol.frames import FIN, OPCODE
+from ..protocol.opcodes import Opcode, opcode_name
+from ..protocol.spans import Span
+from .message import CapturedMessage, FrameMessage, MessageKind
+
+
+class WholeMessage(CapturedMessage):
+    """A Text or Binary message.
+
+    Attributes:
+        frames: all of it, in order.
+        opcode: of the first of them.
+        payload: of all, unmasked and as it was sent.
+    """
+
+    __slots__ = ("frames", "opcode")
+
+    kind: MessageKind = "message"
+
+    def __init__(self, frames: list[FrameMessage]) -> None:
+        packets = tuple(dict.fromkeys(packet for frame in frames for packet in frame.packets))
+        super().__init__(frames[-1].conversation, frames[-1].sender, frames[-1].time, packets)
+        self.frames, self.opcode = frames, frames[0].first_byte & OPCODE
+
+    @property
+    def raw(self) -> bytes:
+        """Its frames on the TCP stream, control frames between them left out."""
+        return b"".join(frame.raw for frame in self.frames)
+
+    @property
+    def payload(self) -> bytes:
+        """As it was sent, unmasked."""
+        return b"".join(frame.payload for frame in self.frames)
+
+    @property
+    def wire_length(self) -> int:
+        """How many bytes ``raw`` has."""
+        return sum(frame.wire_length for frame in self.frames)
+
+    @property
+    def compressed(self) -> bool | None:
+        """Whether permessage-deflate compressed it; ``None`` where nobody agreed on that."""
+        return self.frames[0].compressed
+
+    @property
+    def inflate_error(self) -> str:
+        """Why it is not inflated; else empty."""
+        return self.frames[-1].inflate_error
+
+    @property
+    def content(self) -> bytes:
+        """What was meant: inflated if it is compressed, and empty if it could not be."""
+        return self.frames[-1].content if self.compressed else self.payload
+
+    @property
+    def text(self) -> str | None:
+        """Of a Text message the text, with the replacement character for what is no UTF-8; else ``None``."""
+        if self.compressed:
+            return self.frames[-1].text
+        return self.payload.decode("utf-8", "replace") if self.opcode == Opcode.TEXT else None
+
+    def spans(self) -> list[Span]:
+        """What each byte of ``raw`` is, in order."""
+        spans, at = [], 0
+        for frame in self.frames:
+            spans += [span.shifted(at) for span in frame.spans()]
+            at += frame.wire_length
+        return spans
+
+
+class Assembly:
+    """Puts the messages of a capture together, as many connections as it may have.
+
+    A frame that continues nothing, or one that begins a message inside another, breaks a rule and stays a frame.
+    """
+
+    def __init__(self) -> None:
+        self._under_way: dict[tuple[int, str], list[FrameMessage]] = {}  # by conversation and sender
+
+    def take(self, messages: Iterable[CapturedMessage]) -> Iterator[CapturedMessage]:
+        """The next messages of the capture: whole ones, where the last frame of each stood, and what else there is."""
+        for message in messages:
+            opcode = message.first_byte & OPCODE if isinstance(message, FrameMessage) else Opcode.CLOSE
+            if not isinstance(message, FrameMessage) or opcode >= Opcode.CLOSE:
+                yield message
+                continue
+            key = message.conversation, message.sender
+            if opcode != Opcode.CONTINUATION:
+                yield from self._under_way.pop(key, ())
+            elif key not in self._under_way:
+                yield message
+                continue
+            self._under_way.setdefault(key, []).append(message)
+            if message.first_byte & FIN:
+                yield WholeMessage(self._under_way.pop(key))
+
+    def left(self, alive: Collection[int] = ()) -> Iterator[str]:
+        """A line for each message that was never completed on a connection that is over, all but ``alive``."""
+        for index, sender in [key for key in self._under_way if key[0] not in alive]:
+            frames = self._under_way.pop((index, sender))
+            name, count = opcode_name(frames[0].first_byte & OPCODE), len(frames)
+            yield (
+                f"conversation {index}: a {name} message of the {sender} is left out, since its last frame is not "
+                f"there ({count:,} frame{'s' * (count != 1)} of it)"
+            )

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Compressed messages of a capture, inflated (RFC 7692): a stage behind the reader, which knows frames only.
+
+It sees the messages of all connections in their order, and gives them on; in place of a frame that is part of a
+compressed message it gives one that says so. Where a handshake agreed on nothing, nothing is touched, so that frames
+which are not compressed cost what they always do.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..protocol.deflate import MAX_CONTENT, DeflateParameters, Inflater, agreed_parameters
+from ..protocol.errors import ProtocolError
+from ..protocol.frames import FIN, OPCODE, RSV1
+from ..protocol.http1 import Head
+from ..protocol.opcodes import Opcode
+from .message_parser import Sender
+
+
+class Inflated(NamedTuple):
+    """What is known of a data frame where permessage-deflate was agreed on."""
+
+    compressed: bool  # it is part of a compressed message
+    opcode: int = 0  # of that message
+    content: bytes | None = None  # of that message, if this is its last frame and it could be inflated
+    error: str = ""  # why it could not be
+
+
+PLAIN = Inflated(False)
+
+
+class CompressedDirection:
+    """The messages of one sender, of which some are compressed.
+
+    Args:
+        takeover: as ``Inflater``.
+        max_message: bytes of a message that are inflated.
+    """
+
+    __slots__ = ("_inflater", "_max_message", "_opcode", "_payloads")
+
+    def __init__(self, *, takeover: bool, max_message: int) -> None:
+        self._inflater = Inflater(takeover=takeover)
+        self._max_message = max_message
+        self._opcode = 0  # of the compressed message under way; 0 if there is none
+        self._payloads: list[bytes] = []  # of its frames so far
+
+    def frame(self, first_byte: int, payload: bytes) -> Inflated | None:
+        """What the next frame of this sender means; ``None`` of a control frame."""
+        opcode = first_byte & OPCODE
+        # RFC 7692, 6.1: RSV1 is on the first frame of a message only, and control frames, which may come between the
+        # frames of a message, are never compressed.
+        if opcode >= Opcode.CLOSE:
+            return None
+        if opcode != Opcode.CONTINUATION:
+            self._payloads.clear()
+            self._opcode = opcode if first_byte & RSV1 else 0
+        if not self._opcode:
+            return PLAIN
+        self._payloads.append(payload)
+        if not first_byte & FIN:
+            return Inflated(True, self._opcode)
+        opcode, self._opcode = self._opcode, 0
+        compressed = self._payloads[0] if len(self._payloads) == 1 else b"".join(self._payloads)
+        self._payloads.clear()
+        try:
+            return Inflated(True, opcode, self._inflater.inflate(compressed, self._max_message))
+        except ProtocolError as error:
+            return Inflated(True, opcode, None, error.message)
+
+
+class CompressedConnection:
+    """Both directions of a connection whose handshake agreed on permessage-deflate."""
+
+    __slots__ = ("client", "server")
+
+    def __init__(self, agreed: DeflateParameters, max_message: int = MAX_CONTENT) -> None:
+        self.client = CompressedDirection(takeover=not agreed.client_no_context_takeover, max_message=max_message)
+        self.server = CompressedDirection(takeover=not agreed.server_no_context_takeover, max_message=max_message)
+
+    def frame(self, sender: Sender, first_byte: int, payload: bytes) -> Inflated | None:
+        """What the next frame of a sender means, as ``CompressedDirection.frame``."""
+        return (self.client if sender == "client" else self.server).frame(first_byte, payload)
+
+
+def compressed_connection(response: Head, max_message: int = MAX_CONTENT) -> CompressedConnection | None:
+    """For a connection whose 101 this is; ``None`` if nothing on it is compressed.
+
+    What a client would refuse is inflated all the same: of the parameters only the two about takeover matter to who
+    reads, and even without them every message that refers to none before it can be inflated.
+    """
+    try:
+        agreed = agreed_parameters(response)
+    except ProtocolError:
+        agreed = DeflateParameters()
+    return None if agreed is None else CompressedConnection(agreed, max_message)
