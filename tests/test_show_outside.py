@@ -220,7 +220,7 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "Verdict": refusals,
 }
 # Three that others are made of, numbers, and addresses that are our own.
-NOTHING_FROM_OUTSIDE = {"Picture", "NotRun", "WidgetWithPicture", "Progress", "Recording"}
+NOTHING_FROM_OUTSIDE = {"Picture", "NotRun", "WidgetWithPicture", "WithTwin", "Progress", "Recording"}
 
 
 def views() -> set[str]:

@@ -90,7 +90,8 @@ def ran(lab: LabBrowser, request: pytest.FixtureRequest) -> Iterator[NotebookPag
 def _output(notebook: NotebookPage, cell: str) -> Any:
     number = list(CELLS).index(cell)
     notebook.show_cell(number)
-    return notebook.page.locator(f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output").first
+    widget = ".jp-OutputArea-output:not([data-mime-type])"
+    return notebook.page.locator(f".jp-Cell[data-windowed-list-index='{number}'] {widget}").first
 
 
 def _asked(notebook: NotebookPage) -> int:
@@ -113,6 +114,15 @@ def _focused(notebook: NotebookPage, what: str) -> Any:
 
 
 ROLE = "node.getAttribute('role')"
+
+
+def test_nothing_is_seen_twice(ran: NotebookPage) -> None:
+    """Each byte map and each ladder has a picture of itself before it, which is hidden while the widget runs."""
+    for cell, source in CELLS.items():
+        if "touch(" in source:
+            _output(ran, cell).locator(".wsedu-explorer").wait_for()
+            twin = ran.page.locator(f".jp-Cell[data-windowed-list-index='{list(CELLS).index(cell)}'] .wsedu-twin")
+            assert twin.count() == 1 and twin.inner_text() and not twin.is_visible(), cell
 
 
 def test_arrows_home_end_and_enter_go_through_the_bytes(ran: NotebookPage) -> None:

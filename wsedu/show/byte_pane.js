@@ -24,6 +24,25 @@ const printable = (byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte
 const asBytes = (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 let numbers = 0; // for ids
 
+// Hide the picture that stands before a widget and shows the same, as soon as the widget is seen: the nearest one before
+// it of the class `twin`. Gives a function that shows it again.
+function hideTwin(el, twin) {
+  let hidden = null;
+  const seen = new ResizeObserver(() => {
+    if (!twin || !el.isConnected) return;
+    const before = (node) => node.compareDocumentPosition(el) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const picture = [...document.getElementsByClassName(twin)].filter(before).at(-1);
+    hidden = picture?.closest(".jp-OutputArea-child") ?? picture; // in JupyterLab with its prompt and its margins
+    if (hidden) hidden.style.display = "none";
+    seen.disconnect();
+  });
+  seen.observe(el);
+  return () => {
+    seen.disconnect();
+    if (hidden) hidden.style.display = "";
+  };
+}
+
 // A pointer that moves; not one under which the page scrolls, for the keyboard moved that.
 function onPointer(box, act) {
   let seen = "";

@@ -11,7 +11,11 @@ function render({ model, el }) {
   };
   draw();
   model.on("change:sides", draw);
-  return () => model.off("change:sides", draw);
+  const showTwin = hideTwin(el, model.get("twin"));
+  return () => {
+    showTwin();
+    model.off("change:sides", draw);
+  };
 }
 
 export default { render };

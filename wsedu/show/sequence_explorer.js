@@ -219,7 +219,11 @@ class SequenceView {
 function render({ model, el }) {
   const view = new SequenceView(model);
   el.replaceChildren(view.root);
-  return () => view.remove();
+  const showTwin = hideTwin(el, model.get("twin"));
+  return () => {
+    showTwin();
+    view.remove();
+  };
 }
 
 export default { render };
