@@ -58,7 +58,7 @@ ALLOWED = {
     "pre": {"style", "tabindex", "class"},
     "progress": {"value", "max", "aria-label"},  # in a widget, which Lab does not sanitize
     "samp": {"style", "dir"},
-    "span": {"style", "title"},
+    "span": {"style", "title", "class"},
     "summary": set(),
     "table": {"style", "class"},
     "td": {"style", "colspan"},

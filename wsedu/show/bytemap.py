@@ -125,8 +125,9 @@ def title_html(view: View) -> Markup:
     """The name and the size of what is shown, and a legend of the kinds in it with the size of each."""
     style = "white-space:nowrap;margin-left:16px"
     legend = [tag("span", chip(kind), f" {count:,}", style=style) for kind, count in view.sizes().items() if kind]
-    size = f"  {bytes_of(len(view.data))}"
-    return tag("div", tag("b", view.name), size, *legend, style="margin:4px 0 8px 0;line-height:1.8")
+    size = tag("span", bytes_of(len(view.data)), **{"class": "wsedu-size"})
+    legend_of = tag("span", *legend, **{"class": "wsedu-legend"})
+    return tag("div", tag("b", view.name), "  ", size, legend_of, style="margin:4px 0 8px 0;line-height:1.8")
 
 
 def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
@@ -147,7 +148,8 @@ def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
         lines.append(table_row(*cells))
     if more:
         lines.append(tag("tr", tag("td", f"… {more:,} more …", colspan=6, style=CELL)))
-    return scrolling(tag("table", *lines, style=TABLE), style=";margin:12px 0 4px 0")
+    table = tag("table", *lines, style=TABLE, **{"class": "wsedu-fields"})
+    return scrolling(table, style=";margin:12px 0 4px 0")
 
 
 def _table_text(rows: Sequence[MapRow]) -> Iterator[str]:

@@ -219,6 +219,7 @@ class SequenceView {
 function render({ model, el }) {
   const view = new SequenceView(model);
   el.replaceChildren(view.root);
+  keepKeys(view.root);
   const showTwin = hideTwin(el, model.get("twin"));
   return () => {
     showTwin();
