@@ -48,15 +48,16 @@ function hideTwin(el, twin) {
 }
 
 // Keys that are pressed inside a widget stay there: on the page around it JupyterLab deletes a cell on d d, and inserts
-// one on b. What is pressed with Ctrl, Alt or Command is a command all the same.
+// one on b. What is pressed with Ctrl, Alt or Command is a command all the same, and Shift+Enter goes to the next cell.
 function keepKeys(root) {
   root.addEventListener("keydown", (event) => {
-    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
+    const command = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+    if (!command) event.stopPropagation();
   });
 }
 
 // A wheel over a box that is at its end moves the page: browsers keep it in the box where it began.
-function passWheel(box) {
+function wheelPasses(box) {
   const scrolls = (node) => node.scrollHeight > node.clientHeight && /auto|scroll/.test(getComputedStyle(node).overflowY);
   box.addEventListener(
     "wheel",
@@ -96,46 +97,8 @@ function onPointer(box, look, leave) {
   for (const gone of ["pointerleave", "pointercancel"]) box.addEventListener(gone, leave);
 }
 
-// What a reader is told while the kernel does not answer: it is busy, or it has started again and knows no widget. Call
-// `asked` with each question and `answered` with each answer; `node` belongs where it is seen.
-class KernelNote {
-  constructor(model) {
-    this.model = model;
-    this.node = make("div", { class: "wsedu-kernel", role: "status" });
-    // The view learns it from the same event, perhaps after us.
-    this.changed = () => setTimeout(() => this.tell(this.gone ? "gone" : ""));
-    model.on("comm_live_update", this.changed);
-  }
-
-  get gone() {
-    return Boolean(this.node.closest(".jupyter-widgets-disconnected"));
-  }
-
-  asked() {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.tell(this.gone ? "gone" : "busy"), this.gone ? 0 : 700);
-  }
-
-  answered() {
-    clearTimeout(this.timer);
-    this.tell("");
-  }
-
-  tell(what) {
-    this.node.textContent = {
-      gone: "The kernel has started again: run this cell again.",
-      busy: "The kernel is busy with another cell, and answers when it is done.",
-    }[what] ?? "";
-  }
-
-  remove() {
-    clearTimeout(this.timer);
-    this.model.off("comm_live_update", this.changed);
-  }
-}
-
 // Put text on the clipboard; where a page may not, as one that did not come over TLS, by way of a selection.
-async function copy(text) {
+async function copyText(text) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
@@ -150,7 +113,7 @@ async function copy(text) {
   }
 }
 
-const FORMS = {
+const COPIED_AS = {
   hex: (data) => Array.from(data, hex).join(" "),
   text: (data) => new TextDecoder().decode(Uint8Array.from(data)),
   Python: (data) => `bytes.fromhex("${Array.from(data, hex).join(" ")}")`,
@@ -199,7 +162,7 @@ class TreeRows {
     this.canvas = make("div", { style: "position:relative" });
     this.box = make("div", { class: "wsedu-rows", role: "tree", tabindex: "0", "aria-label": label }, this.canvas);
     this.box.addEventListener("scroll", () => this.draw());
-    passWheel(this.box);
+    wheelPasses(this.box);
     this.box.addEventListener("keydown", (event) => {
       const last = this.items.length - 1;
       const to = {
@@ -358,8 +321,8 @@ class BytePane {
     this.root = make("div", { class: "wsedu-pane" }, this.title(), this.grid, this.said, this.tree.box);
     this.root.pane = this;
     this.grid.addEventListener("scroll", () => this.draw());
-    passWheel(this.grid);
-    passWheel(this.said);
+    wheelPasses(this.grid);
+    wheelPasses(this.said);
     onPointer(this.grid, (target, pin) => this.pointed(target.dataset?.at, pin), () => this.leaveSoon());
     onPointer(this.tree.box, (target, pin) => this.pointedAtField(target, pin), () => this.leaveSoon());
     this.grid.addEventListener("keydown", (event) => this.bytesKey(event));
@@ -373,11 +336,11 @@ class BytePane {
   // The name, and what copies the bytes of the field that is lit.
   title() {
     const told = make("span", { class: "wsedu-hidden", role: "status" });
-    const buttons = Object.entries(FORMS).map(([name, form]) => {
+    const buttons = Object.entries(COPIED_AS).map(([name, form]) => {
       const button = make("button", { type: "button", text: name, title: "copy the bytes of the field that is lit" });
       button.addEventListener("click", async () => {
         const { start, end } = this.node ?? { start: this.at, end: this.at + 1 };
-        await copy(form(this.data.slice(start, end)));
+        await copyText(form(this.data.slice(start, end)));
         told.textContent = `copied ${end - start} bytes as ${name}`;
         button.classList.add("wsedu-done");
         setTimeout(() => button.classList.remove("wsedu-done"), 1200);
@@ -636,13 +599,13 @@ function panes(sides, looks, data) {
   return all;
 }
 
-const HINT =
+const EXPLORE_HINT =
   "Point at a byte or a field; a click keeps it. By keyboard: Tab to the bytes or the fields, then the arrow keys, Home, End and Enter.";
 
 // Maps with their hint, as a widget and in an exported page.
-function explorer(sides, looks, data) {
+function byteMaps(sides, looks, data) {
   const maps = make("div", { class: "wsedu-panes" }, ...panes(sides, looks, data).map((pane) => pane.root));
-  const root = make("div", { class: "wsedu-explorer" }, make("div", { class: "wsedu-hint", text: HINT }), maps);
+  const root = make("div", { class: "wsedu-explorer" }, make("div", { class: "wsedu-hint", text: EXPLORE_HINT }), maps);
   keepKeys(root);
   return root;
 }

@@ -11,7 +11,7 @@ from ..protocol.spans import Kind, Span
 from .bits import bit_mask, flags_table
 from .dump import CARRIED, Kinds, dump_html, dump_text
 from .head import cut_at_heads, head_html, head_lines, head_text
-from .html import TABLE, Markup, Picture, rfc_link, scrolling, table_row, tag
+from .html import TABLE, Markup, Picture, join, rfc_link, scrolling, table_row, tag
 from .palette import chip
 from .parts import Part, View, show_value, view
 from .text import WIDTH, bytes_of, clip, columns, pad, visible
@@ -124,7 +124,9 @@ def _rows(data: bytes, part: Part) -> Iterator[MapRow]:
 def title_html(view: View) -> Markup:
     """The name and the size of what is shown, and a legend of the kinds in it with the size of each."""
     style = "white-space:nowrap;margin-left:16px"
-    legend = [tag("span", chip(kind), f" {count:,}", style=style) for kind, count in view.sizes().items() if kind]
+    sizes = view.sizes().items()
+    # With spaces between: where a page strips the styles, nothing else parts them.
+    legend = [join(" ", tag("span", chip(kind), f" {count:,}", style=style)) for kind, count in sizes if kind]
     size = tag("span", bytes_of(len(view.data)), **{"class": "wsedu-size"})
     legend_of = tag("span", *legend, **{"class": "wsedu-legend"})
     return tag("div", tag("b", view.name), "  ", size, legend_of, style="margin:4px 0 8px 0;line-height:1.8")

@@ -89,7 +89,7 @@ def head_html(data: bytes, lines: Sequence[HeadLine]) -> Markup:
             shown.append(tag("span", text[:room], style=tone(at)))
             room -= len(text[:room])
         more = [] if room else [f" … {len(line.text) - LONGEST:,} more …"]
-        text = tag("samp", *shown, *more, dir="auto", style="overflow-wrap:anywhere;line-height:1.6")
+        text = tag("samp", *shown, *more, dir="auto", style="overflow-wrap:break-word;line-height:1.6")
         raw = "\n".join(hex_rows(data[line.start : line.end], line.start, digits))
         opened = tag("pre", raw, style="margin:4px 0;background:transparent", **{"class": "wsedu-hex"})
         bars = [

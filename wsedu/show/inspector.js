@@ -73,7 +73,7 @@ function bringToLife(group) {
     const tree = [...linesOf(map, http), ...fieldsOf(map)].sort((one, other) => one.start - other.start);
     return { name: words(map.querySelector("b")), tree, start: 0 };
   });
-  const alive = explorer(sides, looks, maps.map(bytesOf));
+  const alive = byteMaps(sides, looks, maps.map(bytesOf));
   alive.classList.add("wsedu-alive");
   group.before(alive);
   group.classList.add("wsedu-still"); // on paper the picture is what is printed
