@@ -179,6 +179,12 @@ def explorer() -> Iterator[object]:
     yield from (widget, widget._rows(0), sent)
 
 
+def timelines() -> Iterator[object]:
+    picture = wsedu.timeline({NASTY: wsedu.read(CAPTURE)}, update=b".")
+    widget: Any = touch(picture)
+    yield from (picture, widget, widget.head)
+
+
 def refusals() -> Iterator[object]:
     for parse in (Request.parse, wsedu.Response.parse, wsedu.handshake.check_request):
         with pytest.raises(ProtocolError) as refused:
@@ -203,6 +209,7 @@ SPANS = [*BITS, Span(1, 9, NASTY, NASTY, NASTY, Kind.HTTP_HEAD, NASTY)]
 VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "ByteMap": lambda: [byte_map(RAW, SPANS), byte_map(RAW, head_spans(RAW)), byte_map(Frame(1, RAW))],
     "Comparison": lambda: [compare(Frame(1, RAW), talk().messages, names=[NASTY, "b"])],
+    **dict.fromkeys(("Timeline", "TimelineExplorer", "PlayHead"), timelines),
     "SequenceDiagram": lambda: [ladder(talk()), ladder([])],
     "Bars": lambda: [bars({NASTY: Bill(complete=False), "b": Bill(modelled=True)})],
     # The button is in the builder and in the bench.

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import wsedu
+from wsedu.show.timeline_explorer import TimelineExplorer
 from wsedu.wire.capture import Conversation
 
 DATA = Path(__file__).parent.parent / "data"
@@ -74,3 +75,14 @@ def test_what_cannot_be_drawn_is_told() -> None:
 def test_names_are_escaped() -> None:
     html = wsedu.timeline({"<script>": _conversation("websocket")}).html()
     assert "<script" not in html and "&lt;script&gt;" in html
+
+
+def test_the_play_head_has_what_the_counters_add_up() -> None:
+    picture = wsedu.timeline({way: _conversation(way) for way in WAYS}, update=UPDATE)
+    widget = wsedu.touch(picture)
+    assert isinstance(widget, TimelineExplorer)
+    for name, packets in widget.head.ways.items():
+        assert tuple(map(sum, zip(*packets, strict=True)))[1:] == picture.totals()[name]
+        assert packets[0][0] == 0 and packets[-1][0] <= widget.head.clock[0]
+    data = widget._repr_mimebundle_()
+    assert picture.html() in data["text/html"] and data["text/plain"] == str(picture)
