@@ -159,11 +159,11 @@ def bench() -> Iterator[object]:
 
 
 def race() -> Iterator[object]:
-    widget = DeliveryRace(fails, ["minimal"])
+    widget = DeliveryRace(fails, [NASTY], ["minimal"], lambda given: 1.0, lambda look: None)
     widget.start()
-    yield widget
+    yield from (widget, widget.now, widget.ways)
     one = SimpleNamespace(published=1, requests=1, delays=[1.0], error=NASTY, bill=wsedu.read(CAPTURE).bill)
-    yield standing({NASTY: one}, widget.settings, over=True)
+    yield standing({NASTY: one}, 1, running=False)
 
 
 def fails(given: object) -> Any:
