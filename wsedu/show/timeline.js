@@ -51,7 +51,7 @@ function lay(model, box, table, { play, range, shown }) {
     range.value = now;
     shown.textContent = `${(+range.value).toFixed(2)} s`;
     const sums = ways.map(([, packets]) => {
-      const counts = [0, 0, 0, 0];
+      const counts = counters.map(() => 0);
       for (const [when, ...added] of packets) if (when <= now) added.forEach((count, i) => (counts[i] += count));
       return counts;
     });

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..protocol.spans import Kind
 from .html import MUTED, RIGHT, TABLE, Markup, Picture, row_head, scrolling, table_row, tag
-from .palette import LOOKS, Sizes, chip, order
+from .palette import LOOKS, chip, order
 from .parts import view
 from .text import WIDTH, clip, visible
 
@@ -21,8 +21,10 @@ THICKEST = 0.05  # pixels of a byte, at most
 FULL = 0.8  # share of the height that the busiest column fills, so that packets seldom wait for those before them
 STEPS = 22  # rows of time in text, about
 COUNTED = "bytes", "packets", "messages", "updates"
+LABEL = 12  # pixels that the number of an update takes
 LINE = "2px solid #808080"
 ABSOLUTE = "position:absolute"
+NEWS = f"{ABSOLUTE};left:100%;padding-left:5px;font-size:11px;line-height:{LABEL}px"
 SCALE = "Down is time. A bar is a packet, as thick as it has bytes: ► from the client, ◄ from the server."
 
 
@@ -34,20 +36,13 @@ class TimedPacket:
         time: seconds since the first packet of its way.
         sender: ``"client"`` or ``"server"``.
         sizes: its bytes by kind.
-        messages: how many messages it completed.
-        updates: how many updates it brought.
+        counts: what it adds to each of ``COUNTED``.
     """
 
     time: float
     sender: str
-    sizes: Sizes
-    messages: int
-    updates: int
-
-    @property
-    def counts(self) -> tuple[int, int, int, int]:
-        """What it adds to each of ``COUNTED``."""
-        return int(sum(self.sizes.values())), 1, self.messages, self.updates
+    sizes: Mapping[Kind | None, int]
+    counts: tuple[int, ...]
 
 
 class Timeline(Picture):
@@ -63,15 +58,16 @@ class Timeline(Picture):
         self.ways = {visible(name): _packets(way, update) for name, way in ways.items()}
         self.seconds = max(packets[-1].time for packets in self.ways.values()) or 1.0
         self.counted = COUNTED if update else COUNTED[:3]
-        thickest = max(_bytes(packets, sender) for packets in self.ways.values() for sender in ("client", "server"))
-        self._thickness = min(THICKEST, FULL * HEIGHT / thickest)
+        sent = Counter[tuple[str, str]]()
+        for name, packets in self.ways.items():
+            for packet in packets:
+                sent[name, packet.sender] += packet.counts[0]
+        self._thickness = min(THICKEST, FULL * HEIGHT / max(sent.values()))
 
     def totals(self) -> dict[str, tuple[int, ...]]:
         """What is counted, of each way, when all has been said."""
-        return {
-            name: tuple(map(sum, zip(*(packet.counts for packet in packets), strict=True)))[: len(self.counted)]
-            for name, packets in self.ways.items()
-        }
+        ways = self.ways.items()
+        return {name: tuple(map(sum, zip(*(packet.counts for packet in way), strict=True))) for name, way in ways}
 
     @property
     def sentence(self) -> str:
@@ -91,13 +87,22 @@ class Timeline(Picture):
     def lines(self) -> Iterator[str]:
         """The picture as lines of text: a row is a step of time, a letter so many bytes."""
         step, width = _step(self.seconds / STEPS), (WIDTH - 10) // len(self.ways)
-        rows = round(self.seconds / step) + 1
-        columns = [_letters(packets, step, rows, (width - 3) // 2) for packets in self.ways.values()]
+        steps = [_steps(packets, step) for packets in self.ways.values()]
+        room = (width - 3) // 2
+        # A letter is as many bytes as let the most that was sent in a step have room.
+        most = max(size.total() for way in steps for size in way.values())
+        letter = max(100, 100 * math.ceil(most / (room - 3) / 100))
         yield f"{'seconds':>9} " + "".join(f"{clip(name, width - 1):{width}}" for name in self.ways)
-        for row in range(rows):
-            yield f"{row * step:9.1f} " + "".join(f"{column[row]:{width}}" for column in columns)
+        for row in range(round(self.seconds / step) + 1):
+            cells = (_cell(way[row, "client"], way[row, "server"], letter, room) for way in steps)
+            yield f"{row * step:9.1f} " + "".join(f"{cell:{width}}" for cell in cells)
         kinds = ", ".join(f"{LOOKS[kind].letter} {LOOKS[kind].label}" for kind in self._legend())
-        yield from ("", f"  {kinds}; > from the client, < from the server", "")
+        yield from (
+            "",
+            f"  {kinds}",
+            f"  > from the client, < from the server; a letter is {letter:,} bytes or less",
+            "",
+        )
         yield from (f"{name:>9} " + "".join(f"{cell:{width}}" for cell in cells) for name, cells in self._rows())
 
     def _legend(self) -> list[Kind | None]:
@@ -143,23 +148,28 @@ class Timeline(Picture):
         """Of each way two lines, client and server, and the packets between them; and the height of all."""
         drawn, height = [], float(HEIGHT)
         for packets in self.ways.values():
-            free, bars, news = {"client": 0.0, "server": 0.0}, [Markup("")], 0
+            free, bars = {"client": 0.0, "server": 0.0}, [Markup("")]
+            news, named = 0, -float(LABEL)
             for packet in packets:
                 # A packet begins at its time, or where the one before it from the same side ends.
                 top = max(self._at(packet.time), free[packet.sender])
                 free[packet.sender] = top + packet.counts[0] * self._thickness
-                news += packet.updates
-                bars += _bar(packet, top, free[packet.sender] - top, str(news) if packet.updates else "")
+                bars += _bar(packet, top, free[packet.sender] - top)
+                if any(packet.counts[3:]):
+                    news += packet.counts[3]
+                    if top >= named + LABEL:  # of those so near to each other that one covers the other, the first
+                        named = top
+                        bars.append(tag("b", f"{news}", style=f"{NEWS};top:{top - 3:.1f}px"))
             drawn.append(bars)
             height = max(height, *free.values())
         style = f"position:relative;height:{height:.1f}px;border-left:{LINE};border-right:{LINE}"
         return [tag("td", tag("div", *bars, style=style), style="padding:0 18px") for bars in drawn], height
 
 
-def _bar(packet: TimedPacket, top: float, thick: float, news: str) -> Iterator[Markup]:
+def _bar(packet: TimedPacket, top: float, thick: float) -> Iterator[Markup]:
     """The kinds in a packet side by side, so that the area of each is its share of the bytes.
 
-    Those of each side go from its own line to the middle. Behind the line of the server stand the numbers of updates.
+    Those of each side go from its own line to the middle.
     """
     at = 0.0 if packet.sender == "client" else 55.0
     for kind, size in packet.sizes.items():
@@ -168,12 +178,10 @@ def _bar(packet: TimedPacket, top: float, thick: float, news: str) -> Iterator[M
         place = f"left:{at:.2f}%;width:{share:.2f}%;top:{top:.1f}px;height:{thick:.1f}px"
         yield tag("div", style=f"{ABSOLUTE};box-sizing:border-box;{place};{LOOKS[kind].style}", title=title)
         at += share
-    line = f"{ABSOLUTE};top:{top + thick / 2 - 6:.1f}px;line-height:12px"
     if set(packet.sizes) != {Kind.TCP_IP}:
         mark, left = ("►", 45.5) if packet.sender == "client" else ("◄", 49.5)
-        yield tag("span", mark, style=f"{line};left:{left}%;font-size:10px")
-    if news:
-        yield tag("b", news, style=f"{line};left:100%;padding-left:5px;font-size:11px")
+        middle = f"left:{left}%;top:{top + thick / 2 - 6:.1f}px"
+        yield tag("span", mark, style=f"{ABSOLUTE};{middle};line-height:12px;font-size:10px")
 
 
 def timeline(ways: Mapping[str, object], *, update: bytes | None = None) -> Timeline:
@@ -203,19 +211,17 @@ def _packets(way: Any, update: bytes | None) -> list[TimedPacket]:
     for conversation in getattr(way, "conversations", [way]):
         if not hasattr(conversation, "packets"):
             raise TypeError(f"timeline draws conversations of a capture, not {type(conversation).__name__}")
-        capture, completed = conversation.capture, Counter(message.packets[-1] for message in conversation.messages)
+        completed = Counter(message.packets[-1] for message in conversation.messages)
         for index, sender in conversation.packets:
-            packet = capture.packet(index)
-            updates = len(re.findall(update, packet.raw)) if update and sender == "server" else 0
-            found.append(TimedPacket(packet.time, sender, view(packet).sizes(), completed[index], updates))
+            packet = conversation.capture.packet(index)
+            counts = [len(packet.raw), 1, completed[index]]
+            if update:
+                counts.append(len(re.findall(update, packet.raw)) if sender == "server" else 0)
+            found.append(TimedPacket(packet.time, sender, view(packet).sizes(), tuple(counts)))
     if not found:
         raise ValueError("timeline draws the packets of a conversation, and there are none")
-    found.sort(key=lambda packet: packet.time)
-    return [TimedPacket(p.time - found[0].time, p.sender, p.sizes, p.messages, p.updates) for p in found]
-
-
-def _bytes(packets: Sequence[TimedPacket], sender: str) -> int:
-    return sum(packet.counts[0] for packet in packets if packet.sender == sender)
+    first = min(packet.time for packet in found)
+    return sorted((replace(packet, time=packet.time - first) for packet in found), key=lambda packet: packet.time)
 
 
 def _step(least: float) -> float:
@@ -224,17 +230,17 @@ def _step(least: float) -> float:
     return next(power * times for times in (1, 2, 5, 10) if power * times >= least * 0.999)
 
 
-def _letters(packets: Sequence[TimedPacket], step: float, rows: int, most: int) -> list[str]:
-    """A line for each step of time: what the client sent, and what the server did."""
-    steps = [{"client": Counter[Kind | None](), "server": Counter[Kind | None]()} for _ in range(rows)]
+def _steps(packets: Sequence[TimedPacket], step: float) -> defaultdict[tuple[int, str], Counter[Kind | None]]:
+    """What each side sent in each step of time."""
+    steps: defaultdict[tuple[int, str], Counter[Kind | None]] = defaultdict(Counter)
     for packet in packets:
-        steps[round(packet.time / step)][packet.sender].update(packet.sizes)
-    said = []
-    for one in steps:
-        client, server = (_spelled(one[sender], most) for sender in ("client", "server"))
-        said.append(f"{client + '>' if client else '':{most + 1}}{'<' + server if server else ''}")
-    return said
+        steps[round(packet.time / step), packet.sender].update(packet.sizes)
+    return steps
 
 
-def _spelled(sizes: Counter[Kind | None], most: int) -> str:
-    return "".join(LOOKS[kind].letter * max(1, round(sizes[kind] / 100)) for kind in order(sizes))[:most]
+def _cell(client: Counter[Kind | None], server: Counter[Kind | None], letter: int, room: int) -> str:
+    asked, said = (
+        "".join(LOOKS[kind].letter * max(1, round(sizes[kind] / letter)) for kind in order(sizes))
+        for sizes in (client, server)
+    )
+    return f"{asked + '>' if asked else '':{room + 1}}{'<' + said if said else ''}"
