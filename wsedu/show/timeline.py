@@ -25,7 +25,8 @@ LABEL = 12  # pixels that the number of an update takes
 LINE = "2px solid #808080"
 ABSOLUTE = "position:absolute"
 NEWS = f"{ABSOLUTE};left:100%;padding-left:5px;font-size:11px;line-height:{LABEL}px"
-SCALE = "Down is time. A bar is a packet, as thick as it has bytes: ► from the client, ◄ from the server."
+SCALE = "Down is time. A bar is a packet, as thick as it has bytes: ► from the client, ◄ from the server. "
+MODELLED = "TCP/IP is modelled by the relay that recorded."
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,15 @@ class Timeline(Picture):
     Attributes:
         ways: the packets of each, in order of time.
         seconds: the time that is drawn.
+        note: what a reader must know about the numbers; mostly empty.
         counted: what is counted of each way.
     """
 
     def __init__(self, ways: Mapping[str, object], update: bytes | None) -> None:
-        self.ways = {visible(name): _packets(way, update) for name, way in ways.items()}
+        conversations = {name: list(getattr(way, "conversations", [way])) for name, way in ways.items()}
+        self.ways = {visible(name): _packets(said, update) for name, said in conversations.items()}
+        captures = [conversation.capture for said in conversations.values() for conversation in said]
+        self.note = MODELLED if any(getattr(capture, "modelled", False) for capture in captures) else ""
         self.seconds = max(packets[-1].time for packets in self.ways.values()) or 1.0
         self.counted = COUNTED if update else COUNTED[:3]
         sent = Counter[tuple[str, str]]()
@@ -103,6 +108,7 @@ class Timeline(Picture):
             f"  > from the client, < from the server; a letter is {letter:,} bytes or less",
             "",
         )
+        yield from [f"  {self.note}", ""] if self.note else []
         yield from (f"{name:>9} " + "".join(f"{cell:{width}}" for cell in cells) for name, cells in self._rows())
 
     def _legend(self) -> list[Kind | None]:
@@ -128,7 +134,7 @@ class Timeline(Picture):
         return tag(
             "div",
             tag("div", tag("b", self.sentence)),
-            tag("div", SCALE, " ", *legend, style="margin:4px 0 8px 0;line-height:1.8"),
+            tag("div", SCALE, self.note, " ", *legend, style="margin:4px 0 8px 0;line-height:1.8"),
             scrolling(table),
             style="max-width:100%",
         )
@@ -205,10 +211,10 @@ def timeline(ways: Mapping[str, object], *, update: bytes | None = None) -> Time
     return Timeline(ways, update)
 
 
-def _packets(way: Any, update: bytes | None) -> list[TimedPacket]:
-    """The packets of a conversation, or of all conversations of a capture, in order of time."""
+def _packets(conversations: Sequence[Any], update: bytes | None) -> list[TimedPacket]:
+    """The packets of all these conversations, in order of time."""
     found = []
-    for conversation in getattr(way, "conversations", [way]):
+    for conversation in conversations:
         if not hasattr(conversation, "packets"):
             raise TypeError(f"timeline draws conversations of a capture, not {type(conversation).__name__}")
         completed = Counter(message.packets[-1] for message in conversation.messages)
