@@ -63,6 +63,15 @@ def test_as_text() -> None:
     assert lines[-1].split() == ["updates", "6"]
 
 
+def test_what_was_modelled_is_said_and_updates_are_those_of_the_server() -> None:
+    capture = wsedu.read(DATA / "chromium-polling.pcap")
+    asked = wsedu.timeline({"all": capture}, update=rb"GET ")
+    assert asked.totals()["all"][3] == 0 and "modelled" not in asked.html()
+    capture.modelled = True
+    for shown in (str(wsedu.timeline({"all": capture})), wsedu.timeline({"all": capture}).html()):
+        assert "modelled by the relay" in shown
+
+
 def test_what_cannot_be_drawn_is_told() -> None:
     with pytest.raises(ValueError, match="one way or more"):
         wsedu.timeline({})

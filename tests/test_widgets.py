@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from hostile import HOSTILE, write_capture
-from lab_browser import SCROLLER, LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
+from lab_browser import IDLE, SCROLLER, LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 CELLS = {
@@ -468,6 +468,20 @@ def test_the_slider_by_keyboard_and_by_mouse(ran: NotebookPage) -> None:
     assert "websocket: from" in output.locator("img").get_attribute("alt")
     _press(ran, "End", on=output.get_by_label("request head"))
     output.get_by_text("Nothing was measured").wait_for()
+
+
+@pytest.mark.slow
+def test_a_kernel_that_is_gone_is_told(lab: LabBrowser) -> None:
+    with lab.open("widgets.ipynb") as notebook:
+        assert notebook.run_all() == []
+        notebook.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        notebook.page.wait_for_function(IDLE)
+        _output(notebook, "race").get_by_role("button", name="Start").click()
+        _output(notebook, "race").get_by_text("it was restarted").wait_for()
+        _output(notebook, "ladder").get_by_role("treeitem").first.click()
+        _output(notebook, "ladder").get_by_text("it was restarted").wait_for()
+        _press(notebook, "ArrowRight", on=_output(notebook, "slider").get_by_label("clients"))
+        _output(notebook, "slider").get_by_text("kernel silent").wait_for()
 
 
 @pytest.mark.slow

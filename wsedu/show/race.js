@@ -142,8 +142,12 @@ class RaceView {
     const chosen = { head: this.inputs.head.value };
     for (const name of Object.keys(NUMBERS)) chosen[name] = this.inside(name);
     this.waits = running ? "stop" : "start";
-    this.model.send(running ? { do: "stop" } : { do: "start", chosen });
     this.draw();
+    try {
+      this.model.send(running ? { do: "stop" } : { do: "start", chosen });
+    } catch {
+      this.state.textContent = SAY.silent; // the kernel that made this widget is gone
+    }
   }
 
   hear() {

@@ -26,14 +26,18 @@ function render({ model, el }) {
     show();
   };
   input.addEventListener("input", () => {
-    model.set("index", +input.value);
-    model.save_changes();
-    model.send("heard?");
     clearTimeout(timer);
     timer = setTimeout(() => {
       output.textContent = "kernel silent";
       output.title = SILENT;
     }, PATIENCE);
+    model.set("index", +input.value);
+    try {
+      model.save_changes();
+      model.send("heard?");
+    } catch {
+      // the kernel that made this widget is gone, which is said soon
+    }
   });
   input.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab has commands on the same keys
   model.on("change:index", show);

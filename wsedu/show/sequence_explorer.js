@@ -184,10 +184,15 @@ class SequenceView {
   }
 
   ask(what) {
-    this.model.send({ ...what, view: this.id });
+    const silent = () => this.opened.replaceChildren(make("div", { role: "alert", text: SAY.silent }));
+    try {
+      this.model.send({ ...what, view: this.id });
+    } catch {
+      return silent(); // the kernel that made this widget is gone
+    }
     if (what.ask === "messages") return;
     clearTimeout(this.patience);
-    this.patience = setTimeout(() => this.opened.replaceChildren(make("div", { role: "alert", text: SAY.silent })), PATIENCE);
+    this.patience = setTimeout(silent, PATIENCE);
   }
 
   answer(said, buffers) {

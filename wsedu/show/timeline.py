@@ -16,7 +16,7 @@ from .palette import LOOKS, chip, order
 from .parts import view
 from .text import WIDTH, clip, visible
 
-HEIGHT = 400  # pixels of the whole time
+HEIGHT = 340  # pixels of the whole time
 THICKEST = 0.05  # pixels of a byte, at most
 FULL = 0.8  # share of the height that the busiest column fills, so that packets seldom wait for those before them
 STEPS = 22  # rows of time in text, about
