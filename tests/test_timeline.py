@@ -75,7 +75,7 @@ def test_what_was_modelled_is_said_and_updates_are_those_of_the_server() -> None
 def test_what_cannot_be_drawn_is_told() -> None:
     with pytest.raises(ValueError, match="one way or more"):
         wsedu.timeline({})
-    with pytest.raises(ValueError, match="there are none"):
+    with pytest.raises(ValueError, match="there are 0"):
         wsedu.timeline({"nothing": SimpleNamespace(conversations=[])})
     with pytest.raises(TypeError, match="not int"):
         wsedu.timeline({"a number": 5})

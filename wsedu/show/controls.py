@@ -73,11 +73,6 @@ class RangeSlider(anywidget.AnyWidget):
         return self.options[self.index]
 
 
-def number(kind: Any, value: float, low: float, high: float, name: str) -> widgets.Widget:
-    """A field for a number; ``kind`` is ``BoundedIntText`` or ``BoundedFloatText``."""
-    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=CONTROL)
-
-
 def choice(options: Sequence[object], value: object, name: str) -> widgets.Dropdown:
     """A choice among a few."""
     return widgets.Dropdown(options=options, value=value, description=name, style=LABELS, layout=CONTROL)

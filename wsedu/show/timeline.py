@@ -21,6 +21,7 @@ THICKEST = 0.05  # pixels of a byte, at most
 FULL = 0.8  # share of the height that the busiest column fills, so that packets seldom wait for those before them
 STEPS = 22  # rows of time in text, about
 COUNTED = "bytes", "packets", "messages", "updates"
+MOST_PACKETS = 2_000  # of each way: more would be a picture of megabytes, each bar thinner than a line
 LABEL = 12  # pixels that the number of an update takes
 LINE = "2px solid #808080"
 ABSOLUTE = "position:absolute"
@@ -63,11 +64,9 @@ class Timeline(Picture):
         self.note = MODELLED if any(getattr(capture, "modelled", False) for capture in captures) else ""
         self.seconds = max(packets[-1].time for packets in self.ways.values()) or 1.0
         self.counted = COUNTED if update else COUNTED[:3]
-        sent = Counter[tuple[str, str]]()
-        for name, packets in self.ways.items():
-            for packet in packets:
-                sent[name, packet.sender] += packet.counts[0]
-        self._thickness = min(THICKEST, FULL * HEIGHT / max(sent.values()))
+        sides = [(packets, sender) for packets in self.ways.values() for sender in ("client", "server")]
+        most = max(sum(one.counts[0] for one in packets if one.sender == sender) for packets, sender in sides)
+        self._thickness = min(THICKEST, FULL * HEIGHT / most)
 
     def totals(self) -> dict[str, tuple[int, ...]]:
         """What is counted, of each way, when all has been said."""
@@ -79,10 +78,8 @@ class Timeline(Picture):
         """How long it took, and the most and the least that was carried."""
         sizes = {name: counts[0] for name, counts in self.totals().items()}
         low, high = min(sizes, key=lambda name: sizes[name]), max(sizes, key=lambda name: sizes[name])
-        said = f"In {self.seconds:.1f} seconds {high} took {sizes[high]:,} bytes"
-        if low == high:
-            return f"{said}."
-        return f"{said}, {sizes[high] / sizes[low]:.1f} times the {sizes[low]:,} of {low}."
+        times = f", {sizes[high] / sizes[low]:.1f} times the {sizes[low]:,} of {low}" if low != high else ""
+        return f"In {self.seconds:.1f} seconds {high} took {sizes[high]:,} bytes{times}."
 
     def _rows(self) -> Iterator[tuple[str, list[str]]]:
         """What is counted: its name, and a number for each way."""
@@ -96,19 +93,15 @@ class Timeline(Picture):
         room = (width - 3) // 2
         # A letter is as many bytes as let the most that was sent in a step have room.
         most = max(size.total() for way in steps for size in way.values())
-        letter = max(100, 100 * math.ceil(most / (room - 3) / 100))
+        letter = max(100, 100 * math.ceil(most / max(1, room - 3) / 100))
+        decimals = max(1, -math.floor(math.log10(step)))
         yield f"{'seconds':>9} " + "".join(f"{clip(name, width - 1):{width}}" for name in self.ways)
         for row in range(round(self.seconds / step) + 1):
             cells = (_cell(way[row, "client"], way[row, "server"], letter, room) for way in steps)
-            yield f"{row * step:9.1f} " + "".join(f"{cell:{width}}" for cell in cells)
+            yield f"{row * step:9.{decimals}f} " + "".join(f"{cell:{width}}" for cell in cells)
         kinds = ", ".join(f"{LOOKS[kind].letter} {LOOKS[kind].label}" for kind in self._legend())
-        yield from (
-            "",
-            f"  {kinds}",
-            f"  > from the client, < from the server; a letter is {letter:,} bytes or less",
-            "",
-        )
-        yield from [f"  {self.note}", ""] if self.note else []
+        sides = f"> from the client, < from the server; a letter is {letter:,} bytes or less"
+        yield from ("", f"  {kinds}", f"  {sides}", f"  {self.note}")
         yield from (f"{name:>9} " + "".join(f"{cell:{width}}" for cell in cells) for name, cells in self._rows())
 
     def _legend(self) -> list[Kind | None]:
@@ -142,8 +135,8 @@ class Timeline(Picture):
     def _clock(self, height: float) -> Markup:
         step, ticks = _step(self.seconds / 5), []
         for tick in range(math.floor(self.seconds / step) + 1):
-            top = f"position:absolute;right:8px;top:{self._at(tick * step) - 8:.1f}px;{MUTED}"
-            ticks.append(tag("div", f"{tick * step:g} s", style=f"{top};white-space:nowrap;line-height:16px"))
+            style = f"{ABSOLUTE};right:8px;top:{self._at(tick * step) - 8:.1f}px;white-space:nowrap;line-height:16px"
+            ticks.append(tag("div", f"{tick * step:g} s", style=f"{style};{MUTED}"))
         return tag("div", *ticks, style=f"position:relative;height:{height:.1f}px")
 
     def _at(self, time: float) -> float:
@@ -217,15 +210,15 @@ def _packets(conversations: Sequence[Any], update: bytes | None) -> list[TimedPa
     for conversation in conversations:
         if not hasattr(conversation, "packets"):
             raise TypeError(f"timeline draws conversations of a capture, not {type(conversation).__name__}")
-        completed = Counter(message.packets[-1] for message in conversation.messages)
+        completed = Counter(index for message in conversation.messages for index in message.packets[-1:])
         for index, sender in conversation.packets:
             packet = conversation.capture.packet(index)
             counts = [len(packet.raw), 1, completed[index]]
             if update:
                 counts.append(len(re.findall(update, packet.raw)) if sender == "server" else 0)
             found.append(TimedPacket(packet.time, sender, view(packet).sizes(), tuple(counts)))
-    if not found:
-        raise ValueError("timeline draws the packets of a conversation, and there are none")
+    if not 1 <= len(found) <= MOST_PACKETS:
+        raise ValueError(f"timeline draws 1 to {MOST_PACKETS:,} packets of each way, and there are {len(found):,}")
     first = min(packet.time for packet in found)
     return sorted((replace(packet, time=packet.time - first) for packet in found), key=lambda packet: packet.time)
 
