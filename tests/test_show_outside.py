@@ -162,11 +162,11 @@ def bench() -> Iterator[object]:
 
 
 def race() -> Iterator[object]:
-    widget = DeliveryRace(fails, ["minimal"])
+    widget = DeliveryRace(fails, [NASTY], ["minimal"], lambda given: 1.0, lambda look: None)
     widget.start()
-    yield widget
+    yield from (widget, widget.now, widget.ways)
     one = SimpleNamespace(published=1, requests=1, delays=[1.0], error=NASTY, bill=wsedu.read(CAPTURE).bill)
-    yield standing({NASTY: one}, widget.settings, over=True)
+    yield standing({NASTY: one}, 1, running=False)
 
 
 def fails(given: object) -> Any:
@@ -180,6 +180,12 @@ def explorer() -> Iterator[object]:
     for index in range(5):
         widget._asked(None, {"ask": "message", "index": index}, [])
     yield from (widget, widget._rows(0), sent)
+
+
+def timelines() -> Iterator[object]:
+    picture = wsedu.timeline({NASTY: wsedu.read(CAPTURE)}, update=b".")
+    widget: Any = touch(picture)
+    yield from (picture, widget, widget.head)
 
 
 def refusals() -> Iterator[object]:
@@ -206,6 +212,7 @@ SPANS = [*BITS, Span(1, 9, NASTY, NASTY, NASTY, Kind.HTTP_HEAD, NASTY)]
 VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "ByteMap": lambda: [byte_map(RAW, SPANS), byte_map(RAW, head_spans(RAW)), byte_map(Frame(1, RAW))],
     "Comparison": lambda: [compare(Frame(1, RAW), talk().messages, names=[NASTY, "b"])],
+    **dict.fromkeys(("Timeline", "TimelineExplorer", "PlayHead"), timelines),
     "SequenceDiagram": lambda: [ladder(talk()), ladder([])],
     "Bars": lambda: [bars({NASTY: Bill(complete=False), "b": Bill(modelled=True)})],
     # The button is in the builder and in the bench.

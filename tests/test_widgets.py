@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from hostile import HOSTILE, write_capture
-from lab_browser import LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
+from lab_browser import IDLE, SCROLLER, LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
 
 ROOT = Path(__file__).resolve().parent.parent
 CELLS = {
@@ -42,6 +42,9 @@ from types import SimpleNamespace
 said = capture.conversations[0].messages * 250
 ladder = wsedu.touch(SimpleNamespace(messages=said, client="c", server="s", capture=capture))
 ladder""",
+    "to scale": """
+ways = {way: wsedu.read(f"data/chromium-{way}.pcap").conversations[1] for way in ("polling", "websocket")}
+wsedu.touch(wsedu.timeline(ways, update=rb'"id":'))""",
     "race": "delivery_race()",
     "slider": "cost_slider()",
     "both": """
@@ -390,14 +393,84 @@ def test_a_message_of_the_ladder_opens_with_its_packets(ran: NotebookPage) -> No
     assert _said(second).startswith("Text frame › FIN")
     assert _asked(ran) == before, "hovering asks the kernel nothing"
     _press(ran, "Escape")
-    assert opened.inner_text() == ""
+    assert opened.inner_text().startswith("Here a message opens")
     assert _focused(ran, ROLE) == "tree"
     output.get_by_role("treeitem").nth(4).hover()
     assert _asked(ran) == before, "hovering asks the kernel nothing"
     output.get_by_role("treeitem").nth(4).click()
     output.get_by_text("message 5 of 40, from the client").wait_for()
     output.get_by_role("button", name="Close").click()
-    assert output.locator(".wsedu-opened").inner_text() == ""
+    assert opened.inner_text().startswith("Here a message opens")
+
+
+def test_nothing_of_a_ladder_moves(ran: NotebookPage) -> None:
+    output = _output(ran, "folded")
+    explorer, rows = output.locator(".wsedu-explorer"), output.get_by_role("tree").first
+    height = "node => node.getBoundingClientRect().height"
+    before = explorer.evaluate(height)
+    fold = output.get_by_role("treeitem").filter(has_text="more pairs like these").first
+    for _ in range(2):
+        fold.click()
+        assert explorer.evaluate(height) == before
+    first = output.get_by_role("treeitem").first
+    place = first.bounding_box()
+    first.click()
+    output.get_by_text("message 1 of").wait_for()
+    output.get_by_role("button", name=re.compile("^packet")).first.click()
+    output.locator(".wsedu-pane").nth(1).wait_for()
+    assert explorer.evaluate(height) == before and first.bounding_box() == place
+    output.get_by_role("button", name="Close").click()
+    assert explorer.evaluate(height) == before
+    # At the end of the rows the wheel moves the page.
+    fold.click()
+    scroller = ran.page.locator(SCROLLER)
+    _press(ran, "End", on=rows)
+    rows.hover()
+    top = scroller.evaluate("node => node.scrollTop")
+    for _ in range(3):
+        ran.page.mouse.wheel(0, 40)
+    ran.page.wait_for_function("([node, top]) => node.scrollTop > top", arg=[scroller.element_handle(), top])
+    _press(ran, "Home", "ArrowDown", "ArrowDown", "ArrowLeft", on=rows)
+    assert fold.get_attribute("aria-expanded") == "false"
+
+
+@pytest.mark.parametrize("cell", ["ladder", "race", "slider", "to scale"])
+def test_keys_that_reach_a_widget_never_reach_the_notebook(ran: NotebookPage, cell: str) -> None:
+    output = _output(ran, cell)
+    for place in output.locator("[role=tree], input, select, button").all()[:4]:
+        before = len(ran.cells)
+        _press(ran, "d", "d", "b", "m", "Escape", "x", on=place)
+        assert len(ran.cells) == before and {one["cell_type"] for one in ran.cells} == {"code"}
+
+
+def test_the_play_head_by_keyboard_and_by_pointer(ran: NotebookPage) -> None:
+    output = _output(ran, "to scale")
+    head = output.get_by_label("play-head")
+    rows = output.get_by_role("row")
+    before = _asked(ran)
+    counted = [["bytes", "9,792", "2,478"], ["packets", "40", "24"], ["messages", "22", "10"], ["updates", "6", "6"]]
+    assert [rows.nth(i).inner_text().split() for i in (2, 3, 4, 5)] == counted
+    _press(ran, "Home", on=head)
+    assert rows.nth(2).inner_text().split() == ["bytes", "74", "74"]
+    _press(ran, "End", "PageDown", "ArrowRight")
+    assert 0.5 < float(head.input_value()) < 2
+    box = rows.nth(1).bounding_box()
+    assert box is not None
+    x, top = box["x"] + box["width"] / 2, box["y"] + 10
+    ran.page.mouse.move(x, top)
+    ran.page.mouse.down()
+    at = []
+    for step in range(1, 4):
+        ran.page.mouse.move(x, top + 60 * step)
+        at.append((float(head.input_value()), int(rows.nth(2).inner_text().split()[1].replace(",", ""))))
+    ran.page.mouse.up()
+    assert at == sorted(at) and at[0][1] < at[2][1] < 9_792
+    assert "polling" in head.get_attribute("aria-valuetext")
+    output.get_by_role("button", name="Play").click()
+    output.get_by_role("button", name="Pause").wait_for()
+    output.get_by_role("button", name="Play").wait_for()
+    assert rows.nth(2).inner_text().split() == counted[0]
+    assert _asked(ran) == before, "a play-head asks the kernel nothing"
 
 
 def test_what_repeats_itself_is_folded_and_unfolds(ran: NotebookPage) -> None:
@@ -432,23 +505,30 @@ def test_of_ten_thousand_messages_only_what_is_seen_is_drawn_and_sent(ran: Noteb
     output.get_by_text("message 10,000 of 10,000").wait_for()
 
 
-def test_the_race_runs_and_stops(ran: NotebookPage) -> None:
+def test_the_race_runs_locks_and_leaves_a_ghost(ran: NotebookPage) -> None:
     output = _output(ran, "race")
+    root = output.locator(".wsedu-race")
+    height = root.bounding_box()["height"]
     output.get_by_label("updates", exact=True).fill("2000")
     output.get_by_label("updates a second").fill("50")
-    _press(ran, "Tab")  # a field counts when it is left
     button = output.get_by_role("button", name=re.compile("Start|Stop"))
-    _press(ran, "Enter", on=button)
-    output.get_by_text("Running").wait_for()
-    received = output.get_by_role("row").filter(has_text="websocket").first
-    early = received.inner_text()
-    ran.page.wait_for_function(
-        "([row, early]) => row.isConnected === false || row.innerText !== early", arg=[received.element_handle(), early]
-    )
-    assert "modelled" in output.inner_text() and button.inner_text() == "Stop"
-    _press(ran, "Enter")
-    output.get_by_text("Stopped").wait_for()
-    assert button.inner_text() == "Start" and _focused(ran, "node.textContent") == "Start", "the focus stays"
+    axes = []
+    for _ in range(2):
+        _press(ran, "Enter", on=button)
+        output.locator(".wsedu-state").get_by_text("Running:").wait_for()
+        assert output.get_by_label("updates", exact=True).is_disabled()
+        row = output.get_by_role("row").filter(has_text="websocket")
+        early = row.inner_text()
+        ran.page.wait_for_function("([row, early]) => row.innerText !== early", arg=[row.element_handle(), early])
+        axes.append(output.locator(".wsedu-axis").inner_text())
+        assert button.inner_text() == "Stop" and root.bounding_box()["height"] == height
+        _press(ran, "Enter")
+        output.locator(".wsedu-state").get_by_text("Stopped:").wait_for()
+        assert button.inner_text() == "Start" and _focused(ran, "node.textContent") == "Start", "the focus stays"
+        assert output.locator(".wsedu-axis").inner_text() == axes[-1], "the axis stays"
+    assert "2,000 updates of 27 bytes, 50 a second" in output.locator(".wsedu-before").inner_text()
+    assert root.bounding_box()["height"] == height
+    assert output.get_by_label("updates", exact=True).is_enabled()
 
 
 def test_the_slider_by_keyboard_and_by_mouse(ran: NotebookPage) -> None:
@@ -463,8 +543,22 @@ def test_the_slider_by_keyboard_and_by_mouse(ran: NotebookPage) -> None:
     ran.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2)
     output.get_by_text("Clients 10,000,000").wait_for()
     assert "websocket: from" in output.locator("img").get_attribute("alt")
-    output.get_by_label("request head").select_option("2009")
+    _press(ran, "End", on=output.get_by_label("request head"))
     output.get_by_text("Nothing was measured").wait_for()
+
+
+@pytest.mark.slow
+def test_a_kernel_that_is_gone_is_told(lab: LabBrowser) -> None:
+    with lab.open("widgets.ipynb") as notebook:
+        assert notebook.run_all() == []
+        notebook.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        notebook.page.wait_for_function(IDLE)
+        _output(notebook, "race").get_by_role("button", name="Start").click()
+        _output(notebook, "race").get_by_text("it was restarted").wait_for()
+        _output(notebook, "ladder").get_by_role("treeitem").first.click()
+        _output(notebook, "ladder").get_by_text("it was restarted").wait_for()
+        _press(notebook, "ArrowRight", on=_output(notebook, "slider").get_by_label("clients"))
+        _output(notebook, "slider").get_by_text("kernel silent").wait_for()
 
 
 @pytest.mark.slow
@@ -484,9 +578,8 @@ def test_everyone_can_use_them(lab: LabBrowser, theme: Any, width: int, tmp_path
             _output(notebook, cell).get_by_text(re.compile("answered|from here on")).first.wait_for()
         race = _output(notebook, "race")
         race.get_by_label("updates a second").fill("50")
-        notebook.page.keyboard.press("Tab")
         race.get_by_role("button", name="Start").click()
-        race.get_by_text("Finished").wait_for()
+        race.get_by_text("Finished:").wait_for()
         notebook.photograph(screenshots(tmp_path), f"widgets-{theme}-{width}")
         assert [fault for output in notebook.outputs() for fault in output.faults] == []
         assert notebook.axe(script) == []

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -176,6 +177,21 @@ def test_a_control_changes_the_numbers() -> None:
         control.index += 1
         assert slider.shown.value != before
         before = slider.shown.value
+
+
+def test_clients_move_the_picture_on_an_axis_that_stays() -> None:
+    slider, tops, axes = cost_slider(), [], set()
+    for slider.clients.index in range(4):
+        source = re.search(r"base64,([^\"]+)", slider.drawn)
+        assert source is not None
+        svg = b64decode(source[1]).decode()
+        tops.append(
+            [float(point.split(",")[1]) for point in re.findall(r'points="([^"]+)" fill="none"', svg)[0].split()]
+        )
+        axes.add(tuple(re.findall(r"y=\"([\d.]+)\"[^>]*>([^<]* [kMGTP]?bit/s)<", svg)))
+    assert len(axes) == 1 and len(axes.pop()) == 6
+    for before, after in zip(tops, tops[1:], strict=False):
+        assert all(a - b > 20 for a, b in zip(before, after, strict=True)), "ten times the clients, and nobody sees it"
 
 
 def test_marks_are_what_was_measured() -> None:

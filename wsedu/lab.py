@@ -10,6 +10,7 @@ import asyncio
 import random
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any
@@ -34,7 +35,7 @@ from .show.controls import ProgressBar
 from .show.cost_slider import CostSettings, CostSlider
 from .show.frame_builder import Answers, FrameBuilder
 from .show.handshake_bench import HandshakeBench
-from .show.race import DeliveryRace, RaceSettings
+from .show.race import LOOKS_EVERY, DeliveryRace, RaceSettings
 from .show.text import visible
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
@@ -146,8 +147,21 @@ def delivery_race() -> DeliveryRace:
         gaps = list(poisson(1 / settings.rate, settings.updates, random.Random(settings.updates)))
         return {way: DeliveryThread(way, gaps, settings) for way in WAYS}
 
-    _race = DeliveryRace(start, HEAD_STYLES)
+    def most(settings: RaceSettings) -> float:
+        return settings.updates * max(_modelled(way, settings) for way in WAYS)
+
+    _race = DeliveryRace(start, WAYS, HEAD_STYLES, most, _often)
     return _race
+
+
+def _often(look: Callable[[], bool]) -> None:
+    """Call it on the kernel's loop, now and then, while it gives true; a script that has no loop calls it itself."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    if look():
+        loop.call_later(LOOKS_EVERY, _often, look)
 
 
 def _hear_interrupts() -> None:
@@ -173,15 +187,17 @@ progress_bar = ProgressBar
 def cost_slider() -> CostSlider:
     """What clients × rate × payload × head cost by each way: the model's curves, and what was measured on them."""
 
-    def modelled(case: str, given: CostSettings) -> float:
-        head = _request_head(*CASES[case], given.head)
-        return modelled_bytes(case, rate=given.rate, payload=given.payload, poll_gap=given.poll_gap, request_head=head)
-
     def measured(given: CostSettings) -> dict[str, list[tuple[float, float]]]:
         # All measurements are of clients with a browser's head.
         return measured_points(given.payload, given.poll_gap) if given.head == "browser" else {}
 
-    return CostSlider(tuple(CASES), modelled, measured, HEAD_STYLES)
+    return CostSlider(tuple(CASES), _modelled, measured, HEAD_STYLES)
+
+
+def _modelled(case: str, given: Any) -> float:
+    """Bytes of an update by the model; ``given`` has the settings of the race, or of the slider."""
+    head = _request_head(*CASES[case], given.head)
+    return modelled_bytes(case, rate=given.rate, payload=given.payload, poll_gap=given.poll_gap, request_head=head)
 
 
 @cache

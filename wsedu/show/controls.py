@@ -55,24 +55,22 @@ class RangeSlider(anywidget.AnyWidget):
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int().tag(sync=True)
 
-    def __init__(self, name: str, options: Sequence[float], value: float, unit: str = "") -> None:
+    def __init__(self, name: str, options: Sequence[Any], value: Any, unit: str = "") -> None:
         self.options = tuple(options)
-        shown = [f"{option:{'g' if option < 1 else ',.0f'}} {unit}".rstrip() for option in options]
+        shown = [
+            one if isinstance(one, str) else f"{one:{'g' if one < 1 else ',.0f'}} {unit}".rstrip() for one in options
+        ]
         super().__init__(name=visible(name), shown=shown, index=self.options.index(value))
+        self.on_msg(lambda *asked: self.send("heard"))
 
     @traitlets.validate("index")
     def _inside(self, proposal: Any) -> int:
         return max(0, min(int(proposal["value"]), len(self.options) - 1))
 
     @property
-    def value(self) -> float:
+    def value(self) -> Any:
         """The value that is chosen."""
         return self.options[self.index]
-
-
-def number(kind: Any, value: float, low: float, high: float, name: str) -> widgets.Widget:
-    """A field for a number; ``kind`` is ``BoundedIntText`` or ``BoundedFloatText``."""
-    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=CONTROL)
 
 
 def choice(options: Sequence[object], value: object, name: str) -> widgets.Dropdown:

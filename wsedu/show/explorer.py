@@ -24,6 +24,8 @@ from .palette import LOOKS
 from .parts import Part, View, named_views, show_value, view
 from .sequence import ends_of, ladder, row_of, stretches
 from .text import bytes_of, clip, visible
+from .timeline import Timeline
+from .timeline_explorer import TimelineExplorer
 
 # Messages that go to the browser at once.
 CHUNK = 100
@@ -213,22 +215,25 @@ class SequenceExplorer(WithTwin):
 
 def touch(
     *things: object, spans: Iterable[Span] | None = None, names: Sequence[str] | None = None
-) -> ByteExplorer | SequenceExplorer:
+) -> ByteExplorer | SequenceExplorer | TimelineExplorer:
     """What can be drawn, to explore: by pointer, or by Tab, arrows, Home, End and Enter.
 
     Args:
         things: what ``byte_map`` takes; two or more are shown side by side, and each follows the other. Or one
-            conversation, as ``ladder`` takes it: its messages open, and so do the packets that carried them.
+            conversation, as ``ladder`` takes it: its messages open, and so do the packets that carried them. Or what
+            ``timeline`` gives: it gets a play-head.
         spans: what the bytes mean, where there is one thing and it is bytes.
         names: what to call them; else what they are.
 
     Returns:
-        A widget: a byte map, or a sequence diagram.
+        A widget: a byte map, a sequence diagram, or the ladder to scale.
 
     Raises:
         TypeError: one of them has no bytes to show.
         ValueError: nothing to show, or not a name for each.
     """
+    if len(things) == 1 and isinstance(things[0], Timeline):
+        return TimelineExplorer(things[0])
     if len(things) == 1 and hasattr(things[0], "messages"):
         return SequenceExplorer(things[0])
     return ByteExplorer(named_views("touch", things, names, spans if len(things) == 1 else None))
