@@ -9,6 +9,7 @@ that they are given, and ``Picture`` each line of its text, so that a view that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -77,6 +78,17 @@ def _escaped(text: str) -> str:
 def sentence(strong: str, *rest: str) -> Markup:
     """A paragraph whose first words are bold."""
     return tag("p", tag("b", strong), *rest)
+
+
+def with_links(text: str) -> Markup:
+    """Text in which each section of an RFC, as ``RFC 6455, 5.2``, is a link that leads there."""
+    *before, last = re.split(r"(RFC \d+, \d[\d.]*\d)", text)
+    linked = []
+    for words, section in zip(before[::2], before[1::2], strict=True):
+        number, place = section[4:].split(", ")
+        address = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{place}"
+        linked += [words, tag("a", section, href=address)]
+    return join(*linked, last)
 
 
 def scrolling(*content: str, style: str = "") -> Markup:
