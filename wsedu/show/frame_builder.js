@@ -182,12 +182,17 @@ class FrameBuilder {
   listen() {
     const bitOf = (event) => event.target.closest("[data-bit]");
     this.words.addEventListener("click", (event) => bitOf(event) && this.flip(+bitOf(event).dataset.bit));
-    for (const kind of ["pointerover", "focusin"])
-      this.words.addEventListener(kind, (event) => {
-        const at = bitOf(event)?.dataset.bit ?? (event.target.dataset.byte && 8 * event.target.dataset.byte);
-        if (at !== undefined) this.explain(+at);
-        if (kind === "focusin" && bitOf(event)) this.move(+at);
-      });
+    const under = (event) => bitOf(event)?.dataset.bit ?? (event.target.dataset.byte && 8 * event.target.dataset.byte);
+    this.words.addEventListener("focusin", (event) => {
+      this.explain(under(event));
+      if (bitOf(event)) this.move(+bitOf(event).dataset.bit);
+    });
+    let seen = ""; // a pointer that rests, and under which the bits are drawn again, says nothing
+    this.words.addEventListener("pointermove", (event) => {
+      const place = `${event.screenX},${event.screenY}`;
+      if (place !== seen) this.explain(under(event));
+      seen = place;
+    });
     this.words.addEventListener("keydown", (event) => this.key(event, bitOf(event)));
     this.words.addEventListener("input", ({ target }) => {
       if (!/^[0-9a-f]{2}$/i.test(target.value)) return;
@@ -363,7 +368,7 @@ class FrameBuilder {
   explain(bit) {
     const bytes = this.frame.bytes;
     const at = bit >> 3;
-    if (at >= bytes.length) return;
+    if (bit === undefined || at >= bytes.length) return;
     const frame = split(bytes);
     const { name, index, kind } = this.place(frame, at);
     const here = hex(bytes[at]);
@@ -371,7 +376,8 @@ class FrameBuilder {
       const field = this.rules.fields[at].find(({ bits }) => bit % 8 < bits[1]);
       const value = (bytes[at] >> (8 - field.bits[1])) & ((1 << (field.bits[1] - field.bits[0])) - 1);
       const { message, section } = told(field.says, value);
-      return this.said.replaceChildren(make("b", { text: `${field.name} = ${value}: ` }), `${message} (`, linkTo(section), ")");
+      const meaning = message.replace(new RegExp(`^${value}[,:] `), ""); // where it says the value itself
+      return this.said.replaceChildren(make("b", { text: `${field.name} = ${value}: ` }), `${meaning} (`, linkTo(section), ")");
     }
     const words = [`${name}, byte ${index}: `];
     if (kind === "payload") {

@@ -88,7 +88,10 @@ function choiceOf(options, changed) {
   return made;
 }
 
-const labelled = (text, control) => make("label", {}, make("span", { text: `${text} ` }), control);
+function labelled(text, control) {
+  control.id = `wsedu-${Math.random().toString(36).slice(2)}`; // each widget is a module of its own, and all are on one page
+  return make("div", { class: "wsedu-labelled" }, make("label", { for: control.id, text }), " ", control);
+}
 
 // Buttons that copy bytes in three ways, and say so.
 function copyButtons(now, say) {
