@@ -165,6 +165,7 @@ class FrameBuilder {
     this.count.addEventListener("input", () => {
       if (/^\d{1,19}$/.test(this.count.value)) this.act(() => this.frame.resize(BigInt(this.count.value)));
     });
+    this.count.addEventListener("change", () => this.draw()); // what is no length gives way to the length
     const forms = [[7, "the shortest form"], [16, "16 bits"], [64, "64 bits"]];
     this.form = choiceOf(forms, (form) => this.act(() => this.frame.resize(this.frame.length, +form)));
     const act = (what) => () => this.act(what);
@@ -193,6 +194,7 @@ class FrameBuilder {
       if (place !== seen) this.explain(under(event));
       seen = place;
     });
+    this.words.addEventListener("pointerleave", () => this.pinned());
     this.words.addEventListener("keydown", (event) => this.key(event, bitOf(event)));
     this.words.addEventListener("input", ({ target }) => {
       if (!/^[0-9a-f]{2}$/i.test(target.value)) return;
@@ -254,6 +256,7 @@ class FrameBuilder {
     if (wrong) return this.tell("Not taken yet: hex is two digits from 0 to f for each byte.");
     const bytes = hexed ? Uint8Array.from(digits.match(/../g) ?? [], (byte) => parseInt(byte, 16)) : new TextEncoder().encode(value);
     this.act(() => this.frame.type(bytes.slice(0, MOST)), true);
+    if (bytes.length > MOST) this.tell(`Of ${bytesOf(bytes.length)} the first ${MOST.toLocaleString("en")} are taken.`);
   }
 
   put(bytes) {
@@ -285,13 +288,13 @@ class FrameBuilder {
     this.cards.mark(bytes);
   }
 
-  // The payload as it was typed, or as it became; as hex where it is no text.
+  // The payload as it was typed, or as it became; as hex where it is no text that a field can hold.
   write() {
     const { frame } = this;
     const shown = frame.length < BigInt(frame.typed.length) ? frame.payload : frame.typed;
-    if (this.as.value === "text" && notUtf8(shown, true) >= 0) {
+    if (this.as.value === "text" && (notUtf8(shown, true) >= 0 || shown.includes(13))) {
       this.as.value = "hex";
-      this.tell("The payload is not UTF-8, and so it is shown as hex.");
+      this.tell("The payload is not UTF-8, or has a carriage return: it is shown as hex.");
     }
     this.payload.value = this.as.value === "hex" ? inHex(shown) : asText(shown);
     this.payload.removeAttribute("aria-invalid");
@@ -313,13 +316,13 @@ class FrameBuilder {
 
   drawWords(bytes) {
     const focused = this.words.contains(document.activeElement) ? { ...document.activeElement.dataset } : {};
-    const { start } = split(bytes);
-    const drawn = Math.min(bytes.length, start + DRAWN);
+    const frame = split(bytes);
+    const drawn = Math.min(bytes.length, frame.start + DRAWN);
     this.here = Math.min(this.here, 8 * drawn - 1);
     const rows = [];
     for (let at = 0; at < drawn; at += 4) {
       const row = make("div", { class: "wsedu-word" });
-      for (let i = at; i < Math.min(at + 4, drawn); i++) row.append(this.byte(bytes, i));
+      for (let i = at; i < Math.min(at + 4, drawn); i++) row.append(this.byte(frame, bytes, i));
       rows.push(row);
     }
     const more = bytes.length - drawn;
@@ -338,8 +341,7 @@ class FrameBuilder {
 
   // A byte: its fields above its bits, and beneath them the byte itself. Of the payload it is a lens: what was said above
   // what is sent, and under that the byte of the key which makes the one the other.
-  byte(bytes, at) {
-    const frame = split(bytes);
+  byte(frame, bytes, at) {
     const { kind, name, index } = this.place(frame, at);
     const over = make("div", { class: "wsedu-over" });
     if (at < 2)
@@ -362,6 +364,13 @@ class FrameBuilder {
 
   letter(byte) {
     return printable(byte) === "·" ? hex(byte) : String.fromCharCode(byte);
+  }
+
+  // What is pointed at is explained in passing; what has the focus stays explained.
+  pinned() {
+    const { bit, byte } = this.words.contains(document.activeElement) ? document.activeElement.dataset : {};
+    if (bit ?? byte) this.explain(bit ?? 8 * byte);
+    else this.said.textContent = FRAME_HINT;
   }
 
   // Beneath the diagram: what a bit, or the byte that it is in, says.
