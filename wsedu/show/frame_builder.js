@@ -148,7 +148,7 @@ class FrameBuilder {
     const root = make("div", { class: "wsedu-explorer wsedu-builder" }, this.verdict, this.controls(), this.diagram, this.said);
     root.append(make("div", { class: "wsedu-line" }, this.send, this.told), this.cards.box);
     this.root = root;
-    keepKeys(root);
+    keepPlainKeys(root);
     this.listen();
     this.draw();
   }

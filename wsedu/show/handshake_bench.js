@@ -26,7 +26,7 @@ class HandshakeBench {
       make("div", { class: "wsedu-line" }, button("Send it", () => this.send(), { class: "wsedu-send" }), this.told),
       this.cards.box,
     );
-    keepKeys(this.root);
+    keepPlainKeys(this.root);
     this.lines.value = Object.values(this.spoiled)[0];
     showPicture(this.verdict, model.get("shown"));
     this.choose();

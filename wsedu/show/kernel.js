@@ -10,7 +10,7 @@ const MOST_CARDS = 30;
 // JupyterLab has commands on plain keys: "d d" deletes a cell, "b" inserts one, an arrow goes to the next. They listen
 // above the widget; the browser's own use of a key is not touched. Escape, Shift+Enter and what is pressed together
 // with Ctrl, Alt or the command key stay Lab's, but for those that merge or move cells.
-function keepKeys(root) {
+function keepPlainKeys(root) {
   root.addEventListener("keydown", (event) => {
     const { key } = event;
     const modified = event.ctrlKey || event.metaKey || event.altKey;
