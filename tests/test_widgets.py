@@ -386,7 +386,7 @@ def test_nothing_moves_whatever_is_done(ran: NotebookPage) -> None:
         assert bench.evaluate(HEIGHTS) == before
 
 
-def test_keys_stay_in_the_widget(ran: NotebookPage) -> None:
+def test_keys_stay_in_the_builder_and_the_bench(ran: NotebookPage) -> None:
     output, bench = _builder(ran), _output(ran, "bench")
     before = [(cell["id"], cell["cell_type"]) for cell in ran.cells]
     for control in (
