@@ -148,7 +148,7 @@ class FrameBuilder {
     const root = make("div", { class: "wsedu-explorer wsedu-builder" }, this.verdict, this.controls(), this.diagram, this.said);
     root.append(make("div", { class: "wsedu-line" }, this.send, this.told), this.cards.box);
     this.root = root;
-    keepPlainKeys(root);
+    keepKeys(root);
     this.listen();
     this.draw();
   }
@@ -175,7 +175,7 @@ class FrameBuilder {
       make("div", { class: "wsedu-line" },
         button("New random key", act(() => (this.frame.key = [...crypto.getRandomValues(new Uint8Array(4))]))),
         button("Reset", () => this.put(this.begin)),
-        ...copyButtons(() => ({ bytes: this.frame.bytes, text: asText(this.frame.payload) }), (text) => this.tell(text)),
+        ...copyButtons(() => ({ bytes: this.frame.bytes, text: this.frame.payload }), (text) => this.tell(text)),
       ),
     );
   }
@@ -183,18 +183,12 @@ class FrameBuilder {
   listen() {
     const bitOf = (event) => event.target.closest("[data-bit]");
     this.words.addEventListener("click", (event) => bitOf(event) && this.flip(+bitOf(event).dataset.bit));
-    const under = (event) => bitOf(event)?.dataset.bit ?? (event.target.dataset.byte && 8 * event.target.dataset.byte);
+    const under = (node) => node.closest("[data-bit]")?.dataset.bit ?? (node.dataset.byte && 8 * node.dataset.byte);
     this.words.addEventListener("focusin", (event) => {
-      this.explain(under(event));
+      this.explain(under(event.target));
       if (bitOf(event)) this.move(+bitOf(event).dataset.bit);
     });
-    let seen = ""; // a pointer that rests, and under which the bits are drawn again, says nothing
-    this.words.addEventListener("pointermove", (event) => {
-      const place = `${event.screenX},${event.screenY}`;
-      if (place !== seen) this.explain(under(event));
-      seen = place;
-    });
-    this.words.addEventListener("pointerleave", () => this.pinned());
+    onPointer(this.words, (node) => this.explain(under(node)), () => this.pinned());
     this.words.addEventListener("keydown", (event) => this.key(event, bitOf(event)));
     this.words.addEventListener("input", ({ target }) => {
       if (!/^[0-9a-f]{2}$/i.test(target.value)) return;

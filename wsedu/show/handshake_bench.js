@@ -12,7 +12,7 @@ class HandshakeBench {
     this.verdict = make("div", { class: "wsedu-request-verdict", role: "group", tabindex: "0", "aria-label": "the verdict, and the accept value", "aria-live": "polite" });
     this.told = make("span", { class: "wsedu-told", role: "status" });
     this.cards = new SentCards("what was sent", "What you send is kept here, with what the server answered.", (bytes) => this.put(asText(bytes).replaceAll("\r\n", "\n").trimEnd()));
-    const now = () => ({ bytes: this.bytes, text: asText(this.bytes) });
+    const now = () => ({ bytes: this.bytes, text: this.bytes });
     const buttons = [
       button("New random key", () => this.newKey()),
       button("Reset", () => this.put(Object.values(this.spoiled)[0])),
@@ -26,7 +26,7 @@ class HandshakeBench {
       make("div", { class: "wsedu-line" }, button("Send it", () => this.send(), { class: "wsedu-send" }), this.told),
       this.cards.box,
     );
-    keepPlainKeys(this.root);
+    keepKeys(this.root);
     this.lines.value = Object.values(this.spoiled)[0];
     showPicture(this.verdict, model.get("shown"));
     this.choose();

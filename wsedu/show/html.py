@@ -96,13 +96,8 @@ def sentence(strong: str, *rest: str) -> Markup:
 
 def with_links(text: str) -> Markup:
     """Text in which each section of an RFC, as ``RFC 6455, 5.2``, is a link that leads there."""
-    *before, last = re.split(r"(RFC \d+, \d[\d.]*\d)", text)
-    linked = []
-    for words, section in zip(before[::2], before[1::2], strict=True):
-        number, place = section[4:].split(", ")
-        address = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{place}"
-        linked += [words, tag("a", section, href=address)]
-    return join(*linked, last)
+    pieces = re.split(r"(RFC \d+, \d[\d.]*\d)", text)
+    return join(*(rfc_link(piece) if at % 2 else piece for at, piece in enumerate(pieces)))
 
 
 def scrolling(*content: str, style: str = "") -> Markup:

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What widgets share that live in a notebook and ask its kernel: their keys stay with them, each question gets its
-// answer or a word about why there is none, and what was sent stays on the page as a card. It stands behind byte_pane.js.
+// What widgets share that ask the kernel to act: each question gets its answer or a word about why there is none, and
+// what was sent stays on the page as a card. It stands behind byte_pane.js.
 
 const PATIENCE = 2000; // milliseconds without an answer, after which the kernel is said to be busy
 const RESTARTED = "The kernel was restarted: run this cell again.";
 const BUSY = "No answer yet: the kernel is busy. It answers when it is free; if it was restarted, run this cell again.";
 const MOST_CARDS = 30;
-
-// JupyterLab has commands on plain keys: "d d" deletes a cell, "b" inserts one, an arrow goes to the next. They listen
-// above the widget; the browser's own use of a key is not touched. Escape, Shift+Enter and what is pressed together
-// with Ctrl, Alt or the command key stay Lab's, but for those that merge or move cells.
-function keepPlainKeys(root) {
-  root.addEventListener("keydown", (event) => {
-    const { key } = event;
-    const modified = event.ctrlKey || event.metaKey || event.altKey;
-    const forLab = key === "Escape" || (event.shiftKey && key === "Enter");
-    if (!forLab && !(modified && !/^(Backspace|Arrow)/.test(key))) event.stopPropagation();
-  });
-}
 
 // Questions to the kernel, as custom messages with a number that comes back with the answer. `lost` is called when the
 // kernel is restarted, whether a question is open or not: what it knew of the widget went with it.
@@ -70,7 +58,7 @@ function showPicture(box, html) {
 }
 
 const same = (one, other) => one.length === other.length && one.every((byte, at) => byte === other[at]);
-const inHex = (bytes) => Array.from(bytes, hex).join(" ");
+const inHex = COPIED_AS.hex;
 const bytesOf = (count) => `${count.toLocaleString("en")} byte${count === 1 ? "" : "s"}`;
 // Text that is no UTF-8 shows where it is not, and half a character at its end as well.
 const asText = (bytes) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
@@ -93,22 +81,13 @@ function labelled(text, control) {
   return make("div", { class: "wsedu-labelled" }, make("label", { for: control.id, text }), " ", control);
 }
 
-// Buttons that copy bytes in three ways, and say so.
+// Buttons that copy bytes in three ways, and say so; as text it is what `now` says that they mean.
 function copyButtons(now, say) {
-  const forms = {
-    hex: () => inHex(now().bytes),
-    text: () => now().text,
-    Python: () => `bytes.fromhex("${inHex(now().bytes)}")`,
-  };
-  return Object.entries(forms).map(([name, form]) =>
+  return Object.entries(COPIED_AS).map(([name, form]) =>
     button(`Copy ${name}`, async () => {
-      const text = form();
-      try {
-        await navigator.clipboard.writeText(text);
-        say(`Copied: ${text.length > 60 ? `${text.slice(0, 60)} …` : text}`);
-      } catch {
-        say("The browser does not let this page copy."); // as where it came over plain http from another machine
-      }
+      const text = form(name === "text" ? now().text : now().bytes);
+      await copyText(text);
+      say(`Copied: ${text.length > 60 ? `${text.slice(0, 60)} …` : text}`);
     }),
   );
 }
