@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from hostile import HOSTILE, write_capture
 from lab_browser import IDLE, SCROLLER, LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
+
+import wsedu
+from wsedu.show.frame_builder import FrameBuilder, rules_as_data
 
 ROOT = Path(__file__).resolve().parent.parent
 CELLS = {
@@ -68,6 +73,7 @@ COUNT = """() => {
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBrowser]:
     root = tmp_path_factory.mktemp("widgets")
     write_notebook(root / "widgets.ipynb", CELLS.values())
+    write_notebook(root / "asking.ipynb", (CELLS["builder"], CELLS["bench"]))
     shutil.copytree(ROOT / "data", root / "data")
     write_capture(root / "data/hostile.pcap")
     with lab_browser(root) as browser:
@@ -320,55 +326,263 @@ def test_bytes_from_outside_are_text(ran: NotebookPage) -> None:
     assert output.locator("script, img").count() == 0
 
 
-def test_a_frame_is_built_and_really_sent(ran: NotebookPage) -> None:
-    output = _output(ran, "builder")
-    assert "Legal" in output.inner_text() and "81 85" in output.inner_text()
-    before = _asked(ran)
-    output.get_by_label("MASK", exact=True).uncheck()
-    output.get_by_text("a client must mask").wait_for()
-    assert "RFC 6455, 5.1" in output.inner_text()
-    assert _asked(ran) > before  # the counter counts
+def _builder(notebook: NotebookPage) -> Any:
+    """The frame builder as it begins."""
+    output = _output(notebook, "builder")
+    output.get_by_role("button", name="Reset").click()
+    return output
+
+
+def _bit(output: Any, bit: int) -> Any:
+    return output.locator(f"[data-bit='{bit}']")
+
+
+def _hex(output: Any) -> str:
+    return " ".join(field.input_value() for field in output.locator("[data-byte]").all())
+
+
+def test_a_bit_flips_by_pointer_and_by_keyboard_and_the_kernel_is_not_asked(ran: NotebookPage) -> None:
+    output = _builder(ran)
+    before, verdict = _asked(ran), output.get_by_role("status").first
+    assert verdict.inner_text().strip() == "✓ Legal as a client's first frame."
+    _bit(output, 1).click()
+    assert verdict.inner_text().startswith("✗ Must be refused: RSV1 at byte 0: RSV1 is 1 and no extension")
+    assert verdict.locator("a").get_attribute("href") == "https://www.rfc-editor.org/rfc/rfc6455#section-5.2"
+    # Tab to the bits: one of them can be reached, the last that was.
+    output.get_by_role("button", name="Copy Python").focus()
+    _press(ran, "Tab")
+    assert _focused(ran, "node.dataset.bit") == "1"
+    _press(ran, "Space")
+    assert "Legal" in verdict.inner_text() and _focused(ran, "node.getAttribute('aria-label')").startswith("0, RSV1")
+    # Beneath the first word lie 21 3d, the rest of the key, and the letters H and e, with 37 and fa under them.
+    _press(ran, "Home", "ArrowDown", *["ArrowRight"] * 23, "Enter")
+    assert "XOR 37 of the key is 49, the letter I" in output.locator(".wsedu-bit-said").inner_text()
+    assert output.get_by_label("payload", exact=True).input_value() == "Iello"
+    _press(ran, "4", "1")  # the byte is typed: what is sent is 41, so what is said is 41 XOR 37
+    assert (
+        _hex(output).startswith("81 85 37 fa 21 3d 41")
+        and "vello" in output.get_by_label("payload", exact=True).input_value()
+    )
+    assert _focused(ran, "node.dataset.byte") == "7"
+    assert _asked(ran) == before
+
+
+def test_mask_and_key_change_what_is_sent_and_not_what_is_said(ran: NotebookPage) -> None:
+    output = _builder(ran)
+    payload = output.get_by_label("payload", exact=True)
+    output.get_by_role("button", name="New random key").click()
+    assert not _hex(output).startswith("81 85 37 fa 21 3d") and payload.input_value() == "Hello"
+    _bit(output, 8).click()
+    assert _hex(output) == "81 05 48 65 6c 6c 6f" and "a client must mask" in output.inner_text()
+    _bit(output, 8).click()
+    output.get_by_label("as", exact=True).select_option("hex")
+    assert payload.input_value() == "48 65 6c 6c 6f"
+    payload.fill("c3 a")
+    assert "two digits" in output.inner_text() and "Legal" in output.inner_text()
+    payload.fill("c3")
+    assert "the text is not UTF-8" in output.inner_text() and "status code 1007" in output.inner_text()
+    output.get_by_label("as", exact=True).select_option("text")
+    assert payload.input_value() == "c3" and "it is shown as hex" in output.inner_text()
+    payload.fill("c3 a9")
+    output.get_by_label("as", exact=True).select_option("text")
+    assert payload.input_value() == "é"
+
+
+def test_the_payload_length_goes_over_its_borders(ran: NotebookPage) -> None:
+    output = _builder(ran)
+    slider, sizes = output.get_by_label("payload length", exact=True), []
+    _press(ran, "Home", on=slider)
+    while (said := slider.get_attribute("aria-valuetext")) != "70,000 bytes":
+        header = re.search(
+            r"byte \d+: masking key",
+            str(output.locator("[data-byte][aria-label*=key]").first.get_attribute("aria-label")),
+        )
+        assert header is not None
+        sizes.append((said, int(header[0].split()[1][:-1])))
+        _press(ran, "ArrowRight")
+    for wanted in (("125 bytes", 2), ("126 bytes", 4), ("65,535 bytes", 4), ("65,536 bytes", 10)):
+        assert wanted in sizes
+    # What is announced is more than is sent, once a high bit of the 64 is set; the topmost must be 0.
+    _bit(output, 8 * 4 + 7).click()
+    assert "are announced, and 70,000 are sent" in output.inner_text()
+    _bit(output, 16).click()
+    assert "the most significant bit of a 64-bit payload length is set" in output.inner_text()
+    output.get_by_label("payload length in bytes").fill("5")
+    output.get_by_label("in", exact=True).select_option("64 bits")
+    assert "64 bits; 16 bits hold it" in output.inner_text()
+    output.get_by_label("in", exact=True).select_option("the shortest form")
+    assert "Legal" in output.inner_text() and _hex(output) == "81 85 37 fa 21 3d 7f 9f 4d 51 58"
+
+
+def test_what_was_sent_is_a_card_that_says_when_it_is_of_the_past(ran: NotebookPage) -> None:
+    output = _builder(ran)
+    cards = output.locator(".wsedu-card")
+    _bit(output, 8).click()
     _press(ran, "Enter", on=output.get_by_role("button", name="Send it"))
     # They differ in strictness: one refuses, the other answers.
-    output.get_by_text("closed: status code 1002").wait_for()
-    output.get_by_text("answered with a Text frame").wait_for()
+    cards.first.get_by_text("closed: status code 1002").wait_for()
+    cards.first.get_by_text("answered with a Text frame").wait_for()
     assert _focused(ran, "node.textContent") == "Send it", "the focus stays"
-
-
-def test_the_diagram_changes_as_one_types(ran: NotebookPage) -> None:
-    output = _output(ran, "builder")
-    output.get_by_label("MASK", exact=True).check()
-    output.get_by_label("payload", exact=True).fill("")
-    output.get_by_label("payload", exact=True).press_sequentially("Hi")
-    diagram = output.get_by_role("table").filter(has_text="32 bits a row")
-    diagram.get_by_text("0000010").wait_for()  # the payload length
-    _press(ran, "Space", on=output.get_by_label("RSV3"))
-    output.get_by_text("RSV3 is 1").first.wait_for()
-    output.get_by_label("RSV3").uncheck()
-    output.get_by_label("payload as").select_option("hex")
-    output.get_by_text("the payload is not hex").wait_for()
-    output.get_by_label("payload", exact=True).fill("c3 a9")
-    output.get_by_text("Legal").wait_for()
+    assert "81 05 48 65 6c 6c 6f (as it stands above)" in cards.first.inner_text()
+    _bit(output, 8).click()
+    assert "Legal" in output.get_by_role("status").first.inner_text()
+    assert (
+        "(earlier: not what stands above)" in cards.first.inner_text()
+        and "✗ Must be refused" in cards.first.inner_text()
+    )
     output.get_by_role("button", name="Send it").click()
-    output.locator("text=websockets: >> xpath=.. >> text=answered").wait_for()
-    output.locator("text=Tornado: >> xpath=.. >> text=answered").wait_for()
+    cards.first.locator("text=Tornado: >> xpath=.. >> text=answered").wait_for()
+    assert cards.count() == 2 and "wsedu-past" in str(cards.nth(1).get_attribute("class"))
+    cards.nth(1).get_by_role("button", name="Take it up again").click()
+    assert _hex(output) == "81 05 48 65 6c 6c 6f" and "(as it stands above)" in cards.nth(1).inner_text()
+
+
+HEIGHTS = (
+    "node => [node, ...node.querySelectorAll('.wsedu-explorer > *')].map(one => one.getBoundingClientRect().height)"
+)
+
+
+def test_nothing_moves_whatever_is_done(ran: NotebookPage) -> None:
+    output = _builder(ran)
+    before = output.evaluate(HEIGHTS)
+    acts: tuple[Callable[[], Any], ...] = (
+        lambda: _bit(output, 1).click(),
+        lambda: output.get_by_label("payload length in bytes").fill("66000"),
+        lambda: output.get_by_label("payload length in bytes").fill("0"),
+        lambda: output.get_by_role("button", name="Send it").click(),
+        lambda: output.locator(".wsedu-card").first.get_by_text(re.compile("closed|answered")).first.wait_for(),
+        lambda: output.get_by_label("opcode", exact=True).select_option("8 Close"),
+        lambda: output.get_by_role("button", name="Copy hex").click(),
+    )
+    for act in acts:
+        act()
+        assert output.evaluate(HEIGHTS) == before
+    bench = _output(ran, "bench")
+    before = bench.evaluate(HEIGHTS)
+    for spoiled in ("no Host", "no Sec-WebSocket-Key", "version 8", "nothing"):
+        bench.get_by_label("break", exact=True).select_option(spoiled)
+        bench.get_by_text(re.compile("Must be refused|An opening handshake")).wait_for()
+        bench.get_by_role("button", name="Send it").click()
+        assert bench.evaluate(HEIGHTS) == before
+
+
+def test_keys_stay_in_the_builder_and_the_bench(ran: NotebookPage) -> None:
+    output, bench = _builder(ran), _output(ran, "bench")
+    before = [(cell["id"], cell["cell_type"]) for cell in ran.cells]
+    for control in (
+        _bit(output, 3),
+        output.get_by_label("opcode", exact=True),
+        output.get_by_role("button", name="Reset"),
+        output.get_by_label("payload length", exact=True),
+        output.locator(".wsedu-cards"),
+        bench.get_by_label("break", exact=True),
+        bench.get_by_role("button", name="Send it"),
+    ):
+        _press(ran, "d", "d", "b", "m", "x", "Shift+M", "ArrowDown", on=control)
+    assert [(cell["id"], cell["cell_type"]) for cell in ran.cells] == before
+
+
+ORACLE = """async ([source, rules, frames]) => {
+    const {judge, FrameInHand} = await import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})));
+    return frames.map(frame => {
+        const bytes = Uint8Array.from(frame), {refused, whole, fragment} = judge(bytes, rules);
+        return [refused ?? [whole, fragment], [...new FrameInHand(bytes).bytes]];
+    });
+}"""
+
+
+def _random_frame(rng: Random) -> bytes:
+    texts = ("", "Hello", "é€😀" * rng.randrange(9), "x" * rng.choice((125, 126, 127, 300)))
+    payload = rng.choice([*map(str.encode, texts), rng.randbytes(rng.randrange(4)), "é😀".encode()[: rng.randrange(7)]])
+    if rng.random() < 0.4:
+        payload = rng.choice((999, 1000, 1004, 1011, 1015, 2999, 3000, 4999, 5000, 65_535)).to_bytes(2) + payload
+    fin, *rsv = (rng.random() < share for share in (0.8, 0.1, 0.1, 0.1))
+    key = rng.randbytes(4) if rng.random() < 0.9 else None
+    opcode = rng.choice((1, 1, 2, 8, 8, 8, 9, 10, rng.randrange(16)))
+    form: Any = rng.choice([one for one in (None, None, None, 16, 64) if len(payload) < 65_536 or one != 16])
+    return wsedu.Frame(opcode, payload, fin, rsv[0], rsv[1], rsv[2], key).serialize(length_form=form)
+
+
+def test_the_browser_judges_as_the_protocol_does(ran: NotebookPage) -> None:
+    """Its verdicts, and the bytes that it makes, against those of Python, for frames of every kind."""
+    rng = Random(11)
+    frames = [_random_frame(rng) for _ in range(600)]
+    frames += [
+        bytes([first, second, *bytes(12)]) for first in range(0, 256, 3) for second in (5, 0x80, 0x81, 0xFE, 0xFF)
+    ]
+    frames += [
+        bytes([0x82, 0xFF]) + size.to_bytes(8) + bytes(9) for size in (0, 65_535, 65_536, 2**63 - 1, 2**63, 2**64 - 1)
+    ]
+    source = FrameBuilder._esm
+    found = ran.page.evaluate(ORACLE, [str(source), rules_as_data(), list(map(list, frames))])
+    kinds = set()
+    for frame, (said, made) in zip(frames, found, strict=True):
+        assembler = wsedu.MessageAssembler("client")
+        assembler.receive_data(frame)
+        try:
+            event = assembler.next_event()
+        except wsedu.ProtocolError as error:
+            expected: Any = vars(error)
+        else:
+            fin = bool(frame[0] & 0x80)
+            expected = [event is not None or (not fin and said[0]), not fin]
+        assert said == expected, frame.hex()
+        kinds.add(str(expected))
+        with suppress(wsedu.NeedMoreData, wsedu.ProtocolError):
+            whole = wsedu.Frame.parse(frame, strict=False)[1]
+            assert bytes(made) == frame[:whole]
+    assert len(kinds) > 50, "frames of many kinds"
 
 
 def test_a_handshake_is_spoiled_and_really_sent(ran: NotebookPage) -> None:
     output = _output(ran, "bench")
+    output.get_by_role("button", name="Reset").click()
+    output.get_by_text("✓ An opening handshake").wait_for()
     for step in ("258EAFA5-E914-47DA-95CA-C5AB0DC85B11", "b3 7a 4f 2c", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="):
         assert step in output.inner_text()
     output.get_by_role("button", name="Send it").click()
-    output.get_by_text("A WebSocket from here on").wait_for()
+    output.get_by_text("A WebSocket from here on").first.wait_for()
     lines = output.locator("textarea")
     lines.fill(lines.input_value().replace("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8"))
     output.get_by_text("Must be refused").wait_for()
+    assert "(earlier: not what stands above)" in output.locator(".wsedu-card").first.inner_text()
     _press(ran, "Enter", on=output.get_by_role("button", name="Send it"))
-    output.get_by_text("No WebSocket").wait_for()
-    assert "426" in output.inner_text() or "400" in output.inner_text()
-    output.get_by_label("break").select_option("no Sec-WebSocket-Key")
+    card = output.locator(".wsedu-card").first
+    card.get_by_text("No WebSocket").wait_for()
+    assert "426" in card.inner_text() or "400" in card.inner_text()
+    output.get_by_label("break", exact=True).select_option("no Sec-WebSocket-Key")
     output.get_by_text("there is no accept value").wait_for()
     assert "Sec-WebSocket-Key" not in lines.input_value() and "RFC 6455" in output.inner_text()
+
+
+KERNEL = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+
+
+def test_a_kernel_that_is_busy_or_was_restarted_is_told(lab: LabBrowser, tmp_path: Path) -> None:
+    with lab.open("asking.ipynb") as notebook:
+        assert notebook.run_all() == []
+        notebook.page.evaluate(COUNT)
+        notebook.show_cell(0)
+        builder, bench = notebook.page.locator(".wsedu-builder"), notebook.page.locator(".wsedu-bench")
+        free = tmp_path / "free"
+        code = f"import pathlib, time\nwhile not pathlib.Path({str(free)!r}).exists(): time.sleep(0.05)"
+        notebook.page.evaluate(f"code => void {KERNEL}.requestExecute({{code}})", code)
+        bench.get_by_label("break", exact=True).select_option("version 8")
+        builder.get_by_role("button", name="Send it").click()
+        for widget in (builder, bench):
+            widget.get_by_text("the kernel is busy").wait_for()
+        assert "✓" not in bench.inner_text(), "a verdict that was of another request"
+        free.touch()
+        builder.get_by_text("answered with a Text frame").first.wait_for()
+        bench.get_by_text("Must be refused").wait_for()
+        assert "the kernel is busy" not in builder.inner_text() + bench.inner_text()
+        notebook.page.evaluate(f"async () => {{ await {KERNEL}.restart() }}")
+        for widget in (builder, bench):
+            widget.get_by_text("The kernel was restarted: run this cell again.").first.wait_for()
+        _bit(builder, 1).click()
+        assert "✗" in builder.get_by_role("status").first.inner_text(), "bits and verdict go on"
+        builder.get_by_role("button", name="Send it").click()
+        assert "run this cell again" in builder.locator(".wsedu-card").first.inner_text()
 
 
 def test_a_message_of_the_ladder_opens_with_its_packets(ran: NotebookPage) -> None:

@@ -8,7 +8,6 @@ each with its <label>: they are used as they are.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,18 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from ..protocol.errors import NeedMoreData, ProtocolError
-from .html import MUTED, Markup, join, sentence, tag
+from ..protocol.errors import Data, NeedMoreData, ProtocolError
+from .html import MUTED, Markup, join, sentence, tag, with_links
 from .text import visible
 
 _HERE = Path(__file__).parent
 LABELS = {"description_width": "140px"}
 CONTROL = widgets.Layout(width="270px")
+
+
+def script(*names: str) -> str:
+    """Scripts, or styles, of this package one behind the other: anywidget takes one module without imports."""
+    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
 
 
 class NotRun:
@@ -107,15 +111,32 @@ def verdict(check: Callable[[], Markup], missing: str) -> Markup:
     try:
         return check()
     except ProtocolError as error:
-        return sentence("✗ Must be refused: ", f"{error}; status code {error.status_code}")
+        return sentence("✗ Must be refused: ", with_links(f"{error}; status code {error.status_code}"))
     except NeedMoreData:
         return sentence("… Not whole: ", missing)
 
 
-class WidgetWithPicture(NotRun, widgets.VBox):
-    """A widget that is also a picture, for a page that was never run: what it shows before anybody has used it.
+class WithPicture(NotRun):
+    """Part of a widget: a picture for a page that was never run, of what the widget shows before anybody has used it.
 
     A notebook holds no widget views: without a kernel one that is trusted shows "model not found" in their place.
+    """
+
+    def picture(self) -> Markup:
+        """The picture, as HTML."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle: Any = super()._repr_mimebundle_(**options)  # type: ignore[misc]
+        hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
+        # anywidget gives metadata as well, which Colab needs.
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        data = {**data, "text/html": tag("div", hint, self.picture())}
+        return (data, *metadata) if metadata else data
+
+
+class WidgetWithPicture(WithPicture, widgets.VBox):
+    """Controls of ipywidgets, and a picture that they change.
 
     Args:
         children: from top to bottom.
@@ -141,12 +162,28 @@ class WidgetWithPicture(NotRun, widgets.VBox):
         return fitted(self.drawn)
 
     def picture(self) -> Markup:
-        """The picture, as HTML; Lab would take out of it what ``fitted`` adds."""
+        """What was drawn last; Lab would take out of it what ``fitted`` adds."""
         return self.drawn
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
-        return {**super()._repr_mimebundle_(**options), "text/html": tag("div", hint, self.picture())}
+
+class AskingWidget(WithPicture, anywidget.AnyWidget):
+    """A widget that is all JavaScript and asks the kernel (``kernel.js``): bytes there, HTML back when it is ready.
+
+    Each question has a name, which comes back with its answer, so that none is taken for that of another.
+    """
+
+    _css = script("explorer.css", "frame_builder.css")
+
+    def __init__(self, **traits: object) -> None:
+        super().__init__(**traits)
+        self.on_msg(self._asked)
+
+    def _asked(self, widget: object, question: Any, buffers: Sequence[Data]) -> None:
+        self.answer(question["what"], bytes(buffers[0]), lambda html: self.send({"to": question["ask"], "html": html}))
+
+    def answer(self, what: str, data: bytes, tell: Callable[[str], None]) -> None:
+        """Answer a question about these bytes: ``tell`` takes HTML, now or later."""
+        raise NotImplementedError
 
 
 class ProgressBar(NotRun, widgets.IntProgress):
@@ -160,38 +197,3 @@ class ProgressBar(NotRun, widgets.IntProgress):
     def __init__(self, most: int, what: str) -> None:
         super().__init__(max=most, description=f"{most:,}")
         self.promise = f"a bar that grows to {most:,} {what}"
-
-
-class SendButton(widgets.VBox):
-    """A button that asks somebody, and what was answered.
-
-    Args:
-        ask: takes bytes, and gives the answer as HTML, in a thread of its own: the kernel stays free while others
-            think. An ``OSError`` in it is told.
-        data: gives the bytes, when the button is pressed.
-    """
-
-    def __init__(self, ask: Callable[[bytes], str], data: Callable[[], bytes]) -> None:
-        self._ask, self._data = ask, data
-        self.button = widgets.Button(description=SEND, button_style="primary")
-        self.answered = widgets.HTML()
-        self.button.on_click(self._clicked)
-        super().__init__([self.button, self.answered])
-
-    def _clicked(self, button: object) -> None:
-        # Not disabled meanwhile: a button that is disabled loses the focus, and whoever has pressed it by keyboard
-        # would begin again at the top of the page.
-        if self.button.description == SEND:
-            self.button.description = "Sending …"
-            threading.Thread(target=self._send, args=(self._data(),), daemon=True).start()
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self.answered.value = fitted(self._ask(data))
-        except OSError as error:
-            self.answered.value = fitted(tag("p", f"The server gave no answer: {error}"))
-        finally:
-            self.button.description = SEND
-
-
-SEND = "Send it"

@@ -94,6 +94,12 @@ def sentence(strong: str, *rest: str) -> Markup:
     return tag("p", tag("b", strong), *rest)
 
 
+def with_links(text: str) -> Markup:
+    """Text in which each section of an RFC, as ``RFC 6455, 5.2``, is a link that leads there."""
+    pieces = re.split(r"(RFC \d+, \d[\d.]*\d)", text)
+    return join(*(rfc_link(piece) if at % 2 else piece for at, piece in enumerate(pieces)))
+
+
 def scrolling(*content: str, style: str = "") -> Markup:
     """A box that scrolls sideways in itself, so that the page never does.
 
