@@ -219,7 +219,12 @@ class SequenceView {
 function render({ model, el }) {
   const view = new SequenceView(model);
   el.replaceChildren(view.root);
-  return () => view.remove();
+  keepKeys(view.root);
+  const showTwin = hideTwin(el, model.get("twin"));
+  return () => {
+    showTwin();
+    view.remove();
+  };
 }
 
 export default { render };
