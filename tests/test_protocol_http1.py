@@ -7,6 +7,7 @@ import time
 import timeit
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +24,13 @@ from protocol_cases import (
     where,
 )
 
+import wsedu
 from wsedu.protocol.errors import NeedMoreData, ProtocolError, quoted
 from wsedu.protocol.http1 import Head, Request, Response, head_end
-from wsedu.protocol.http1_spans import head_spans
+from wsedu.protocol.http1_spans import KNOWN_FIELDS, head_spans
 from wsedu.protocol.spans import Kind
+
+ROOT = Path(__file__).parent.parent
 
 HEADS: list[tuple[bytes, Request | Response]] = [
     (SAMPLE_REQUEST, Request("GET", "/chat", fields=(
@@ -278,6 +282,16 @@ def test_well_known_fields_have_a_meaning_of_their_own() -> None:
             span = next(span for span in spans if span.name == "field name")
             meanings.add((span.meaning, span.section))
     assert len(meanings) == len(known)
+
+
+def test_every_field_in_the_captures_has_a_meaning() -> None:
+    """So that no row of a notebook that shows one says no more than that it is a field."""
+    read: set[str] = set()
+    for path in sorted((ROOT / "data").glob("*.pcap*")):
+        for message in (message for talk in wsedu.read(path).conversations for message in talk.messages):
+            read |= {str(span.value).lower() for span in message.spans() if span.name == "field name"}
+    assert {"host", "sec-fetch-mode", "sec-websocket-accept"} <= read
+    assert read - KNOWN_FIELDS.keys() == set()
 
 
 # Looking fields up
