@@ -59,6 +59,11 @@ class PushLoad(NamedTuple):
         """The median of ``last``, in seconds."""
         return median(self.last)
 
+    @property
+    def cpu_each(self) -> float:
+        """Seconds of processor for one update to one listener."""
+        return self.cpu / self.listeners
+
 
 class PollLoad(NamedTuple):
     """What was measured of a server that is polled.
@@ -75,6 +80,11 @@ class PollLoad(NamedTuple):
     requests: float
     memory: float
     cpu: float
+
+    @property
+    def cpu_each(self) -> float:
+        """Seconds of processor for one poll."""
+        return self.cpu / self.requests
 
 
 # Takes the name of a method, or of an attribute, and arguments; gives what a process of ``load_worker`` answers.

@@ -177,21 +177,20 @@ class BarChart(Picture):
                 yield f"  {pad(name, width)}  {'█' * max(1, round(BAR * size / self._most))} {_number(size)}"
 
     def html(self) -> Markup:
-        """The picture as HTML. The bars have the colour of the text: no kind of byte has it."""
+        """The picture as HTML. The bars have a colour that no kind of byte has."""
         rows = []
         for head, group in self._heads():
             if head:
                 rows.append(table_row(tag("td", tag("b", head), colspan=3, style=f"{LEFT};padding-top:10px")))
             for name, size in group.items():
                 share = f"width:{100 * size / self._most:.2f}%;min-width:2px;height:16px"
-                bar = tag("div", style=f"{share};background:currentcolor;opacity:.55")
+                bar = tag("div", style=f"{share};background:rgba(20,140,160,.6)")
                 rows.append(bar_row(name, bar, _number(size), style=";width:70%;min-width:200px"))
         return tag("div", tag("div", tag("b", self.unit), style="margin:4px 0"), wide_table(*rows))
 
 
 def _number(number: float) -> str:
-    whole = number == round(number) or abs(number) >= 1000
-    return f"{number:,.0f}" if whole else f"{number:,.1f}" if abs(number) >= 0.95 else f"{number:.2g}"
+    return f"{number:.2g}" if 0 < number < 0.95 else f"{number:,.{1 if number < 1000 else 0}f}".removesuffix(".0")
 
 
 def bar_chart(values: Values, *, unit: str, ratios: bool = False) -> BarChart:

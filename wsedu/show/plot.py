@@ -24,7 +24,7 @@ from .text import visible
 
 Points = Sequence[tuple[float, float]]
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 74, 150, 16, 48  # pixels
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 660, 360, 74, 170, 16, 48  # pixels
 # Of each series its colour, its dash, and the corners of its mark in pixels from the point; a circle has none.
 STYLES = (
     ("#222222", "none", ""),
