@@ -54,7 +54,7 @@ while True:
 
 @contextlib.asynccontextmanager
 async def bare(handler: Callable[[ServerConnection], Awaitable[None]], **options: Any) -> AsyncIterator[Listening]:
-    """``websockets`` as it comes, with nothing of ours but that no Ping is measured; ``options`` turn compression off."""
+    """``websockets`` as it comes, with nothing of ours; ``options`` turn compression off, and there are no Pings."""
     async with serve(handler, "127.0.0.1", 0, ping_interval=None, **options) as server:
         yield Listening(next(iter(server.sockets)).getsockname()[1])
 
