@@ -33,7 +33,7 @@ from wsedu.protocol.frames import Frame
 from wsedu.protocol.http1 import Request
 from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
-from wsedu.show.bars import bars
+from wsedu.show.bars import bar_chart, bars
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare
 from wsedu.show.controls import AskingWidget, ProgressBar, RangeSlider
@@ -52,20 +52,20 @@ from wsedu.wire.rows import as_line
 # What JupyterLab's sanitizer keeps of a notebook that is not trusted, and we need; tabindex it takes away.
 ALLOWED = {
     "a": {"href", "style"},
-    "details": set(),
+    "details": {"style"},
     "div": {"style", "title", "tabindex", "class"},
     "img": {"src", "alt", "width", "height", "style"},
     "pre": {"style", "tabindex", "class"},
     "progress": {"value", "max", "aria-label"},  # in a widget, which Lab does not sanitize
     "samp": {"style", "dir"},
     "span": {"style", "title", "class"},
-    "summary": set(),
+    "summary": {"style"},
     "table": {"style", "class"},
     "td": {"style", "colspan"},
     "th": {"style", "colspan", "scope"},
     **dict.fromkeys(("b", "br", "caption", "col", "colgroup", "p", "tr"), {"style"}),
 }
-STYLE = re.compile(r"([a-z-]+:[a-z0-9#%.,() -]+;)*[a-z-]+:[a-z0-9#%.,() -]+")
+STYLE = re.compile(r"([a-z-]+:[a-z0-9#%.,()* -]+;)*[a-z-]+:[a-z0-9#%.,()* -]+")
 LINK = re.compile(r"https://www\.rfc-editor\.org/rfc/rfc\d+#section-[\d.]+")
 # The marks that turn the direction of writing: Unicode's UAX 9, 2.
 BIDI = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)))
@@ -216,6 +216,7 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "Comparison": lambda: [compare(Frame(1, RAW), talk().messages, names=[NASTY, "b"])],
     **dict.fromkeys(("Timeline", "TimelineExplorer", "PlayHead"), timelines),
     "SequenceDiagram": lambda: [ladder(talk()), ladder([])],
+    "BarChart": lambda: [bar_chart({NASTY: 1, "b": {NASTY: 2}}, unit=NASTY)],
     "Bars": lambda: [bars({NASTY: Bill(complete=False), "b": Bill(modelled=True)})],
     "FrameBuilder": builder,
     "Plot": lambda: [plot({NASTY: [(1, 2)]}, x=NASTY, y=NASTY, measured={NASTY: [(1, 2)]})],
