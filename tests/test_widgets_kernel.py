@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from base64 import b64decode
 import socket
 import threading
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
