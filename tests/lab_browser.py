@@ -266,8 +266,9 @@ class NotebookPage(PageMonitor):
 class LabBrowser:
     """One Lab and one Chromium, for as many notebooks as a test module opens."""
 
-    def __init__(self, browser: Browser, application: Application, origin: str, token: str) -> None:
-        self._context = browser.new_context()  # one for all, so that Lab's own scripts are fetched once
+    def __init__(self, browser: Browser, application: Application, origin: str, token: str, scale: float) -> None:
+        # One for all, so that Lab's own scripts are fetched once.
+        self._context = browser.new_context(device_scale_factor=scale)
         self._context.set_default_timeout(LIMIT)
         self._application, self._origin, self._token = application, origin, token
 
@@ -311,7 +312,10 @@ def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()
 
 
 @contextmanager
-def lab_browser(root: Path, application: Application = "jupyterlab") -> Iterator[LabBrowser]:
-    """Start JupyterLab or Notebook 7 in `root`, and a Chromium beside it. Without Chromium: see `chromium_path`."""
+def lab_browser(root: Path, application: Application = "jupyterlab", scale: float = 1) -> Iterator[LabBrowser]:
+    """Start JupyterLab or Notebook 7 in `root`, and a Chromium beside it. Without Chromium: see `chromium_path`.
+
+    `scale`: pixels of a picture for each CSS pixel.
+    """
     with chromium() as browser, lab_server(root, application) as (origin, token):
-        yield LabBrowser(browser, application, origin, token)
+        yield LabBrowser(browser, application, origin, token, scale)
