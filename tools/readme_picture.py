@@ -14,7 +14,8 @@ from lab_browser import Theme, lab_browser
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = "notebooks/08-http-and-websocket-byte-under-byte.ipynb"
 CALL = "compare([question"  # how the cell's source begins
-WIDTH = 1055  # CSS pixels of the window, in which nothing of the output scrolls
+WIDTH = 1080  # CSS pixels of the window
+FITS = "node => [...node.querySelectorAll('*')].every(one => one.scrollWidth <= one.clientWidth)"
 
 
 def main() -> None:
@@ -27,6 +28,7 @@ def main() -> None:
                 notebook.show_cell(next(n for n, source in enumerate(sources) if source.startswith(CALL)))
                 cell = notebook.page.locator(".jp-Notebook .jp-Cell:visible").filter(has_text=CALL)
                 output = cell.locator(".jp-OutputArea-output").first
+                assert output.evaluate(FITS), "something scrolls, and so would be cut off"
                 clip, bytes_under_each_other = output.bounding_box(), output.locator("pre").first.bounding_box()
                 assert clip and bytes_under_each_other
                 clip["height"] = bytes_under_each_other["y"] + bytes_under_each_other["height"] - clip["y"] + 1
