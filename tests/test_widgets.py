@@ -423,6 +423,8 @@ def test_what_was_sent_is_a_card_that_says_when_it_is_of_the_past(ran: NotebookP
     cards.first.get_by_text("closed: status code 1002").wait_for()
     cards.first.get_by_text("answered with a Text frame").wait_for()
     assert _focused(ran, "node.textContent") == "Send it", "the focus stays"
+    # A stored picture within a widget, and beside one, keeps its own looks.
+    assert cards.first.locator("pre span").first.evaluate("node => getComputedStyle(node).display") == "inline"
     assert "81 05 48 65 6c 6c 6f (as it stands above)" in cards.first.inner_text()
     _bit(output, 8).click()
     assert "Legal" in output.get_by_role("status").first.inner_text()
