@@ -132,8 +132,8 @@ def test_maps_in_an_export_come_to_life_without_a_kernel(browser: Browser, tmp_p
         assert said.nth(2).inner_text().startswith("empty line") and "byte 491: 0a" in said.nth(2).inner_text()
         # A packet is a tree of layers, and is seen at its message first.
         assert said.nth(3).inner_text().startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode\n")
-        layers = alive.nth(2).locator("[aria-level='1']").all_inner_texts()
-        assert [layer.split("\n")[1] for layer in layers] == ["Ethernet", "IPv4", "TCP", "Text frame"]
+        layers = alive.nth(2).locator("[aria-level='1'] .wsedu-chip").all_inner_texts()
+        assert layers == ["Ethernet", "IPv4", "TCP", "Text frame"]
         # A word of the prose lights up its bits in the next map that has them, else in the last one before it.
         page.get_by_role("link", name="the opcode").hover()
         assert said.nth(3).inner_text().startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode › opcode = 1")
