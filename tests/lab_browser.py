@@ -29,13 +29,15 @@ from chromium import ACTIVE, CUT, DRAWN, MUTE, PageMonitor, axe_core, chromium, 
 from lab_server import Application, lab_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 __all__ = ["LabBrowser", "NotebookPage", "Output", "axe_core", "lab_browser", "screenshots", "write_notebook"]
 
 Theme = Literal["light", "dark"]
 
-HEIGHT = 1400  # CSS pixels of a window
+WIDTH = 1366
+HEIGHTS = {WIDTH: 768}  # CSS pixels of a window, by its width: those of most laptops; a higher one takes fewer pictures
+HEIGHT = 1400
 
 # All waits are for something that happens, and end when it does; this is when they give up, in milliseconds. It is far
 # beyond what anything takes, since others may use the machine: it says how long a failure takes, not what is one.
@@ -230,7 +232,7 @@ class NotebookPage(PageMonitor):
 
     def look(self, theme: Theme, width: int) -> None:
         """Change to another theme, and to a window that is `width` CSS pixels wide."""
-        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.set_viewport_size(_window(width))
         self.page.emulate_media(color_scheme=theme)
         self.page.wait_for_function(THEME, arg=theme)
 
@@ -272,7 +274,7 @@ class LabBrowser:
         self._application, self._origin, self._token = application, origin, token
 
     @contextmanager
-    def open(self, path: str, *, theme: Theme = "light", width: int = 1280) -> Iterator[NotebookPage]:
+    def open(self, path: str, *, theme: Theme = "light", width: int = WIDTH) -> Iterator[NotebookPage]:
         """Open a notebook and wait for its kernel.
 
         Args:
@@ -280,7 +282,7 @@ class LabBrowser:
             width: of the window, in CSS pixels.
         """
         page = self._context.new_page()
-        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.set_viewport_size(_window(width))
         page.emulate_media(color_scheme=theme)
         try:
             notebook = NotebookPage(page, path, self._origin)
@@ -295,6 +297,10 @@ class LabBrowser:
             page.evaluate(f"() => {PANEL}.sessionContext.shutdown()")
         finally:
             page.close()
+
+
+def _window(width: int) -> ViewportSize:
+    return {"width": width, "height": HEIGHTS.get(width, HEIGHT)}
 
 
 def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()) -> None:

@@ -51,16 +51,19 @@ from wsedu.wire.dissect import as_line
 
 # What JupyterLab's sanitizer keeps of a notebook that is not trusted, and we need; tabindex it takes away.
 ALLOWED = {
-    "a": {"href"},
-    "div": {"style", "title", "tabindex"},
+    "a": {"href", "style"},
+    "details": set(),
+    "div": {"style", "title", "tabindex", "class"},
     "img": {"src", "alt", "width", "height", "style"},
-    "pre": {"style", "tabindex"},
+    "pre": {"style", "tabindex", "class"},
     "progress": {"value", "max", "aria-label"},  # in a widget, which Lab does not sanitize
     "samp": {"style", "dir"},
-    "span": {"style", "title"},
+    "span": {"style", "title", "class"},
+    "summary": set(),
+    "table": {"style", "class"},
     "td": {"style", "colspan"},
     "th": {"style", "colspan", "scope"},
-    **dict.fromkeys(("b", "br", "caption", "col", "colgroup", "p", "table", "tr"), {"style"}),
+    **dict.fromkeys(("b", "br", "caption", "col", "colgroup", "p", "tr"), {"style"}),
 }
 STYLE = re.compile(r"([a-z-]+:[a-z0-9#%.,() -]+;)*[a-z-]+:[a-z0-9#%.,() -]+")
 LINK = re.compile(r"https://www\.rfc-editor\.org/rfc/rfc\d+#section-[\d.]+")
@@ -227,7 +230,7 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "Verdict": refusals,
 }
 # Three that others are made of, numbers, and addresses that are our own.
-NOTHING_FROM_OUTSIDE = {"Picture", "NotRun", "WidgetWithPicture", "Progress", "Recording"}
+NOTHING_FROM_OUTSIDE = {"Picture", "NotRun", "WidgetWithPicture", "WithTwin", "Progress", "Recording"}
 
 
 def views() -> set[str]:

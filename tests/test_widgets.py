@@ -74,7 +74,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBrowser]:
         yield browser
 
 
-LOOKS = [("light", 1280), pytest.param(("dark", 600), marks=pytest.mark.slow)]
+LOOKS = [("light", 1366), pytest.param(("dark", 600), marks=pytest.mark.slow)]
 
 
 @pytest.fixture(scope="module", params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
@@ -93,7 +93,8 @@ def ran(lab: LabBrowser, request: pytest.FixtureRequest) -> Iterator[NotebookPag
 def _output(notebook: NotebookPage, cell: str) -> Any:
     number = list(CELLS).index(cell)
     notebook.show_cell(number)
-    return notebook.page.locator(f".jp-Cell[data-windowed-list-index='{number}'] .jp-OutputArea-output").first
+    widget = ".jp-OutputArea-output:not([data-mime-type])"
+    return notebook.page.locator(f".jp-Cell[data-windowed-list-index='{number}'] {widget}").first
 
 
 def _asked(notebook: NotebookPage) -> int:
@@ -116,6 +117,15 @@ def _focused(notebook: NotebookPage, what: str) -> Any:
 
 
 ROLE = "node.getAttribute('role')"
+
+
+def test_nothing_is_seen_twice(ran: NotebookPage) -> None:
+    """Each byte map and each ladder has a picture of itself before it, which is hidden while the widget runs."""
+    for cell, source in CELLS.items():
+        if "touch(" in source:
+            _output(ran, cell).locator(".wsedu-explorer").wait_for()
+            twin = ran.page.locator(f".jp-Cell[data-windowed-list-index='{list(CELLS).index(cell)}'] .wsedu-twin")
+            assert twin.count() == 1 and twin.inner_text() and not twin.is_visible(), cell
 
 
 def test_arrows_home_end_and_enter_go_through_the_bytes(ran: NotebookPage) -> None:
@@ -172,6 +182,73 @@ def test_the_pointer_does_the_same(ran: NotebookPage) -> None:
     output.get_by_role("treeitem").first.click()
     assert output.get_by_role("treeitem").first.get_attribute("aria-expanded") == "false"
     assert _asked(ran) == before, "hovering asks the kernel nothing"
+
+
+def _places(output: Any) -> list[Any]:
+    """Where the parts of the byte maps stand within their output."""
+    boxes = output.locator(".wsedu-title, .wsedu-bytes, .wsedu-said, .wsedu-rows").all()
+    return [(box["y"] - output.bounding_box()["y"], box["height"]) for box in (one.bounding_box() for one in boxes)]
+
+
+def test_a_click_keeps_what_pointing_only_shows_and_nothing_moves(ran: NotebookPage) -> None:
+    output = _output(ran, "pair")
+    before = _places(output)
+    first, second = output.locator(".wsedu-pane").all()
+    first.locator(".wsedu-hex [data-at='7']").click()
+    assert _said(first).startswith("payload") and _said(second).startswith("payload")
+    second.locator(".wsedu-hex [data-at='1']").hover()
+    assert _said(first).startswith("MASK") and _said(second).startswith("MASK")
+    second.get_by_role("treeitem").filter(has_text="RSV1").last.hover()
+    assert _said(first).startswith("FIN, RSV1, RSV2, RSV3, opcode › RSV1")
+    output.locator(".wsedu-hint").hover()
+    second.get_by_text("payload = Hello").wait_for()
+    assert _said(first).startswith("payload = Hello\nbyte 7") and _said(second).startswith("payload")
+    second.get_by_role("treeitem").filter(has_text="MASK, payload length").click()
+    assert _places(output) == before
+
+
+@pytest.mark.parametrize("cell", ["map", "pair", "large", "packet", "both"])
+def test_a_map_is_seen_at_once(ran: NotebookPage, cell: str) -> None:
+    """Bytes, sentence and fields, on a page that is 768 pixels high."""
+    for pane in _output(ran, cell).locator(".wsedu-pane").all():
+        assert pane.bounding_box()["height"] <= 560
+
+
+def test_bytes_are_copied_as_hex_as_text_and_as_python(ran: NotebookPage) -> None:
+    output = _output(ran, "map")
+    # As on a page that came over plain HTTP, which may not write to the clipboard by itself.
+    ran.page.evaluate("""() => { navigator.clipboard.writeText = () => Promise.reject();
+        document.addEventListener('copy', () => { window.copied = document.activeElement.value }) }""")
+    output.locator(".wsedu-hex [data-at='3']").click()
+    for name, copied in (("hex", "37 fa 21 3d"), ("text", "7\ufffd!="), ("Python", 'bytes.fromhex("37 fa 21 3d")')):
+        output.get_by_role("button", name=name).click()
+        output.get_by_text(f"copied 4 bytes as {name}").wait_for(state="attached")
+        assert ran.page.evaluate("() => window.copied") == copied
+    assert _focused(ran, "node.textContent") == "Python", "the focus stays"
+
+
+def test_keys_stay_in_the_widget(ran: NotebookPage) -> None:
+    """In JupyterLab d d deletes the cell, b inserts one, m makes it prose: not what is typed into a widget."""
+    before = [cell["cell_type"] for cell in ran.cells]
+    for cell in ("map", "ladder"):
+        output = _output(ran, cell)
+        _press(ran, *"ddbamyxXzjk", on=output.locator(".wsedu-bytes, .wsedu-rows").first)
+    _press(ran, *"ddbamx", on=_output(ran, "map").get_by_role("button", name="hex"))
+    assert [cell["cell_type"] for cell in ran.cells] == before
+
+
+def test_a_wheel_moves_the_map_and_at_its_end_the_page(ran: NotebookPage) -> None:
+    output = _output(ran, "both")
+    grid = output.locator(".wsedu-bytes").first
+    page = ran.page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer")
+    before = page.evaluate("node => node.scrollTop")
+    grid.hover()
+    ran.page.mouse.wheel(0, 48)
+    ran.page.wait_for_function("node => node.scrollTop === 48", arg=grid.element_handle())
+    assert page.evaluate("node => node.scrollTop") == before
+    grid.evaluate("node => node.scrollTo(0, 0)")
+    ran.page.mouse.wheel(0, -60)
+    ran.page.wait_for_function("([node, before]) => node.scrollTop < before", arg=[page.element_handle(), before])
 
 
 @pytest.mark.parametrize(
@@ -486,7 +563,7 @@ def test_a_kernel_that_is_gone_is_told(lab: LabBrowser) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 600])
+@pytest.mark.parametrize("width", [1366, 1280, 600])
 def test_everyone_can_use_them(lab: LabBrowser, theme: Any, width: int, tmp_path: Path) -> None:
     script = axe_core()
     with lab.open("widgets.ipynb", theme=theme, width=width) as notebook:

@@ -96,6 +96,18 @@ def test_what_touch_takes() -> None:
     assert [node["name"] for node in both] == ["Text frame", "Binary frame"]
 
 
+def test_a_widget_has_a_twin_that_survives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output of its own: where no widget runs it is read, and it is the same whenever the cell is run."""
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("wsedu.show.explorer.display", lambda data, **options: shown.append(data))
+    for _ in range(2):
+        touch(wsedu.Frame(1), b"ab", names=["one", "two"])._ipython_display_()
+    twin, widget, again, _ = shown
+    assert twin == again and repr(wsedu.byte_map(b"ab")) in twin["text/plain"]
+    assert 'class="wsedu-twin wsedu-twin-' in twin["text/html"] and "two" in twin["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in widget and "text/html" not in widget
+
+
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What a ladder sends to the browser."""

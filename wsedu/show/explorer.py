@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import anywidget
 import traitlets
+from IPython.display import display
 
 from ..protocol.spans import Span
+from .bytemap import ByteMap
 from .controls import NotRun
+from .html import Picture, tag
 from .palette import LOOKS
 from .parts import Part, View, named_views, show_value, view
-from .sequence import ends_of, row_of, stretches
+from .sequence import ends_of, ladder, row_of, stretches
 from .text import bytes_of, clip, visible
 from .timeline import Timeline
 from .timeline_explorer import TimelineExplorer
@@ -80,7 +84,32 @@ def _plain(what: Part | Span, name: str, value: str) -> Node:
     }
 
 
-class ByteExplorer(NotRun, anywidget.AnyWidget):
+class WithTwin(NotRun, anywidget.AnyWidget):
+    """Part of a widget that has a twin: the same as a picture, displayed before it as an output of its own.
+
+    The picture is what a page shows that is not trusted, that was not run, or whose kernel has gone; a widget's view
+    would read "model not found" there. Where the widget runs, it hides the picture (``hideTwin`` in byte_pane.js), so
+    that nothing is seen twice. The class by which it finds it comes from the picture, so that a cell stores the same
+    whenever it is run.
+    """
+
+    twin = traitlets.Unicode().tag(sync=True)
+
+    def pictures(self) -> Sequence[Picture]:
+        """What the twin shows, one under the other."""
+        raise NotImplementedError
+
+    def _ipython_display_(self, **options: Any) -> None:
+        shown = self.pictures()
+        html = [picture.html() for picture in shown]
+        self.twin = f"wsedu-twin-{crc32(''.join(html).encode()):08x}"
+        twin = tag("div", *html, **{"class": f"wsedu-twin {self.twin}"})
+        display({"text/html": twin, "text/plain": "\n\n".join(map(repr, shown))}, raw=True)  # type: ignore[no-untyped-call]
+        data, metadata = self._repr_mimebundle_() or ({}, {})
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
+
+class ByteExplorer(WithTwin):
     """One map of bytes, or several that follow each other; see ``touch``."""
 
     promise = "a byte map for pointer and keyboard"
@@ -91,10 +120,15 @@ class ByteExplorer(NotRun, anywidget.AnyWidget):
     looks = traitlets.Dict().tag(sync=True)
 
     def __init__(self, views: Sequence[View]) -> None:
+        self._views = views
         super().__init__(looks=LOOKS_BY_NAME, data=[one.data for one in views], sides=[side_of(one) for one in views])
 
+    def pictures(self) -> Sequence[Picture]:
+        """A byte map for each."""
+        return [ByteMap(one) for one in self._views]
 
-class SequenceExplorer(NotRun, anywidget.AnyWidget):
+
+class SequenceExplorer(WithTwin):
     """A conversation to look into: who said what when, and behind each message its bytes and its packets.
 
     The browser asks for further messages as they come into view, and for the bytes of a message or of a packet when it
@@ -110,6 +144,7 @@ class SequenceExplorer(NotRun, anywidget.AnyWidget):
     first: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(self, conversation: Any) -> None:
+        self._conversation = conversation
         self._messages: Sequence[Any] = list(conversation.messages)
         self._capture = getattr(conversation, "capture", None)
         self._start = self._messages[0].time if self._messages else 0.0
@@ -120,6 +155,10 @@ class SequenceExplorer(NotRun, anywidget.AnyWidget):
             first=self._rows(0),
         )
         self.on_msg(self._asked)
+
+    def pictures(self) -> Sequence[Picture]:
+        """The ladder; without its times, which a conversation that was just held has others of each time."""
+        return [ladder(self._conversation, times=False)]
 
     def _rows(self, index: int) -> list[list[Any]]:
         """Of each message: sender, seconds since the first one, text, bytes, and how many of each kind."""
