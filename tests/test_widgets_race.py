@@ -160,6 +160,8 @@ def test_an_interrupt_of_the_kernel_stops_it() -> None:
             return said("print(r.running)") == "False\n"
 
         until(stopped)
+        # The kernel's own loop has told the page.
+        until(lambda: said("print(r.now['state'])") == "Stopped\n")
         assert said("print(set(threading.enumerate()) <= before)") == "True\n"
         assert said("print(6 * 7)") == "42\n"
     finally:

@@ -123,9 +123,7 @@ class RaceView {
     const hint = make("div", { class: "wsedu-hint", text: SAY.hint });
     const act = make("div", { class: "wsedu-act" }, this.button, this.state);
     this.root.append(hint, this.settings, act, legend, make("div", { class: "wsedu-wide", tabindex: 0 }, table), this.before);
-    this.root.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); // Lab has commands on plain keys
-    });
+    keepKeys(this.root);
   }
 
   // A number within its limits.

@@ -25,20 +25,6 @@ function rowsOf(stretches) {
   return rows;
 }
 
-// At the ends of a box the wheel moves the page: a browser would hold on to the box until the wheel has rested.
-function passWheel(box) {
-  box.addEventListener("wheel", (event) => {
-    const down = event.deltaY > 0;
-    const over = down ? box.scrollTop + box.clientHeight >= box.scrollHeight - 1 : box.scrollTop <= 0;
-    if (event.defaultPrevented || !event.deltaY || !over || event.ctrlKey || event.shiftKey) return;
-    let page = box.parentElement;
-    const moves = (node) => /auto|scroll/.test(getComputedStyle(node).overflowY) && node.scrollHeight > node.clientHeight;
-    while (page && !moves(page)) page = page.parentElement;
-    (page ?? document.scrollingElement).scrollBy(0, event.deltaY * [1, 20, 400][event.deltaMode]);
-    event.preventDefault();
-  }, { passive: false });
-}
-
 class SequenceView {
   constructor(model) {
     this.model = model;
@@ -55,10 +41,12 @@ class SequenceView {
 
   build() {
     const [client, server] = this.model.get("ends");
+    const all = this.roots.reduce((sum, row) => sum + 1 + (row.count ?? 0), 0);
     this.rows = new TreeRows({
       label: `messages between ${client} and ${server}`,
       height: MESSAGE_HEIGHT,
       most: MOST,
+      least: Math.min(all, MOST), // as high as when all is unfolded: nothing below moves
       fill: (row) => this.fill(row),
       choose: (row) => this.choose(row),
       key: (key, row) => this.key(key, row),
@@ -86,14 +74,7 @@ class SequenceView {
     const hint = make("div", { class: "wsedu-hint", text: SAY.hint });
     const wide = make("div", { class: "wsedu-wide" }, make("div", {}, ends, this.rows.box));
     this.root = make("div", { class: "wsedu-explorer" }, hint, legend, wide, this.opened);
-    this.root.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); // Lab has commands on plain keys
-    });
-    // As high as the rows are when all is unfolded: nothing below moves, whatever is done here.
-    const all = this.roots.reduce((sum, row) => sum + 1 + (row.count ?? 0), 0);
-    this.rows.box.style.minHeight = `${Math.min(all, MOST) * MESSAGE_HEIGHT + 10}px`;
-    passWheel(this.rows.box);
-    passWheel(this.opened);
+    wheelPasses(this.opened);
     this.close();
     this.show(this.roots[0]);
   }

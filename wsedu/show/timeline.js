@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The play-head of the ladder to scale. The picture stands behind it in the same box, as Python has drawn it: over that
 // this lays a line to drag, covers what is still to come, and lets the counters stand where the line stands. The kernel
-// is asked for nothing.
+// is asked for nothing. It stands behind byte_pane.js.
 
 const SHORTEST = 4, LONGEST = 20; // seconds that it plays, however long it took
 
 function render({ model, el }) {
-  const bar = document.createElement("div");
-  bar.className = "wsedu-explorer wsedu-playing";
-  const play = Object.assign(document.createElement("button"), { type: "button", textContent: "Play" });
-  const label = document.createElement("label");
-  const range = Object.assign(document.createElement("input"), { type: "range", min: 0, step: 0.01 });
-  const shown = document.createElement("output");
-  label.append("play-head ", range, " ", shown);
-  bar.append(play, label);
-  el.replaceChildren(bar);
+  const play = make("button", { type: "button", text: "Play" });
+  const range = make("input", { type: "range", min: 0, step: 0.01 });
+  const shown = make("output");
+  const label = make("label", {}, "play-head ", range, " ", shown);
+  el.replaceChildren(make("div", { class: "wsedu-explorer wsedu-playing" }, play, label));
 
   // The views of a box are made one by one: wait for the picture.
   let stop = () => {};
@@ -39,8 +35,7 @@ function lay(model, box, table, { play, range, shown }) {
   const wires = [...rows[1].cells];
   const counters = rows.slice(2).map((row) => [...row.cells].filter((cell) => cell.tagName === "TD"));
   const heads = wires.map((cell) => {
-    const cover = document.createElement("div");
-    cover.className = "wsedu-cover";
+    const cover = make("div", { class: "wsedu-cover" });
     cell.style.position = "relative";
     cell.append(cover);
     return cover;
@@ -100,9 +95,7 @@ function lay(model, box, table, { play, range, shown }) {
   });
   row.addEventListener("pointermove", (event) => row.hasPointerCapture(event.pointerId) && drag(event));
 
-  box.addEventListener("keydown", (event) => {
-    if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation(); // Lab has commands on plain keys
-  });
+  keepKeys(box);
   at(+range.max);
   return stop;
 }

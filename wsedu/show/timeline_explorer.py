@@ -20,7 +20,7 @@ class PlayHead(NotRun, anywidget.AnyWidget):
     """What lays itself over the picture that follows it in a box: a line to drag, and counters that follow the line."""
 
     promise = "a play-head"
-    _esm = _HERE / "timeline.js"
+    _esm = "\n".join((_HERE / name).read_text("utf-8") for name in ("byte_pane.js", "timeline.js"))
     _css = _HERE / "explorer.css"
     ways: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     clock = traitlets.List(traitlets.Float()).tag(sync=True)
