@@ -126,6 +126,12 @@ def test_a_widget_has_a_twin_that_survives_it(monkeypatch: pytest.MonkeyPatch) -
     assert twin == again and repr(wsedu.byte_map(b"ab")) in twin["text/plain"]
     assert 'class="wsedu-twin wsedu-twin-' in twin["text/html"] and "two" in twin["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in widget and "text/html" not in widget
+    # A live conversation has ephemeral ports: of all that the cell stores they alone may differ.
+    said = wsedu.read(DATA / "chromium-websocket.pcap").conversations[1].messages
+    for port in ("40000", "50001"):
+        touch(SimpleNamespace(messages=said, client=f"127.0.0.1:{port}", server="s:80"))._ipython_display_()
+    ladders = [data["text/html"] for data in shown[4::2]]
+    assert ladders[0] == ladders[1].replace("50001", "40000")
 
 
 @pytest.fixture

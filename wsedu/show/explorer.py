@@ -7,6 +7,7 @@ thousand messages: of it the browser has only what it shows, and asks for the re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,8 @@ class WithTwin(NotRun, anywidget.AnyWidget):
     def _ipython_display_(self, **options: Any) -> None:
         shown = self.pictures()
         html = [picture.html() for picture in shown]
-        self.twin = f"wsedu-twin-{crc32(''.join(html).encode()):08x}"
+        lasting = re.sub(r":\d{4,5}\b", "", "".join(html))  # a live conversation has other ports each time
+        self.twin = f"wsedu-twin-{crc32(lasting.encode()):08x}"
         twin = tag("div", *html, **{"class": f"wsedu-twin {self.twin}"})
         display({"text/html": twin, "text/plain": "\n\n".join(map(repr, shown))}, raw=True)  # type: ignore[no-untyped-call]
         data, metadata = self._repr_mimebundle_() or ({}, {})
