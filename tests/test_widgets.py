@@ -351,6 +351,7 @@ def test_a_bit_flips_by_pointer_and_by_keyboard_and_the_kernel_is_not_asked(ran:
     _bit(output, 1).click()
     assert verdict.inner_text().startswith("✗ Must be refused: RSV1 at byte 0: RSV1 is 1 and no extension")
     assert verdict.locator("a").get_attribute("href") == "https://www.rfc-editor.org/rfc/rfc6455#section-5.2"
+    assert "RSV1 is 1 and no extension" in output.locator(".wsedu-bit-said").inner_text()
     # Tab to the bits: one of them can be reached, the last that was.
     output.get_by_role("button", name="Copy Python").focus()
     _press(ran, "Tab")

@@ -378,7 +378,8 @@ class FrameBuilder {
     if (at < 2) {
       const field = this.rules.fields[at].find(({ bits }) => bit % 8 < bits[1]);
       const value = (bytes[at] >> (8 - field.bits[1])) & ((1 << (field.bits[1] - field.bits[0])) - 1);
-      const { message, section } = told(field.says, value);
+      const { refused } = judge(bytes, this.rules); // which knows that no extension is in use
+      const { message, section } = refused?.field === field.name ? refused : told(field.says, value);
       const meaning = message.replace(new RegExp(`^${value}[,:] `), ""); // where it says the value itself
       return this.said.replaceChildren(make("b", { text: `${field.name} = ${value}: ` }), `${meaning} (`, linkTo(section), ")");
     }
