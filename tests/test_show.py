@@ -87,6 +87,12 @@ def test_a_head_is_its_lines_and_each_opens_to_its_bytes() -> None:
     assert [int(at) for at, _ in opened][:3] == [0, 20, 39]
 
 
+def test_without_styles_words_stand_apart_and_with_them_bytes_beneath_bytes() -> None:
+    html = byte_map(polled(0))._repr_html_()
+    assert "110 bytes http head 93 content 17" in " ".join(re.sub("<.*?>", "", html).split())
+    assert all("font-family:monospace" in one for one in re.findall("<(?:pre|samp) [^>]*>", html))
+
+
 def test_what_separates_has_a_tone_of_its_own_and_no_byte_of_a_line_is_lost() -> None:
     data = b"HTTP/1.1 200 \r\nA:\\b \t\r\n c\xff\r\n\r\nrest"
     (head, parts), (more, rest) = cut_at_heads(view(data, head_spans(data)).parts)
