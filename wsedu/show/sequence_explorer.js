@@ -77,6 +77,7 @@ class SequenceView {
     wheelPasses(this.opened);
     this.close();
     this.show(this.roots[0]);
+    if (this.roots.length) this.act(this.roots[0], false); // its place is kept for it, so it need not be empty
   }
 
   // What is open unfolds beneath its row.
