@@ -102,6 +102,9 @@ frames = [wsedu.Frame(1, {FRAME[0]!r}, masking_key=key) for key in ({FRAME[1]!r}
 request = wsedu.read("{ROOT}/data/chromium-polling.pcap").conversations[1].messages[2]
 wsedu.touch(*frames)""",
     "wsedu.touch(request)",
+    f"""
+capture = wsedu.read("{ROOT}/data/websockets-session.pcap")
+wsedu.touch(capture.packet(capture.conversations[0].messages[2].packets[0]))""",
     "wsedu.byte_map(wsedu.Frame(2, bytes(65_536)))",
 )
 
@@ -114,7 +117,7 @@ def test_maps_in_an_export_come_to_life_without_a_kernel(browser: Browser, tmp_p
     notebook = nbformat.read(path, as_version=4)
     with _exported(browser, notebook, tmp_path / "export.html", template_file=INSPECTOR) as (page, monitor):
         alive = page.locator(".wsedu-alive")
-        assert alive.count() == 2 and not page.locator(".wsedu-twin").first.is_visible()
+        assert alive.count() == 3 and not page.locator(".wsedu-twin").first.is_visible()
         said = page.locator(".wsedu-said")
         alive.first.locator("[data-at='3']").first.hover()
         assert (
@@ -123,15 +126,20 @@ def test_maps_in_an_export_come_to_life_without_a_kernel(browser: Browser, tmp_p
         )
         alive.first.locator("[data-at='7']").first.click()
         assert [text[:15] for text in said.all_inner_texts()[:2]] == ["payload = Hello"] * 2
-        page.get_by_role("link", name="the opcode").hover()
-        assert said.nth(1).inner_text().startswith("FIN, RSV1, RSV2, RSV3, opcode › opcode = 1")
-        page.get_by_role("link", name="the opcode").click()
-        page.mouse.move(0, 0)
-        assert ".... 0001".replace(".", "·") in said.nth(1).inner_text()
         # Of a head each line is a field, with all its bytes.
         page.evaluate("() => document.querySelectorAll('.wsedu-bytes')[2].focus()")
         page.keyboard.press("End")
         assert said.nth(2).inner_text().startswith("empty line") and "byte 491: 0a" in said.nth(2).inner_text()
+        # A packet is a tree of layers, and is seen at its message first.
+        assert said.nth(3).inner_text().startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode\n")
+        layers = alive.nth(2).locator("[aria-level='1'] .wsedu-chip").all_inner_texts()
+        assert layers == ["Ethernet", "IPv4", "TCP", "Text frame"]
+        # A word of the prose lights up its bits in the next map that has them, else in the last one before it.
+        page.get_by_role("link", name="the opcode").hover()
+        assert said.nth(3).inner_text().startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode › opcode = 1")
+        page.get_by_role("link", name="the opcode").click()
+        page.mouse.move(0, 0)
+        assert ".... 0001".replace(".", "·") in said.nth(3).inner_text()
         # A map that no widget would stand for is a picture, until somebody asks; what it leaves out is not made up.
         page.get_by_role("button", name="Explore").click()
         page.keyboard.press("Home")

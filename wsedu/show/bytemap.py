@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
@@ -86,7 +86,7 @@ class ByteMap(Picture):
         if flags := [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]:
             pieces.append(flags_table(self.view.data, flags))
         if rows := self.rows():
-            pieces.append(table_html(rows, self._more))
+            pieces.append(table_html(rows, self._more, {start: name for name, start, _ in self.view.layers}))
         return tag("div", *pieces, style="max-width:100%", **{"class": "wsedu-map"})
 
 
@@ -132,12 +132,16 @@ def title_html(view: View) -> Markup:
     return tag("div", tag("b", view.name), "  ", size, legend_of, style="margin:4px 0 8px 0;line-height:1.8")
 
 
-def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
-    """The rows as a table; ``more`` of them are counted only."""
+def table_html(rows: Sequence[MapRow], more: int = 0, layers: Mapping[int, str] | None = None) -> Markup:
+    """The rows as a table; ``more`` of them are counted only, and a layer is named before its first row."""
     heads = ("field", "offset", "bytes", "value", "meaning", "defined in")
     lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
     fixed = f"{CELL};white-space:nowrap"
+    layers = dict(layers or {})
     for row in rows:
+        if row.offset in layers:
+            head = tag("th", layers.pop(row.offset), colspan=6, scope="colgroup", style=f"{CELL};padding-top:10px")
+            lines.append(table_row(head))
         cells = (
             tag("th", chip(row.kind, row.name), scope="row", style=f"{CELL};font-weight:normal"),
             tag("td", f"{row.offset:,}", style=CELL.replace("left", "right", 1)),

@@ -157,8 +157,8 @@ class SequenceExplorer(WithTwin):
         self.on_msg(self._asked)
 
     def pictures(self) -> Sequence[Picture]:
-        """The ladder; without its times, which a conversation that was just held has others of each time."""
-        return [ladder(self._conversation, times=False)]
+        """The ladder; of a conversation that was recorded just now without the times, which move from run to run."""
+        return [ladder(self._conversation, times=not getattr(self._capture, "modelled", False))]
 
     def _rows(self, index: int) -> list[list[Any]]:
         """Of each message: sender, seconds since the first one, text, bytes, and how many of each kind."""

@@ -10,15 +10,15 @@ from textwrap import wrap
 
 from ..protocol.spans import Kind
 from .dump import hex_rows
-from .html import MUTED, TABLE, TOP, Markup, join, rfc_link, scrolling, table_row, tag
+from .html import TABLE, TOP, Markup, join, rfc_link, scrolling, table_row, tag
 from .palette import tone
 from .parts import DELIMITERS, Part
-from .text import pad, visible
+from .text import clip, pad, visible
 
 STARTS = {"method", "HTTP version"}  # the first word of a start line (RFC 9112, 3 and 4)
 ENDS = {"CRLF", "empty line"}  # the last piece of a line
 MOST_LINES = 120
-LONGEST = 1200  # characters of a line that are shown
+LONGEST = 4_000  # characters of a line, or of a piece of it, that are shown
 LINE, BAR, MEANING, SECTION = 39, 6, 26, 12  # columns in text; the bar is the longest
 PIXELS = 90  # of the longest bar in HTML
 TONES = ("name", "value", "what separates and ends them")
@@ -84,32 +84,21 @@ def head_html(data: bytes, lines: Sequence[HeadLine]) -> Markup:
     heads = (tag("th", name, scope="col", style=TOP) for name in ("line", "bytes", "meaning"))
     rows = [table_row(*heads)]
     for line in lines[:MOST_LINES]:
-        shown, room = [], LONGEST
-        for at, text in line.pieces:
-            shown.append(tag("span", text[:room], style=tone(at)))
-            room -= len(text[:room])
-        more = [] if room else [f" … {len(line.text) - LONGEST:,} more …"]
-        text = tag("samp", *shown, *more, dir="auto", style="overflow-wrap:break-word;line-height:1.6")
+        size, width = line.end - line.start, PIXELS * (line.end - line.start) / longest
+        shown = (tag("span", clip(text, LONGEST), style=tone(at)) for at, text in line.pieces)
         raw = "\n".join(hex_rows(data[line.start : line.end], line.start, digits))
         opened = tag("pre", raw, style="margin:4px 0;background:transparent", **{"class": "wsedu-hex"})
-        bars = [
-            tag("div", style=f"{tone(at)};height:9px;width:{PIXELS * len(text) / max(1, len(line.text)):.0f}px")
-            for at, text in line.pieces
-        ]
-        size = line.end - line.start
-        bar = tag("div", *bars, style=f"display:flex;width:{PIXELS * size / longest:.0f}px;overflow:hidden")
-        count = tag("span", f"{size:,} ", style="min-width:32px;text-align:right")
-        length = tag("div", count, bar, style="display:flex;align-items:center;gap:6px")
-        said = [tag("div", meaning, " ", rfc_link(section)) for meaning, section in line.said()]
-        rows.append(
-            table_row(
-                tag("td", tag("details", tag("summary", text), opened), style=f"{TOP};min-width:260px;max-width:520px"),
-                tag("td", length, style=TOP),
-                tag("td", *said, style=f"{TOP};min-width:220px"),
-            )
-        )
+        text = tag("samp", *shown, dir="auto", style="overflow-wrap:break-word;line-height:1.6")
+        shares = ((at, width * len(text) / max(1, len(line.text))) for at, text in line.pieces)
+        bars = (tag("div", style=f"{tone(at)};height:9px;width:{share:.0f}px") for at, share in shares)
+        count = tag("span", f"{size:,} ", style="min-width:32px;margin-right:6px;text-align:right")
+        said = (tag("div", meaning, " ", rfc_link(section)) for meaning, section in line.said())
+        wide = f"{TOP};min-width:260px;max-width:520px"
+        opens = tag("td", tag("details", tag("summary", text), opened), style=wide)
+        length = tag("td", tag("div", count, *bars, style="display:flex;align-items:center"), style=TOP)
+        rows.append(table_row(opens, length, tag("td", *said, style=f"{TOP};min-width:220px")))
     if (left := len(lines) - MOST_LINES) > 0:
-        rows.append(tag("tr", tag("td", f"… {left:,} more lines …", colspan=3, style=f"{TOP};{MUTED}")))
+        rows.append(table_row(tag("td", f"… {left:,} more lines …", colspan=3, style=TOP)))
     table = tag("table", caption, *rows, style=TABLE, **{"class": "wsedu-head"})
     return scrolling(table, style=";margin:0 0 8px 0")
 
@@ -119,10 +108,9 @@ def head_text(lines: Sequence[HeadLine]) -> Iterator[str]:
     longest = max(line.end - line.start for line in lines)
     for line in lines[:MOST_LINES]:
         size, text = line.end - line.start, line.text
-        shown = [(text[at : at + LINE], "") for at in range(0, min(len(text), LONGEST), LINE)]
+        text = clip(text, LONGEST)
+        shown = [(text[at : at + LINE], "") for at in range(0, len(text), LINE)]
         shown[0] = shown[0][0], f"{size:>5,}  {'#' * max(1, round(BAR * size / longest))}"
-        if len(text) > LONGEST:
-            shown.append((f"… {len(text) - LONGEST:,} more …", ""))
         said = []
         for meaning, section in line.said():
             words = wrap(meaning, MEANING) or [""]

@@ -38,11 +38,13 @@ function linesOf(map, kind) {
   });
 }
 
-// The rows of the table; bits stand beneath their byte.
+// The rows of the table, beneath their layer if one is named; bits stand beneath their byte.
 function fieldsOf(map) {
-  const fields = [];
+  const all = [];
+  let fields = all;
   for (const row of map.querySelectorAll(".wsedu-fields tr")) {
     const [head, ...cells] = row.children;
+    if (head.matches("th") && !cells.length) all.push({ name: words(head), layer: true, children: (fields = []) });
     if (cells.length < 5 || !head.firstElementChild) continue;
     const [offset, raw, value, meaning, section] = cells.map(words);
     const start = count(offset);
@@ -59,8 +61,14 @@ function fieldsOf(map) {
       else fields.push({ ...node, bits: undefined, value: "", shown: "", meaning: "", section: "", children: [node] });
     }
   }
-  for (const field of fields) if (field.children) field.name = field.children.map((one) => one.name).join(", ");
-  return fields;
+  for (const field of all.flatMap((one) => (one.layer ? one.children : one)))
+    if (field.children) field.name = field.children.map((one) => one.name).join(", ");
+  for (const layer of all.filter((one) => one.layer)) {
+    const [start, end, kind] = [layer.children[0].start, layer.children.at(-1).end, layer.children[0].kind];
+    const shown = `${end - start} bytes`;
+    Object.assign(layer, { start, end, kind, value: shown, shown, meaning: "", section: "", open: layer === all.at(-1) });
+  }
+  return all;
 }
 
 function bringToLife(group) {
@@ -71,7 +79,7 @@ function bringToLife(group) {
     for (const chip of map.querySelectorAll(".wsedu-legend span span")) looks[kindOf(chip)] = { style: kindOf(chip), label: words(chip) };
     const http = Object.values(looks).find((look) => look.label === "http head")?.style ?? "";
     const tree = [...linesOf(map, http), ...fieldsOf(map)].sort((one, other) => one.start - other.start);
-    return { name: words(map.querySelector("b")), tree, start: 0 };
+    return { name: words(map.querySelector("b")), tree, start: tree.findLast((node) => node.layer)?.start ?? 0 };
   });
   const alive = byteMaps(sides, looks, maps.map(bytesOf));
   alive.classList.add("wsedu-alive");
