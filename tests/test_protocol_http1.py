@@ -30,8 +30,6 @@ from wsedu.protocol.http1 import Head, Request, Response, head_end
 from wsedu.protocol.http1_spans import KNOWN_FIELDS, head_spans
 from wsedu.protocol.spans import Kind
 
-ROOT = Path(__file__).parent.parent
-
 HEADS: list[tuple[bytes, Request | Response]] = [
     (SAMPLE_REQUEST, Request("GET", "/chat", fields=(
         ("Host", "server.example.com"), ("Upgrade", "websocket"), ("Connection", "Upgrade"),
@@ -286,12 +284,9 @@ def test_well_known_fields_have_a_meaning_of_their_own() -> None:
 
 def test_every_field_in_the_captures_has_a_meaning() -> None:
     """So that no row of a notebook that shows one says no more than that it is a field."""
-    read: set[str] = set()
-    for path in sorted((ROOT / "data").glob("*.pcap*")):
-        for message in (message for talk in wsedu.read(path).conversations for message in talk.messages):
-            read |= {str(span.value).lower() for span in message.spans() if span.name == "field name"}
-    assert {"host", "sec-fetch-mode", "sec-websocket-accept"} <= read
-    assert read - KNOWN_FIELDS.keys() == set()
+    heads = (message for path in Path(__file__).parents[1].glob("data/*.pcap*") for message in wsedu.messages(path))
+    read = {str(span.value).lower() for message in heads for span in message.spans() if span.name == "field name"}
+    assert {"host", "sec-fetch-mode", "sec-websocket-accept"} <= read <= KNOWN_FIELDS.keys()
 
 
 # Looking fields up
