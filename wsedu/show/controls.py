@@ -21,8 +21,6 @@ from .html import MUTED, Markup, join, sentence, tag, with_links
 from .text import visible
 
 _HERE = Path(__file__).parent
-LABELS = {"description_width": "140px"}
-CONTROL = widgets.Layout(width="270px")
 
 
 def script(*names: str) -> str:
@@ -77,11 +75,6 @@ class RangeSlider(anywidget.AnyWidget):
         return self.options[self.index]
 
 
-def choice(options: Sequence[object], value: object, name: str) -> widgets.Dropdown:
-    """A choice among a few."""
-    return widgets.Dropdown(options=options, value=value, description=name, style=LABELS, layout=CONTROL)
-
-
 def row(*controls: widgets.Widget) -> widgets.HBox:
     """Controls side by side, as far as there is room."""
     return widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap"))
@@ -94,11 +87,6 @@ def fitted(*content: str) -> Markup:
     of the page: ``contain:inline-size`` makes the content ask for no width.
     """
     return tag("div", *content, style="contain:inline-size;line-height:1.5")
-
-
-def hint(text: str) -> widgets.HTML:
-    """What can be done with the controls, in words."""
-    return widgets.HTML(fitted(tag("p", text)))
 
 
 def verdict(check: Callable[[], Markup], missing: str) -> Markup:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -19,7 +18,7 @@ from IPython.display import display
 
 from ..protocol.spans import Span
 from .bytemap import ByteMap
-from .controls import NotRun
+from .controls import NotRun, script
 from .html import Picture, tag
 from .palette import LOOKS
 from .parts import Part, View, named_views, show_value, view
@@ -33,15 +32,9 @@ CHUNK = 100
 # Packets that are listed of one message.
 MOST_PACKETS = 500
 
-_HERE = Path(__file__).parent
 LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
 
 Node = dict[str, Any]
-
-
-def _script(name: str) -> str:
-    """A script of this package behind the one that all explorers share: anywidget takes one module without imports."""
-    return "\n".join((_HERE / each).read_text("utf-8") for each in ("byte_pane.js", name))
 
 
 def _tree(shown: View) -> list[Node]:
@@ -115,8 +108,8 @@ class ByteExplorer(WithTwin):
     """One map of bytes, or several that follow each other; see ``touch``."""
 
     promise = "a byte map for pointer and keyboard"
-    _esm = _script("explorer.js")
-    _css = _HERE / "explorer.css"
+    _esm = script("byte_pane.js", "explorer.js")
+    _css = script("explorer.css")
     sides = traitlets.List(traitlets.Dict()).tag(sync=True)
     data = traitlets.List(traitlets.Bytes()).tag(sync=True)
     looks = traitlets.Dict().tag(sync=True)
@@ -138,8 +131,8 @@ class SequenceExplorer(WithTwin):
     """
 
     promise = "a ladder of messages that open"
-    _esm = _script("sequence_explorer.js")
-    _css = _HERE / "explorer.css"
+    _esm = script("byte_pane.js", "sequence_explorer.js")
+    _css = script("explorer.css")
     looks = traitlets.Dict().tag(sync=True)
     ends = traitlets.List(traitlets.Unicode()).tag(sync=True)
     stretches: traitlets.List[Any] = traitlets.List().tag(sync=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
@@ -18,15 +17,14 @@ import anywidget
 import traitlets
 
 from .bars import KIND_OF, BillLike
-from .controls import NotRun
-from .explorer import LOOKS_BY_NAME, _script
+from .controls import NotRun, script
+from .explorer import LOOKS_BY_NAME
 from .palette import order
 from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 60.0  # seconds; a race that is stopped ends within one, unless others keep the machine busy
 GHOSTS = 2  # races that stay on the page when the next one begins
-_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,8 @@ class DeliveryRace(NotRun, anywidget.AnyWidget):
     """
 
     promise = "a race of the ways to deliver news"
-    _esm = _script("race.js")
-    _css = _HERE / "explorer.css"
+    _esm = script("byte_pane.js", "race.js")
+    _css = script("explorer.css")
     looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
     ways = traitlets.List(traitlets.Unicode()).tag(sync=True)
     heads = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -3,25 +3,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from .controls import NotRun, WidgetWithPicture
+from .controls import NotRun, WidgetWithPicture, script
 from .timeline import HEIGHT, Timeline
-
-_HERE = Path(__file__).parent
 
 
 class PlayHead(NotRun, anywidget.AnyWidget):
     """What lays itself over the picture that follows it in a box: a line to drag, and counters that follow the line."""
 
     promise = "a play-head"
-    _esm = "\n".join((_HERE / name).read_text("utf-8") for name in ("byte_pane.js", "timeline.js"))
-    _css = _HERE / "explorer.css"
+    _esm = script("byte_pane.js", "timeline.js")
+    _css = script("explorer.css")
     ways: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     clock = traitlets.List(traitlets.Float()).tag(sync=True)
 
