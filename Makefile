@@ -7,7 +7,7 @@
 PYTHON ?= python3 python3.13 python3.12 python3.11
 
 BIN := .venv/bin
-NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=60
+NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=180
 # One file of tests goes to one worker, as Lab and Chromium are started once a file; the longest come first (conftest.py).
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
