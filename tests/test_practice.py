@@ -336,6 +336,15 @@ def test_all_of_a_notebook_solved_is_said(progress_file: Path) -> None:
     assert "All three" not in check("opcode_of", lambda first: first).words
 
 
+@each
+def test_a_section_to_read_is_there(asked: Exercise) -> None:
+    for number, section in re.findall(r"(?:notebook (\d\d), |the section )“(.+?)”", asked.read):
+        (path,) = (ROOT / "notebooks").glob(f"{number or asked.notebook}-*.ipynb")
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
+        assert f"## {section}" in lines, asked.read
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_gap_says_what_comes_in_and_goes_out(path: Path) -> None:
     cells = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]

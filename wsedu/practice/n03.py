@@ -69,7 +69,7 @@ def _numbers(rng: random.Random) -> list[Arguments]:
     "03",
     [(ids,) for ids in ([1, 2, 4], [1, 2, 3], [3, 4, 8], [1, 2, 2, 5, 4], [6, 1, 3], [9, 9, 2], [1], [2], [], MANY)],
     _numbers,
-    "the section “SyncLost and found”",
+    "the section “Lost and found”",
     (lambda ids: max(ids) - len(ids), "not how many, but which; and an update may also come twice"),
     (
         lambda ids: [i for i in range(min(ids), max(ids)) if i not in ids],

@@ -142,10 +142,9 @@ def _fields(at: int) -> list[dict[str, Any]]:
 
 def _side_by_side(answers: Answers) -> Markup:
     """What each server did."""
-    # 470 pixels each: a row of the dump, sixteen bytes and their text, has room from there on; on a narrow page one
-    # answer goes beneath the other.
+    # Each as wide as what it holds, so that no row of a dump is cut; where both do not fit one goes beneath the other.
     sides = []
     for name, (what, answer) in answers.items():
         dump = dump_html(view(answer, frame_spans(answer))) if answer else Markup("")
-        sides.append(tag("div", sentence(f"{name}: ", what), dump, style="flex:1 1 470px;min-width:0"))
+        sides.append(tag("div", sentence(f"{name}: ", what), dump, style="flex:1 1 auto;min-width:0"))
     return tag("div", *sides, style="display:flex;flex-wrap:wrap;gap:8px 24px")
