@@ -85,7 +85,11 @@ def head_html(data: bytes, lines: Sequence[HeadLine]) -> Markup:
     rows = [table_row(*heads)]
     for line in lines[:MOST_LINES]:
         size, width = line.end - line.start, PIXELS * (line.end - line.start) / longest
-        shown = (tag("span", clip(text, LONGEST), style=tone(at)) for at, text in line.pieces)
+        # What separates and ends is short, and would read as something else with a line end in it.
+        styles = (f"{tone(at)}{';white-space:nowrap' * (at == 2)}" for at, _ in line.pieces)
+        shown = (
+            tag("span", clip(text, LONGEST), style=look) for look, (_, text) in zip(styles, line.pieces, strict=True)
+        )
         raw = "\n".join(hex_rows(data[line.start : line.end], line.start, digits))
         opened = tag("pre", raw, style="margin:4px 0;background:transparent", **{"class": "wsedu-hex"})
         text = tag("samp", *shown, dir="auto", style="overflow-wrap:break-word;line-height:1.6")
