@@ -204,6 +204,13 @@ def test_every_fast_path_message_is_inflated() -> None:
     assert texts == [f"news {number}" for number in range(10_000)]
 
 
+def test_what_the_fast_path_reads_late_in_a_file_is_said_too() -> None:
+    warnings: list[str] = []
+    said = talk(*[(SERVER, frame(bytes(60_000), 2))] * 6, hello(SERVER, "ff"))
+    assert len(list(wsedu.messages(io.BytesIO(said), warnings))) == 9
+    assert len(warnings) == 1 and "a message of the server is not inflated" in warnings[0]
+
+
 def test_nothing_is_kept_of_connections_that_are_over() -> None:
     packets: list[bytes] = []
     for number in range(1_500):
@@ -232,6 +239,14 @@ def test_what_began_before_the_capture(cut: int) -> None:
     )
     plain = wsedu.read(io.BytesIO(pcap(packets)), ports=(80,)).conversations[0].messages
     assert [one.compressed for one in plain] == [None] * 3
+
+
+def test_what_began_before_the_capture_and_begins_with_a_large_message() -> None:
+    """Its first frame is one of many packets, without a line end."""
+    connection = Talk()
+    packets = connection.say(SERVER, frame(bytes(6000), 2)) + connection.say(*hello(SERVER, RFC["once"][0]))
+    found, warnings = frames(pcap(packets), ports=(80,), deflate=True)
+    assert warnings == [] and [one.compressed for one in found] == [False, True]
 
 
 def test_tshark_inflates_the_same() -> None:

@@ -295,6 +295,13 @@ def test_a_line_for_people_says_what_it_is(tmp_path: Path) -> None:
     )
 
 
+def test_many_gaps_at_the_end_of_a_pipe() -> None:
+    talks = [Talk(client=("192.0.2.1", 2000 + number)) for number in range(1001)]
+    said = (one.open() + one.say(CLIENT, b"lost")[1:] + one.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n") for one in talks)
+    done = run("dissect", "-", input=pcap([packet for packets in said for packet in packets]))
+    assert done.returncode == 0 and done.stdout.count(b" gap ") == 1001
+
+
 def test_nothing_is_held_of_connections_that_are_over() -> None:
     """Memory does not grow with the number of connections, and each message has the names of its own."""
     packets: list[bytes] = []

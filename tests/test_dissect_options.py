@@ -164,6 +164,8 @@ WRONG = {
     ("--opcode", "tex"): "tex is neither a number below 16 nor one of continuation, text",
     ("--opcode", "16"): "16 is neither",
     ("--match", "("): "( is no regular expression: missing )",
+    ("--match", "a{99999999999}"): "a{99999999999} is no regular expression: the repetition number is too large",
+    ("--match", "(" * 2000 + ")" * 2000): "is no regular expression: maximum recursion depth exceeded",
     ("--ports", "80,x"): "x is no number from 1 to 65,535",
     ("--ports", "65536"): "65536 is no number",
     ("--max-message", "0"): "0 is no number",
@@ -171,7 +173,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("options", WRONG, ids=" ".join)
+@pytest.mark.parametrize("options", WRONG, ids=lambda options: " ".join(options)[:30])
 def test_what_makes_no_sense_is_refused(options: tuple[str, str]) -> None:
     status, out, err = in_here("dissect", SESSION, *options)
     assert (status, out) == (2, "") and WRONG[options] in one_line(err)
@@ -197,6 +199,8 @@ def test_the_bill_of_what_is_none(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(SESSION.read_bytes()[:-1])
     status, out, err = in_here("bill", tmp_path / "x")
     assert status == 1 and out and "inside a packet" in one_line(err)
+    done = run("bill", "/dev/stdin", input=SESSION.read_bytes())
+    assert done.returncode == 2 and "/dev/stdin: File or stream is not seekable." in one_line(done.stderr.decode())
 
 
 def test_help_has_examples_that_run() -> None:

@@ -26,7 +26,7 @@ def print_bill(path: str, as_json: bool, complain: Callable[[str, int], int]) ->
         capture = read(path)
         bill = capture.bill()
     except (OSError, NotACapture) as error:
-        why = error.strerror if isinstance(error, OSError) else error
+        why = isinstance(error, OSError) and error.strerror or error  # of a pipe there is no strerror
         return complain(f"wsedu: {printable(f'{path}: {why}')}", 2)
     rest = {"total_bytes": bill.total_bytes, "packets": bill.packets, "connections": bill.connections}
     if as_json:

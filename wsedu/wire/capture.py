@@ -206,10 +206,9 @@ def messages(
     with _opened(source) as file:
         for batch in reader.batches(file):
             yield from assembly.take(batch) if assembly else batch
+            alive = reader.forget_names()
             if assembly:
-                alive = {connection.index for connection in reader.connections.values()}
                 reader.warnings.extend(assembly.left(alive))
-            reader.names.clear()
     if assembly:
         reader.warnings.extend(assembly.left())
 

@@ -375,13 +375,25 @@ class CaptureReader(TcpReader[CapturedMessage]):
         Raises:
             CutShort: from ``packets``, after everything before the cut was given.
         """
+        for batch in self.by_packet(packets):
+            yield from batch
+
+    def by_packet(self, packets: Iterable[Packet]) -> Iterator[list[CapturedMessage]]:
+        """As ``run``, what each packet completes together."""
         try:
             for index, packet in enumerate(packets):
-                yield from self.inflated([*self.packet(index, packet)])
+                yield self.inflated([*self.packet(index, packet)])
         except CutShort:
-            yield from self.finish(whole=False)
+            yield [*self.finish(whole=False)]
             raise
-        yield from self.finish(whole=True)
+        yield [*self.finish(whole=True)]
+
+    def forget_names(self) -> set[int]:
+        """Keep no names of connections of which all messages were given; the numbers of the others."""
+        alive = {connection.index for connection in self.connections.values()}
+        for index in self.names.keys() - alive:
+            del self.names[index]
+        return alive
 
     def finish(self, *, whole: bool) -> Iterator[CapturedMessage]:
         """What the end of the file shows, inflated."""

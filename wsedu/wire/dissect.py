@@ -107,7 +107,7 @@ def _messages(file: BinaryIO, options: DissectOptions, warnings: list[str], live
     if isinstance(reader, FastReader):
         batches = reader.batches(file)
     else:  # the fast path gives messages when it has read a further piece; somebody who looks on wants them now
-        batches = ([message] for message in reader.run(read_packets(file)))
+        batches = reader.by_packet(read_packets(file))
     try:
         for batch in batches:
             for message in assembly.take(batch) if assembly else batch:
@@ -115,11 +115,9 @@ def _messages(file: BinaryIO, options: DissectOptions, warnings: list[str], live
             if live and len(reader.names) < 2 * len(reader.connections) + 1000:
                 continue  # to look at every connection for every message would take long
             # Nothing is held of connections of which no packet can come any more, or memory would grow.
-            alive = {connection.index for connection in reader.connections.values()}
+            alive = reader.forget_names()
             if assembly:
                 warnings.extend(assembly.left(alive))
-            for index in reader.names.keys() - alive:
-                del reader.names[index]
     finally:
         if assembly:
             warnings.extend(assembly.left())

@@ -111,7 +111,8 @@ class Exchange:
             if client is not None and client.gap is not None:  # a response may have been what it waited for
                 yield from self._tell_gap("client")
         else:
-            yield from self._recognize(sender, side.buffer, b"\n" in data)
+            early = self._late is not None and len(side.buffer) - len(data) <= SHORT_HEAD
+            yield from self._recognize(sender, side.buffer, b"\n" in data or early)
 
     def end(self, sender: Sender, *, whole: bool, gap: Gap | None) -> Iterator[ParsedMessage | SyncLost]:
         """The direction has ended: ``whole`` if by FIN, so that content until the close is complete. As ``receive``."""

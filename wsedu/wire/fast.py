@@ -226,8 +226,8 @@ class FastReader(CaptureReader):
                 fast.hand_back()
         yield from super().segment(segment, index)
         connection = self.connections.get(ends)
-        if connection is None or not connection.exchange.switched:
-            return  # what the fast path reads are frames
+        if connection is None or not connection.exchange.switched or connection.index in self._silent:
+            return  # what the fast path reads are frames, and never the first message, with which ``made`` begins
         if other is not None and other.connection is connection and other.take_over():
             self._fast[answers] = other
         mine = _FastSender(connection, connection.at(segment.source))

@@ -65,6 +65,6 @@ def selection(
         code = int(code)
     try:
         pattern = re.compile(match) if match is not None else None
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:  # as of a{99999999999}, and of a thousand brackets
         raise ValueError(f"--match: {printable(match or '')} is no regular expression: {error}") from None
     return Selection(conversation, sender, kind, code, pattern)
