@@ -49,10 +49,11 @@ function hideTwin(el, twin) {
 
 // Keys that are pressed inside a widget stay there: on the page around it JupyterLab deletes a cell on d d, and inserts
 // one on b. What is pressed with Ctrl, Alt or Command is a command all the same, and Shift+Enter goes to the next cell.
+const isCommand = (event) => event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+
 function keepKeys(root) {
   root.addEventListener("keydown", (event) => {
-    const command = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
-    if (!command) event.stopPropagation();
+    if (!isCommand(event)) event.stopPropagation();
   });
 }
 
@@ -164,6 +165,7 @@ class TreeRows {
     this.box.addEventListener("scroll", () => this.draw());
     wheelPasses(this.box);
     this.box.addEventListener("keydown", (event) => {
+      if (isCommand(event)) return;
       const last = this.items.length - 1;
       const to = {
         ArrowUp: this.current - 1, ArrowDown: this.current + 1, Home: 0, End: last,
@@ -541,6 +543,7 @@ class BytePane {
   }
 
   bytesKey(event) {
+    if (isCommand(event)) return;
     const last = this.data.length - 1;
     const to = {
       ArrowLeft: this.at - 1, ArrowRight: this.at + 1, ArrowUp: this.at - this.row, ArrowDown: this.at + this.row,

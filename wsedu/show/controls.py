@@ -51,7 +51,7 @@ class RangeSlider(anywidget.AnyWidget):
         name, shown: what the page says.
     """
 
-    _esm = _HERE / "range_slider.js"
+    _esm = script("byte_pane.js", "range_slider.js")
     _css = _HERE / "explorer.css"
     name = traitlets.Unicode().tag(sync=True)
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)

@@ -157,7 +157,7 @@ class FrameBuilder {
     const names = this.rules.opcodes.map((name, code) => [code, `${code.toString(16).toUpperCase()} ${name}`]);
     this.opcode = choiceOf(names, (code) => this.act(() => (this.frame.first = (this.frame.first & 0xf0) | +code)));
     this.as = choiceOf([["text", "text"], ["hex", "hex"]], () => this.draw());
-    this.payload = make("textarea", { rows: "2", spellcheck: "false" });
+    this.payload = make("textarea", { rows: "2", spellcheck: "false", maxlength: "70000", title: "at most 70,000 characters" });
     this.payload.addEventListener("input", () => this.typed());
     this.slider = make("input", { type: "range", min: "0", max: STOPS.length - 1 });
     this.slider.addEventListener("input", () => this.act(() => this.frame.resize(BigInt(STOPS[+this.slider.value]))));

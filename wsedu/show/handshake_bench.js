@@ -7,7 +7,7 @@ class HandshakeBench {
     this.spoiled = model.get("spoiled");
     this.kernel = new KernelQuestions(model, (why) => this.tell(why));
     this.broken = choiceOf([["", "as it was edited"], ...Object.keys(this.spoiled).map((name) => [name, name])], (name) => name && this.put(this.spoiled[name]));
-    this.lines = make("textarea", { rows: "8", spellcheck: "false", wrap: "off" });
+    this.lines = make("textarea", { rows: "8", spellcheck: "false", wrap: "off", maxlength: "8000", title: "at most 8,000 characters" });
     this.lines.addEventListener("input", () => this.changed());
     this.verdict = make("div", { class: "wsedu-request-verdict", role: "group", tabindex: "0", "aria-label": "the verdict, and the accept value", "aria-live": "polite" });
     this.told = make("span", { class: "wsedu-told", role: "status" });

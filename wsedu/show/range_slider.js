@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A slider over a few values: a range input with its label, and the value in words.
+// A slider over a few values: a range input with its label, and the value in words. It stands behind byte_pane.js.
 
 const PATIENCE = 3000; // milliseconds that the kernel may take before something is said
 const SILENT = "The kernel says nothing: it is busy, or it was restarted. Then run this cell again.";
@@ -39,7 +39,7 @@ function render({ model, el }) {
       // the kernel that made this widget is gone, which is said soon
     }
   });
-  input.addEventListener("keydown", (event) => event.stopPropagation()); // JupyterLab has commands on the same keys
+  keepKeys(input);
   model.on("change:index", show);
   model.on("msg:custom", heard);
   show();

@@ -9,6 +9,7 @@ from typing import Any
 from unicodedata import east_asian_width
 
 from ..protocol.errors import printable
+from ..protocol.frames import RSV1
 from ..protocol.http1 import Request, Response
 from ..protocol.opcodes import Opcode, opcode_name
 from .assemble import WholeMessage
@@ -110,6 +111,9 @@ def _what(message: CapturedMessage) -> tuple[str, str, str]:
         payload, notes = b"", ["compressed"]
     if isinstance(message, WholeMessage):
         name, count = opcode_name(message.opcode), len(message.frames)
+        flags = " RSV1" * bool(
+            message.frames[0].first_byte & RSV1 and (not message.compressed or message.inflate_error)
+        )
         notes += [f"{count:,} frames"] * (count > 1)
     # A character of UTF-8 has at most four bytes, so one that this cuts in two is behind the end of the line.
     text = payload[: 4 * COLUMNS].decode("utf-8", "replace")
