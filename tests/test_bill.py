@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from capture_maker import ACK, CLIENT, FIN, HANDSHAKE, LINKS, PSH, RST, SERVER, SWITCHING, SYN, Talk, frame, pcap
@@ -13,7 +14,7 @@ from oracles import tshark
 import wsedu
 from wsedu.live.delivery import deliver
 from wsedu.live.news_server import WAYS, Way
-from wsedu.show.bars import KIND_OF, bars
+from wsedu.show.bars import KIND_OF, bar_chart, bars
 from wsedu.wire.bill import PARTS, Bill
 
 DATA = Path(__file__).parent.parent / "data"
@@ -74,6 +75,19 @@ def test_bars_say_the_numbers() -> None:
     assert "<script>" not in bars({"<script>": ways["polling"]})._repr_html_()
     with pytest.raises(ValueError, match="0 bills"):
         bars({})
+
+
+def test_a_bar_chart_says_its_numbers_and_ratios() -> None:
+    chart = bar_chart({"heads": {"a poll": 871, "a frame": 2}, "alone": 0.25}, unit="bytes", ratios=True)
+    text, page = str(chart), chart._repr_html_()
+    assert "heads: 435.5 to 1" in text and "heads: 435.5 to 1" in page
+    assert [text.count(number) for number in (" 871", " 2\n", " 0.25")] == [1, 1, 1]
+    assert "width:100.00%" in page and "width:0.23%" in page
+    assert "435.5" not in str(bar_chart({"heads": {"a poll": 871, "a frame": 2}}, unit="bytes"))
+    nothings: list[Any] = [{}, {"a": {}}, {"a": -1}]
+    for nothing in nothings:
+        with pytest.raises(ValueError, match="one in each group or more"):
+            bar_chart(nothing, unit="bytes")
 
 
 # One clause of the design a test, on made captures: what each byte of a packet counts as.

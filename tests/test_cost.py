@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from wsedu.live.news_server import WAYS as LIVE_WAYS
 from wsedu.model.cost import CASES, WAYS, Cost, Situation, cost
-from wsedu.model.measured import Row, held_against
+from wsedu.model.measured import Row, broker_rows, by_case, held_against, modelled_bytes
+from wsedu.protocol.frames import Frame
+from wsedu.protocol.opcodes import Opcode
 
 ROWS = held_against()
 TOLERANCE = 0.05
@@ -126,3 +128,26 @@ def test_hardly_ever_an_update_is_said(way: str, name: str, rate: float, seconds
     situation = Situation(rate=rate, payload=27, poll_gap=seconds, longest_wait=seconds)
     with pytest.raises(ValueError, match=rf"rate × {name} must be 1e-12 updates at least, and finite"):
         cost(way, situation)
+
+
+def test_the_model_is_drawn_beside_each_measurement() -> None:
+    points = by_case(ROWS)
+    assert set(points) == set(CASES) and sum(map(len, points.values())) == len(ROWS)
+    assert all(modelled == pytest.approx(measured, rel=0.06) for one in points.values() for measured, modelled in one)
+
+
+def test_an_hour_of_long_polls_depends_on_how_long_they_wait() -> None:
+    a_day, half_a_minute = (modelled_bytes("longpoll", rate=1 / 3600, longest_wait=wait) for wait in (86_400, 30))
+    assert half_a_minute > 100 * a_day
+
+
+def test_a_broker_sends_an_update_once_to_each_server_however_many_listen() -> None:
+    rows = broker_rows()
+    assert [row["listeners"] for row in rows] == [10, 100, 1000]
+    text = b"12" + bytes(25)
+    # An array of three strings, each with its length before it: "message", the channel, the text.
+    told = b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$27\r\n" + text + b"\r\n"
+    for row in rows:
+        assert row["messages"] == row["updates"] * row["listeners"]
+        assert row["broker_bytes"] == row["updates"] * row["servers"] * len(told)
+        assert row["server_bytes"] == row["messages"] * len(Frame(Opcode.TEXT, text).serialize())

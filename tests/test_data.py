@@ -18,6 +18,7 @@ import wsedu
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
+OTHERS = ("README.md", "measured-grid.csv", "redis-broker.csv")
 WAYS = ("polling", "longpoll", "eventsource", "websocket")
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -29,7 +30,7 @@ def test_the_readme_names_every_capture_and_no_other() -> None:
     assert CAPTURES
     assert sorted(re.findall(r"^- \*\*(\S+\.pcap\w*)\*\*", text, re.MULTILINE)) == CAPTURES
     assert sorted(re.findall(r"^\| (\S+\.pcap\w*) \|", text, re.MULTILINE)) == CAPTURES
-    assert sorted(path.name for path in DATA.iterdir()) == sorted([*CAPTURES, "README.md", "measured-grid.csv"])
+    assert sorted(path.name for path in DATA.iterdir()) == sorted([*CAPTURES, *OTHERS])
 
 
 def test_the_readme_counts_what_tshark_counts() -> None:

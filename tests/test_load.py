@@ -43,6 +43,17 @@ def test_every_listener_is_reached() -> None:
     assert 2_000 < measured.memory < 200_000
 
 
+def test_deflate_takes_memory_for_each_connection() -> None:
+    """A compressor has a window of its own, and keeps it (RFC 7692, 7.1.1); without one there is nothing to keep."""
+    plain, deflate = (push_load(200, compression=compression) for compression in (False, True))
+    assert deflate.memory > 2 * plain.memory
+
+
+def test_the_server_that_pushes_answers_polls_too() -> None:
+    polled = poll_load(20, gap=0.05, rounds=2, of_pusher=True)
+    assert polled.requests > 0 and polled.cpu > 0
+
+
 def test_who_polls_ten_times_as_often_gets_more_answers() -> None:
     often, seldom = (poll_load(20, gap=gap, rounds=2) for gap in (0.05, 0.5))
     assert often.requests > 2 * seldom.requests > 0

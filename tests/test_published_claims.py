@@ -26,6 +26,12 @@ def test_the_table_of_2010_is_in_binary_megabits(way: str, size: int, digits: tu
         assert round(rate.binary, after) == printed != round(rate.decimal, after)
 
 
+def test_one_wire_counted_in_three_ways() -> None:
+    counted = [tuple(sizes.values()) for sizes in claims.counted_2010().values()]
+    assert counted == [(871, 2), (716 + 193 + 21, 23), (716 + 193 + 21 + 3 * 66, 23 + 2 * 66)]
+    assert str(claims.megabits(871_000)) == "6.968 decimal or 6.645 binary Mbit/s"
+
+
 def test_the_sum_of_2013_is_in_decimal_megabits() -> None:
     polls = claims.CLIENTS_2013 / claims.GAP_2013
     assert round(claims.megabits(claims.POLL_2013 * polls).decimal, 2) == 1.13 and round(polls) == 167

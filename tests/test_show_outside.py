@@ -33,7 +33,7 @@ from wsedu.protocol.frames import Frame
 from wsedu.protocol.http1 import Request
 from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
-from wsedu.show.bars import bars
+from wsedu.show.bars import bar_chart, bars
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare
 from wsedu.show.controls import ProgressBar, RangeSlider
@@ -60,9 +60,9 @@ ALLOWED = {
     "span": {"style", "title"},
     "td": {"style", "colspan"},
     "th": {"style", "colspan", "scope"},
-    **dict.fromkeys(("b", "br", "caption", "col", "colgroup", "p", "table", "tr"), {"style"}),
+    **dict.fromkeys(("b", "br", "caption", "col", "colgroup", "details", "p", "summary", "table", "tr"), {"style"}),
 }
-STYLE = re.compile(r"([a-z-]+:[a-z0-9#%.,() -]+;)*[a-z-]+:[a-z0-9#%.,() -]+")
+STYLE = re.compile(r"([a-z-]+:[a-z0-9#%.,()* -]+;)*[a-z-]+:[a-z0-9#%.,()* -]+")
 LINK = re.compile(r"https://www\.rfc-editor\.org/rfc/rfc\d+#section-[\d.]+")
 # The marks that turn the direction of writing: Unicode's UAX 9, 2.
 BIDI = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F)))
@@ -204,6 +204,7 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "ByteMap": lambda: [byte_map(RAW, SPANS), byte_map(RAW, head_spans(RAW)), byte_map(Frame(1, RAW))],
     "Comparison": lambda: [compare(Frame(1, RAW), talk().messages, names=[NASTY, "b"])],
     "SequenceDiagram": lambda: [ladder(talk()), ladder([])],
+    "BarChart": lambda: [bar_chart({NASTY: 1, "b": {NASTY: 2}}, unit=NASTY)],
     "Bars": lambda: [bars({NASTY: Bill(complete=False), "b": Bill(modelled=True)})],
     # The button is in the builder and in the bench.
     **dict.fromkeys(("FrameBuilder", "SendButton"), builder),

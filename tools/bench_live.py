@@ -54,8 +54,8 @@ while True:
 
 @contextlib.asynccontextmanager
 async def bare(handler: Callable[[ServerConnection], Awaitable[None]], **options: Any) -> AsyncIterator[Listening]:
-    """``websockets`` as it comes, with nothing of ours but that no Ping and no compression is measured."""
-    async with serve(handler, "127.0.0.1", 0, compression=None, ping_interval=None, **options) as server:
+    """``websockets`` as it comes, with nothing of ours; ``options`` turn compression off, and there are no Pings."""
+    async with serve(handler, "127.0.0.1", 0, ping_interval=None, **options) as server:
         yield Listening(next(iter(server.sockets)).getsockname()[1])
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Load tests: one server and many clients, in processes of their own, measured from outside of both.
 
-``push_load`` measures a WebSocket server that has news, ``poll_load`` a server that is asked and has none.
+``push_load`` measures a WebSocket server that has news, ``poll_load`` a server that is asked and has none: Tornado, or
+the one that pushes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LOOKS_EVERY = 0.1  # seconds: a signal that comes just before a blocking read wo
 
 
 # Makes the server under load, in its process: a function of a module, which is imported there.
-MakeServer = Callable[[], AbstractAsyncContextManager[object]]
+MakeServer = Callable[..., AbstractAsyncContextManager[object]]
 
 
 class PushLoad(NamedTuple):
@@ -43,7 +44,7 @@ class PushLoad(NamedTuple):
         listeners: how many.
         connect: seconds until all were connected.
         last: of each update, seconds from its publication until the last listener had it.
-        memory: bytes that the server holds for each connection.
+        memory: bytes that the server holds for each connection, once it has sent the updates.
         cpu: seconds of the server's processor for each update, all listeners together.
     """
 
@@ -57,6 +58,11 @@ class PushLoad(NamedTuple):
     def median_last(self) -> float:
         """The median of ``last``, in seconds."""
         return median(self.last)
+
+    @property
+    def cpu_each(self) -> float:
+        """Seconds of processor for one update to one listener."""
+        return self.cpu / self.listeners
 
 
 class PollLoad(NamedTuple):
@@ -74,6 +80,11 @@ class PollLoad(NamedTuple):
     requests: float
     memory: float
     cpu: float
+
+    @property
+    def cpu_each(self) -> float:
+        """Seconds of processor for one poll."""
+        return self.cpu / self.requests
 
 
 # Takes the name of a method, or of an attribute, and arguments; gives what a process of ``load_worker`` answers.
@@ -174,6 +185,7 @@ def push_load(
     listeners: int,
     *,
     updates: int = 5,
+    compression: bool = False,
     progress: Callable[[int], object] = lambda connected: None,
     limit: float = LIMIT,
     server: MakeServer = load_server,
@@ -183,9 +195,10 @@ def push_load(
     Args:
         listeners: how many clients; ``limits.most_listeners`` says what this machine allows.
         updates: how many.
+        compression: take up permessage-deflate, which the clients offer.
         progress: called with the number of connected clients now and then.
         limit: seconds that each update may take to the last client.
-        server: what is measured, where it is not ours.
+        server: what is measured, where it is not ours; for compression it gets ``compression="deflate"``.
 
     Raises:
         RuntimeError: the server or the clients gave up, and why; or so many clients were lost, or had no update within
@@ -195,6 +208,8 @@ def push_load(
     if updates < 1:
         raise ValueError(f"a load test that pushes takes one update at least, got {updates}")
     last = []
+    if compression:
+        server = partial(server, compression="deflate")
     with _loaded(server, "websocket", listeners, progress) as (serving, clients, empty, seconds):
         full = serving("usage")
         for number in range(1, updates + 1):
@@ -204,7 +219,7 @@ def push_load(
                 raise RuntimeError(f"{missing:,} of {listeners:,} listeners had no update within {limit:g} s")
             last.append(seen.last - published)
         done = serving("usage")
-    memory = (full.resident - empty.resident) / listeners
+    memory = (done.resident - empty.resident) / listeners
     return PushLoad(listeners, seconds, tuple(last), memory, (done.cpu - full.cpu) / updates)
 
 
@@ -214,6 +229,7 @@ def poll_load(
     gap: float = 1.0,
     rounds: int = 3,
     keep_alive: bool = True,
+    of_pusher: bool = False,
     progress: Callable[[int], object] = lambda connected: None,
     limit: float = LIMIT,
     server: MakeServer = load_server,
@@ -228,6 +244,7 @@ def poll_load(
         gap: seconds between a response and the same client's next request.
         rounds: how many.
         keep_alive: one connection for all polls of a client, or one for each, closed after it.
+        of_pusher: ask the server that ``push_load`` measures, which keeps no connection alive, and not Tornado.
         progress: called with the number of connected clients now and then.
         limit: seconds that this tenth may take.
         server: what is measured, where it is not ours.
@@ -253,7 +270,8 @@ def poll_load(
             )
         return seen
 
-    with _loaded(server, "polling", clients, progress, gap, keep_alive) as (serving, asking, empty, _):
+    way = "websocket" if of_pusher else "polling"
+    with _loaded(server, way, clients, progress, gap, keep_alive and not of_pusher) as (serving, asking, empty, _):
         begin, before = polls(0, 1), serving("usage")  # by now it goes round
         end, after = polls(begin.received, rounds), serving("usage")
     requests = (end.received - begin.received) / (end.time - begin.time)

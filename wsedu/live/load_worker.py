@@ -22,7 +22,9 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 import websockets.asyncio.server as websockets
+from websockets import http11
 from websockets.asyncio.server import ServerConnection
+from websockets.datastructures import Headers
 
 from ..protocol.content import Length, content_framing
 from ..protocol.errors import NeedMoreData
@@ -42,6 +44,8 @@ PER_ADDRESS = 20_000
 CONNECT_LIMIT = 60.0
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 POLL = b"GET /news/polling?after=0 HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+# Every browser offers it, and so do our clients: whether it is used is the server's choice (RFC 7692, 5).
+OFFER = ("Sec-WebSocket-Extensions", "permessage-deflate")
 
 
 def work(pipe: Connection, make: Callable[[], AbstractAsyncContextManager[object]]) -> None:
@@ -103,7 +107,7 @@ class LoadServer(NamedTuple):
     """The server under load: one that broadcasts over WebSockets, and one that is polled.
 
     Attributes:
-        websocket, polling: their ports on 127.0.0.1.
+        websocket, polling: their ports on 127.0.0.1. The first answers polls as well.
         publish: sends the next update to all who listen; gives when, in seconds of ``time.monotonic``.
     """
 
@@ -118,16 +122,28 @@ class LoadServer(NamedTuple):
         return Usage(time.monotonic(), psutil.Process().memory_info().rss, time.process_time())
 
 
+def no_news(connection: ServerConnection, request: http11.Request) -> http11.Response | None:
+    """What the server that pushes answers to a poll; ``None`` is for an opening handshake.
+
+    The library closes the connection after each response that is not a 101.
+    """
+    if "Upgrade" in request.headers:
+        return None
+    return http11.Response(204, "No Content", Headers(Connection="close"))
+
+
 @asynccontextmanager
 async def load_server(
     serve: Callable[..., AbstractAsyncContextManager[Listening]] = serve,
     broadcast: Callable[[set[ServerConnection], str], None] = websockets.broadcast,
+    compression: str | None = None,
 ) -> AsyncIterator[LoadServer]:
     """Serve while the block runs.
 
     Args:
-        serve: what to serve with; it gets a handler, and ``close_timeout`` and ``backlog`` as ``websockets`` has them.
+        serve: what to serve with; it gets a handler, and options as ``websockets`` has them.
         broadcast: sends a text to all these connections.
+        compression: ``"deflate"`` to take up the clients' offer of permessage-deflate.
     """
     publisher, listening = Publisher(), set[ServerConnection]()
 
@@ -144,8 +160,9 @@ async def load_server(
         broadcast(listening, update.payload)
         return update.time
 
+    options = {"close_timeout": 0, "backlog": LARGEST_BACKLOG, "process_request": no_news, "compression": compression}
     with news_server("polling", Publisher()) as polling:
-        async with serve(listen, close_timeout=0, backlog=LARGEST_BACKLOG) as server:
+        async with serve(listen, **options) as server:
             yield LoadServer(server.port, polling.port, publish)
 
 
@@ -206,7 +223,7 @@ class LoadClients:
             return None  # it opens one for each poll
         reader, writer = await self._open(number)
         if self._gap is None:
-            writer.write(request("127.0.0.1"))
+            writer.write(request("127.0.0.1", fields=[OFFER]))
             await _response(reader, 101)
         return reader, writer
 

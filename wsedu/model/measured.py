@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The model of ``cost`` with the heads of our own servers and client, and beside it what was measured of them.
 
-``tools/measure_grid.py`` measured between two network namespaces.
+``tools/measure_grid.py`` measured between two network namespaces; ``tools/redis_broker.py`` on one machine.
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from .cost import CASES, Cost, Situation, cost
 
 # Where the measurements are, in a clone of the project.
 FILE = Path(__file__).resolve().parents[2] / "data" / "measured-grid.csv"
+BROKER_FILE = FILE.with_name("redis-broker.csv")
 
 DIGITS = 2  # of the number of an update, as 10 to 99 have
 CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own
@@ -70,8 +72,34 @@ def held_against(path: str | Path = FILE) -> list[Row]:
     Raises:
         OSError: the file cannot be read.
     """
+    return [_row(line) for line in _lines(path)]
+
+
+def _lines(path: str | Path) -> list[dict[str, str]]:
     with open(path, newline="") as file:
-        return [_row(line) for line in csv.DictReader(line for line in file if not line.startswith("#"))]
+        return list(csv.DictReader(line for line in file if not line.startswith("#")))
+
+
+def by_case(rows: Iterable[Row]) -> dict[str, list[tuple[float, float]]]:
+    """Bytes of an update by case, each as (measured, by the model), to be drawn."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        found.setdefault(row.label, []).append((row.bytes, row.model.bytes))
+    return found
+
+
+def broker_rows(path: str | Path = BROKER_FILE) -> list[dict[str, int]]:
+    """What a Redis, and two WebSocket servers that subscribed to it, sent for one update: a row for each run.
+
+    Returns:
+        Of each run ``listeners`` (of both servers together), ``updates`` that were published, ``messages`` that reached
+        listeners, and bytes of all the updates that TCP carried: ``publisher_bytes`` to the Redis, ``broker_bytes``
+        from there to both servers, ``server_bytes`` to all listeners.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return [{name: int(value) for name, value in line.items()} for line in _lines(path)]
 
 
 def _row(line: dict[str, str]) -> Row:
@@ -108,7 +136,15 @@ def around(way: str, payload: float, digits: float) -> float:
     return 1  # an update is a line of the response
 
 
-def modelled_bytes(case: str, *, rate: float, payload: int, poll_gap: float, request_head: int) -> float:
+def modelled_bytes(
+    case: str,
+    *,
+    rate: float,
+    payload: int = 27,
+    poll_gap: float = 1.0,
+    request_head: float = Situation.request_head,
+    longest_wait: float = Situation.longest_wait,
+) -> float:
     """Bytes on the wire of one update, by the model.
 
     Args:
@@ -117,6 +153,7 @@ def modelled_bytes(case: str, *, rate: float, payload: int, poll_gap: float, req
         payload: bytes of an update.
         poll_gap: seconds between two polls.
         request_head: bytes of the head with which a client asks.
+        longest_wait: seconds after which a long poll is answered without news.
     """
     way, keep_alive = CASES[case]
     close = 0 if keep_alive else CLOSE
@@ -125,6 +162,7 @@ def modelled_bytes(case: str, *, rate: float, payload: int, poll_gap: float, req
         payload=payload,
         poll_gap=poll_gap,
         request_head=request_head,
+        longest_wait=longest_wait,
         news_head=Situation.news_head + close,
         empty_head=Situation.empty_head + close,
         around=around(way, payload, DIGITS),

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .cost import Situation, cost
+
 # How many clients ask once a second, in the three cases of 2010.
 CLIENTS = 1_000, 10_000, 100_000
 # Bytes of content of each response, by its Content-Length; the comparison prints and counts none of them.
@@ -72,7 +74,29 @@ class Megabits(NamedTuple):
     decimal: float
     binary: float
 
+    def __str__(self) -> str:
+        return f"{self.decimal:.3f} decimal or {self.binary:.3f} binary Mbit/s"
+
 
 def megabits(bytes_per_second: float) -> Megabits:
     """A rate, given in bytes a second, in both units."""
     return Megabits(bytes_per_second * 8 / 10**6, bytes_per_second * 8 / 2**20)
+
+
+def counted_2010() -> dict[str, dict[str, float]]:
+    """What an update costs by the comparison of 2010, counted in three ways.
+
+    Returns:
+        For each way of counting the size of a poll and of a WebSocket frame: characters of heads, as printed; bytes
+        that TCP carries; bytes in packets, of a connection that has long been open.
+    """
+    heads, content, frame_header = (REQUEST_2010, RESPONSE_2010), CONTENT_2010, 2
+    sizes = [len(head) for head in heads]
+    poll = Situation(1, content, request_head=sizes[0], news_head=sizes[1], around=0, fixed=True)
+    push = Situation(1, content, around=frame_header)
+    counted = {
+        "heads, in characters as printed": (sum(map(printed_characters, heads)), frame_header),
+        "heads and content, in bytes": (sum(sizes) + content, frame_header + content),
+        "with TCP/IP and acknowledgements": (cost("polling", poll).bytes, cost("websocket", push).bytes),
+    }
+    return {name: dict(zip(("a poll", "a frame"), pair, strict=True)) for name, pair in counted.items()}

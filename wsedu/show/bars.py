@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Bills as bars: what each way of delivery cost, by kind of byte, and the table behind the picture."""
+"""Bills as bars: what each way of delivery cost, by kind of byte, with the table behind; and any numbers as bars."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from textwrap import wrap
 from typing import Protocol
 
 from ..protocol.spans import Kind
-from .html import MUTED, Markup, Picture, bar_row, figures, scrolling, tag, wide_table
-from .palette import LOOKS, chip, order, stacked_bar, stacked_letters
+from .html import LEFT, MUTED, Markup, Picture, bar_row, figures, scrolling, table_row, tag, wide_table
+from .palette import BAR, LOOKS, chip, order, stacked_bar, stacked_letters
 from .text import WIDTH, clip, pad, visible
 
 # The look of each part of a bill; in the order of legends.
@@ -122,7 +122,7 @@ class Bars(Picture):
             tag("div", tag("b", self.sentence), style="margin:4px 0 10px 0"),
             wide_table(*bars),
             tag("div", *legend, style="margin:6px 0 12px 0"),
-            scrolling(figures(list(self.bills), rows)),
+            tag("details", tag("summary", "each part, in bytes"), scrolling(figures(list(self.bills), rows))),
             *([tag("div", self.note, style=f"{MUTED};margin-top:6px")] if self.note else []),
             style="max-width:100%",
         )
@@ -144,3 +144,71 @@ def bars(bills: Mapping[str, BillLike], *, updates: int = 1) -> Bars:
     if not bills or updates < 1:
         raise ValueError(f"bars draws one bill or more, for one update or more: {len(bills)} bills, {updates} updates")
     return Bars(bills, updates)
+
+
+Values = Mapping[str, float | Mapping[str, float]]
+
+
+class BarChart(Picture):
+    """Numbers, the longest bar for the greatest. In a notebook it shows itself; ``print`` gives the same as text."""
+
+    def __init__(self, values: Values, unit: str, ratios: bool) -> None:
+        self.unit, self.ratios = visible(unit), ratios
+        self.groups: dict[str, dict[str, float]] = {}
+        for name, value in values.items():
+            group, members = (name, value) if isinstance(value, Mapping) else ("", {name: value})
+            self.groups.setdefault(visible(group), {}).update((visible(one), size) for one, size in members.items())
+        self._most = max((abs(size) for group in self.groups.values() for size in group.values()), default=0) or 1
+
+    def _heads(self) -> Iterator[tuple[str, Mapping[str, float]]]:
+        """Each group and what stands above it."""
+        for name, group in self.groups.items():
+            sizes = list(group.values())
+            with_ratio = name and self.ratios and sizes[-1]
+            yield (f"{name}: {_number(sizes[0] / sizes[-1])} to 1" if with_ratio else name), group
+
+    def lines(self) -> Iterator[str]:
+        """The picture as lines of text."""
+        yield self.unit
+        width = min(36, max(len(name) for group in self.groups.values() for name in group))
+        for head, group in self._heads():
+            yield from ("", head) if head else ()
+            for name, size in group.items():
+                yield f"  {pad(name, width)}  {'█' * max(1, round(BAR * size / self._most))} {_number(size)}"
+
+    def html(self) -> Markup:
+        """The picture as HTML. The bars have a colour that no kind of byte has."""
+        rows = []
+        for head, group in self._heads():
+            if head:
+                rows.append(table_row(tag("td", tag("b", head), colspan=3, style=f"{LEFT};padding-top:10px")))
+            for name, size in group.items():
+                share = f"width:{100 * size / self._most:.2f}%;min-width:2px;height:16px"
+                bar = tag("div", style=f"{share};background:rgba(20,140,160,.6)")
+                rows.append(bar_row(name, bar, _number(size), style=";width:70%;min-width:200px"))
+        return tag("div", tag("div", tag("b", self.unit), style="margin:4px 0"), wide_table(*rows))
+
+
+def _number(number: float) -> str:
+    return f"{number:.2g}" if 0 < number < 0.95 else f"{number:,.{1 if number < 1000 else 0}f}".removesuffix(".0")
+
+
+def bar_chart(values: Values, *, unit: str, ratios: bool = False) -> BarChart:
+    """Numbers side by side as bars, all of them on one scale.
+
+    Args:
+        values: a number for each name, in the order of drawing; or for the name of a group its names and numbers.
+        unit: what they count.
+        ratios: say above each group how many times its last number the first one is.
+
+    Returns:
+        A picture that a notebook shows by itself, and whose ``str`` is the same as text.
+
+    Raises:
+        ValueError: there are no numbers, or one of them is below 0.
+    """
+    chart = BarChart(values, unit, ratios)
+    numbers = [size for group in chart.groups.values() for size in group.values()]
+    if not all(chart.groups.values()) or not numbers or min(numbers) < 0:
+        raise ValueError(f"bar_chart draws numbers that are not negative, one in each group or more: {values}")
+    return chart

@@ -6,8 +6,10 @@ notebook that is not trusted, and an image that Lab itself makes of an SVG or PN
 axe-core refuses. What is in the image can run no script either. nbval compares the HTML and so the picture, which is
 why it is drawn here: the bytes that matplotlib writes change with its version.
 
-A card with a light ground of its own, so that it reads in a dark page too, whose colours an image cannot know; a series
-has a dash and a mark of its own, never colour alone.
+A card with a ground of its own, so that it reads on any page. An image cannot know the colours of its page, but a
+style on it can: where Jupyter's dark themes set a variable of theirs, the card is inverted. (A notebook that is not
+trusted keeps no such style, and its card stays light.) A series has a dash and a mark of its own, never colour alone,
+and its colour is none of those that kinds of bytes have.
 """
 
 from __future__ import annotations
@@ -22,15 +24,19 @@ from .text import visible
 
 Points = Sequence[tuple[float, float]]
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 360, 74, 150, 16, 48  # pixels
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 660, 360, 74, 170, 16, 48  # pixels
 # Of each series its colour, its dash, and the corners of its mark in pixels from the point; a circle has none.
 STYLES = (
-    ("#1f5fbf", "none", ""),
-    ("#c2410c", "7 4", "-4,-4 4,-4 4,4 -4,4"),  # a square
-    ("#0f7a4f", "2 3", "0,-5 5,4 -5,4"),  # a triangle
-    ("#8b2f76", "10 3 2 3", "0,-6 5,0 0,6 -5,0"),  # a diamond
-    ("#444444", "4 2", "-5,-1 -1,-1 -1,-5 1,-5 1,-1 5,-1 5,1 1,1 1,5 -1,5 -1,1"),  # a cross
+    ("#222222", "none", ""),
+    ("#0b7285", "7 4", "-4,-4 4,-4 4,4 -4,4"),  # a square
+    ("#6741d9", "2 3", "0,-5 5,4 -5,4"),  # a triangle
+    ("#b02a37", "10 3 2 3", "0,-6 5,0 0,6 -5,0"),  # a diamond
+    ("#7a5c00", "4 2", "-5,-1 -1,-1 -1,-5 1,-5 1,-1 5,-1 5,1 1,1 1,5 -1,5 -1,1"),  # a cross
+    ("#555555", "1 3", "0,5 5,-4 -5,-4"),  # a triangle upside down
 )
+# 0 in Jupyter's light themes and 32 in the dark ones. Inverted, blue would be orange, and is turned back.
+DARK = "var(--jp-shadow-base-lightness,0)"
+INVERTED = f"filter:invert(calc({DARK}*3.125%)) hue-rotate(calc({DARK}*5.625deg))"
 
 
 class Plot(Picture):
@@ -40,11 +46,12 @@ class Plot(Picture):
         series: a name for each, and its points (x, y) in order.
         x, y: what they count, with their unit.
         logarithmic: both axes; every number must be above 0 then.
-        measured: points that belong to series of the same names; they get the marks then, and the series only lines.
+        measured: points that get the marks then, and the series only lines: of the same names, or of others, which have
+            no lines.
         at: an x to mark by a line from bottom to top.
 
     Raises:
-        ValueError: nothing to draw, more than five series, or a number that has no logarithm.
+        ValueError: nothing to draw, more than six names, or a number that has no logarithm.
     """
 
     def __init__(
@@ -61,9 +68,10 @@ class Plot(Picture):
         self.series = {visible(name): points for name, points in series.items()}
         self.measured = {visible(name): points for name, points in (measured or {}).items()}
         self._marks = self.series if measured is None else self.measured
+        self._names = list(dict.fromkeys([*self.series, *self.measured]))
         points = [point for drawn in (self.series, self.measured) for one in drawn.values() for point in one]
-        if not points or len(series) > len(STYLES):
-            raise ValueError(f"plot draws one to {len(STYLES)} series with points: {len(series)} given")
+        if not points or len(self._names) > len(STYLES):
+            raise ValueError(f"plot draws one to {len(STYLES)} series with points: {len(self._names)} given")
         if logarithmic and (least := min(map(min, points))) <= 0:
             raise ValueError(f"a logarithmic axis has no place for {least}")
         # The least and the most of each axis.
@@ -86,13 +94,13 @@ class Plot(Picture):
         if self._marks is self.measured:
             said.append(f"Marks: measured, {sum(map(len, self.measured.values()))} points.")
         source = f"data:image/svg+xml;base64,{b64encode(self.svg().encode()).decode()}"
-        style = "max-width:100%;height:auto"
+        style = f"max-width:100%;height:auto;{INVERTED}"
         return scrolling(tag("img", src=source, alt=" ".join(said), width=WIDTH, height=HEIGHT, style=style))
 
     def svg(self) -> str:
         """The picture."""
         card = f'<rect width="{WIDTH}" height="{HEIGHT}" rx="6" fill="#fdfdfd" stroke="#bbb"/>'
-        lines = (self._line(number, *one) for number, one in enumerate(self.series.items()))
+        lines = (self._line(*STYLES[number], name, number) for number, name in enumerate(self._names))
         inside = "".join([card, *self._axes(), *chain.from_iterable(lines)])
         size = f'viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12" fill="#222"'
         return f'<svg xmlns="http://www.w3.org/2000/svg" {size}>{inside}</svg>'
@@ -120,15 +128,16 @@ class Plot(Picture):
         height = (TOP + foot) / 2
         yield _text(16, height, self.y, transform=f"rotate(-90 16 {height})")
 
-    def _line(self, number: int, name: str, points: Points) -> Iterator[str]:
-        colour, dash, mark = STYLES[number % len(STYLES)]
-        path = " ".join("{:.1f},{:.1f}".format(*self._place(x, y)) for x, y in points)
+    def _line(self, colour: str, dash: str, mark: str, name: str, number: int) -> Iterator[str]:
+        left, top = WIDTH - RIGHT + 8, TOP + 10 + 20 * number  # of its line in the legend
         look = f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
-        yield f'<polyline points="{path}" {look}/>'
-        yield from (_mark(mark, *self._place(x, y), colour) for x, y in self._marks.get(name, ()))
-        top = TOP + 14 + 20 * number
-        yield _mark(mark, WIDTH - RIGHT + 16, top - 4, colour)
-        yield tag("text", name, x=WIDTH - RIGHT + 28, y=top)
+        if points := self.series.get(name):
+            path = " ".join("{:.1f},{:.1f}".format(*self._place(x, y)) for x, y in points)
+            yield f'<polyline points="{path}" {look}/><path d="M{left} {top}h24" {look}/>'
+        if marks := self._marks.get(name):
+            yield from (_mark(mark, *self._place(x, y), colour) for x, y in marks)
+            yield _mark(mark, left + 12, top, colour)
+        yield tag("text", name, x=left + 30, y=top + 4)
 
 
 plot = Plot

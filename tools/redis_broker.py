@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Let two WebSocket servers take their news from one Redis, and count the bytes on each leg of the way.
+
+    python tools/redis_broker.py        writes data/redis-broker.csv; needs the program redis-server, some seconds
+
+The Redis, the servers (the ``websockets`` library) and all listeners are on 127.0.0.1. Each server subscribes over a
+plain socket, in the Redis protocol, and passes each update on to its own listeners. A run in which a listener missed an
+update, or had one that was not published, is refused and not written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, closing, contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from websockets.asyncio.server import ServerConnection, broadcast
+
+from wsedu import Frame, Opcode, handshake
+from wsedu.live.publisher import Publisher, text_of
+from wsedu.live.servers import serve
+from wsedu.model.measured import BROKER_FILE
+
+SERVERS, UPDATES, PAYLOAD = 2, 20, 27
+LISTENERS = 5, 50, 500  # of each server
+LIMIT = 60.0  # seconds for what takes less than one
+COLUMNS = ("servers", "listeners", "updates", "messages", "publisher_bytes", "broker_bytes", "server_bytes")
+Value = bytes | int | list["Value"]
+
+
+def command(*words: bytes) -> bytes:
+    """What a client says: an array of strings, each with its length before it."""
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+
+async def answer(reader: asyncio.StreamReader) -> tuple[Value, int]:
+    """The next value that the Redis sends, and how many bytes it took."""
+    line = await reader.readuntil(b"\r\n")
+    kind, said = line[:1], line[1:-2]
+    if kind == b"*":
+        parts = [await answer(reader) for _ in range(int(said))]
+        return [value for value, _ in parts], len(line) + sum(size for _, size in parts)
+    if kind == b"$":
+        data = await reader.readexactly(int(said) + 2)
+        return data[:-2], len(line) + len(data)
+    if kind == b"-":
+        raise RuntimeError(f"Redis says {said.decode()}")
+    return (int(said) if kind == b":" else said), len(line)
+
+
+@contextmanager
+def redis() -> Iterator[int]:
+    """A Redis that keeps nothing, while the block runs; gives its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="redis-") as folder:
+        options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder]
+        with subprocess.Popen(["redis-server", *options], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                if not any("Ready to accept connections" in line for line in process.stdout):
+                    raise RuntimeError("the Redis did not start")
+                yield port
+            finally:
+                process.terminate()
+
+
+class Subscriber:
+    """A WebSocket server that tells its listeners what the Redis tells it.
+
+    Attributes:
+        received: bytes of updates that came from the Redis.
+    """
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._listening = set[ServerConnection]()
+
+    async def listen(self, connection: ServerConnection) -> None:
+        """The handler of a WebSocket."""
+        self._listening.add(connection)
+        await connection.wait_closed()
+
+    async def pass_on(self, reader: asyncio.StreamReader) -> None:
+        """Every message of the channel, to all who listen."""
+        while True:
+            value, size = await answer(reader)
+            assert isinstance(value, list) and isinstance(value[2], bytes)  # "message", the channel, the text
+            self.received += size
+            broadcast(self._listening, value[2].decode())
+
+
+async def frames(port: int, connected: asyncio.Semaphore, published: list[str]) -> int:
+    """One listener; how many bytes the frames had that brought it what was published."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with closing(writer):
+        writer.write(handshake.request("127.0.0.1"))
+        await reader.readuntil(b"\r\n\r\n")
+        connected.release()
+        data = await reader.readexactly(sum(len(Frame(Opcode.TEXT, text.encode()).serialize()) for text in published))
+    at, texts = 0, list[str]()
+    while at < len(data):
+        frame, used = Frame.parse(data[at:], role="server")
+        at, texts = at + used, [*texts, frame.payload.decode()]
+    if texts != published:
+        raise RuntimeError(f"a listener had {texts}")
+    return len(data)
+
+
+async def run(port: int, each: int) -> dict[str, int]:
+    """One line of the table: so many listeners at each server."""
+    publisher = Publisher()
+    published = [publisher.publish(text_of(number, PAYLOAD)).payload for number in range(1, UPDATES + 1)]
+    said, connected, subscribers = 0, asyncio.Semaphore(0), [Subscriber() for _ in range(SERVERS)]
+    listeners = []
+    async with asyncio.timeout(LIMIT), AsyncExitStack() as stack:
+
+        async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            stack.callback(writer.close)
+            return reader, writer
+
+        for one in subscribers:
+            server = await stack.enter_async_context(serve(one.listen))
+            reader, writer = await connect()
+            writer.write(command(b"SUBSCRIBE", b"news"))
+            await answer(reader)
+            stack.callback(asyncio.ensure_future(one.pass_on(reader)).cancel)
+            listeners += [asyncio.ensure_future(frames(server.port, connected, published)) for _ in range(each)]
+        for _ in listeners:
+            await connected.acquire()
+        reader, writer = await connect()
+        for text in published:
+            publish = command(b"PUBLISH", b"news", text.encode())
+            writer.write(publish)
+            said += len(publish)
+            if (reached := (await answer(reader))[0]) != SERVERS:
+                raise RuntimeError(f"{reached!r} servers have subscribed")
+        sent = await asyncio.gather(*listeners)
+    row = SERVERS, len(sent), UPDATES, len(sent) * UPDATES, said, sum(one.received for one in subscribers), sum(sent)
+    return dict(zip(COLUMNS, row, strict=True))
+
+
+def main() -> None:
+    """The command line."""
+    with redis() as port:
+        rows = [asyncio.run(run(port, each)) for each in LISTENERS]
+    told = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout
+    programs = f"Redis {told.split()[2].removeprefix('v=')}, websockets {version('websockets')}"
+    with BROKER_FILE.open("w", newline="") as file:
+        file.write(f"# measured {datetime.now(UTC):%Y-%m-%d} by tools/redis_broker.py with {programs}\n")
+        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    print(BROKER_FILE.read_text(), end="")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        sys.exit(f"redis_broker: {error}")
