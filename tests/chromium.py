@@ -90,7 +90,9 @@ def chromium() -> Iterator[Browser]:
     sandbox = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
     arguments = ["--disable-background-networking", "--disable-dev-shm-usage", BLOCK, *sandbox]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        # A page has scroll bars, which take room: playwright hides them, and with them what they push aside.
+        shown = ["--hide-scrollbars"]
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments, ignore_default_args=shown)
         try:
             yield browser
         finally:

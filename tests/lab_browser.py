@@ -29,13 +29,15 @@ from chromium import ACTIVE, CUT, DRAWN, MUTE, PageMonitor, axe_core, chromium, 
 from lab_server import Application, lab_server
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, ViewportSize
 
 __all__ = ["LabBrowser", "NotebookPage", "Output", "axe_core", "lab_browser", "screenshots", "write_notebook"]
 
 Theme = Literal["light", "dark"]
 
-HEIGHT = 1400  # CSS pixels of a window
+WIDTH = 1366
+HEIGHTS = {WIDTH: 768}  # CSS pixels of a window, by its width: those of most laptops; a higher one takes fewer pictures
+HEIGHT = 1400
 
 # All waits are for something that happens, and end when it does; this is when they give up, in milliseconds. It is far
 # beyond what anything takes, since others may use the machine: it says how long a failure takes, not what is one.
@@ -230,7 +232,7 @@ class NotebookPage(PageMonitor):
 
     def look(self, theme: Theme, width: int) -> None:
         """Change to another theme, and to a window that is `width` CSS pixels wide."""
-        self.page.set_viewport_size({"width": width, "height": HEIGHT})
+        self.page.set_viewport_size(_window(width))
         self.page.emulate_media(color_scheme=theme)
         self.page.wait_for_function(THEME, arg=theme)
 
@@ -266,13 +268,14 @@ class NotebookPage(PageMonitor):
 class LabBrowser:
     """One Lab and one Chromium, for as many notebooks as a test module opens."""
 
-    def __init__(self, browser: Browser, application: Application, origin: str, token: str) -> None:
-        self._context = browser.new_context()  # one for all, so that Lab's own scripts are fetched once
+    def __init__(self, browser: Browser, application: Application, origin: str, token: str, scale: float) -> None:
+        # One for all, so that Lab's own scripts are fetched once.
+        self._context = browser.new_context(device_scale_factor=scale)
         self._context.set_default_timeout(LIMIT)
         self._application, self._origin, self._token = application, origin, token
 
     @contextmanager
-    def open(self, path: str, *, theme: Theme = "light", width: int = 1280) -> Iterator[NotebookPage]:
+    def open(self, path: str, *, theme: Theme = "light", width: int = WIDTH) -> Iterator[NotebookPage]:
         """Open a notebook and wait for its kernel.
 
         Args:
@@ -280,7 +283,7 @@ class LabBrowser:
             width: of the window, in CSS pixels.
         """
         page = self._context.new_page()
-        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.set_viewport_size(_window(width))
         page.emulate_media(color_scheme=theme)
         try:
             notebook = NotebookPage(page, path, self._origin)
@@ -297,6 +300,10 @@ class LabBrowser:
             page.close()
 
 
+def _window(width: int) -> ViewportSize:
+    return {"width": width, "height": HEIGHTS.get(width, HEIGHT)}
+
+
 def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()) -> None:
     """A notebook of code cells that nobody has run, and after them cells of prose."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -311,7 +318,10 @@ def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()
 
 
 @contextmanager
-def lab_browser(root: Path, application: Application = "jupyterlab") -> Iterator[LabBrowser]:
-    """Start JupyterLab or Notebook 7 in `root`, and a Chromium beside it. Without Chromium: see `chromium_path`."""
+def lab_browser(root: Path, application: Application = "jupyterlab", scale: float = 1) -> Iterator[LabBrowser]:
+    """Start JupyterLab or Notebook 7 in `root`, and a Chromium beside it. Without Chromium: see `chromium_path`.
+
+    `scale`: pixels of a picture for each CSS pixel.
+    """
     with chromium() as browser, lab_server(root, application) as (origin, token):
-        yield LabBrowser(browser, application, origin, token)
+        yield LabBrowser(browser, application, origin, token, scale)

@@ -15,6 +15,7 @@ import wsedu
 from wsedu.live.delivery import deliver
 from wsedu.live.news_server import WAYS, Way
 from wsedu.show.bars import KIND_OF, bar_chart, bars
+from wsedu.show.plot import plot
 from wsedu.wire.bill import PARTS, Bill
 
 DATA = Path(__file__).parent.parent / "data"
@@ -88,6 +89,14 @@ def test_a_bar_chart_says_its_numbers_and_ratios() -> None:
     for nothing in nothings:
         with pytest.raises(ValueError, match="one in each group or more"):
             bar_chart(nothing, unit="bytes")
+
+
+def test_a_plot_has_marks_without_a_line_and_no_more_names_than_looks() -> None:
+    svg = plot({"the same": [(1, 1), (9, 9)]}, measured={"marks": [(1, 2), (2, 3)]}, x="x", y="y").svg()
+    assert svg.count("<polyline") == 1 and ">the same<" in svg and ">marks<" in svg
+    assert svg.count("<polygon") == 2 + 1  # and in the legend
+    with pytest.raises(ValueError, match="one to 6 series with points: 7 given"):
+        plot({str(name): [(1, 1)] for name in range(7)}, x="x", y="y")
 
 
 # One clause of the design a test, on made captures: what each byte of a packet counts as.

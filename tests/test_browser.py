@@ -40,7 +40,7 @@ BROKEN_PROSE = (
     "All is well.",
 )
 
-LOOKS = [(theme, width) for theme in ("light", "dark") for width in (1280, 600)]
+LOOKS = [(theme, width) for theme in ("light", "dark") for width in (1366, 1280, 600)]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The notebooks as nbconvert exports them, in a real browser: a page to print, or to put on a course's web site.
 
+With our template, ``wsedu/show/inspector.html.j2``, maps can be explored there, and the page asks nobody for anything.
 nbconvert's pages fetch require.js and MathJax from elsewhere. Nothing of ours needs them, so an export can do without:
 ``jupyter nbconvert --to html --HTMLExporter.require_js_url= --HTMLExporter.mathjax_url= NOTEBOOK``.
 """
@@ -19,6 +20,7 @@ import nbformat
 import pytest
 from chromium import ACTIVE, CUT, DRAWN, MUTE, PageMonitor, chromium, screenshots
 from hostile import HOSTILE
+from lab_browser import write_notebook
 from nbconvert import HTMLExporter
 from reading import EACH_NOTEBOOK, NOTEBOOKS, ROOT, Reading, clone
 
@@ -75,7 +77,7 @@ def _wanted(notebook: Any) -> list[str]:
     return list(filter(None, wanted))
 
 
-@pytest.mark.parametrize("width", [1280, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("width", [1366, *(pytest.param(width, marks=pytest.mark.slow) for width in (1280, 600))])
 @pytest.mark.parametrize("name", EACH_NOTEBOOK)
 def test_an_export_reads_well(browser: Browser, name: str, width: int, tmp_path: Path) -> None:
     notebook = nbformat.read(ROOT / f"notebooks/{name}.ipynb", as_version=4)
@@ -83,12 +85,70 @@ def test_an_export_reads_well(browser: Browser, name: str, width: int, tmp_path:
         page, monitor = seen
         shown = ["".join(text.split()) for text in _each(page, OUTPUT, "node => node.textContent")]
         assert list(filter(None, shown)) == _wanted(notebook)
-        page.set_viewport_size({"width": width, "height": 1400})
+        page.set_viewport_size({"width": width, "height": 768 if width == 1366 else 1400})
         if "WSEDU_SCREENSHOTS" in os.environ:
             page.screenshot(path=screenshots(tmp_path) / f"{name}-export-{width}.png", full_page=True)
         assert _faults(page) == []
         assert monitor.foreign_requests == []
         assert monitor.console_errors == []
+
+
+INSPECTOR = str(ROOT / "wsedu/show/inspector.html.j2")
+FRAME = b"Hello", bytes.fromhex("37 fa 21 3d")
+EXPLORED = (
+    f"""
+import wsedu
+frames = [wsedu.Frame(1, {FRAME[0]!r}, masking_key=key) for key in ({FRAME[1]!r}, None)]
+request = wsedu.read("{ROOT}/data/chromium-polling.pcap").conversations[1].messages[2]
+wsedu.touch(*frames)""",
+    "wsedu.touch(request)",
+    f"""
+capture = wsedu.read("{ROOT}/data/websockets-session.pcap")
+wsedu.touch(capture.packet(capture.conversations[0].messages[2].packets[0]))""",
+    "wsedu.byte_map(wsedu.Frame(2, bytes(65_536)))",
+)
+
+
+def test_maps_in_an_export_come_to_life_without_a_kernel(browser: Browser, tmp_path: Path) -> None:
+    """Our template adds one script: it reads what the pictures say, and shows it as the widget does."""
+    path = tmp_path / "explored.ipynb"
+    write_notebook(path, EXPLORED, ["Not before [the opcode](#byte-opcode)."])
+    subprocess.run([sys.executable, ROOT / "tools/run_notebooks.py", path], check=True, capture_output=True)
+    notebook = nbformat.read(path, as_version=4)
+    with _exported(browser, notebook, tmp_path / "export.html", template_file=INSPECTOR) as (page, monitor):
+        alive = page.locator(".wsedu-alive")
+        assert alive.count() == 3 and not page.locator(".wsedu-twin").first.is_visible()
+        said = page.locator(".wsedu-said")
+        alive.first.locator("[data-at='3']").first.hover()
+        assert (
+            said.first.inner_text().startswith("masking key = 37 fa 21 3d")
+            and "RFC 6455, 5.3" in said.first.inner_text()
+        )
+        alive.first.locator("[data-at='7']").first.click()
+        assert [text[:15] for text in said.all_inner_texts()[:2]] == ["payload = Hello"] * 2
+        # Of a head each line is a field, with all its bytes.
+        page.evaluate("() => document.querySelectorAll('.wsedu-bytes')[2].focus()")
+        page.keyboard.press("End")
+        assert said.nth(2).inner_text().startswith("empty line") and "byte 491: 0a" in said.nth(2).inner_text()
+        # A packet is a tree of layers, and is seen at its message first.
+        assert said.nth(3).inner_text().startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode\n")
+        layers = alive.nth(2).locator("[aria-level='1'] .wsedu-chip").all_inner_texts()
+        assert layers == ["Ethernet", "IPv4", "TCP", "Text frame"]
+        # A word of the prose lights up its bits in the next map that has them, else in the last one before it.
+        page.get_by_role("link", name="the opcode").hover()
+        assert said.nth(3).inner_text().startswith("Text frame › FIN, RSV1, RSV2, RSV3, opcode › opcode = 1")
+        page.get_by_role("link", name="the opcode").click()
+        page.mouse.move(0, 0)
+        assert ".... 0001".replace(".", "·") in said.nth(3).inner_text()
+        # A map that no widget would stand for is a picture, until somebody asks; what it leaves out is not made up.
+        page.get_by_role("button", name="Explore").click()
+        page.keyboard.press("Home")
+        page.keyboard.press("PageDown")
+        page.keyboard.press("PageDown")
+        assert "··" in said.last.inner_text() and said.last.inner_text().startswith("payload")
+        page.emulate_media(media="print")
+        assert not alive.first.is_visible() and page.locator(".wsedu-twin").first.is_visible()
+        assert monitor.foreign_requests == [] and monitor.console_errors == []
 
 
 def test_an_export_needs_nothing_of_what_it_asks_for(browser: Browser, tmp_path: Path) -> None:

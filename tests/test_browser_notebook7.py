@@ -35,7 +35,7 @@ def test_it_reads_and_runs_well(notebook7: LabBrowser, usual: list[str], name: s
         assert notebook.page.evaluate("() => jupyterapp.name") == "Jupyter Notebook"
         assert_stored_outputs_read_well(notebook)
         assert_runs_well(notebook, usual)
-        for width in (1280, 600):
+        for width in (1366, 600):
             notebook.look("light", width)
             notebook.photograph(screenshots(tmp_path), f"{name}-notebook7-{width}")
             faults = [fault for output in notebook.outputs() for fault in output.faults]

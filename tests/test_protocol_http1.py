@@ -7,6 +7,7 @@ import time
 import timeit
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +24,10 @@ from protocol_cases import (
     where,
 )
 
+import wsedu
 from wsedu.protocol.errors import NeedMoreData, ProtocolError, quoted
 from wsedu.protocol.http1 import Head, Request, Response, head_end
-from wsedu.protocol.http1_spans import head_spans
+from wsedu.protocol.http1_spans import KNOWN_FIELDS, head_spans
 from wsedu.protocol.spans import Kind
 
 HEADS: list[tuple[bytes, Request | Response]] = [
@@ -278,6 +280,13 @@ def test_well_known_fields_have_a_meaning_of_their_own() -> None:
             span = next(span for span in spans if span.name == "field name")
             meanings.add((span.meaning, span.section))
     assert len(meanings) == len(known)
+
+
+def test_every_field_in_the_captures_has_a_meaning() -> None:
+    """So that no row of a notebook that shows one says no more than that it is a field."""
+    heads = (message for path in Path(__file__).parents[1].glob("data/*.pcap*") for message in wsedu.messages(path))
+    read = {str(span.value).lower() for message in heads for span in message.spans() if span.name == "field name"}
+    assert {"host", "sec-fetch-mode", "sec-websocket-accept"} <= read <= KNOWN_FIELDS.keys()
 
 
 # Looking fields up

@@ -61,12 +61,16 @@ def expected(version: int = 4) -> list[dict[str, object]]:
         time = packet * STEP / 1e6
         return {**common, "sender": sender, "time": time, "kind": kind, "wire_length": length, **more}
 
-    request = {"method": "GET", "target": "/chat", "content_bytes": 0}
-    hi = {**bits, "masked": True, "payload_length": 2, "payload": "4869"}
-    hello = {**bits, "masked": False, "payload_length": 5, "payload": "48656c6c6f"}
+    heads = [
+        {"version": "HTTP/1.1", "fields": [line.split(": ") for line in head.decode().splitlines()[1:-1]]}
+        for head in (HANDSHAKE, SWITCHING)
+    ]
+    request = {"method": "GET", "target": "/chat", "content_bytes": 0, **heads[0]}
+    hi = {**bits, "masked": True, "payload_length": 2, "payload": "4869", "text": "Hi"}
+    hello = {**bits, "masked": False, "payload_length": 5, "payload": "48656c6c6f", "text": "Hello"}
     return [
         row("client", 3, "request", len(HANDSHAKE), **request),
-        row("server", 4, "response", len(SWITCHING), status=101, content_bytes=0),
+        row("server", 4, "response", len(SWITCHING), status=101, content_bytes=0, **heads[1]),
         row("client", 5, "frame", 8, **hi),
         row("server", 6, "frame", 7, **hello),
     ]

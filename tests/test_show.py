@@ -15,10 +15,13 @@ import pytest
 
 from wsedu.protocol.frames import Frame
 from wsedu.protocol.http1 import Request, Response
+from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
 from wsedu.show.bytemap import byte_map
 from wsedu.show.compare import compare
-from wsedu.show.palette import LOOKS
+from wsedu.show.head import cut_at_heads, head_lines
+from wsedu.show.palette import LOOKS, tone
+from wsedu.show.parts import view
 from wsedu.show.sequence import ladder
 
 KEY = bytes.fromhex("37fa213d")
@@ -68,12 +71,46 @@ def test_byte_map_of_the_rfc_frame_names_every_bit() -> None:
     ]
 
 
-def test_a_field_line_is_one_row_under_its_own_name() -> None:
-    rows = {row.name: row for row in byte_map(REQUEST).rows()}
-    assert list(rows) == ["method", "request target", "HTTP version", "Host", "Accept", "empty line"]
-    host = rows["Host"]
-    assert (host.offset, host.size, host.value, host.section) == (20, 19, "example.com", "RFC 9110, 7.2")
-    assert sum(row.size for row in rows.values()) == len(REQUEST.serialize())
+def test_a_head_is_its_lines_and_each_opens_to_its_bytes() -> None:
+    """The line with its end, how many bytes, what they mean; no dump and no table beside it."""
+    picture = byte_map([REQUEST, RESPONSE])
+    said = [" ".join(line.split()) for line in str(picture).splitlines()]
+    assert said[2] == r"GET /news HTTP/1.1\r\n 20 ###### method: send me a 9112, 3"
+    assert r"Host: example.com\r\n 19 ###### which host is asked for, 9110, 7.2" in said
+    assert said.count(r"\r\n 2 # the head ends here 9112, 2.1") == 2
+    assert picture.rows() == [] and "47 45 54" not in str(picture)
+    html = picture._repr_html_()
+    assert html.count("<details>") == 4 + 3 and html.count("wsedu-head") == 2
+    opened = [unescape(text).split("  ", 1) for text in re.findall('<pre [^>]*wsedu-hex">(.*?)</pre>', html, re.DOTALL)]
+    data = b"".join(bytes.fromhex(re.sub(r"\n *\d+  ", " ", rows)) for _, rows in opened)
+    assert data == REQUEST.serialize() + RESPONSE.serialize()
+    assert [int(at) for at, _ in opened][:3] == [0, 20, 39]
+
+
+def test_without_styles_words_stand_apart_and_with_them_bytes_beneath_bytes() -> None:
+    html = byte_map(polled(0))._repr_html_()
+    assert "110 bytes http head 93 content 17" in " ".join(re.sub("<.*?>", "", html).split())
+    assert all("font-family:monospace" in one for one in re.findall("<(?:pre|samp) [^>]*>", html))
+
+
+def test_what_separates_has_a_tone_of_its_own_and_no_byte_of_a_line_is_lost() -> None:
+    data = b"HTTP/1.1 200 \r\nA:\\b \t\r\n c\xff\r\n\r\nrest"
+    (head, parts), (more, rest) = cut_at_heads(view(data, head_spans(data)).parts)
+    lines = head_lines(data, parts)
+    assert (head, more, len(rest)) == (True, False, 1)
+    assert [line.text for line in lines] == [r"HTTP/1.1 200 \r\n", r"A:\\b \t\r\n cÿ\r\n", r"\r\n"]
+    assert lines[1].pieces == ((0, "A"), (2, ":"), (1, r"\\b"), (2, r" \t"), (2, r"\r\n"), (1, " cÿ"), (2, r"\r\n"))
+    assert [line.start for line in lines] == [0, 15, 28]
+
+
+@pytest.mark.parametrize("page", ["light", "dark"])
+def test_text_stands_out_from_the_tones_of_a_head(page: str) -> None:
+    background, text = PAGES[page]
+    looks = [re.fullmatch(r"background:rgba\((.*?)\);(.*)", tone(at)) for at in range(3)]
+    assert all(looks) and len({look[2] for look in looks if look}) == 3, "never colour alone"
+    for look in filter(None, looks):
+        red, green, blue, opacity = look[1].split(",")
+        assert contrast(text, over((int(red), int(green), int(blue), float(opacity)), background)) >= 4.5
 
 
 def test_long_payloads_are_folded_and_short_ones_are_not() -> None:

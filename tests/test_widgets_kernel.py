@@ -3,7 +3,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
+import threading
+import time
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +21,11 @@ from wsedu import lab
 from wsedu.lab import cost_slider, frame_builder, handshake_bench, servers
 from wsedu.model.measured import held_against
 from wsedu.protocol.frame_spans import frame_spans
+from wsedu.protocol.handshake import request
 from wsedu.show.bits import frame_diagram
 from wsedu.show.controls import RangeSlider
 from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
+from wsedu.show.handshake_bench import SPOILED
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -32,37 +39,50 @@ def _no_server_is_left() -> Iterator[None]:
     servers.cache_clear()
 
 
-def test_illegal_frames_can_be_built_and_are_named() -> None:
-    builder = frame_builder()
-    assert builder.data == wsedu.Frame(1, b"Hello", masking_key=bytes.fromhex("37fa213d")).serialize()
-    builder.opcode.value, builder.rsv[0].value = 3, True
-    assert "Must be refused" in builder.shown.value and builder.data[0] == 0b1100_0011
-    builder.key.value = "37 fa"
-    assert "four bytes" in builder.shown.value and builder.sender.button.disabled
-    builder.key.value, builder.unit.value = "00000000", "hex"
-    assert "not hex" in builder.shown.value
-    builder.payload.value, builder.form.value = "ff", "64 bits"
-    assert builder.data.endswith(b"\0\0\0\0\xff") and len(builder.data) == 15
-    assert not builder.sender.button.disabled
+def test_a_script_has_no_loop_and_is_answered_all_the_same() -> None:
+    builder, said = frame_builder(), list[str]()
+    builder.answer("send", b"\xc1" + builder.start[1:], said.append)
+    assert "1002" in said[0] and "without a Close frame" in said[0]
+    assert "✓ Legal" in builder.picture() and "81" in builder.picture()
 
 
-@pytest.mark.parametrize(
-    ("opcode", "payload", "fin", "said"),
-    [
-        (0, "ff", True, "no message is under way (RFC 6455, 5.4)"),
-        (1, "ff", True, "not UTF-8 (RFC 6455, 8.1); status code 1007"),
-        (1, "c3", False, "a fragment, after which others must follow"),
-        (8, "03 ed", True, "1005"),
-        (9, "00" * 126, True, "RFC 6455, 5.5"),
-        (9, "", False, "RFC 6455, 5.5"),
-        (2, "ff", True, "✓ Legal"),
-    ],
-)
-def test_a_frame_is_validated_as_the_first_of_a_connection(opcode: int, payload: str, fin: bool, said: str) -> None:
-    builder = frame_builder()
-    builder.unit.value, builder.payload.value = "hex", payload
-    builder.opcode.value, builder.fin.value = opcode, fin
-    assert said in builder.shown.value.replace("</b>", "")
+def test_a_loop_sends_while_it_does_other_things() -> None:
+    """No threads: who asks goes on at once, and the answer comes by the same loop, also after a cell kept it busy."""
+
+    async def cell() -> list[str]:
+        said, threads = list[str](), threading.active_count()
+        bench = handshake_bench()
+        bench.answer("send", request("127.0.0.1"), said.append)
+        assert said == [] and threading.active_count() == threads
+        await asyncio.sleep(0)
+        time.sleep(1.5 * lab.PATIENCE + lab.LAST_LOOK)  # a cell runs
+        await asyncio.gather(*lab._sending)
+        return said
+
+    (said,) = asyncio.run(cell())
+    assert "A WebSocket from here on" in said
+
+
+def _close_two(listener: socket.socket) -> None:
+    for _ in range(2):
+        listener.accept()[0].close()
+
+
+def test_what_a_server_does_instead_of_an_answer_is_told(listener: socket.socket) -> None:
+    server: Any = SimpleNamespace(port=listener.getsockname()[1])
+
+    async def ask() -> str:
+        return (await lab._ask(server, lambda reader, _: lab._soon(reader.readexactly(1)), "a x"))[0]
+
+    assert "said nothing within" in asyncio.run(ask())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lab, "PATIENCE", 60)
+        closing = threading.Thread(target=_close_two, args=(listener,))
+        closing.start()
+        assert asyncio.run(ask()) == "closed the TCP connection, without a x."
+        closing.join()
+    listener.close()
+    assert "could not be asked" in asyncio.run(ask())
 
 
 def test_the_diagram_has_each_bit_once() -> None:
@@ -78,11 +98,12 @@ def test_the_diagram_has_each_bit_once() -> None:
 
 
 def test_a_request_without_a_key_has_no_accept_value() -> None:
-    bench = handshake_bench()
-    bench.lines.value = "GET / HTTP/1.1"
-    assert "Host" in bench.shown.value and "no accept value" in bench.shown.value
-    bench.broken.value = "version 8"
-    assert "Sec-WebSocket-Version: 8" in bench.data.decode() and "RFC 6455, 4.4" in bench.shown.value
+    bench, said = handshake_bench(), list[str]()
+    bench.answer("check", b"GET / HTTP/1.1\r\n\r\n", said.append)
+    bench.answer("check", SPOILED["version 8"].replace("\n", "\r\n").encode() + b"\r\n\r\n", said.append)
+    assert "Host" in said[0] and "no accept value" in said[0]
+    assert "RFC 6455, 4.4</a>" in said[1] and "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in said[1]
+    assert "✓ An opening handshake" in bench.shown == bench.picture()[-len(bench.shown) - 6 : -6]
 
 
 def test_what_touch_takes() -> None:
@@ -93,6 +114,23 @@ def test_what_touch_takes() -> None:
     assert len(touch(wsedu.Frame(1), wsedu.Frame(2), names=["one", "two"]).sides) == 2
     both = touch([wsedu.Frame(1), wsedu.Frame(2)]).sides[0]["tree"]
     assert [node["name"] for node in both] == ["Text frame", "Binary frame"]
+
+
+def test_a_widget_has_a_twin_that_survives_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An output of its own: where no widget runs it is read, and it is the same whenever the cell is run."""
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("wsedu.show.explorer.display", lambda data, **options: shown.append(data))
+    for _ in range(2):
+        touch(wsedu.Frame(1), b"ab", names=["one", "two"])._ipython_display_()
+    twin, widget, again, _ = shown
+    assert twin == again and repr(wsedu.byte_map(b"ab")) in twin["text/plain"]
+    assert 'class="wsedu-twin wsedu-twin-' in twin["text/html"] and "two" in twin["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in widget and "text/html" not in widget
+    # A live conversation has ephemeral ports: of all that the cell stores they alone may differ.
+    said = wsedu.read(DATA / "chromium-websocket.pcap").conversations[1].messages
+    for port in ("40000", "50001"):
+        touch(SimpleNamespace(messages=said, client=f"127.0.0.1:{port}", server="s:80"))._ipython_display_()
+    assert shown[4]["text/html"] == shown[6]["text/html"].replace("50001", "40000")
 
 
 @pytest.fixture
@@ -164,6 +202,21 @@ def test_a_control_changes_the_numbers() -> None:
         control.index += 1
         assert slider.shown.value != before
         before = slider.shown.value
+
+
+def test_clients_move_the_picture_on_an_axis_that_stays() -> None:
+    slider, tops, axes = cost_slider(), [], set()
+    for slider.clients.index in range(4):
+        source = re.search(r"base64,([^\"]+)", slider.drawn)
+        assert source is not None
+        svg = b64decode(source[1]).decode()
+        tops.append(
+            [float(point.split(",")[1]) for point in re.findall(r'points="([^"]+)" fill="none"', svg)[0].split()]
+        )
+        axes.add(tuple(re.findall(r"y=\"([\d.]+)\"[^>]*>([^<]* [kMGTP]?bit/s)<", svg)))
+    assert len(axes) == 1 and len(axes.pop()) == 6
+    for before, after in zip(tops, tops[1:], strict=False):
+        assert all(a - b > 20 for a, b in zip(before, after, strict=True)), "ten times the clients, and nobody sees it"
 
 
 def test_marks_are_what_was_measured() -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from wsedu.lab import delivery_race
 from wsedu.live.delivery import DeliveryMonitor, deliver
 from wsedu.live.news_server import WAYS, Way
 from wsedu.live.publisher import fixed
-from wsedu.show.race import DeliveryRace, RaceSettings
+from wsedu.show.race import DeliveryRace
 from wsedu.wire.live_bill import LiveBill
 from wsedu.wire.recording import record
 
@@ -74,35 +73,48 @@ def race() -> Iterator[DeliveryRace]:
     """A race that must leave nothing behind."""
     before = set(threading.enumerate())
     race = delivery_race()
-    race.rate.value, race.poll_gap.value = 100, 0.05
+    race.chosen = {**race.chosen, "rate": 100, "poll_gap": 0.05}
     yield race
     race.close()
     assert set(threading.enumerate()) <= before
 
 
 def test_all_four_get_the_same_news(race: DeliveryRace) -> None:
-    race.updates.value, race.payload.value, race.head.value = 20, 100, "minimal"
-    race.button.click()
-    assert race.button.description == "Stop"
+    race.chosen = {**race.chosen, "updates": 20, "payload": 100, "head": "minimal"}
+    race.start()
+    assert race.running and race.ghosts == []
     race.join()
-    assert race.button.description == "Start" and not race.running
-    shown = race.shown.value
-    assert "Finished" in shown and "20 of 20 updates" in shown and "modelled" in shown
-    for way in WAYS:
-        assert re.search(rf"<th[^>]*>{way}</th><td[^>]*>20</td>", shown), way
-    payload = re.search(r">payload</span></th>(.*?)</tr>", shown)
+    assert not race.running
+    now = race.now
+    assert (now["state"], now["published"]) == ("Finished", 20)
+    assert [way["name"] for way in now["ways"]] == list(WAYS)
+    assert {way["received"] for way in now["ways"]} == {20}
+    for way in now["ways"]:
+        assert sum(count for _, count in way["kinds"]) == way["bytes"] < 1.2 * now["axis"]
     # Twenty times 100 bytes in frames, and the status codes of two Close frames.
-    assert payload is not None and ">2,004<" in payload[1]
+    assert dict(now["ways"][3]["kinds"])["payload"] == 2_004
+
+
+def test_a_race_stays_as_a_ghost_with_its_settings_and_the_axis_has_room_for_it(race: DeliveryRace) -> None:
+    for updates in (30, 2, 3, 4):
+        race.chosen = {**race.chosen, "updates": updates}
+        race.start()
+        race.look()
+        axis = race.now["axis"]
+        race.join()
+        assert axis == race.now["axis"]
+        assert race.now["axis"] >= max([way["bytes"] for ghost in race.ghosts for way in ghost["ways"]], default=0)
+    assert [ghost["settings"]["updates"] for ghost in race.ghosts] == [3, 2]
+    assert race.now["settings"]["updates"] == 4
 
 
 def test_the_button_stops_and_starts_again_and_a_second_race_ends_the_first(race: DeliveryRace) -> None:
-    race.updates.value = 2_000
     for _ in range(2):
-        race.button.click()
-        until(lambda: "<b>Running" in race.shown.value)
-        race.button.click()
+        race._asked(None, {"do": "start", "chosen": {"updates": 2_000}}, [])
+        assert race.look() and race.now["state"] == "Running"
+        race._asked(None, {"do": "stop"}, [])
         race.join()
-        assert "<b>Stopped" in race.shown.value and race.button.description == "Start"
+        assert race.now["state"] == "Stopped" and not race.running
     race.start()
     race.start()  # nothing further
     second = delivery_race()
@@ -112,17 +124,17 @@ def test_the_button_stops_and_starts_again_and_a_second_race_ends_the_first(race
     assert not second.running
 
 
-def test_what_cannot_begin_or_breaks_is_told() -> None:
-    def fails(settings: RaceSettings) -> dict[str, None]:
-        raise ValueError("no <such> thing")
-
-    race = DeliveryRace(fails, ["minimal"])  # type: ignore[arg-type]
-    race.start()
-    assert "no &lt;such&gt; thing" in race.shown.value and not race.running
+@pytest.mark.parametrize("wrong", [{"rate": 0}, {"rate": "<b>"}, {"updates": None}, {"head": "1999"}, {"no": 1}])
+def test_what_cannot_begin_or_breaks_is_told(race: DeliveryRace, wrong: dict[str, object]) -> None:
+    race._asked(None, {"do": "start", "chosen": wrong}, [])
+    race.join()
+    errors = [way["error"] for way in race.now.get("ways", [])]
+    assert "could not begin: " in race.now["state"] or all("must be one of" in error for error in errors)
+    assert not race.running
 
 
 def test_a_program_that_ends_is_not_held_up() -> None:
-    code = "from wsedu.lab import delivery_race as d; r = d(); r.updates.value = 2000; r.start()"
+    code = "from wsedu.lab import delivery_race as d; r = d(); r.chosen = {**r.chosen, 'updates': 2000}; r.start()"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=LIMIT)
 
 
@@ -138,13 +150,18 @@ def test_an_interrupt_of_the_kernel_stops_it() -> None:
 
     try:
         said("import threading; from wsedu.lab import delivery_race; before = set(threading.enumerate())")
-        assert said("r = delivery_race(); r.updates.value = 2000; r.start(); print(r.running)") == "True\n"
+        assert (
+            said("r = delivery_race(); r.chosen = {**r.chosen, 'updates': 2000}; r.start(); print(r.running)")
+            == "True\n"
+        )
 
         def stopped() -> bool:
             manager.interrupt_kernel()
             return said("print(r.running)") == "False\n"
 
         until(stopped)
+        # The kernel's own loop has told the page.
+        until(lambda: said("print(r.now['state'])") == "Stopped\n")
         assert said("print(set(threading.enumerate()) <= before)") == "True\n"
         assert said("print(6 * 7)") == "42\n"
     finally:

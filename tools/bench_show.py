@@ -14,19 +14,15 @@ CHANGES = 40
 SETUP = """
 import ipywidgets, time, wsedu
 from types import SimpleNamespace
-from wsedu.lab import cost_slider, frame_builder
-builder, bare, slider = frame_builder(), ipywidgets.HTML(), cost_slider()
+from wsedu.lab import cost_slider
+bare, slider = ipywidgets.HTML(), cost_slider()
 text = wsedu.Frame(1, b"Hello")
 message = SimpleNamespace(kind="frame", sender="client", time=0.0, raw=text.serialize(), frame=text, spans=text.spans,
                           packets=())
 many = SimpleNamespace(messages=[message] * 10_000)
 """
 # A change of each control, and what it is called.
-CHANGED = {
-    **{f"builder.payload.value = '{{:0>{size}}}'": f"frame builder, {size:,} bytes of payload: a change"
-       for size in (5, 125, 1_024, 4_096)},
-    "slider.rate.index = {} % 10": "cost slider: a change",
-}  # fmt: skip
+CHANGED = {"slider.rate.index = {} % 10": "cost slider: a change"}
 MADE = {
     "wsedu.touch(wsedu.Frame(2, bytes(65_536 - {})))": "byte map to touch, 64 KiB: to make one",
     "wsedu.touch(many), {}": "ladder to touch, 10,000 messages: to make one",

@@ -18,6 +18,7 @@ NOTEBOOKS = ROOT / "notebooks"
 README = ROOT / "README.md"
 HEAD = "| notebook | the question |\n|---|---|\n"  # of the map in notebook 00
 MARKS = "<!-- notebooks -->\n", "<!-- /notebooks -->\n"
+PARTS = {"01": "HTTP", "04": "WebSocket", "09": "What it costs", "11": "In the wild"}  # by the first notebook of each
 
 
 class Notebook:
@@ -67,18 +68,21 @@ def links(every: list[Notebook], index: int) -> str:
 
 def table(every: list[Notebook]) -> str:
     """The map for the README."""
-    rows = [
-        f"| {one.number} | [{one.title}](notebooks/{one.path.name}) | {one.question} | {one.minutes} |\n"
-        for one in every
-    ]
-    return "".join(["|  | notebook | the question | minutes |\n| --- | --- | --- | --: |\n", *rows])
+    lines = ["|  | notebook | the question | minutes |\n", "| --- | --- | --- | --: |\n"]
+    for one in every:
+        lines += [f"|  | **{PARTS[one.number]}** |  |  |\n"] if one.number in PARTS else []
+        lines += [f"| {one.number} | [{one.title}](notebooks/{one.path.name}) | {one.question} | {one.minutes} |\n"]
+    return "".join(lines)
 
 
 def main(check: bool) -> int:
     """Write, or check; gives the exit status."""
     every, files = notebooks(), dict[Path, str]()
     for index, one in enumerate(every):
-        rows = [f"| [{other.number} {other.title}]({other.path.name}) | {other.question} |\n" for other in every[1:]]
+        rows = []
+        for other in every[1:]:
+            rows += [f"| **{PARTS[other.number]}** | |\n"] if other.number in PARTS else []
+            rows += [f"| [{other.number} {other.title}]({other.path.name}) | {other.question} |\n"]
         one.point(links(every, index), rows)
         files[one.path] = one.text()
     before, _, rest = README.read_text(encoding="utf-8").partition(MARKS[0])

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .show.explorer import touch as touch
     from .show.plot import plot as plot
     from .show.sequence import ladder as ladder
+    from .show.timeline import timeline as timeline
     from .wire.capture import messages as messages
     from .wire.capture import read as read
     from .wire.recording import record as record
@@ -48,6 +49,7 @@ _NAMES = {
     ".show.explorer": ("touch",),
     ".show.plot": ("plot",),
     ".show.sequence": ("ladder",),
+    ".show.timeline": ("timeline",),
     ".wire.capture": ("messages", "read"),
     ".wire.recording": ("record",),
 }

@@ -10,11 +10,12 @@ import asyncio
 import random
 import signal
 import threading
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from .live.connect_raw import connect_raw
 from .live.delivery import DeliveryMonitor, deliver
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
@@ -24,20 +25,21 @@ from .live.servers import Server, tornado_echo_server, websocket_server
 from .model.cost import CASES
 from .model.measured import measured_points, modelled_bytes
 from .protocol.content import Length, content_framing
-from .protocol.errors import ProtocolError
-from .protocol.frames import Frame
+from .protocol.errors import NeedMoreData, ProtocolError
+from .protocol.frames import Frame, parse_header
 from .protocol.handshake import request
 from .protocol.http1 import Request, Response
 from .protocol.opcodes import Opcode, opcode_name
 from .protocol.status import parse_close_payload
 from .show.controls import ProgressBar
 from .show.cost_slider import CostSettings, CostSlider
-from .show.frame_builder import Answers, FrameBuilder
+from .show.frame_builder import Answers, FrameBuilder, Send
 from .show.handshake_bench import HandshakeBench
-from .show.race import DeliveryRace, RaceSettings
+from .show.race import LOOKS_EVERY, DeliveryRace, RaceSettings
 from .show.text import visible
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
+LAST_LOOK = 0.05  # and for so long it is looked at once more
 MOST_CONTENT = 65_536  # bytes of a response that are waited for
 INTERRUPT_GAP = 0.2  # seconds after which it is looked again whether the kernel listens to interrupts itself
 
@@ -48,24 +50,96 @@ def servers() -> dict[str, Server]:
     return {"websockets": websocket_server(), "Tornado": tornado_echo_server()}
 
 
-def send_frame(data: bytes) -> Answers:
+async def send_frame(data: bytes) -> Answers:
     """Send the bytes of a frame to both servers, each on a connection of its own, and tell what each did."""
-    return {name: _answer(server, data) for name, server in servers().items()}
+
+    async def talk(reader: StreamReader, writer: StreamWriter) -> bytes:
+        writer.write(request("127.0.0.1"))
+        await _soon(reader.readuntil(b"\r\n\r\n"))
+        writer.write(data)
+        return await _soon(_receive_frame(reader))
+
+    answers = await asyncio.gather(*(_ask(server, talk, "a Close frame") for server in servers().values()))
+    in_words = [(what or _in_words(answer), answer) for what, answer in answers]
+    return dict(zip(servers(), in_words, strict=True))
 
 
-def _answer(server: Server, data: bytes) -> tuple[str, bytes]:
-    # A connection for each frame: who refuses one closes the connection, and the next frame would meet nobody.
-    with connect_raw(server.port, timeout=PATIENCE) as connection:
-        connection.send(request("127.0.0.1"))
-        connection.receive_head()
+async def _send_request(data: bytes) -> Answers:
+    """Send the bytes of a request to the first server, and tell what it answered: head and content."""
+
+    async def talk(reader: StreamReader, writer: StreamWriter) -> bytes:
+        writer.write(data)
+        head = await _soon(reader.readuntil(b"\r\n\r\n"))
+        framing = content_framing(Response.parse(head, strict=False)[0])
+        # Content whose end its head does not announce ends with the connection: nobody waits for that here.
+        size = framing.bytes if isinstance(framing, Length) else 0
+        return head + await _soon(reader.readexactly(min(size, MOST_CONTENT)))
+
+    name, server = next(iter(servers().items()))
+    return {name: await _ask(server, talk, "a response")}
+
+
+Talk = Callable[[StreamReader, StreamWriter], Awaitable[bytes]]
+
+
+async def _ask(server: Server, talk: Talk, awaited: str) -> tuple[str, bytes]:
+    """What a server answered on a connection of its own; where that is nothing, what it did instead, in words."""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    except OSError as error:
+        return f"could not be asked: {error}.", b""
+    try:
+        return "", await talk(reader, writer)
+    except TimeoutError:
+        return f"said nothing within {PATIENCE} s; it waits for more, or had nothing to say.", b""
+    except (EOFError, ConnectionError):
+        return f"closed the TCP connection, without {awaited}.", b""
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _receive_frame(reader: StreamReader) -> bytes:
+    data = b""
+    while True:
+        data += await reader.readexactly(1)
+        with suppress(NeedMoreData):
+            header = parse_header(data)
+            return data + await reader.readexactly(header.payload_length)
+
+
+async def _soon(awaited: Coroutine[Any, Any, bytes]) -> bytes:
+    """What comes within ``PATIENCE``."""
+    task = asyncio.create_task(awaited)
+    # While a cell runs, nobody looks at what has come: so before giving up it is looked for once more.
+    for seconds in (PATIENCE, LAST_LOOK):
+        await asyncio.wait({task}, timeout=seconds)
+    if not task.done():
+        task.cancel()
+        raise TimeoutError
+    return task.result()
+
+
+_sending: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected before its end
+
+
+def _in_background(ask: Callable[[bytes], Coroutine[Any, Any, Answers]]) -> Send:
+    """For a widget: the kernel's loop asks and stays free. No threads, as Colab drops what these tell a widget."""
+
+    def send(data: bytes, tell: Callable[[Answers], None]) -> None:
+        async def answered() -> None:
+            tell(await ask(data))
+
         try:
-            connection.send(data)
-            answer = connection.receive_frame()
-        except TimeoutError:
-            return f"said nothing within {PATIENCE} s; it waits for more, or had nothing to say.", b""
-        except (EOFError, ConnectionError):
-            return "closed the TCP connection, without a Close frame.", b""
-    return _in_words(answer), answer
+            task = asyncio.get_running_loop().create_task(answered())
+        except RuntimeError:  # a script, which has no loop
+            asyncio.run(answered())
+        else:
+            _sending.add(task)
+            task.add_done_callback(_sending.discard)
+
+    return send
 
 
 def _in_words(answer: bytes) -> str:
@@ -83,28 +157,13 @@ def _in_words(answer: bytes) -> str:
 def frame_builder() -> FrameBuilder:
     """A frame to build and to send to two real servers."""
     servers()
-    return FrameBuilder(send_frame)
+    return FrameBuilder(_in_background(send_frame))
 
 
 def handshake_bench() -> HandshakeBench:
     """An opening handshake to spoil and to send to a real server, the ``websockets`` library."""
-    server = servers()["websockets"]
-
-    def send(data: bytes) -> bytes:
-        with connect_raw(server.port, timeout=PATIENCE) as connection:
-            connection.send(data)
-            try:
-                head = connection.receive_head()
-                framing = content_framing(Response.parse(head, strict=False)[0])
-                # Content whose end its head does not announce ends with the connection: nobody waits for that here.
-                size = framing.bytes if isinstance(framing, Length) else 0
-                return head + connection.receive_exactly(min(size, MOST_CONTENT))
-            except (EOFError, ConnectionError):
-                return b""
-            except TimeoutError:
-                raise TimeoutError(f"it said nothing within {PATIENCE} s") from None
-
-    return HandshakeBench(send)
+    servers()
+    return HandshakeBench(_in_background(_send_request))
 
 
 class DeliveryThread(DeliveryMonitor):
@@ -146,8 +205,21 @@ def delivery_race() -> DeliveryRace:
         gaps = list(poisson(1 / settings.rate, settings.updates, random.Random(settings.updates)))
         return {way: DeliveryThread(way, gaps, settings) for way in WAYS}
 
-    _race = DeliveryRace(start, HEAD_STYLES)
+    def most(settings: RaceSettings) -> float:
+        return settings.updates * max(_modelled(way, settings) for way in WAYS)
+
+    _race = DeliveryRace(start, WAYS, HEAD_STYLES, most, _often)
     return _race
+
+
+def _often(look: Callable[[], bool]) -> None:
+    """Call it on the kernel's loop, now and then, while it gives true; a script that has no loop calls it itself."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    if look():
+        loop.call_later(LOOKS_EVERY, _often, look)
 
 
 def _hear_interrupts() -> None:
@@ -173,15 +245,17 @@ progress_bar = ProgressBar
 def cost_slider() -> CostSlider:
     """What clients × rate × payload × head cost by each way: the model's curves, and what was measured on them."""
 
-    def modelled(case: str, given: CostSettings) -> float:
-        head = _request_head(*CASES[case], given.head)
-        return modelled_bytes(case, rate=given.rate, payload=given.payload, poll_gap=given.poll_gap, request_head=head)
-
     def measured(given: CostSettings) -> dict[str, list[tuple[float, float]]]:
         # All measurements are of clients with a browser's head.
         return measured_points(given.payload, given.poll_gap) if given.head == "browser" else {}
 
-    return CostSlider(tuple(CASES), modelled, measured, HEAD_STYLES)
+    return CostSlider(tuple(CASES), _modelled, measured, HEAD_STYLES)
+
+
+def _modelled(case: str, given: Any) -> float:
+    """Bytes of an update by the model; ``given`` has the settings of the race, or of the slider."""
+    head = _request_head(*CASES[case], given.head)
+    return modelled_bytes(case, rate=given.rate, payload=given.payload, poll_gap=given.poll_gap, request_head=head)
 
 
 @cache

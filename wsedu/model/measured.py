@@ -55,11 +55,6 @@ class Row:
         """Of the model in packets, as a share of what was measured."""
         return self.model.packets / self.packets - 1
 
-    @property
-    def request_error(self) -> float:
-        """Of the model in requests, as a share of what was measured; 0 where nobody asks."""
-        return self.model.requests / self.requests - 1 if self.requests else 0.0
-
     def __str__(self) -> str:
         gap = f" gap {self.situation.poll_gap:g}" if self.way == "polling" else ""
         fixed = " fixed" if self.situation.fixed else ""
@@ -89,7 +84,7 @@ def by_case(rows: Iterable[Row]) -> dict[str, list[tuple[float, float]]]:
 
 
 def broker_rows(path: str | Path = BROKER_FILE) -> list[dict[str, int]]:
-    """What a Redis, and two WebSocket servers that subscribed to it, sent for one update: a row for each run.
+    """What a Redis sent to two WebSocket servers, and they to their listeners: a row for each run.
 
     Returns:
         Of each run ``listeners`` (of both servers together), ``updates`` that were published, ``messages`` that reached

@@ -6,7 +6,10 @@ const WIDE = 16; // bytes in a row, where there is room for them and their text
 const NARROW = 8; // elsewhere
 const COLUMNS = 78; // characters that a wide row takes
 const HEIGHT = 24; // pixels of a row of bytes
-const SHOWN = 14; // rows of the window
+const SHOWN = 8; // rows of the window
+const FIELDS = [5, 14]; // rows of the fields, at least and at most
+const TALL = 560; // pixels that bytes, sentence and fields of a map take together, so that all of it is seen at once
+const REST_OF_PANE = 180; // pixels of them that are title, sentence and margins
 
 function make(name, attributes = {}, ...children) {
   const node = document.createElement(name);
@@ -19,30 +22,147 @@ function make(name, attributes = {}, ...children) {
   return node;
 }
 
-const hex = (byte) => byte.toString(16).padStart(2, "0");
+// A page that was exported leaves out the middle of long payloads: such a byte is undefined.
+const hex = (byte) => byte?.toString(16).padStart(2, "0") ?? "··";
 const printable = (byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : "·");
-const asBytes = (data) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+const asBytes = (data) => (Array.isArray(data) ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 let numbers = 0; // for ids
 
-// A pointer that moves; not one under which the page scrolls, for the keyboard moved that.
-function onPointer(box, act) {
+// Hide the picture that stands before a widget and shows the same, as soon as the widget is seen: the nearest one before
+// it of the class `twin`. Gives a function that shows it again.
+function hideTwin(el, twin) {
+  let hidden = null;
+  const seen = new ResizeObserver(() => {
+    if (!twin || !el.isConnected) return;
+    const before = (node) => node.compareDocumentPosition(el) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const picture = [...document.getElementsByClassName(twin)].filter(before).at(-1);
+    hidden = picture?.closest(".jp-OutputArea-child") ?? picture; // in JupyterLab with its prompt and its margins
+    if (hidden) hidden.style.display = "none";
+    seen.disconnect();
+  });
+  seen.observe(el);
+  return () => {
+    seen.disconnect();
+    if (hidden) hidden.style.display = "";
+  };
+}
+
+// Keys that are pressed inside a widget stay there: on the page around it JupyterLab deletes a cell on d d, and inserts
+// one on b. What is pressed with Ctrl, Alt or Command is a command all the same, and Shift+Enter goes to the next cell.
+function keepKeys(root) {
+  root.addEventListener("keydown", (event) => {
+    const command = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+    if (!command) event.stopPropagation();
+  });
+}
+
+// A wheel over a box that is at its end moves the page: browsers keep it in the box where it began.
+function wheelPasses(box) {
+  const scrolls = (node) => node.scrollHeight > node.clientHeight && /auto|scroll/.test(getComputedStyle(node).overflowY);
+  box.addEventListener(
+    "wheel",
+    (event) => {
+      const { deltaY, deltaMode, ctrlKey, shiftKey } = event;
+      const room = deltaY < 0 ? box.scrollTop : box.scrollHeight - box.clientHeight - box.scrollTop;
+      if (!deltaY || ctrlKey || shiftKey || room >= 1) return;
+      let outer = box.parentElement;
+      while (outer && !scrolls(outer)) outer = outer.parentElement;
+      (outer ?? document.scrollingElement).scrollBy(0, deltaY * (deltaMode ? 16 : 1));
+      event.preventDefault();
+    },
+    { passive: false },
+  );
+}
+
+// What a pointer is over, by mouse and by finger: `look(node, false)` while it moves, `look(node, true)` when it is
+// clicked, and when a finger that swept over the box is lifted; `leave()` when it goes. Not a pointer under which the
+// page scrolls, for the keyboard moved that.
+function onPointer(box, look, leave) {
   let seen = "";
-  box.addEventListener("mousemove", (event) => {
+  const under = (event) => {
+    const node = document.elementFromPoint(event.clientX, event.clientY); // a finger's events stay where it began
+    return box.contains(node) ? node : null;
+  };
+  box.addEventListener("pointermove", (event) => {
     const place = `${event.screenX},${event.screenY}`;
-    if (place !== seen) act(event.target);
+    const node = place !== seen && under(event);
+    if (node) look(node, false);
     seen = place;
   });
+  box.addEventListener("click", (event) => look(event.target, true));
+  box.addEventListener("pointerup", (event) => {
+    const node = event.pointerType !== "mouse" && under(event);
+    if (node && node !== event.target) look(node, true);
+  });
+  for (const gone of ["pointerleave", "pointercancel"]) box.addEventListener(gone, leave);
+}
+
+// Put text on the clipboard; where a page may not, as one that did not come over TLS, by way of a selection.
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const box = make("textarea", { style: "position:fixed;opacity:0" });
+    const focus = document.activeElement;
+    document.body.append(box);
+    box.value = text;
+    box.select();
+    document.execCommand("copy");
+    box.remove();
+    focus?.focus();
+  }
+}
+
+const COPIED_AS = {
+  hex: (data) => Array.from(data, hex).join(" "),
+  text: (data) => new TextDecoder().decode(Uint8Array.from(data)),
+  Python: (data) => `bytes.fromhex("${Array.from(data, hex).join(" ")}")`,
+};
+
+// Words in the prose that are links to "#byte-opcode" light up that field in the next map that has it, or else in the
+// last one before; a click pins it.
+function lightWords() {
+  if (document.wseduWords) return;
+  document.wseduWords = true;
+  const found = (event) => {
+    const link = event.target.closest?.("a[href*='#byte-']");
+    const name = link?.hash.slice("#byte-".length);
+    const all = link ? [...document.querySelectorAll(".wsedu-pane")].map((root) => root.pane) : [];
+    const maps = all.filter((pane) => pane.root.offsetParent && pane.named(name));
+    const after = (pane) => link.compareDocumentPosition(pane.root) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const pane = maps.find(after) ?? maps.at(-1);
+    return pane ? [pane, pane.named(name)] : [];
+  };
+  const light = (event, pin) => {
+    const [pane, node] = found(event);
+    pane?.light(node.start, node, { pin });
+    return pane;
+  };
+  for (const over of ["mouseover", "focusin"]) document.addEventListener(over, (event) => light(event, false));
+  for (const out of ["mouseout", "focusout"]) document.addEventListener(out, (event) => found(event)[0]?.leave());
+  document.addEventListener(
+    "click",
+    (event) => {
+      const pane = light(event, true);
+      if (!pane) return;
+      pane.root.scrollIntoView({ block: "nearest" });
+      event.preventDefault();
+      event.stopPropagation();
+    },
+    true,
+  );
 }
 
 // A tree, drawn as rows of one height. `fill` gives what stands in an item's row; the focus stays on the box, and the
 // current row is named to those who listen to the page.
 class TreeRows {
-  constructor({ label, height, most, fill, choose, key }) {
-    Object.assign(this, { height, most, fill, choose, items: [], current: -1 });
+  constructor({ label, height, most, least = 0, fill, choose, key }) {
+    Object.assign(this, { height, most, least, fill, choose, items: [], current: -1 });
     this.name = `wsedu-rows-${numbers++}`;
     this.canvas = make("div", { style: "position:relative" });
     this.box = make("div", { class: "wsedu-rows", role: "tree", tabindex: "0", "aria-label": label }, this.canvas);
     this.box.addEventListener("scroll", () => this.draw());
+    wheelPasses(this.box);
     this.box.addEventListener("keydown", (event) => {
       const last = this.items.length - 1;
       const to = {
@@ -64,7 +184,7 @@ class TreeRows {
   show(items, current) {
     this.items = items;
     this.canvas.style.height = `${items.length * this.height}px`;
-    this.box.style.height = `${Math.min(items.length, this.most) * this.height + 10}px`;
+    this.box.style.height = `${Math.max(this.least, Math.min(items.length, this.most)) * this.height + 10}px`;
     this.mark(current);
   }
 
@@ -145,18 +265,19 @@ function linkTo(section) {
   const rfc = /^RFC (\d+), ([\d.]+)$/.exec(section);
   if (!rfc) return section;
   const href = `https://www.rfc-editor.org/rfc/rfc${rfc[1]}#section-${rfc[2]}`;
-  return make("a", { text: section, target: "_blank", rel: "noopener", href });
+  return make("a", { text: section, target: "_blank", rel: "noopener", href, style: "text-decoration:underline;white-space:nowrap" });
 }
 
-// The byte map: point at a byte and its field lights up, point at a field and its bytes do; the keyboard does the
-// same. Everything stays in the browser: the kernel sends the bytes and their tree once, and is not asked again.
+// The byte map: point at a byte and its field lights up, point at a field and its bytes do; a click keeps them lit, and
+// the keyboard does the same. Everything stays in the browser: the kernel sends the bytes and their tree once.
 class BytePane {
-  constructor(side, looks, data, onMove) {
-    Object.assign(this, { side, looks, data, onMove, row: WIDE });
+  constructor(side, looks, data, { moved = () => {}, left = () => {} } = {}) {
+    Object.assign(this, { side, looks, data, moved, left, row: WIDE });
     this.nodes = [];
     this.roots = flatten(side.tree, null, 1, this.nodes);
     this.at = side.start || 0; // the current byte
     this.node = this.deepest(this.at); // the current field
+    this.pinned = [this.at, this.node]; // what is shown again when the pointer has gone
     this.leaf = new Array(data.length);
     for (const node of this.nodes)
       if (!node.bits) for (let i = node.start; i < node.end; i++) this.leaf[i] = node;
@@ -171,9 +292,12 @@ class BytePane {
     return found;
   }
 
+  // The first field of a name, written as in a link.
+  named(name) {
+    return this.nodes.find((node) => node.name.toLowerCase().replace(/[^a-z0-9]+/g, "-") === name);
+  }
+
   build() {
-    const title = make("div", { class: "wsedu-title" });
-    title.append(make("b", { text: this.side.name }), ` ${this.data.length.toLocaleString("en")} bytes`);
     this.grid = make("div", {
       class: "wsedu-bytes",
       tabindex: "0",
@@ -184,36 +308,57 @@ class BytePane {
     this.ruler = make("span", { class: "wsedu-ruler", "aria-hidden": "true", style: `width:${COLUMNS}ch` });
     this.grid.append(this.canvas, this.ruler);
     new ResizeObserver(() => this.fit()).observe(this.grid);
-    this.size();
     this.said = make("div", { class: "wsedu-said", "aria-live": "polite" });
     this.tree = new TreeRows({
       label: `fields of ${this.side.name}`,
-      height: 24,
-      most: 12,
+      height: HEIGHT,
+      most: FIELDS[1],
       fill: (node) => this.field(node),
       choose: (node) => this.choose(node, true),
       key: (key, node) => this.treeKey(key, node),
     });
-    this.root = make("div", { class: "wsedu-pane" }, title, this.grid, this.said, this.tree.box);
+    this.size();
+    this.root = make("div", { class: "wsedu-pane" }, this.title(), this.grid, this.said, this.tree.box);
+    this.root.pane = this;
     this.grid.addEventListener("scroll", () => this.draw());
-    onPointer(this.grid, (target) => {
-      const at = target.dataset?.at;
-      if (at !== undefined && +at !== this.at) this.go(+at);
-    });
-    onPointer(this.tree.box, (target) => {
-      const node = target.closest("[role=treeitem]")?.item;
-      if (node && node !== this.node) this.choose(node, false);
-    });
-    this.tree.box.addEventListener("click", (event) => {
-      const node = event.target.closest("[role=treeitem]")?.item;
-      if (node) this.fold(node, !node.open);
-    });
+    wheelPasses(this.grid);
+    wheelPasses(this.said);
+    onPointer(this.grid, (target, pin) => this.pointed(target.dataset?.at, pin), () => this.leaveSoon());
+    onPointer(this.tree.box, (target, pin) => this.pointedAtField(target, pin), () => this.leaveSoon());
     this.grid.addEventListener("keydown", (event) => this.bytesKey(event));
     this.openTo(this.node);
     this.drawTree();
     this.draw();
     this.say();
     if (this.at) requestAnimationFrame(() => this.show()); // its place is known once it is in the page
+  }
+
+  // The name, and what copies the bytes of the field that is lit.
+  title() {
+    const told = make("span", { class: "wsedu-hidden", role: "status" });
+    const buttons = Object.entries(COPIED_AS).map(([name, form]) => {
+      const button = make("button", { type: "button", text: name, title: "copy the bytes of the field that is lit" });
+      button.addEventListener("click", async () => {
+        const { start, end } = this.node ?? { start: this.at, end: this.at + 1 };
+        await copyText(form(this.data.slice(start, end)));
+        told.textContent = `copied ${end - start} bytes as ${name}`;
+        button.classList.add("wsedu-done");
+        setTimeout(() => button.classList.remove("wsedu-done"), 1200);
+      });
+      return button;
+    });
+    const name = make("span", {}, make("b", { text: this.side.name }), ` ${this.data.length.toLocaleString("en")} bytes`);
+    return make("div", { class: "wsedu-title" }, name, make("span", { class: "wsedu-copy" }, "Copy as ", ...buttons, told));
+  }
+
+  pointed(at, pin) {
+    if (at !== undefined && (pin || +at !== this.at)) this.go(+at, { pin, pointer: "bytes" });
+  }
+
+  pointedAtField(target, pin) {
+    const node = target.closest("[role=treeitem]")?.item;
+    if (node && pin) this.fold(node, !node.open, false);
+    else if (node && node !== this.node) this.light(node.start, node, { pin, pointer: "fields" });
   }
 
   // Take as many bytes in a row as there is room for.
@@ -223,6 +368,7 @@ class BytePane {
     if (row === this.row) return;
     this.row = row;
     this.size();
+    this.drawTree();
     this.first = undefined; // no row is as it was
     this.reveal();
     this.draw();
@@ -230,7 +376,12 @@ class BytePane {
 
   size() {
     const rows = Math.ceil(this.data.length / this.row) || 1;
-    this.grid.style.height = `${Math.min(rows, SHOWN) * HEIGHT + 14}px`;
+    const tall = Math.min(rows, SHOWN) * HEIGHT + 14;
+    this.grid.style.height = `${tall}px`;
+    // The fields take what is left, whether they are folded or not: nothing moves under a pointer.
+    const room = Math.floor((TALL - REST_OF_PANE - tall) / HEIGHT);
+    this.tree.most = Math.max(FIELDS[0], Math.min(room, FIELDS[1]));
+    this.tree.least = Math.min(this.nodes.length, this.tree.most);
     this.canvas.style.height = `${rows * HEIGHT}px`;
     this.grid.classList.toggle("wsedu-narrow", this.row === NARROW);
   }
@@ -305,24 +456,44 @@ class BytePane {
     for (let up = node?.parent; up; up = up.parent) up.open = true;
   }
 
-  // Make the byte at an offset the current one.
-  go(at, quiet = false) {
+  // Show a byte and its field: until another is pinned, or, unless `pin`, until the pointer goes.
+  light(at, node, { pin = true, quiet = false, pointer = "" } = {}) {
     if (!this.data.length) return;
+    cancelAnimationFrame(this.leaving);
     this.at = Math.max(0, Math.min(at, this.data.length - 1));
-    this.node = this.deepest(this.at);
-    this.openTo(this.node);
-    this.show();
-    if (!quiet) this.onMove(this);
+    this.node = node;
+    if (pin) this.pinned = [this.at, node];
+    this.openTo(node);
+    this.show(pointer);
+    if (!quiet) this.moved(this, pin);
+  }
+
+  // Make the byte at an offset the current one.
+  go(at, options) {
+    this.light(at, this.deepest(Math.max(0, Math.min(at, this.data.length - 1))), options);
   }
 
   // Make a field the current one; by keyboard the focus goes to the fields.
-  choose(node, focus, quiet = false) {
-    this.node = node;
-    this.at = node.start;
-    this.openTo(node);
-    this.show(!focus && !quiet);
+  choose(node, focus, options) {
+    this.light(node.start, node, options);
     if (focus) this.tree.box.focus({ preventScroll: true });
-    if (!quiet) this.onMove(this);
+  }
+
+  // The pointer has gone, perhaps from the bytes to the fields: then something else is lit before the next frame.
+  leaveSoon() {
+    cancelAnimationFrame(this.leaving);
+    this.leaving = requestAnimationFrame(() => this.leave());
+  }
+
+  // What is pinned is shown again.
+  leave() {
+    this.restore();
+    this.left(this);
+  }
+
+  restore() {
+    const [at, node] = this.pinned;
+    if (at !== this.at || node !== this.node) this.light(at, node, { pin: false, quiet: true });
   }
 
   // Scroll until the current byte is seen.
@@ -333,10 +504,11 @@ class BytePane {
       this.grid.scrollTop = top + HEIGHT - this.grid.clientHeight + 12;
   }
 
-  show(underPointer = false) {
-    this.reveal();
+  // Draw all of it; what is under the pointer is not scrolled.
+  show(pointer = "") {
+    if (pointer !== "bytes") this.reveal();
     this.draw();
-    if (underPointer) this.tree.mark(this.node);
+    if (pointer === "fields") this.tree.mark(this.node);
     else {
       this.drawTree();
       this.tree.reveal();
@@ -349,7 +521,7 @@ class BytePane {
     const path = [];
     for (let up = node; up; up = up.parent) path.unshift(up.name);
     const byte = this.data.length ? `byte ${at.toLocaleString("en")}: ${hex(this.data[at])}` : "no bytes";
-    const bits = this.data.length ? this.data[at].toString(2).padStart(8, "0") : "";
+    const bits = this.data[at]?.toString(2).padStart(8, "0") ?? "";
     const shown = node?.bits ? [...bits].map((bit, i) => (node.bits[0] <= i && i < node.bits[1] ? bit : "·")).join("") : bits;
     const line = make("div");
     line.append(make("b", { text: path.join(" › ") || "not explained" }));
@@ -362,6 +534,10 @@ class BytePane {
     sections.forEach((section, i) => more.append(i ? "; " : " (", linkTo(section)));
     if (sections.length) more.append(")");
     this.said.replaceChildren(line, more);
+    this.said.scrollTop = 0;
+    // What scrolls must be reached by keyboard (WCAG 2, 2.1.1).
+    if (this.said.scrollHeight > this.said.clientHeight) this.said.tabIndex = 0;
+    else this.said.removeAttribute("tabindex");
   }
 
   bytesKey(event) {
@@ -394,28 +570,42 @@ class BytePane {
     return true;
   }
 
-  fold(node, open) {
+  fold(node, open, reveal = true) {
     if (node.children.length) node.open = open;
     this.choose(node, true);
-    if (node.open) this.tree.reveal(node.children.length);
+    if (node.open && reveal) this.tree.reveal(node.children.length);
   }
 
   // Follow another pane: to the field of the same name and place among its like. What HTTP carries is its content, what
   // a frame carries its payload.
-  follow(other) {
+  follow(other, options) {
     const name = (node) => (node.name === "payload" ? "content" : node.name);
     const key = (node) => (node.bits ? `${node.parent.name} › ${node.name}` : name(node));
     const like = (pane, node) => pane.nodes.filter((one) => key(one) === key(node));
     for (let up = other.node; up; up = up.parent) {
       const here = like(this, up)[like(other, up).indexOf(up)];
-      if (here) return this.choose(here, false, true);
+      if (here) return this.choose(here, false, options);
     }
   }
 }
 
 // Byte maps side by side, each of which follows the others.
 function panes(sides, looks, data) {
-  const all = sides.map((side, number) => new BytePane(side, looks, asBytes(data[number]), (from) => follow(from)));
-  const follow = (from) => all.forEach((pane) => pane !== from && pane.follow(from));
+  const others = (from) => all.filter((pane) => pane !== from);
+  const moved = (from, pin) => others(from).forEach((pane) => pane.follow(from, { pin, quiet: true }));
+  const left = (from) => others(from).forEach((pane) => pane.restore());
+  const all = sides.map((side, number) => new BytePane(side, looks, asBytes(data[number]), { moved, left }));
+  lightWords();
   return all;
+}
+
+const EXPLORE_HINT =
+  "Point at a byte or a field; a click keeps it. By keyboard: Tab to the bytes or the fields, then the arrow keys, Home, End and Enter.";
+
+// Maps with their hint, as a widget and in an exported page.
+function byteMaps(sides, looks, data) {
+  const maps = make("div", { class: "wsedu-panes" }, ...panes(sides, looks, data).map((pane) => pane.root));
+  const root = make("div", { class: "wsedu-explorer" }, make("div", { class: "wsedu-hint", text: EXPLORE_HINT }), maps);
+  keepKeys(root);
+  return root;
 }

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 
 from ..protocol.spans import Kind, Span
 from .bits import bit_mask, flags_table
 from .dump import CARRIED, Kinds, dump_html, dump_text
-from .html import TABLE, Markup, Picture, scrolling, table_row, tag
+from .head import cut_at_heads, head_html, head_lines, head_text
+from .html import TABLE, Markup, Picture, join, rfc_link, scrolling, table_row, tag
 from .palette import chip
 from .parts import Part, View, show_value, view
 from .text import WIDTH, bytes_of, clip, columns, pad, visible
@@ -48,11 +48,14 @@ class ByteMap(Picture):
     def __init__(self, view: View, folded: Kinds = CARRIED) -> None:
         self.view = view
         self.folded = folded
-        self._more = max(0, len(view.parts) - MOST_ROWS)
+        # Stretches in order, the heads among them shown as lines, and what is neither in a head nor unexplained.
+        self._stretches = cut_at_heads(view.parts)
+        self._tabled = [part for head, parts in self._stretches if not head for part in parts]
+        self._more = max(0, len(self._tabled) - MOST_ROWS)
 
     def rows(self) -> list[MapRow]:
-        """The rows of the table, at most ``MOST_ROWS``; none for bytes that no span explains."""
-        return [row for part in self.view.parts[:MOST_ROWS] for row in _rows(self.view.data, part)]
+        """The rows of the table, at most ``MOST_ROWS``; none for lines of a head and for bytes that nobody explains."""
+        return [row for part in self._tabled[:MOST_ROWS] for row in _rows(self.view.data, part)]
 
     def lines(self) -> Iterator[str]:
         """The picture as lines of text."""
@@ -60,7 +63,12 @@ class ByteMap(Picture):
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in self.view.sizes().items() if kind)
         yield f"{self.view.name}, {size}: {kinds}" if kinds else size
         yield ""
-        yield from dump_text(self.view, folded=self.folded)
+        for at, (head, parts) in enumerate(self._stretches):
+            yield from [""] * bool(at)
+            if head:
+                yield from head_text(head_lines(self.view.data, parts))
+            else:
+                yield from dump_text(self.view.between(parts), folded=self.folded, origin=parts[0].start)
         if rows := self.rows():
             yield from ("", *_table_text(rows))
         if self._more:
@@ -68,13 +76,18 @@ class ByteMap(Picture):
 
     def html(self) -> Markup:
         """The picture as HTML."""
-        pieces = [title_html(self.view), dump_html(self.view, folded=self.folded)]
+        pieces = [title_html(self.view)]
+        for head, parts in self._stretches:
+            if head:
+                pieces.append(head_html(self.view.data, head_lines(self.view.data, parts)))
+            else:
+                pieces.append(dump_html(self.view.between(parts), folded=self.folded, origin=parts[0].start))
         # A frame begins with two bytes of flags; of several frames those of the first.
         if flags := [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]:
             pieces.append(flags_table(self.view.data, flags))
         if rows := self.rows():
-            pieces.append(table_html(rows, self._more))
-        return tag("div", *pieces, style="max-width:100%")
+            pieces.append(table_html(rows, self._more, {start: name for name, start, _ in self.view.layers}))
+        return tag("div", *pieces, style="max-width:100%", **{"class": "wsedu-map"})
 
 
 def byte_map(x: object, spans: Iterable[Span] | None = None, *, fold: bool = True) -> ByteMap:
@@ -102,9 +115,7 @@ def _rows(data: bytes, part: Part) -> Iterator[MapRow]:
         texts = visible(span.name), show_value(span.value, 28), visible(span.meaning), visible(span.section)
         yield MapRow(part.kind, part.start, 1, bit_mask(span, data[part.start]), *texts)
     if not part.bits:
-        # The bytes of a head are text: their hex in the dump above is enough.
-        short = part.size <= (2 if part.kind == Kind.HTTP_HEAD else 8)
-        raw = data[part.start : part.end].hex(" ") if short else f"{part.size:,} bytes"
+        raw = data[part.start : part.end].hex(" ") if part.size <= 8 else f"{part.size:,} bytes"
         value = show_value(part.value, 200, part.kind)
         texts = clip(part.name, 40), value, visible(part.meaning), visible(part.section)
         yield MapRow(part.kind, part.start, part.size, raw, *texts)
@@ -113,20 +124,24 @@ def _rows(data: bytes, part: Part) -> Iterator[MapRow]:
 def title_html(view: View) -> Markup:
     """The name and the size of what is shown, and a legend of the kinds in it with the size of each."""
     style = "white-space:nowrap;margin-left:16px"
-    legend = [tag("span", chip(kind), f" {count:,}", style=style) for kind, count in view.sizes().items() if kind]
-    size = f"  {bytes_of(len(view.data))}"
-    return tag("div", tag("b", view.name), size, *legend, style="margin:4px 0 8px 0;line-height:1.8")
+    sizes = view.sizes().items()
+    # With spaces between: where a page strips the styles, nothing else parts them.
+    legend = [join(" ", tag("span", chip(kind), f" {count:,}", style=style)) for kind, count in sizes if kind]
+    size = tag("span", bytes_of(len(view.data)), **{"class": "wsedu-size"})
+    legend_of = tag("span", *legend, **{"class": "wsedu-legend"})
+    return tag("div", tag("b", view.name), "  ", size, legend_of, style="margin:4px 0 8px 0;line-height:1.8")
 
 
-def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
-    """The rows as a table; ``more`` of them are counted only."""
+def table_html(rows: Sequence[MapRow], more: int = 0, layers: Mapping[int, str] | None = None) -> Markup:
+    """The rows as a table; ``more`` of them are counted only, and a layer is named before its first row."""
     heads = ("field", "offset", "bytes", "value", "meaning", "defined in")
     lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
     fixed = f"{CELL};white-space:nowrap"
+    layers = dict(layers or {})
     for row in rows:
-        rfc = re.fullmatch(r"RFC (\d+), ([\d.]+)", row.section)
-        link = {"href": f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}#section-{rfc[2]}"} if rfc else {}
-
+        if row.offset in layers:
+            head = tag("th", layers.pop(row.offset), colspan=6, scope="colgroup", style=f"{CELL};padding-top:10px")
+            lines.append(table_row(head))
         cells = (
             tag("th", chip(row.kind, row.name), scope="row", style=f"{CELL};font-weight:normal"),
             tag("td", f"{row.offset:,}", style=CELL.replace("left", "right", 1)),
@@ -134,22 +149,20 @@ def table_html(rows: Sequence[MapRow], more: int = 0) -> Markup:
             # dir=auto: a value in Hebrew or Arabic reads from the right, and does not turn the line around it.
             tag("td", tag("samp", row.value, dir="auto"), style=f"{CELL};{WRAPS}" if len(row.value) > 30 else fixed),
             tag("td", row.meaning, style=f"{CELL};min-width:200px"),
-            tag("td", tag("a" if rfc else "span", row.section, **link), style=fixed),
+            tag("td", rfc_link(row.section), style=fixed),
         )
         lines.append(table_row(*cells))
     if more:
         lines.append(tag("tr", tag("td", f"… {more:,} more …", colspan=6, style=CELL)))
-    return scrolling(tag("table", *lines, style=TABLE), style=";margin:12px 0 4px 0")
+    table = tag("table", *lines, style=TABLE, **{"class": "wsedu-fields"})
+    return scrolling(table, style=";margin:12px 0 4px 0")
 
 
 def _table_text(rows: Sequence[MapRow]) -> Iterator[str]:
     table: list[tuple[str, ...]] = [("offset", "bytes", "field", "value", "meaning", "RFC")]
     for row in rows:
         raw = row.raw.replace("·", ".") if len(row.raw) <= 14 else bytes_of(row.size)
-        raw = "" if row.kind == Kind.HTTP_HEAD else raw
         table.append((f"{row.offset:,}", raw, row.name, row.value, row.meaning, row.section.removeprefix("RFC ")))
-    if all(row.kind == Kind.HTTP_HEAD for row in rows):
-        table = [(line[0], *line[2:]) for line in table]
     widths = [min(24, max(columns(line[i]) for line in table)) for i in range(len(table[0]))]
     widths[-1] = min(16, widths[-1])
     # Value and meaning share what the others leave of the line.

@@ -8,7 +8,6 @@ each with its <label>: they are used as they are.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,16 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from ..protocol.errors import NeedMoreData, ProtocolError
-from .html import MUTED, Markup, join, sentence, tag
+from ..protocol.errors import Data, NeedMoreData, ProtocolError
+from .html import MUTED, Markup, join, sentence, tag, with_links
 from .text import visible
 
 _HERE = Path(__file__).parent
-LABELS = {"description_width": "140px"}
-CONTROL = widgets.Layout(width="270px")
+
+
+def script(*names: str) -> str:
+    """Scripts, or styles, of this package one behind the other: anywidget takes one module without imports."""
+    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
 
 
 class NotRun:
@@ -55,29 +57,22 @@ class RangeSlider(anywidget.AnyWidget):
     shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
     index = traitlets.Int().tag(sync=True)
 
-    def __init__(self, name: str, options: Sequence[float], value: float, unit: str = "") -> None:
+    def __init__(self, name: str, options: Sequence[Any], value: Any, unit: str = "") -> None:
         self.options = tuple(options)
-        shown = [f"{option:{'g' if option < 1 else ',.0f'}} {unit}".rstrip() for option in options]
+        shown = [
+            one if isinstance(one, str) else f"{one:{'g' if one < 1 else ',.0f'}} {unit}".rstrip() for one in options
+        ]
         super().__init__(name=visible(name), shown=shown, index=self.options.index(value))
+        self.on_msg(lambda *asked: self.send("heard"))
 
     @traitlets.validate("index")
     def _inside(self, proposal: Any) -> int:
         return max(0, min(int(proposal["value"]), len(self.options) - 1))
 
     @property
-    def value(self) -> float:
+    def value(self) -> Any:
         """The value that is chosen."""
         return self.options[self.index]
-
-
-def number(kind: Any, value: float, low: float, high: float, name: str) -> widgets.Widget:
-    """A field for a number; ``kind`` is ``BoundedIntText`` or ``BoundedFloatText``."""
-    return kind(value=value, min=low, max=high, description=name, style=LABELS, layout=CONTROL)
-
-
-def choice(options: Sequence[object], value: object, name: str) -> widgets.Dropdown:
-    """A choice among a few."""
-    return widgets.Dropdown(options=options, value=value, description=name, style=LABELS, layout=CONTROL)
 
 
 def row(*controls: widgets.Widget) -> widgets.HBox:
@@ -94,11 +89,6 @@ def fitted(*content: str) -> Markup:
     return tag("div", *content, style="contain:inline-size;line-height:1.5")
 
 
-def hint(text: str) -> widgets.HTML:
-    """What can be done with the controls, in words."""
-    return widgets.HTML(fitted(tag("p", text)))
-
-
 def verdict(check: Callable[[], Markup], missing: str) -> Markup:
     """What a parser says of bytes that a reader made, as HTML.
 
@@ -109,15 +99,32 @@ def verdict(check: Callable[[], Markup], missing: str) -> Markup:
     try:
         return check()
     except ProtocolError as error:
-        return sentence("✗ Must be refused: ", f"{error}; status code {error.status_code}")
+        return sentence("✗ Must be refused: ", with_links(f"{error}; status code {error.status_code}"))
     except NeedMoreData:
         return sentence("… Not whole: ", missing)
 
 
-class WidgetWithPicture(NotRun, widgets.VBox):
-    """A widget that is also a picture, for a page that was never run: what it shows before anybody has used it.
+class WithPicture(NotRun):
+    """Part of a widget: a picture for a page that was never run, of what the widget shows before anybody has used it.
 
     A notebook holds no widget views: without a kernel one that is trusted shows "model not found" in their place.
+    """
+
+    def picture(self) -> Markup:
+        """The picture, as HTML."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        bundle: Any = super()._repr_mimebundle_(**options)  # type: ignore[misc]
+        hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
+        # anywidget gives metadata as well, which Colab needs.
+        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
+        data = {**data, "text/html": tag("div", hint, self.picture())}
+        return (data, *metadata) if metadata else data
+
+
+class WidgetWithPicture(WithPicture, widgets.VBox):
+    """Controls of ipywidgets, and a picture that they change.
 
     Args:
         children: from top to bottom.
@@ -143,12 +150,28 @@ class WidgetWithPicture(NotRun, widgets.VBox):
         return fitted(self.drawn)
 
     def picture(self) -> Markup:
-        """The picture, as HTML; Lab would take out of it what ``fitted`` adds."""
+        """What was drawn last; Lab would take out of it what ``fitted`` adds."""
         return self.drawn
 
-    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
-        hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
-        return {**super()._repr_mimebundle_(**options), "text/html": tag("div", hint, self.picture())}
+
+class AskingWidget(WithPicture, anywidget.AnyWidget):
+    """A widget that is all JavaScript and asks the kernel (``kernel.js``): bytes there, HTML back when it is ready.
+
+    Each question has a name, which comes back with its answer, so that none is taken for that of another.
+    """
+
+    _css = script("explorer.css", "frame_builder.css")
+
+    def __init__(self, **traits: object) -> None:
+        super().__init__(**traits)
+        self.on_msg(self._asked)
+
+    def _asked(self, widget: object, question: Any, buffers: Sequence[Data]) -> None:
+        self.answer(question["what"], bytes(buffers[0]), lambda html: self.send({"to": question["ask"], "html": html}))
+
+    def answer(self, what: str, data: bytes, tell: Callable[[str], None]) -> None:
+        """Answer a question about these bytes: ``tell`` takes HTML, now or later."""
+        raise NotImplementedError
 
 
 class ProgressBar(NotRun, widgets.IntProgress):
@@ -162,38 +185,3 @@ class ProgressBar(NotRun, widgets.IntProgress):
     def __init__(self, most: int, what: str) -> None:
         super().__init__(max=most, description=f"{most:,}")
         self.promise = f"a bar that grows to {most:,} {what}"
-
-
-class SendButton(widgets.VBox):
-    """A button that asks somebody, and what was answered.
-
-    Args:
-        ask: takes bytes, and gives the answer as HTML, in a thread of its own: the kernel stays free while others
-            think. An ``OSError`` in it is told.
-        data: gives the bytes, when the button is pressed.
-    """
-
-    def __init__(self, ask: Callable[[bytes], str], data: Callable[[], bytes]) -> None:
-        self._ask, self._data = ask, data
-        self.button = widgets.Button(description=SEND, button_style="primary")
-        self.answered = widgets.HTML()
-        self.button.on_click(self._clicked)
-        super().__init__([self.button, self.answered])
-
-    def _clicked(self, button: object) -> None:
-        # Not disabled meanwhile: a button that is disabled loses the focus, and whoever has pressed it by keyboard
-        # would begin again at the top of the page.
-        if self.button.description == SEND:
-            self.button.description = "Sending …"
-            threading.Thread(target=self._send, args=(self._data(),), daemon=True).start()
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self.answered.value = fitted(self._ask(data))
-        except OSError as error:
-            self.answered.value = fitted(tag("p", f"The server gave no answer: {error}"))
-        finally:
-            self.button.description = SEND
-
-
-SEND = "Send it"

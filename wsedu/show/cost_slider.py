@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import ipywidgets as widgets
 
-from .controls import RangeSlider, WidgetWithPicture, choice, row
+from .controls import RangeSlider, WidgetWithPicture, row
 from .html import Markup, figures, scrolling, sentence, tag
 from .plot import Points, plot
 
@@ -16,8 +17,10 @@ RATE = "updates a second"
 CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 RATES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
-GAPS = {"0.1 s": 0.1, "1 s": 1.0, "10 s": 10.0}
+GAPS = (0.1, 1, 10)
 CURVE = tuple(10 ** (step / 8 - 1) for step in range(25))  # updates a second, from the least to the most
+# The axis stays as it is, so that what moves is seen to move: from one client's to ten millions'.
+TICKS = {1e2: "100 bit/s", 1e3: "1 kbit/s", 1e6: "1 Mbit/s", 1e9: "1 Gbit/s", 1e12: "1 Tbit/s", 1e15: "1 Pbit/s"}
 UNITS = (("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
 
 
@@ -60,11 +63,11 @@ class CostSlider(WidgetWithPicture):
         self.clients = RangeSlider("clients", CLIENTS, 1_000)
         self.rate = RangeSlider(RATE, RATES, 1)
         self.payload = RangeSlider("payload", PAYLOADS, 27, "bytes")
-        self.poll_gap = choice(list(GAPS.items()), 1.0, "a poll every")
-        self.head = choice(list(heads), heads[0], "request head")
+        self.poll_gap = RangeSlider("a poll every", GAPS, 1, "s")
+        self.head = RangeSlider("request head", heads, heads[0])
         self.shown = widgets.HTML()
-        ranges, choices = (self.clients, self.rate, self.payload), (self.poll_gap, self.head)
-        super().__init__([widgets.HTML(tag("p", HINT)), row(*ranges), row(*choices), self.shown], [*ranges, *choices])
+        ranges = self.clients, self.rate, self.payload, self.poll_gap, self.head
+        super().__init__([widgets.HTML(tag("p", HINT)), row(*ranges), self.shown], ranges)
 
     @property
     def settings(self) -> CostSettings:
@@ -73,21 +76,19 @@ class CostSlider(WidgetWithPicture):
 
     def _changed(self, change: object = None) -> None:
         settings, clients = self.settings, int(self.clients.value)
-        bits = {way: [(rate, self._bits(way, replace(settings, rate=rate))) for rate in CURVE] for way in self._ways}
-        # The largest unit in which the first way's curve still reaches 100, so that an axis has few digits.
-        unit, size = next(one for one in UNITS if max(y for _, y in bits[self._ways[0]]) >= 100 * one[1])
-        curves = {way: [(x, y / size) for x, y in points] for way, points in bits.items()}
+        curves = {way: [(rate, self._bits(way, replace(settings, rate=rate))) for rate in CURVE] for way in self._ways}
         measured = {
-            way: [(rate, 8 * clients * rate * cost / size) for rate, cost in points]
+            way: [(rate, 8 * clients * rate * cost) for rate, cost in points]
             for way, points in self._measured(settings).items()
         }
-        picture = plot(curves, x=RATE, y=f"{unit}, all clients", logarithmic=True, measured=measured, at=settings.rate)
+        axes: dict[str, Any] = {"x": RATE, "y": "all clients, bits a second", "logarithmic": True, "y_ticks": TICKS}
+        picture = plot(curves, **axes, measured=measured, at=settings.rate)
         costs = {way: self._cost(way, settings) for way in self._ways}
         self.shown.value = self.draw(self._sentence(costs), picture.html(), self._table(costs, measured))
 
     def _bits(self, way: str, settings: CostSettings) -> float:
         """A second, for all clients."""
-        return 8 * self.clients.value * settings.rate * self._cost(way, settings)
+        return 8 * float(self.clients.value) * settings.rate * self._cost(way, settings)
 
     def _sentence(self, costs: Mapping[str, float]) -> Markup:
         most, least = max(costs, key=lambda way: costs[way]), min(costs, key=lambda way: costs[way])

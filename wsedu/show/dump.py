@@ -75,31 +75,39 @@ def _hex(row: bytes) -> str:
     return f"{row[: ROW // 2].hex(' ')}  {row[ROW // 2 :].hex(' ')}".rstrip()
 
 
+def hex_rows(data: bytes, origin: int, digits: int) -> Iterator[str]:
+    """A plain dump, without its text: the offset of each row, counted from ``origin``, and its bytes in hex."""
+    for at in range(0, len(data), ROW):
+        yield f"{origin + at:>{digits}}  {_hex(data[at : at + ROW])}"
+
+
 def _column(at: int) -> int:
     """Where in it the byte with the index ``at`` begins: three columns each, and one more between the groups."""
     return 3 * at + (at >= ROW // 2)
 
 
-def dump_html(view: View, *, by_kind: bool = False, folded: Kinds = CARRIED) -> Markup:
+def dump_html(view: View, *, by_kind: bool = False, folded: Kinds = CARRIED, origin: int = 0) -> Markup:
     """The dump with each part in the look of its kind, and a gap between one part and the next.
 
     Args:
         view: what is shown.
         by_kind: neighbours of one kind look like one, as where only the kinds matter.
         folded: kinds of which the middle is left out where they are long.
+        origin: the offset of the first byte.
     """
-    digits, width = len(str(len(view.data))), len(_hex(view.data[:ROW]))
+    digits, width = len(str(origin + len(view.data))), len(_hex(view.data[:ROW]))
     lines: list[str] = []
     for at, end, pieces in _rows(view, view.runs() if by_kind else view.parts, folded):
         if not pieces:
             lines.append(tag("span", f"{' ' * digits}  … {end - at:,} more bytes …", style=MUTED))
             continue
-        shown: list[str] = [tag("span", f"{at:>{digits}}", style=MUTED), "  "]
+        shown: list[str] = [tag("span", f"{origin + at:>{digits}}", style=MUTED), "  "]
         hexed, column = _hex(view.data[at:end]), 0
         for start, stop, part in pieces:
             # What separates two parts lies outside their looks, and so shows where one ends.
             first, last = _column(start - at), _column(stop - 1 - at) + 2
-            place = f"bytes {part.start:,} to {part.end - 1:,}" if part.size > 1 else f"byte {part.start:,}"
+            begin = origin + part.start
+            place = f"bytes {begin:,} to {begin + part.size - 1:,}" if part.size > 1 else f"byte {begin:,}"
             title = clip(f"{part.name}, {place}", 80)
             shown += [hexed[column:first], tag("span", hexed[first:last], style=LOOKS[part.kind].style, title=title)]
             column = last
@@ -108,12 +116,12 @@ def dump_html(view: View, *, by_kind: bool = False, folded: Kinds = CARRIED) -> 
             text = "".join(ascii_column(view.data[start:stop]) for start, stop, _ in group)
             shown.append(tag("span", text, style=LOOKS[kind].style))
         lines.append(join(*shown))
-    return tag("pre", *(join(line, "\n") for line in lines), style=BOX, tabindex=0)
+    return tag("pre", *(join(line, "\n") for line in lines), style=BOX, tabindex=0, **{"class": "wsedu-hex"})
 
 
-def dump_text(view: View, *, folded: Kinds = CARRIED) -> list[str]:
+def dump_text(view: View, *, folded: Kinds = CARRIED, origin: int = 0) -> list[str]:
     """The dump as lines of text, a new row for each change of kind, with its label before it."""
-    digits = len(str(len(view.data)))
+    digits = len(str(origin + len(view.data)))
     width = len(_hex(bytes(min(ROW, max((run.size for run in view.runs()), default=0)))))
     lines = []
     for run in view.runs():
@@ -125,7 +133,7 @@ def dump_text(view: View, *, folded: Kinds = CARRIED) -> list[str]:
                 lines.append(f"  {'':13}  {'':{digits}}  … {end - at:,} more bytes …")
                 continue
             row = alone.data[at:end]
-            offset = f"{run.start + at:>{digits}}"
+            offset = f"{origin + run.start + at:>{digits}}"
             lines.append(f"  {label:13}  {offset}  {_hex(row):{width}}   {ascii_column(row)}".rstrip())
             label = ""
     if folded and len(lines) > MOST_ROWS:

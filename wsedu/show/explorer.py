@@ -7,34 +7,34 @@ thousand messages: of it the browser has only what it shows, and asks for the re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import anywidget
 import traitlets
+from IPython.display import display
 
 from ..protocol.spans import Span
-from .controls import NotRun
+from .bytemap import ByteMap
+from .controls import NotRun, script
+from .html import Picture, tag
 from .palette import LOOKS
 from .parts import Part, View, named_views, show_value, view
-from .sequence import ends_of, row_of, stretches
+from .sequence import ends_of, ladder, row_of, stretches
 from .text import bytes_of, clip, visible
+from .timeline import Timeline
+from .timeline_explorer import TimelineExplorer
 
 # Messages that go to the browser at once.
 CHUNK = 100
 # Packets that are listed of one message.
 MOST_PACKETS = 500
 
-_HERE = Path(__file__).parent
 LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
 
 Node = dict[str, Any]
-
-
-def _script(name: str) -> str:
-    """A script of this package behind the one that all explorers share: anywidget takes one module without imports."""
-    return "\n".join((_HERE / each).read_text("utf-8") for each in ("byte_pane.js", name))
 
 
 def _tree(shown: View) -> list[Node]:
@@ -78,21 +78,52 @@ def _plain(what: Part | Span, name: str, value: str) -> Node:
     }
 
 
-class ByteExplorer(NotRun, anywidget.AnyWidget):
+class WithTwin(NotRun, anywidget.AnyWidget):
+    """Part of a widget that has a twin: the same as a picture, displayed before it as an output of its own.
+
+    The picture is what a page shows that is not trusted, that was not run, or whose kernel has gone; a widget's view
+    would read "model not found" there. Where the widget runs, it hides the picture (``hideTwin`` in byte_pane.js), so
+    that nothing is seen twice. The class by which it finds it comes from the picture, so that a cell stores the same
+    whenever it is run.
+    """
+
+    twin = traitlets.Unicode().tag(sync=True)
+
+    def pictures(self) -> Sequence[Picture]:
+        """What the twin shows, one under the other."""
+        raise NotImplementedError
+
+    def _ipython_display_(self, **options: Any) -> None:
+        shown = self.pictures()
+        html = [picture.html() for picture in shown]
+        lasting = re.sub(r":\d{4,5}\b", "", "".join(html))  # a live conversation has other ports each time
+        self.twin = f"wsedu-twin-{crc32(lasting.encode()):08x}"
+        twin = tag("div", *html, **{"class": f"wsedu-twin {self.twin}"})
+        display({"text/html": twin, "text/plain": "\n\n".join(map(repr, shown))}, raw=True)  # type: ignore[no-untyped-call]
+        data, metadata = self._repr_mimebundle_() or ({}, {})
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
+
+class ByteExplorer(WithTwin):
     """One map of bytes, or several that follow each other; see ``touch``."""
 
     promise = "a byte map for pointer and keyboard"
-    _esm = _script("explorer.js")
-    _css = _HERE / "explorer.css"
+    _esm = script("byte_pane.js", "explorer.js")
+    _css = script("explorer.css")
     sides = traitlets.List(traitlets.Dict()).tag(sync=True)
     data = traitlets.List(traitlets.Bytes()).tag(sync=True)
     looks = traitlets.Dict().tag(sync=True)
 
     def __init__(self, views: Sequence[View]) -> None:
+        self._views = views
         super().__init__(looks=LOOKS_BY_NAME, data=[one.data for one in views], sides=[side_of(one) for one in views])
 
+    def pictures(self) -> Sequence[Picture]:
+        """A byte map for each."""
+        return [ByteMap(one) for one in self._views]
 
-class SequenceExplorer(NotRun, anywidget.AnyWidget):
+
+class SequenceExplorer(WithTwin):
     """A conversation to look into: who said what when, and behind each message its bytes and its packets.
 
     The browser asks for further messages as they come into view, and for the bytes of a message or of a packet when it
@@ -100,14 +131,15 @@ class SequenceExplorer(NotRun, anywidget.AnyWidget):
     """
 
     promise = "a ladder of messages that open"
-    _esm = _script("sequence_explorer.js")
-    _css = _HERE / "explorer.css"
+    _esm = script("byte_pane.js", "sequence_explorer.js")
+    _css = script("explorer.css")
     looks = traitlets.Dict().tag(sync=True)
     ends = traitlets.List(traitlets.Unicode()).tag(sync=True)
     stretches: traitlets.List[Any] = traitlets.List().tag(sync=True)
     first: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(self, conversation: Any) -> None:
+        self._conversation = conversation
         self._messages: Sequence[Any] = list(conversation.messages)
         self._capture = getattr(conversation, "capture", None)
         self._start = self._messages[0].time if self._messages else 0.0
@@ -118,6 +150,10 @@ class SequenceExplorer(NotRun, anywidget.AnyWidget):
             first=self._rows(0),
         )
         self.on_msg(self._asked)
+
+    def pictures(self) -> Sequence[Picture]:
+        """The ladder; of a conversation that was recorded just now without the times, which move from run to run."""
+        return [ladder(self._conversation, times=not getattr(self._capture, "modelled", False))]
 
     def _rows(self, index: int) -> list[list[Any]]:
         """Of each message: sender, seconds since the first one, text, bytes, and how many of each kind."""
@@ -174,22 +210,25 @@ class SequenceExplorer(NotRun, anywidget.AnyWidget):
 
 def touch(
     *things: object, spans: Iterable[Span] | None = None, names: Sequence[str] | None = None
-) -> ByteExplorer | SequenceExplorer:
+) -> ByteExplorer | SequenceExplorer | TimelineExplorer:
     """What can be drawn, to explore: by pointer, or by Tab, arrows, Home, End and Enter.
 
     Args:
         things: what ``byte_map`` takes; two or more are shown side by side, and each follows the other. Or one
-            conversation, as ``ladder`` takes it: its messages open, and so do the packets that carried them.
+            conversation, as ``ladder`` takes it: its messages open, and so do the packets that carried them. Or what
+            ``timeline`` gives: it gets a play-head.
         spans: what the bytes mean, where there is one thing and it is bytes.
         names: what to call them; else what they are.
 
     Returns:
-        A widget: a byte map, or a sequence diagram.
+        A widget: a byte map, a sequence diagram, or the ladder to scale.
 
     Raises:
         TypeError: one of them has no bytes to show.
         ValueError: nothing to show, or not a name for each.
     """
+    if len(things) == 1 and isinstance(things[0], Timeline):
+        return TimelineExplorer(things[0])
     if len(things) == 1 and hasattr(things[0], "messages"):
         return SequenceExplorer(things[0])
     return ByteExplorer(named_views("touch", things, names, spans if len(things) == 1 else None))

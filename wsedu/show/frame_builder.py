@@ -1,126 +1,151 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The frame builder: every bit of a frame as a control, its bytes as they change, and real servers to send them to."""
+"""The frame builder: a frame whose every bit is a button, judged as it changes, and real servers to send it to.
+
+The bits, the bytes and the verdict are the browser's (``frame_builder.js``). What the rules say it is told once, as
+data: for each value that a part of a header can have, what ``MessageAssembler`` says of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
 
-import ipywidgets as widgets
+import traitlets
 
+from ..protocol.errors import ProtocolError
 from ..protocol.frame_spans import frame_spans
-from ..protocol.frames import Frame
+from ..protocol.frames import LENGTH_16, LENGTH_64, MASK, Frame
 from ..protocol.messages import MessageAssembler
 from ..protocol.opcodes import Opcode, opcode_name
 from .bits import frame_diagram
-from .bytemap import ByteMap, table_html, title_html
-from .controls import CONTROL, LABELS, SendButton, WidgetWithPicture, choice, fitted, hint, row, verdict
+from .bytemap import title_html
+from .controls import AskingWidget, script
 from .dump import dump_html
-from .html import Markup, sentence, tag
+from .html import Markup, join, sentence, tag
+from .palette import LOOKS
 from .parts import view
 
-# For each server what it did, in words, and the bytes of the frame that it sent, if any.
+# For each server what it did, in words, and the bytes that it sent, if any.
 Answers = Mapping[str, tuple[str, bytes]]
+# Takes bytes, and a callable that is told the answers when they are there.
+Send = Callable[[bytes, Callable[[Answers], None]], None]
 
-FORMS: dict[str, Literal[7, 16, 64] | None] = {"shortest": None, "7 bits": 7, "16 bits": 16, "64 bits": 64}
-KEY = "37 fa 21 3d"
-NARROW = widgets.Layout(width="auto", margin="2px 14px 2px 2px")
-# Two controls of 270 pixels and what lies between them; on a page that is narrower, the page.
-WIDE = widgets.Layout(width="560px", max_width="98%")
+HELLO = Frame(Opcode.TEXT, b"Hello", masking_key=bytes.fromhex("37 fa 21 3d"))
+Said = dict[str, Any] | None
+Runs = list[tuple[str, Said]]
 
 
-class FrameBuilder(WidgetWithPicture):
-    """A frame to change and to send.
-
-    What breaks a rule can be built as well: the rule is named beside it, and the server is asked all the same.
+class FrameBuilder(AskingWidget):
+    """A frame to change and to send; what breaks a rule can be built and sent as well.
 
     Args:
         send: takes the bytes of a frame and tells what each server answered.
-
-    Attributes:
-        data: the bytes of the frame as it stands.
-        sender: the button, and what was answered.
     """
 
     promise = "a frame to build and to send"
+    _esm = script("byte_pane.js", "kernel.js", "frame_builder.js")
+    start = traitlets.Bytes().tag(sync=True)
+    rules = traitlets.Dict().tag(sync=True)
+    looks = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, send: Callable[[bytes], Answers]) -> None:
-        self.fin, self.masked = _checkbox("FIN", True), _checkbox("MASK", True)
-        self.rsv = [_checkbox(f"RSV{number}", False) for number in (1, 2, 3)]
-        names = {int(opcode): opcode_name(opcode) for opcode in Opcode}
-        opcodes = [(f"{code:X} {names.get(code, 'reserved')}", code) for code in range(16)]
-        self.opcode = choice(opcodes, int(Opcode.TEXT), "opcode")
-        self.form = choice(list(FORMS), "shortest", "payload length in")
-        self.key = widgets.Text(KEY, description="masking key", style=LABELS, layout=CONTROL)
-        self.unit = choice(["text", "hex"], "text", "payload as")
-        self.payload = widgets.Textarea("Hello", description="payload", rows=2, style=LABELS, layout=WIDE)
-        self.shown, self.fields = widgets.HTML(), widgets.HTML()
-        self.data = b""
-        self.sender = SendButton(lambda data: _answers(send(data)), lambda: self.data)
-        bits = self.fin, *self.rsv, self.masked
-        others = self.opcode, self.form, self.key, self.unit
-        children = [hint(HINT), row(*bits), row(*others), self.payload, self.shown, self.sender, self.fields]
-        super().__init__(children, [*bits, *others, self.payload])
+    def __init__(self, send: Send) -> None:
+        self._ask_servers = send
+        looks = {kind: look.style for kind, look in LOOKS.items() if kind}
+        super().__init__(start=HELLO.serialize(), rules=rules_as_data(), looks=looks)
 
-    def _build(self) -> bytes:
-        try:
-            key = bytes.fromhex(self.key.value) if self.masked.value else None
-            if key is not None and len(key) != 4:
-                raise ValueError
-        except ValueError:
-            raise ValueError("the masking key is four bytes in hex, such as 37 fa 21 3d") from None
-        text: str = self.payload.value
-        try:
-            # surrogatepass: half an emoji, as a page can send it, becomes bytes that are not UTF-8, and is refused by
-            # that rule (RFC 6455, 8.1); it is no reason to fail here.
-            payload = bytes.fromhex(text) if self.unit.value == "hex" else text.encode("utf-8", "surrogatepass")
-        except ValueError:
-            raise ValueError("the payload is not hex: two digits from 0 to f for each byte") from None
-        rsv1, rsv2, rsv3 = (box.value for box in self.rsv)
-        frame = Frame(self.opcode.value, payload, self.fin.value, rsv1, rsv2, rsv3, key)
-        return frame.serialize(length_form=FORMS[self.form.value])
+    def picture(self) -> Markup:
+        """The frame that it begins with: the verdict, its bytes, and the diagram."""
+        spans = HELLO.spans()
+        drawn = view(HELLO.serialize(), spans, "Text frame")
+        legal = sentence("✓ Legal", " as a client's first frame.")
+        return join(legal, title_html(drawn), dump_html(drawn), frame_diagram(drawn.data, spans))
 
-    def _changed(self, change: object = None) -> None:
-        try:
-            self.data = self._build()
-        except ValueError as error:
-            self.shown.value = fitted(sentence("Not a frame yet: ", str(error)))
-            self.fields.value = ""
-        else:
-            spans = frame_spans(self.data)
-            drawn = ByteMap(view(self.data, spans, f"{opcode_name(self.opcode.value)} frame"))
-            picture = title_html(drawn.view), dump_html(drawn.view), frame_diagram(self.data, spans)
-            self.shown.value = self.draw(first_frame(self.data), *picture)
-            self.fields.value = fitted(table_html(drawn.rows()))
-        self.sender.button.disabled = not self.fields.value
+    def answer(self, what: str, data: bytes, tell: Callable[[str], None]) -> None:
+        """Send the frame, and tell what the servers did, side by side."""
+        self._ask_servers(data, lambda answers: tell(_side_by_side(answers)))
 
 
-HINT = "Change any bit, and see the bytes and the diagram change; what breaks a rule can be sent as well."
+@cache
+def rules_as_data() -> dict[str, Any]:
+    """What the protocol says of a client's first frame, for the browser.
+
+    Returns:
+        Runs, as ``_runs`` makes them: of the first byte (``first``), of the second (by each first byte that is legal,
+        such as ``129``), of a payload length in 16 and in 64 bits (``b16``, ``b64``), of a Close frame's status code
+        (``code``). What is said of a ``text`` and of a ``reason`` that are not UTF-8. The ``opcodes`` by name, and for
+        either byte the ``fields`` with their ``bits`` and what a value ``says``.
+    """
+    # A frame is judged as its bytes come: so the beginning of one is enough to be told what that breaks.
+    first = {byte: _refusal(bytes((byte,))) for byte in range(256)}
+    legal = [byte for byte, refused in first.items() if refused is None]
+    # A rule about a number has its borders among the first of these; the last one stands for all between.
+    numbers: dict[str, tuple[bytes, int, Iterable[int]]] = {
+        "b16": (bytes((0x82, MASK | LENGTH_16)), 2, (*range(LENGTH_16 + 1), 65_535)),
+        "b64": (bytes((0x82, MASK | LENGTH_64)), 8, (0, 65_535, 65_536, 2**63 - 1, 2**63, 2**64 - 1)),
+        "code": (bytes((0x88, MASK | 2)) + bytes(4), 2, (*range(5_001), 65_535)),
+        **{str(byte): (bytes((byte,)), 1, range(256)) for byte in legal},
+    }
+    return {
+        "first": _runs(first, first.__getitem__),
+        **{name: _after(*number) for name, number in numbers.items()},
+        "text": _refusal(Frame(Opcode.TEXT, b"\xff", masking_key=bytes(4)).serialize()),
+        "reason": _refusal(Frame(Opcode.CLOSE, b"\x03\xe8\xff", masking_key=bytes(4)).serialize()),
+        "opcodes": [opcode_name(code).partition(" ")[0] for code in range(16)],
+        "fields": [_fields(0), _fields(1)],
+    }
 
 
-def first_frame(data: bytes) -> Markup:
-    """Whether a client may send these bytes as its first frame and, if not, which rule says so; as HTML."""
-
-    def check() -> Markup:
-        assembler = MessageAssembler("client")
-        assembler.receive_data(data)
-        fragment = assembler.next_event() is None and not Frame.parse(data, strict=False)[0].fin
-        more = ": a fragment, after which others must follow" if fragment else ""
-        return sentence("✓ Legal", f" as a client's first frame{more}.")
-
-    return verdict(check, "the payload length announces more than there is")
+def _after(before: bytes, size: int, values: Iterable[int]) -> Runs:
+    """What is said of a number of so many bytes that comes after these."""
+    return _runs(values, lambda value: _refusal(before + value.to_bytes(size, "big")))
 
 
-def _checkbox(name: str, value: bool) -> widgets.Checkbox:
-    return widgets.Checkbox(value, description=name, indent=False, layout=NARROW)
+def _refusal(data: bytes) -> Said:
+    assembler = MessageAssembler("client")
+    assembler.receive_data(data)
+    try:
+        assembler.next_event()
+    except ProtocolError as error:
+        return vars(error)
+    return None
 
 
-def _answers(answers: Answers) -> Markup:
-    """What each server did, side by side."""
-    # 380 pixels each: a row of the dump, sixteen bytes and their text, has room from there on; on a narrow page one
+def _runs(values: Iterable[int], say: Callable[[int], Said]) -> Runs:
+    """What is said of each value: (the first of a run, what is said of all of it), in order.
+
+    In the message ``{}`` stands for the value. Numbers are text, since JavaScript's own end at 2^53.
+    """
+    runs: Runs = []
+    for value in values:
+        said = say(value)
+        if said is not None:
+            said = {**said, "message": said["message"].replace(str(value), "{}", 1)}
+        if not runs or runs[-1][1] != said:
+            runs.append((str(value), said))
+    return runs
+
+
+def _fields(at: int) -> list[dict[str, Any]]:
+    """The fields of the first or the second byte: name, bits, and what each value says."""
+    fields = []
+    for index, span in enumerate(one for one in frame_spans(bytes(2)) if one.start == at):
+        first, end = span.bits or (0, 8)
+
+        def say(value: int, index: int = index, end: int = end) -> Said:
+            here = [one for one in frame_spans(bytes((value << 8 - end,)).rjust(at + 1, b"\0")) if one.start == at]
+            return {"message": here[index].meaning, "section": here[index].section}
+
+        fields.append({"name": span.name, "bits": [first, end], "says": _runs(range(1 << end - first), say)})
+    return fields
+
+
+def _side_by_side(answers: Answers) -> Markup:
+    """What each server did."""
+    # 470 pixels each: a row of the dump, sixteen bytes and their text, has room from there on; on a narrow page one
     # answer goes beneath the other.
     sides = []
     for name, (what, answer) in answers.items():
         dump = dump_html(view(answer, frame_spans(answer))) if answer else Markup("")
-        sides.append(tag("div", sentence(f"{name}: ", what), dump, style="flex:1 1 380px;min-width:0"))
+        sides.append(tag("div", sentence(f"{name}: ", what), dump, style="flex:1 1 470px;min-width:0"))
     return tag("div", *sides, style="display:flex;flex-wrap:wrap;gap:8px 24px")

@@ -7,15 +7,16 @@ import base64
 import hashlib
 from collections.abc import Callable
 
-import ipywidgets as widgets
+import traitlets
 
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.handshake import GUID, check_request, check_response
 from ..protocol.http1 import Request
 from ..protocol.http1_spans import head_spans
 from .bytemap import ByteMap
-from .controls import LABELS, SendButton, WidgetWithPicture, choice, hint, verdict
-from .html import LEFT, TABLE, Markup, join, row_head, scrolling, sentence, table_row, tag
+from .controls import AskingWidget, script, verdict
+from .frame_builder import Send
+from .html import LEFT, TABLE, Markup, join, row_head, scrolling, sentence, table_row, tag, with_links
 from .parts import view
 from .text import visible
 
@@ -46,70 +47,74 @@ SPOILED = {
 HINT = "Choose what to break, or edit the request: change a field, take its line out, add one. Then send it."
 
 
-class HandshakeBench(WidgetWithPicture):
-    """A request head to edit, line by line, and to send.
+class HandshakeBench(AskingWidget):
+    """A request head to edit, line by line, and to send; the kernel judges it after each change.
 
     Args:
-        send: takes the bytes of a request and gives those of the response.
-
-    Attributes:
-        data: the request as it stands: its lines, each with CRLF, and the empty line.
-        sender: the button, and what was answered.
+        send: takes the bytes of a request and tells what the server answered.
     """
 
     promise = "an opening handshake to edit and to send"
+    _esm = script("byte_pane.js", "kernel.js", "handshake_bench.js")
+    hint = traitlets.Unicode(HINT).tag(sync=True)
+    spoiled = traitlets.Dict(SPOILED).tag(sync=True)
+    shown = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, send: Callable[[bytes], bytes]) -> None:
-        wide = widgets.Layout(width="640px", max_width="98%", height="150px")
-        self.broken = choice(list(SPOILED), "nothing", "break")
-        self.lines = widgets.Textarea(REQUEST, description="request", style=LABELS, layout=wide)
-        self.shown = widgets.HTML()
-        self.data = b""
-        self.broken.observe(self._spoil, names="value")
-        self.sender = SendButton(lambda data: answer_html(data, send(data)), lambda: self.data)
-        super().__init__([hint(HINT), self.broken, self.lines, self.shown, self.sender], [self.lines])
+    def __init__(self, send: Send) -> None:
+        self._ask_servers = send
+        super().__init__(shown=verdict_html(_bytes(REQUEST)))
 
     def picture(self) -> Markup:
-        """The request, the verdict, and the accept value step by step."""
-        return tag("div", tag("pre", "\n".join(map(visible, self.lines.value.splitlines()))), self.drawn)
+        """The request that it begins with, the verdict, and the accept value step by step."""
+        return tag("div", tag("pre", REQUEST), verdict_html(_bytes(REQUEST)))
 
-    def _spoil(self, change: object) -> None:
-        self.lines.value = SPOILED[self.broken.value]
-
-    def _changed(self, change: object = None) -> None:
-        lines = [line.rstrip("\r") for line in self.lines.value.rstrip("\n").split("\n")]
-        self.data = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogatepass")
-        self.shown.value = self.draw(verdict(self._check, "the head has no end"), self._accept())
-
-    def _check(self) -> Markup:
-        check_request(self.data)
-        return sentence("✓ An opening handshake", " by RFC 6455, 4.2.1.")
-
-    def _accept(self) -> Markup:
-        """The accept value, step by step (RFC 6455, 4.2.2)."""
-        try:
-            key = Request.parse(self.data, strict=False)[0].get("Sec-WebSocket-Key")
-        except (ProtocolError, NeedMoreData):
-            key = None
-        if key is None:
-            return tag("p", "Without Sec-WebSocket-Key there is no accept value to compute.")
-        digest = hashlib.sha1((key + GUID).encode("utf-8", "surrogatepass")).digest()
-        steps = [
-            ("key", visible(key)),
-            ("GUID, the same for all", GUID),
-            ("key and GUID, joined", visible(key + GUID)),
-            ("SHA-1, 20 bytes", digest.hex(" ")),
-            ("base64: the accept value", base64.b64encode(digest).decode()),
-        ]
-        rows = (table_row(row_head(name), tag("td", tag("samp", value), style=LEFT)) for name, value in steps)
-        caption = tag("caption", "From key to accept value (RFC 6455, 4.2.2)", style="text-align:left")
-        return scrolling(tag("table", caption, *rows, style=TABLE))
+    def answer(self, what: str, data: bytes, tell: Callable[[str], None]) -> None:
+        """Say what is right or wrong about a request, or send it and tell what came of it."""
+        if what == "check":
+            tell(verdict_html(data))
+        else:
+            self._ask_servers(data, lambda answers: tell(join(*(answer_html(data, *one) for one in answers.values()))))
 
 
-def answer_html(request: bytes, response: bytes) -> Markup:
-    """A response to an opening handshake: whether a client may go on, what the server says, and its bytes; as HTML."""
+def _bytes(lines: str) -> bytes:
+    """The lines as a head: each with CRLF, and the empty line."""
+    return (lines.replace("\n", "\r\n") + "\r\n\r\n").encode()
+
+
+def verdict_html(data: bytes) -> Markup:
+    """What is right or wrong about a request, and its accept value, step by step (RFC 6455, 4.2.2); as HTML."""
+
+    def check() -> Markup:
+        check_request(data)
+        return sentence("✓ An opening handshake", with_links(" by RFC 6455, 4.2.1."))
+
+    try:
+        key = Request.parse(data, strict=False)[0].get("Sec-WebSocket-Key")
+    except (ProtocolError, NeedMoreData):
+        key = None
+    said = verdict(check, "the head has no end")
+    if key is None:
+        return join(said, tag("p", "Without Sec-WebSocket-Key there is no accept value to compute."))
+    digest = hashlib.sha1((key + GUID).encode("utf-8", "surrogatepass")).digest()
+    steps = [
+        ("key", visible(key)),
+        ("GUID, the same for all", GUID),
+        ("key and GUID, joined", visible(key + GUID)),
+        ("SHA-1, 20 bytes", digest.hex(" ")),
+        ("base64: the accept value", base64.b64encode(digest).decode()),
+    ]
+    rows = (table_row(row_head(name), tag("td", tag("samp", value), style=LEFT)) for name, value in steps)
+    caption = tag("caption", with_links("From key to accept value (RFC 6455, 4.2.2)"), style="text-align:left")
+    return join(said, scrolling(tag("table", caption, *rows, style=TABLE)))
+
+
+def answer_html(request: bytes, what: str, response: bytes) -> Markup:
+    """A response to an opening handshake: whether a client may go on, what the server says, and its bytes; as HTML.
+
+    Where there is none, ``what`` the server did.
+    """
     if not response:
-        return sentence("The server closed the connection without a response.")
+        return sentence("The server ", what)
     spans = head_spans(response)
     end = spans[-1].end
     content = response[end:].decode("utf-8", "replace").strip()
@@ -122,7 +127,9 @@ def _client(request: bytes, response: bytes) -> Markup:
         key = Request.parse(request, strict=False)[0].get("Sec-WebSocket-Key") or ""
         check_response(response, key)
     except ProtocolError as error:
-        return sentence("✗ No WebSocket: ", str(error))
+        return sentence("✗ No WebSocket: ", with_links(str(error)))
     except NeedMoreData:
         return sentence("… Not whole: ", "the head of the response has no end")
-    return sentence("✓ A WebSocket from here on", ": the accept value is the one computed here (RFC 6455, 4.1).")
+    return sentence(
+        "✓ A WebSocket from here on", with_links(": the accept value is the one computed here (RFC 6455, 4.1).")
+    )

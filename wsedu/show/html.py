@@ -9,6 +9,7 @@ that they are given, and ``Picture`` each line of its text, so that a view that 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -23,6 +24,9 @@ TABLE = "border-collapse:collapse;margin:0;font-size:13px"
 SCROLL = "overflow-x:auto;max-width:100%"
 LEFT = "text-align:left;padding:3px 16px 3px 0;white-space:nowrap"
 RIGHT = "text-align:right;padding:3px 16px 3px 0;white-space:nowrap"
+TOP = "text-align:left;vertical-align:top;padding:3px 16px 3px 0"
+# Pages made by nbconvert set a <pre> and a <samp> in the letters of the prose, and nothing stands beneath anything.
+MONO = "font-family:monospace"
 
 
 class Markup(str):
@@ -58,6 +62,8 @@ def tag(name: str, *content: str, style: str = "", **attributes: object) -> Mark
         style: its style.
         attributes: further attributes, escaped. A title is one line, so that a line end in it is spelled out too.
     """
+    if name in ("pre", "samp"):
+        style = f"{MONO};{style}".rstrip(";")
     given = {"style": style, **attributes} if style else attributes
     written = "".join(f' {key}="{escape(printable(str(value)))}"' for key, value in given.items())
     return Markup(f"<{name}{written}>{join(*content)}</{name}>")
@@ -74,9 +80,24 @@ def _escaped(text: str) -> str:
     return escape(text, quote=False)
 
 
+def rfc_link(section: str) -> Markup:
+    """Where something is defined, as a link if that is a section of an RFC."""
+    rfc = re.fullmatch(r"RFC (\d+), ([\d.]+)", section)
+    if not rfc:
+        return tag("span", section)
+    href = f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}#section-{rfc[2]}"
+    return tag("a", section, style="text-decoration:underline;white-space:nowrap", href=href)
+
+
 def sentence(strong: str, *rest: str) -> Markup:
     """A paragraph whose first words are bold."""
     return tag("p", tag("b", strong), *rest)
+
+
+def with_links(text: str) -> Markup:
+    """Text in which each section of an RFC, as ``RFC 6455, 5.2``, is a link that leads there."""
+    pieces = re.split(r"(RFC \d+, \d[\d.]*\d)", text)
+    return join(*(rfc_link(piece) if at % 2 else piece for at, piece in enumerate(pieces)))
 
 
 def scrolling(*content: str, style: str = "") -> Markup:

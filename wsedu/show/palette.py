@@ -71,6 +71,18 @@ def chip(kind: Kind | None, text: str | None = None) -> Markup:
     return tag("span", look.label if text is None else text, style=style)
 
 
+def tone(index: int) -> str:
+    """The style of one of three tones of an HTTP head: name, value, and what separates and ends them, ever paler.
+
+    The names are bold as well, and under what separates the line is dotted: never colour alone.
+    """
+    look = LOOKS[Kind.HTTP_HEAD]
+    red, green, blue, opacity = look.tint
+    pattern, more = (("2px solid", ";font-weight:bold"), ("2px solid", ""), ("2px dotted", ""))[index]
+    tint = f"background:rgba({red},{green},{blue},{opacity / 3**index:.2f})"
+    return f"{tint};border-bottom:{pattern} {look.line}{more}"
+
+
 def stacked_bar(sizes: Sizes, whole: float, *, box: str, row: str, digits: int = 2, narrowest: int = 0) -> Markup:
     """Boxes side by side, each as wide as its share of the longest bar.
 

@@ -33,6 +33,7 @@ class Part:
         value: as the span has it; ``None`` for a byte of flags.
         meaning, section: as the span has them.
         bits: the spans within one byte; else empty.
+        pieces: the spans that it was made of.
     """
 
     start: int
@@ -43,11 +44,17 @@ class Part:
     meaning: str = ""
     section: str = ""
     bits: tuple[Span, ...] = ()
+    pieces: tuple[Span, ...] = ()
 
     @property
     def size(self) -> int:
         """How many bytes."""
         return self.end - self.start
+
+    def shifted(self, by: int) -> Part:
+        """The same part, ``by`` bytes further on."""
+        bits, pieces = (tuple(span.shifted(by) for span in spans) for spans in (self.bits, self.pieces))
+        return replace(self, start=self.start + by, end=self.end + by, bits=bits, pieces=pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,11 @@ class View:
         for part in self.parts:
             sizes[part.kind] += part.size
         return {kind: sizes[kind] for kind in (*Kind, None) if kind in sizes}
+
+    def between(self, parts: Sequence[Part]) -> View:
+        """Some neighbouring parts of it, as a view of their own."""
+        start = parts[0].start
+        return View(self.name, self.data[start : parts[-1].end], tuple(part.shifted(-start) for part in parts))
 
     def runs(self) -> list[Part]:
         """The parts, with neighbours of one kind made one."""
@@ -144,9 +156,7 @@ def _several(views: Sequence[View]) -> View:
     layers = []
     at = 0
     for one in views:
-        for part in one.parts:
-            bits = tuple(span.shifted(at) for span in part.bits)
-            parts.append(replace(part, start=part.start + at, end=part.end + at, bits=bits))
+        parts += [part.shifted(at) for part in one.parts]
         layers.append((one.name, at, at + len(one.data)))
         at += len(one.data)
     name, data = " + ".join(one.name for one in views), b"".join(one.data for one in views)
@@ -179,12 +189,12 @@ def _part(group: list[Span], start: int, end: int) -> Part:
     first = group[0]
     if first.bits:
         names = ", ".join(visible(span.name) for span in group)
-        return Part(start, end, first.kind, names, bits=tuple(group))
+        return Part(start, end, first.kind, names, bits=tuple(group), pieces=tuple(group))
     name, value = first.name, first.value
     if first.name == "field name":
         name = str(first.value)
         value = next((span.value for span in group if span.name == "field value"), "")
-    return Part(start, end, first.kind, visible(name), value, first.meaning, first.section)
+    return Part(start, end, first.kind, visible(name), value, first.meaning, first.section, pieces=tuple(group))
 
 
 def _goes_on(group: list[Span], span: Span) -> bool:

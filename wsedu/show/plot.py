@@ -49,6 +49,7 @@ class Plot(Picture):
         measured: points that get the marks then, and the series only lines: of the same names, or of others, which have
             no lines.
         at: an x to mark by a line from bottom to top.
+        y_ticks: what to write at which y; the axis goes from the least to the greatest of them, whatever is drawn.
 
     Raises:
         ValueError: nothing to draw, more than six names, or a number that has no logarithm.
@@ -63,6 +64,7 @@ class Plot(Picture):
         logarithmic: bool = False,
         measured: Mapping[str, Points] | None = None,
         at: float | None = None,
+        y_ticks: Mapping[float, str] | None = None,
     ) -> None:
         self.x, self.y, self.logarithmic, self.at = visible(x), visible(y), logarithmic, at
         self.series = {visible(name): points for name, points in series.items()}
@@ -76,6 +78,9 @@ class Plot(Picture):
             raise ValueError(f"a logarithmic axis has no place for {least}")
         # The least and the most of each axis.
         self._ranges = [_range(numbers, logarithmic) for numbers in zip(*points, strict=True)]
+        self._y_ticks = y_ticks or {y: _short(y) for y in _ticks(self._ranges[1], logarithmic)}
+        if y_ticks:
+            self._ranges[1] = min(y_ticks), max(y_ticks)
 
     def lines(self) -> Iterator[str]:
         """The numbers as lines of text."""
@@ -117,10 +122,10 @@ class Plot(Picture):
             at, _ = self._place(x, low)
             yield f'<path d="M{at:.1f} {TOP}V{foot}" stroke="#ddd"/>'
             yield _text(f"{at:.1f}", foot + 16, _short(x))
-        for y in _ticks(self._ranges[1], self.logarithmic):
+        for y, words in self._y_ticks.items():
             _, at = self._place(left, y)
             yield f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>'
-            yield _text(LEFT - 6, f"{at + 4:.1f}", _short(y), "end")
+            yield _text(LEFT - 6, f"{at + 4:.1f}", words, "end")
         if self.at is not None:
             at, _ = self._place(self.at, low)
             yield f'<path d="M{at:.1f} {TOP}V{foot}" stroke="#222" stroke-width="1.5"/>'

@@ -1,23 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The delivery race: several ways to deliver the same news, side by side and live."""
+"""The delivery race: several ways to deliver the same news, side by side and live.
+
+The page draws it, and is told a few times a second how far each way has come. That happens on the kernel's own loop
+and in no thread: some notebooks drop what a thread says to a widget, and a kernel in the browser has none.
+"""
 
 from __future__ import annotations
 
-import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Protocol
+from typing import Any, Protocol
 
-import ipywidgets as widgets
+import anywidget
+import traitlets
 
-from .bars import BillLike, bars
-from .controls import NotRun, choice, fitted, hint, number, row
-from .html import Markup, figures, scrolling, sentence, tag
+from .bars import KIND_OF, BillLike
+from .controls import NotRun, script
+from .explorer import LOOKS_BY_NAME
+from .palette import order
 from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 60.0  # seconds; a race that is stopped ends within one, unless others keep the machine busy
+GHOSTS = 2  # races that stay on the page when the next one begins
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,11 @@ class RaceSettings:
         head: whose request head is sent.
     """
 
-    updates: int
-    rate: float
-    poll_gap: float
-    payload: int
-    head: str
+    updates: int = 40
+    rate: float = 5.0
+    poll_gap: float = 0.2
+    payload: int = 27
+    head: str = "browser"
 
 
 class RunningDelivery(Protocol):
@@ -57,57 +64,76 @@ class RunningDelivery(Protocol):
 
 
 Deliveries = Mapping[str, RunningDelivery]
+StartRace = Callable[[RaceSettings], Deliveries]
 
 
-class DeliveryRace(NotRun, widgets.VBox):
-    """Controls, a button that starts and stops, and what each way has cost so far.
+class DeliveryRace(NotRun, anywidget.AnyWidget):
+    """Controls, a button that starts and stops, and a track for each way.
 
     Args:
         start: starts all who take part, by name, and returns at once.
+        ways: the names of all who take part, in order.
         heads: whose request heads there are to choose from.
+        most: about how many bytes the dearest way will take: so long is the axis, which stays as it is.
+        often: calls what it is given a few times a second, for as long as that gives true.
+
+    Attributes:
+        chosen: what the controls say, by the names of ``RaceSettings``.
+        now: the race that is on, or was last, for the page; empty before the first.
+        ghosts: those before it.
     """
 
     promise = "a race of the ways to deliver news"
+    _esm = script("byte_pane.js", "race.js")
+    _css = script("explorer.css")
+    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
+    ways = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    heads = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    chosen = traitlets.Dict(asdict(RaceSettings())).tag(sync=True)
+    now: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    ghosts: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
-    def __init__(self, start: Callable[[RaceSettings], Deliveries], heads: Sequence[str]) -> None:
-        self._start = start
+    def __init__(
+        self,
+        start: StartRace,
+        ways: Sequence[str],
+        heads: Sequence[str],
+        most: Callable[[RaceSettings], float],
+        often: Callable[[Callable[[], bool]], None],
+    ) -> None:
+        self._start, self._most, self._often = start, most, often
         self._deliveries: Deliveries = {}
-        self._thread: threading.Thread | None = None
-        self.updates = number(widgets.BoundedIntText, 40, 2, 2_000, "updates")
-        self.rate = number(widgets.BoundedFloatText, 5.0, 0.1, 100.0, "updates a second")
-        self.poll_gap = number(widgets.BoundedFloatText, 0.2, 0.01, 10.0, "seconds to next poll")
-        self.payload = number(widgets.BoundedIntText, 27, 5, 4_096, "bytes of an update")
-        self.head = choice(list(heads), heads[0], "request head")
-        self.button = widgets.Button(description="Start", button_style="primary")
-        self.shown = hint(HINT)
-        self.button.on_click(self._clicked)
-        self._controls = self.updates, self.rate, self.poll_gap, self.payload, self.head
-        super().__init__([row(*self._controls), self.button, self.shown])
+        super().__init__(ways=[visible(way) for way in ways], heads=list(heads))
+        self.on_msg(self._asked)
 
     @property
     def running(self) -> bool:
         """Whether a race is on."""
-        return self._thread is not None and self._thread.is_alive()
-
-    @property
-    def settings(self) -> RaceSettings:
-        """As the controls stand."""
-        return RaceSettings(*(control.value for control in self._controls))
+        return not all(delivery.done for delivery in self._deliveries.values())
 
     def start(self) -> None:
         """Start a race; nothing happens while one is on."""
         if self.running:
             return
-        settings = self.settings
         try:
+            settings = RaceSettings(**self.chosen)
+            most = self._most(settings)
             self._deliveries = self._start(settings)
-        except (OSError, ValueError) as error:
-            self.shown.value = fitted(tag("p", f"The race could not begin: {error}"))
+        except (OSError, ValueError, TypeError, ArithmeticError) as error:
+            self.now = {**self.now, "state": f"The race could not begin: {visible(str(error))}"}
             return
-        self.button.description = "Stop"
-        # A daemon, so that a kernel that is told to end does not wait for the race.
-        self._thread = threading.Thread(target=self._show, args=(settings,), name="wsedu race", daemon=True)
-        self._thread.start()
+        if "ways" in self.now:
+            self.ghosts = [self.now, *self.ghosts][:GHOSTS]
+        sizes = [way["bytes"] for ghost in self.ghosts for way in ghost["ways"]]
+        self._given = {"axis": max(most, *sizes, 1), "settings": asdict(settings)}
+        self._often(self.look)
+
+    def look(self) -> bool:
+        """Tell the page how far each way has come; whether it should be told again."""
+        running = self.running  # asked first, so that what comes in between is in the last look
+        updates = self._given["settings"]["updates"]
+        self.now = {**self._given, **standing(self._deliveries, updates, running=running)}
+        return running
 
     def stop(self) -> None:
         """Stop the race; it ends by itself soon after. May be called when none is on."""
@@ -116,8 +142,9 @@ class DeliveryRace(NotRun, widgets.VBox):
 
     def join(self) -> None:
         """Wait until the race has ended."""
-        if self._thread is not None:
-            self._thread.join(JOIN_LIMIT)
+        late = time.monotonic() + JOIN_LIMIT
+        while self._deliveries and self.look() and time.monotonic() < late:
+            time.sleep(LOOKS_EVERY)
 
     def close(self) -> None:
         """Stop the race, and take the widget off the page."""
@@ -125,43 +152,26 @@ class DeliveryRace(NotRun, widgets.VBox):
         self.join()
         super().close()
 
-    def _clicked(self, button: object) -> None:
-        # One button, so that whoever has pressed it by keyboard can press it again.
-        (self.stop if self.running else self.start)()
-
-    def _show(self, settings: RaceSettings) -> None:
-        # Each look sends the whole picture to the page. It is taken here, not in the threads that deliver: nothing that
-        # is drawn may delay what is measured.
-        pause = threading.Event()  # never set: a wait that needs no clock
-        try:
-            while not all(delivery.done for delivery in self._deliveries.values()):
-                self.shown.value = standing(self._deliveries, settings, over=False)
-                pause.wait(LOOKS_EVERY)
-            self.shown.value = standing(self._deliveries, settings, over=True)
-        finally:
+    def _asked(self, widget: object, asked: Any, buffers: object) -> None:
+        if asked.get("do") == "start":
+            self.chosen = {**self.chosen, **asked.get("chosen", {})}
+            self.start()
+        else:
             self.stop()
-            self.button.description = "Start"
+        self.send({"heard": asked.get("do")})
 
 
-HINT = "Set the controls, press Start: each way delivers the same news to a client of its own, until Stop."
-
-
-def standing(deliveries: Deliveries, settings: RaceSettings, *, over: bool) -> Markup:
-    """Who has what so far: a sentence, a table, and the bills as bars; as HTML."""
-    received = {name: len(delivery.delays) for name, delivery in deliveries.items()}
-    published = max((delivery.published for delivery in deliveries.values()), default=0)
-    state = "Running" if not over else "Finished" if min(received.values()) == settings.updates else "Stopped"
-    # A <progress> has no text of its own: without a label it is read out as a number of nothing.
-    bar = tag("progress", value=published, max=settings.updates, **{"aria-label": "updates published"})
-    progress = sentence(f"{state}: ", f"{published:,} of {settings.updates:,} updates published ", bar)
-    bills = {name: delivery.bill() for name, delivery in deliveries.items()}
-    rows = []
+def standing(deliveries: Deliveries, updates: int, *, running: bool) -> dict[str, Any]:
+    """Who has what so far, for the page; ``updates`` is how many there are to be."""
+    ways = []
     for name, delivery in deliveries.items():
-        cells = [f"{received[name]:,}", f"{delivery.requests:,}", f"{bills[name].total_bytes:,}"]
-        times = [median(delivery.delays), max(delivery.delays)] if delivery.delays else []
-        cells += [f"{1000 * seconds:,.1f} ms" for seconds in times] or ["–", "–"]
-        rows.append((name, cells))
-    errors = [sentence(f"{name}: ", visible(one.error)) for name, one in deliveries.items() if one.error]
-    heads = ("received", "requests", "bytes", "delay, median", "delay, longest")
-    table = scrolling(figures(heads, rows), style=";margin:8px 0")
-    return fitted(progress, table, *errors, bars(bills).html())
+        bill, delays = delivery.bill(), delivery.delays
+        kinds = dict.fromkeys(order(KIND_OF.values()), 0)
+        for part, count in bill.parts.items():
+            kinds[KIND_OF[part]] += count
+        way = {"name": visible(name), "received": len(delays), "requests": delivery.requests, "bytes": bill.total_bytes}
+        delay = 1000 * median(delays) if delays else None
+        ways.append({**way, "kinds": [*kinds.items()], "delay": delay, "error": visible(delivery.error)})
+    over = "Finished" if all(way["received"] == updates for way in ways) else "Stopped"
+    published = max(delivery.published for delivery in deliveries.values())
+    return {"state": "Running" if running else over, "published": published, "ways": ways}

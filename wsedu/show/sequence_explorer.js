@@ -3,12 +3,16 @@
 // is opened, and for nothing else. It stands behind byte_pane.js.
 
 const MESSAGE_HEIGHT = 30; // pixels
+const MOST = 10; // rows that are seen at once
 const CHUNK = 100; // messages that are asked for at once
 const REST = 60; // milliseconds that the rows must rest before they are asked for
+const PATIENCE = 3000; // milliseconds that an answer may take before something is said
 const SAY = {
   hint: "Point and click, or Tab to the messages: the arrow keys, Home and End move, Enter opens a message or unfolds " +
     "what repeats itself, Escape closes.",
   none: "The packets that carried it are not known.",
+  shut: "Here a message opens: its bytes, and the packets that carried it.",
+  silent: "The kernel gives no answer: it is busy, or it was restarted. Then run this cell again.",
 };
 
 // Messages and folds as rows, from the stretches that the kernel sends: first, shown, folded, text.
@@ -37,10 +41,12 @@ class SequenceView {
 
   build() {
     const [client, server] = this.model.get("ends");
+    const all = this.roots.reduce((sum, row) => sum + 1 + (row.count ?? 0), 0);
     this.rows = new TreeRows({
       label: `messages between ${client} and ${server}`,
       height: MESSAGE_HEIGHT,
-      most: 14,
+      most: MOST,
+      least: Math.min(all, MOST), // as high as when all is unfolded: nothing below moves
       fill: (row) => this.fill(row),
       choose: (row) => this.choose(row),
       key: (key, row) => this.key(key, row),
@@ -50,7 +56,7 @@ class SequenceView {
     this.rows.box.addEventListener("click", (event) => {
       const row = event.target.closest("[role=treeitem]")?.item;
       if (!row) return;
-      this.choose(row);
+      this.rows.mark(row); // and no more: what is under the pointer stays there
       this.act(row, false);
     });
     this.opened = make("div", { class: "wsedu-opened" });
@@ -68,11 +74,14 @@ class SequenceView {
     const hint = make("div", { class: "wsedu-hint", text: SAY.hint });
     const wide = make("div", { class: "wsedu-wide" }, make("div", {}, ends, this.rows.box));
     this.root = make("div", { class: "wsedu-explorer" }, hint, legend, wide, this.opened);
+    wheelPasses(this.opened);
+    this.close();
     this.show(this.roots[0]);
+    if (this.roots.length) this.act(this.roots[0], false); // its place is kept for it, so it need not be empty
   }
 
   // What is open unfolds beneath its row.
-  show(current) {
+  show(current, reveal = true) {
     const items = [];
     for (const row of this.roots) {
       items.push(row);
@@ -82,7 +91,7 @@ class SequenceView {
       }
     }
     this.rows.show(items, current);
-    this.rows.reveal();
+    if (reveal) this.rows.reveal(current?.open ? current.count : 0);
     this.fetch();
   }
 
@@ -131,15 +140,15 @@ class SequenceView {
     return true;
   }
 
-  act(row, focus) {
-    if (row.message === undefined) this.fold(row);
-    else this.ask({ ask: "message", index: row.message, focus });
+  // By keyboard the focus goes to what opens, and by pointer nothing scrolls.
+  act(row, keyboard) {
+    if (row.message === undefined) return this.fold(row, keyboard);
+    this.ask({ ask: "message", index: row.message, focus: keyboard });
   }
 
-  fold(row) {
+  fold(row, reveal = true) {
     row.open = !row.open;
-    this.show(row);
-    if (row.open) this.rows.reveal(row.count);
+    this.show(row, reveal);
   }
 
   // Ask for the messages that are seen and not known yet, once the rows have come to rest.
@@ -157,14 +166,25 @@ class SequenceView {
   }
 
   ask(what) {
-    this.model.send({ ...what, view: this.id });
+    const silent = () => this.opened.replaceChildren(make("div", { role: "alert", text: SAY.silent }));
+    try {
+      this.model.send({ ...what, view: this.id });
+    } catch {
+      return silent(); // the kernel that made this widget is gone
+    }
+    if (what.ask === "messages") return;
+    clearTimeout(this.patience);
+    this.patience = setTimeout(silent, PATIENCE);
   }
 
   answer(said, buffers) {
     if (said.messages) {
       said.messages.forEach((message, i) => this.known.set(said.index + i, message));
       this.rows.draw();
-    } else if (said.packets) this.openMessage(said, buffers[0]);
+      return;
+    }
+    clearTimeout(this.patience);
+    if (said.packets) this.openMessage(said, buffers[0]);
     else this.openPacket(said, buffers[0]);
   }
 
@@ -191,6 +211,7 @@ class SequenceView {
     const title = make("div", { class: "wsedu-title" }, make("b", { text: said.title }), " ", shut);
     this.opened.replaceChildren(title, packets, this.maps);
     this.drawOpen();
+    this.opened.scrollTop = 0;
     if (said.focus) this.opened.querySelector(".wsedu-bytes").focus();
   }
 
@@ -206,12 +227,13 @@ class SequenceView {
 
   close() {
     const inside = this.opened.contains(document.activeElement);
-    this.opened.replaceChildren();
+    this.opened.replaceChildren(make("div", { class: "wsedu-hint", text: SAY.shut }));
     if (inside) this.rows.box.focus();
   }
 
   remove() {
     clearTimeout(this.timer);
+    clearTimeout(this.patience);
     this.model.off("msg:custom", this.hear);
   }
 }
@@ -219,7 +241,12 @@ class SequenceView {
 function render({ model, el }) {
   const view = new SequenceView(model);
   el.replaceChildren(view.root);
-  return () => view.remove();
+  keepKeys(view.root);
+  const showTwin = hideTwin(el, model.get("twin"));
+  return () => {
+    showTwin();
+    view.remove();
+  };
 }
 
 export default { render };

@@ -20,7 +20,7 @@ class WholeMessage(CapturedMessage):
         payload: of all, unmasked and as it was sent.
     """
 
-    __slots__ = ("frames", "opcode")
+    __slots__ = ("compressed", "frames", "inflate_error", "opcode")
 
     kind: MessageKind = "message"
 
@@ -28,6 +28,7 @@ class WholeMessage(CapturedMessage):
         packets = tuple(dict.fromkeys(packet for frame in frames for packet in frame.packets))
         super().__init__(frames[-1].conversation, frames[-1].sender, frames[-1].time, packets)
         self.frames, self.opcode = frames, frames[0].first_byte & OPCODE
+        self.compressed, self.inflate_error = frames[-1].compressed, frames[-1].inflate_error
 
     @property
     def raw(self) -> bytes:
@@ -43,16 +44,6 @@ class WholeMessage(CapturedMessage):
     def wire_length(self) -> int:
         """How many bytes ``raw`` has."""
         return sum(frame.wire_length for frame in self.frames)
-
-    @property
-    def compressed(self) -> bool | None:
-        """Whether permessage-deflate compressed it; ``None`` where nobody agreed on that."""
-        return self.frames[0].compressed
-
-    @property
-    def inflate_error(self) -> str:
-        """Why it is not inflated; else empty."""
-        return self.frames[-1].inflate_error
 
     @property
     def content(self) -> bytes:

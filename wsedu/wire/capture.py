@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import gc
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
@@ -16,10 +16,13 @@ from typing import Any, BinaryIO
 from ..protocol.deflate import MAX_CONTENT
 from .assemble import Assembly
 from .bill import Bill, bills
+from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .fast import FastReader
-from .message import CapturedMessage
+from .message import CapturedMessage, Packets
+from .message_parser import Sender
 from .packet_model import is_modelled
 from .packet_view import PacketView, PacketViews
+from .packets import Segment, endpoint
 from .pcapfile import CutShort, Packet, read_packets, write_capture
 
 Source = str | Path | BinaryIO
@@ -43,6 +46,12 @@ class Conversation:
     def bill(self) -> Bill:
         """What every byte of this connection was spent on."""
         return self.capture._bills[1][self.index]
+
+    @property
+    def packets(self) -> list[tuple[int, Sender]]:
+        """Its packets, acknowledgements too: the index of each in the capture, and who sent it."""
+        sent = self.capture._packets_of[self.index]
+        return [(index, "client" if source == self.client else "server") for index, source in sent]
 
     def __repr__(self) -> str:
         count = len(self.messages)
@@ -87,6 +96,15 @@ class Capture:
         said = chain.from_iterable(conversation.messages for conversation in self.conversations)
         return PacketViews(self.packets, said, self.modelled)
 
+    @cached_property
+    def _packets_of(self) -> dict[int, list[tuple[int, str]]]:
+        """Of each connection the indices of its packets, and from where they came."""
+        sorter = _PacketSorter()
+        for index, packet in enumerate(self.packets):
+            sorter.index = index
+            deque(sorter.packet(index, packet), maxlen=0)
+        return sorter.sent
+
     def bill(self) -> Bill:
         """What every byte of the capture was spent on."""
         return self._bills[0]
@@ -117,6 +135,21 @@ class Capture:
         modelled = "; TCP/IP modelled by the relay" if self.modelled else ""
         missing = "" if self.complete else "; NOT COMPLETE, see .warnings"
         return f"<capture: {held}{modelled}{missing}>"
+
+
+class _PacketSorter(TcpReader[None]):
+    """Which packet belongs to which connection."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.sent: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self.index = 0
+
+    def noticed(self, connection: TcpConnection, segment: Segment) -> None:
+        self.sent[connection.index].append((self.index, endpoint(segment.source)))
+
+    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> None:
+        pass
 
 
 def read(

@@ -179,11 +179,19 @@ class TcpReader(Generic[Made]):
 
     def finish(self, *, whole: bool) -> Iterator[Made]:
         """What the end of the file shows; ``whole`` unless it is cut short."""
+        yield from self.leave(whole=whole)
+        self.sum_up()
+
+    def leave(self, *, whole: bool) -> Iterator[Made]:
+        """What the end of the file shows, without the lines that sum up what could not be read."""
         if whole:
             # Of a file cut short one cannot say that a late segment would not have come.
             left = sorted(set(self.connections.values()), key=lambda each: -each.index)
             while left:
                 yield from self._forget(left.pop())
+
+    def sum_up(self) -> None:
+        """Say how often what was not said each time."""
         for reason, times in self._warned.items():
             if times > MOST_LINES:
                 self.warnings.append(f"{times - MOST_LINES:,} more conversations: {reason}")
@@ -371,9 +379,14 @@ class CaptureReader(TcpReader[CapturedMessage]):
             for index, packet in enumerate(packets):
                 yield from self.inflated([*self.packet(index, packet)])
         except CutShort:
-            yield from self.inflated([*self.finish(whole=False)])
+            yield from self.finish(whole=False)
             raise
-        yield from self.inflated([*self.finish(whole=True)])
+        yield from self.finish(whole=True)
+
+    def finish(self, *, whole: bool) -> Iterator[CapturedMessage]:
+        """What the end of the file shows, inflated."""
+        yield from self.inflated([*self.leave(whole=whole)])
+        self.sum_up()
 
     def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> CapturedMessage:
         """The message as ``read`` and ``messages`` give it."""

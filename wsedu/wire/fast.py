@@ -205,8 +205,8 @@ class FastReader(CaptureReader):
         except CutShort as error:
             cut = error
         self.now = now  # a gap that only the end of the file makes certain has the time of the last packet
-        batch.extend(self.finish(whole=cut is None))
         yield self.inflated(batch)
+        yield [*self.finish(whole=cut is None)]
         if cut is not None:
             raise cut
 

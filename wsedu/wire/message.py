@@ -52,6 +52,8 @@ class CapturedMessage:
     packets: Packets
     head: Request | Response | None = None
     request_method: str | None = None
+    compressed: bool | None = None
+    inflate_error: str = ""
     missing: int = 0
 
     def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets) -> None:
@@ -69,16 +71,6 @@ class CapturedMessage:
     def content(self) -> bytes:
         """What was meant, as above; empty for a gap."""
         return self.payload
-
-    @property
-    def compressed(self) -> bool | None:
-        """As above."""
-        return None
-
-    @property
-    def inflate_error(self) -> str:
-        """As above."""
-        return ""
 
     @property
     def text(self) -> str | None:
@@ -179,48 +171,38 @@ class FrameMessage(CapturedMessage):
 class InflatedFrame(FrameMessage):
     """A data frame where permessage-deflate was agreed on (RFC 7692)."""
 
-    __slots__ = ("_inflated",)
+    __slots__ = ("_opcode", "compressed", "content", "inflate_error")
+
+    content: bytes
 
     def __init__(self, frame: FrameMessage, inflated: Inflated) -> None:
-        place = frame.conversation, frame.sender, frame.time, frame.packets
-        super().__init__(*place, frame._header, frame.payload)
-        self._inflated = inflated
-
-    @property
-    def compressed(self) -> bool:
-        """Whether it is part of a compressed message."""
-        return self._inflated.compressed
-
-    @property
-    def inflate_error(self) -> str:
-        """Why its message is not inflated; else empty."""
-        return self._inflated.error
-
-    @property
-    def content(self) -> bytes:
-        """Of the last frame of a compressed message that message, inflated; nothing of the others."""
-        return self._inflated.content or b"" if self._inflated.compressed else self.payload
+        super().__init__(frame.conversation, frame.sender, frame.time, frame.packets, frame._header, frame.payload)
+        self.compressed, self._opcode, content, self.inflate_error = inflated
+        self.content = (content or b"") if self.compressed else self.payload
 
     @property
     def text(self) -> str | None:
         """The text of a Text message that ends here, and is compressed or only this frame; else ``None``."""
-        if not self._inflated.compressed:
+        if not self.compressed:
             return super().text
-        if self._inflated.opcode != Opcode.TEXT or self._inflated.content is None:
-            return None
-        return self._inflated.content.decode("utf-8", "replace")
+        ends = self._header[0] & FIN and self._opcode == Opcode.TEXT and not self.inflate_error
+        return self.content.decode("utf-8", "replace") if ends else None
 
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order; of the payload of a last frame also what its message says."""
         spans = super().spans()
         if not self.compressed or not self.payload:
             return spans
-        meant, shown = self.content, self.text
-        said = quoted(meant) if shown is None else f"“{printable(shown[:MOST_SHOWN])}{'…' * (len(shown) > MOST_SHOWN)}”"
-        what = f": inflated, the message is {len(meant):,} bytes, {said}" if self._inflated.content is not None else ""
+        said = (
+            quoted(self.content)
+            if self.text is None
+            else f"“{printable(self.text[:MOST_SHOWN])}{'…' * (len(self.text) > MOST_SHOWN)}”"
+        )
+        meaning = f"compressed message (RFC 7692): inflated, the message is {len(self.content):,} bytes, {said}"
         if self.inflate_error:
-            what = f", and not inflated: {self.inflate_error}"
-        meaning = f"{'part of a ' * (not self.frame.fin)}compressed message (RFC 7692){what}"
+            meaning = f"compressed message (RFC 7692), and not inflated: {self.inflate_error}"
+        if not self._header[0] & FIN:
+            meaning = "part of a compressed message (RFC 7692)"
         return [*spans[:-1], replace(spans[-1], value=self.payload, meaning=meaning, section="RFC 7692, 7.2.2")]
 
 
