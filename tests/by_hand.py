@@ -24,7 +24,7 @@ class TcpPacket(NamedTuple):
     acknowledged: int
     flags: int
     payload: bytes
-    from_client: bool  # to the port to which the first packet of the capture goes
+    from_client: bool  # to a port to which a SYN went, or the first packet of the capture
     right: bool  # whether the checksums are
 
     @property
@@ -56,6 +56,7 @@ def packets_in(content: bytes) -> Iterator[tuple[int, bytes, int]]:
 def tcp_packets(packets: Iterator[tuple[int, bytes, int]]) -> list[TcpPacket]:
     """The packets, taken apart; all of them hold TCP."""
     found: list[TcpPacket] = []
+    server_ports: set[bytes] = set()
     for time, frame, _ in packets:
         if frame[12:14] == b"\x08\x00":
             header = frame[14:34]
@@ -68,9 +69,10 @@ def tcp_packets(packets: Iterator[tuple[int, bytes, int]]) -> list[TcpPacket]:
         pseudo_header = addresses + struct.pack("!II", len(tcp), 6)
         half = len(addresses) // 2
         source, destination = addresses[:half] + tcp[:2], addresses[half:] + tcp[2:4]
-        server_port = (found[0].destination if found else destination)[-2:]
         sequence, acknowledged, flags = struct.unpack_from("!IIxB", tcp, 4)
-        payload, from_client = tcp[4 * (tcp[12] >> 4) :], tcp[2:4] == server_port
+        if not found or flags & (SYN | ACK) == SYN:
+            server_ports.add(destination[-2:])
+        payload, from_client = tcp[4 * (tcp[12] >> 4) :], destination[-2:] in server_ports
         right = ones_complement_sum(header) == ones_complement_sum(pseudo_header + tcp) == 0xFFFF
         found.append(
             TcpPacket(time, frame, source, destination, sequence, acknowledged, flags, payload, from_client, right)

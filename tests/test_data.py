@@ -3,25 +3,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from collections import defaultdict
+from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from by_hand import FIN, RST, SYN, TcpPacket, packets_in, tcp_packets, warnings
 from oracles import tshark
 
 import wsedu
+from wsedu.wire.message import CapturedMessage
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
+LOGS = sorted(path.name for path in DATA.glob("*.json"))
 OTHERS = ("README.md", "measured-grid.csv", "redis-broker.csv")
 WAYS = ("polling", "longpoll", "eventsource", "websocket")
 
 sys.path.insert(0, str(ROOT / "tools"))
+import browser_pages  # noqa: E402
 import describe_captures  # noqa: E402
 
 
@@ -30,7 +36,9 @@ def test_the_readme_names_every_capture_and_no_other() -> None:
     assert CAPTURES
     assert sorted(re.findall(r"^- \*\*(\S+\.pcap\w*)\*\*", text, re.MULTILINE)) == CAPTURES
     assert sorted(re.findall(r"^\| (\S+\.pcap\w*) \|", text, re.MULTILINE)) == CAPTURES
-    assert sorted(path.name for path in DATA.iterdir()) == sorted([*CAPTURES, *OTHERS])
+    assert {Path(name).stem for name in LOGS} == {Path(name).stem for name in browser_pages.STORIES}
+    assert {Path(name).with_suffix(".pcap").name for name in LOGS} <= set(CAPTURES)
+    assert sorted(path.name for path in DATA.iterdir()) == sorted([*CAPTURES, *LOGS, *OTHERS])
 
 
 def test_the_readme_counts_what_tshark_counts() -> None:
@@ -91,6 +99,86 @@ def test_the_news_is_the_same_in_all_four_ways() -> None:
     assert [number for number, _ in found["polling"]] == [b"1", b"2", b"3", b"4", b"5", b"6"]
     assert all(found[way] == found["polling"] for way in WAYS)
     assert 2 <= everything["polling"].count(b"HTTP/1.1 204 No Content\r\n") <= 10, "it also asks in vain"
+
+
+def websockets_in(name: str) -> list[tuple[list[CapturedMessage], list[dict[str, Any]]]]:
+    """Of each WebSocket that a page opened, what the capture has of it and what the page noted."""
+    said: dict[int, list[CapturedMessage]] = defaultdict(list)
+    for one in wsedu.messages((DATA / name).with_suffix(".pcap"), assembled=True):
+        said[one.conversation].append(one)
+    noted: list[list[dict[str, Any]]] = []
+    for entry in json.loads((DATA / name).read_text(encoding="utf-8")):
+        if entry["what"] == "new WebSocket":
+            noted.append([])
+        if entry["what"] != "page":
+            noted[-1].append(entry)
+    upgrades = [each for each in said.values() if each[0].head is not None and each[0].head.get("Upgrade")]
+    return list(zip(upgrades, noted, strict=True))
+
+
+def as_noted(message: CapturedMessage) -> dict[str, object]:
+    length, text = len(message.content), message.text
+    return {"length": length, "bytes": list(message.content)} if text is None else {"length": length, "text": text[:60]}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_what_a_page_noted_is_what_the_capture_has(name: str) -> None:
+    for (request, response, *rest), noted in websockets_in(name):
+        assert isinstance(request.head, wsedu.Request) and isinstance(response.head, wsedu.Response)
+        seen: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for entry in noted:
+            seen[entry["what"]].append(entry)
+        assert [one["url"] for one in seen["new WebSocket"]] == [
+            f"ws://{request.head.get('Host')}{request.head.target}"
+        ]
+        accepted = response.head.status == 101
+        agreed = tuple(response.head.get(f"Sec-WebSocket-{field}") or "" for field in ("Extensions", "Protocol"))
+        assert [(one["extensions"], one["protocol"]) for one in seen["onopen"]] == [agreed] * accepted
+        assert len(seen["onerror"]) == (not accepted), "no error where a connection only ends"
+        sent = [one for one in takewhile(lambda entry: entry["what"] != "close", noted) if one["what"] == "send"]
+        for entries, sender in ((sent, "client"), (seen["onmessage"], "server")):
+            told = [{key: one[key] for key in ("length", "text", "bytes") if key in one} for one in entries]
+            assert told == [as_noted(one) for one in rest if one.kind == "message" and one.sender == sender]
+        # What the page said, not what compression made of it; and nothing of before was waiting.
+        assert all(one["bufferedAmount"] == [0, one["length"]] for one in seen["send"])
+        frames = [one for one in rest if one.frame is not None and one.frame.opcode == wsedu.Opcode.CLOSE]
+        closes = {one.sender: one.payload for one in frames}
+        payload = closes.get("server")
+        # RFC 6455, 7.1.5: what no Close frame said is 1006, what an empty one said is 1005.
+        code = 1006 if payload is None else int.from_bytes(payload[:2]) or 1005
+        reason = (payload or b"")[2:].decode()
+        assert [(one["code"], one["reason"], one["wasClean"]) for one in seen["onclose"]] == [
+            (code, reason, len(closes) == 2)
+        ]
+
+
+def test_the_pages_met_what_they_were_made_for() -> None:
+    found = {name: websockets_in(name) for name in LOGS}
+    assert {name: [noted[-1]["code"] for _, noted in each] for name, each in found.items()} == {
+        "chromium-closes.json": [1000, 1001, 1005, 1006, 1009, 1011, 1006, 1005],
+        "chromium-hijack.json": [1000, 1000, 1006, 1006, 1006],
+        "chromium-session.json": [1000],
+        "nginx-idle.json": [1006, 1000, 1000],
+    }
+    hellos = [one for one in found["chromium-session.json"][0][0] if one.text == "Hello"]
+    assert [(one.sender, len(one.payload)) for one in hellos] == [
+        ("client", 7), ("server", 7), ("client", 5), ("server", 5)
+    ]  # fmt: skip
+    # The one that was silent ended after a second, the others lived on for longer.
+    lived = [noted[-1]["ms"] - noted[1]["ms"] for _, noted in found["nginx-idle.json"]]
+    assert 900 < lived[0] < 1500 and min(lived[1:]) > 2000
+    tried = [(request.head, response.head) for (request, response, *_), _ in found["chromium-hijack.json"]]
+    assert [
+        (request.target, request.get("Origin"), request.get("Cookie"), response.status)
+        for request, response in tried
+        if isinstance(request, wsedu.Request) and isinstance(response, wsedu.Response)
+    ] == [
+        ("/account/checked", "http://192.0.2.1", "login=alice-5d41402a", 101),
+        ("/account", "http://192.0.2.1:8080", "login=alice-5d41402a", 101),
+        ("/account/checked", "http://192.0.2.1:8080", "login=alice-5d41402a", 403),
+        ("/account", "http://[2001:db8::1]:8080", None, 401),
+        ("/account/checked", "http://[2001:db8::1]:8080", None, 401),
+    ]
 
 
 def may_make_a_network() -> bool:

@@ -33,7 +33,7 @@ KINDS = {
     "frame": {"fin", "rsv1", "rsv2", "rsv3", "opcode", "masked", "payload_length", "payload"},
     "gap": {"missing"},
 }
-SOMETIMES = {"text", "compressed", "content", "content_bytes"}
+SOMETIMES = {"text", "text_cut", "compressed", "content", "content_bytes"}
 COMMON = {"conversation", "client", "server", "sender", "time", "kind", "wire_length"}
 
 

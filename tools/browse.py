@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Open one page in a real headless Chromium, wait until it says that it has finished, close the browser.
+"""Open pages in a real headless Chromium, wait for each until it says that it has finished, close the browser.
 
     python tools/browse.py http://192.0.2.1/polling
 
-Prints what the page received as a JSON list. The browser has a profile of its own that is deleted afterwards.
+Prints what the pages wrote into their `log`, or what they received, as one JSON list. The browser has a profile of its
+own that is deleted afterwards.
 """
 
 from __future__ import annotations
@@ -23,22 +24,25 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--no-proxy-server",
     "--no-sandbox",
-    "--unsafely-treat-insecure-origin-as-secure=http://{host}",
+    "--unsafely-treat-insecure-origin-as-secure={origins}",
 )
 
 
-def browse(url: str) -> list[str]:
-    """Return what the page at `url` received. Raises playwright's TimeoutError after 30 seconds."""
-    arguments = [argument.format(host=urlsplit(url).netloc) for argument in _ARGUMENTS]
+def browse(*urls: str) -> list[object]:
+    """Return what the pages at `urls` noted. Raises playwright's TimeoutError after 30 seconds."""
+    origins = ",".join(f"http://{urlsplit(url).netloc}" for url in urls)
+    arguments = [argument.format(origins=origins) for argument in _ARGUMENTS]
+    noted: list[object] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
         page = browser.new_page()
-        page.goto(url)
-        page.wait_for_function("finished")
-        received: list[str] = page.evaluate("received")
+        for url in urls:
+            page.goto(url)
+            page.wait_for_function("finished")
+            noted += page.evaluate("typeof log === 'undefined' ? received : log")
         browser.close()
-    return received
+    return noted
 
 
 if __name__ == "__main__":
-    print(json.dumps(browse(sys.argv[1])))
+    print(json.dumps(browse(*sys.argv[1:])))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Two servers that show what HTTP/1.1 can look like: Tornado, with the questions that curl asks it, and HAProxy."""
+"""What HTTP/1.1 can look like: Tornado, with the questions that curl asks it. And two proxies: HAProxy and nginx."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import tornado.httpserver
@@ -94,35 +95,27 @@ def listen() -> Callable[[], None]:
     return server.stop
 
 
-# It answers every request by itself and has no other server behind it.
-_HAPROXY = f"""
-global
-    maxconn 16
-    stats socket {{folder}}/admin
-defaults
-    mode http
-    timeout client 5s
-    timeout http-request 300ms
-    timeout http-keep-alive 300ms
-frontend greeting
-    bind {SERVER}:{PORT}
-    http-request return status 200 content-type text/plain string "here I am\\n"
-"""
-
-
 @asynccontextmanager
-async def haproxy() -> AsyncIterator[None]:
-    """HAProxy, which waits for a request but not for long; raises FileNotFoundError where it is not installed."""
-    with tempfile.TemporaryDirectory(prefix="haproxy-") as folder:
-        file = Path(folder) / "haproxy.cfg"
-        file.write_text(_HAPROXY.format(folder=folder))
-        process = await asyncio.create_subprocess_exec("haproxy", "-db", "-q", "-f", str(file))
+async def program(*command: str, ready: str) -> AsyncIterator[None]:
+    """Run a server in a folder of its own, in which it makes a file when it is `ready`.
+
+    Raises FileNotFoundError where it is not installed, RuntimeError if it ends before.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{command[0]}-") as folder:
+        process = await asyncio.create_subprocess_exec(*command, cwd=folder)
         try:
-            while not (Path(folder) / "admin").exists() and process.returncode is None:
+            while not (Path(folder) / ready).exists():
+                if process.returncode is not None:
+                    raise RuntimeError(f"{command[0]}: exit {process.returncode}")
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.1)  # the admin socket is bound a moment before it serves
+            await asyncio.sleep(0.1)  # HAProxy makes it a moment before it serves
             yield
         finally:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+
+
+_TOOLS = Path(__file__).resolve().parent
+haproxy = partial(program, "haproxy", "-db", "-q", "-f", str(_TOOLS / "haproxy.cfg"), ready="admin")
+nginx = partial(program, "nginx", "-p", ".", "-e", "error.log", "-c", str(_TOOLS / "nginx.conf"), ready="nginx.pid")

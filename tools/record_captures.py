@@ -5,9 +5,9 @@
     unshare -Urn python tools/record_captures.py [NAME...]      as anybody, where that is allowed
 
 Without a NAME all are recorded; a NAME is a file in data/ without its ending. ``--folder`` writes them elsewhere. Needs
-Linux, the programs ``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium``, ``curl`` or ``haproxy``. A
-recording in which a packet was dropped, a connection was reset or left open, or the news did not arrive whole is
-refused and not written. Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
+Linux, the programs ``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium``, ``curl``, ``haproxy`` or
+``nginx``. A recording in which a packet was dropped, a connection was reset or left open, or the news did not arrive
+whole is refused and not written. Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from functools import partial
 from pathlib import Path
 
+import browser_pages
 import dialogues
 import http_samples
 import publisher_pages
@@ -34,7 +35,7 @@ from wsedu.wire.packets import ACK, FIN, RST, SYN, segment_of
 from wsedu.wire.pcapfile import write_capture
 
 TOOLS = Path(__file__).resolve().parent
-Recording = Callable[[Network], Coroutine[None, None, None]]
+Recording = Callable[[Network], Coroutine[None, None, list[object] | None]]  # what comes back is the pages' log
 
 
 async def run_client(network: Network, *command: str) -> bytes:
@@ -65,6 +66,15 @@ def chromium(way: str) -> Recording:
     return record
 
 
+async def pages(story: browser_pages.Story, network: Network) -> list[object]:
+    """Chromium opens pages, and comes back with their log."""
+    async with AsyncExitStack() as servers:
+        for server in story.servers:
+            await servers.enter_async_context(server())
+        command = (sys.executable, str(TOOLS / "browse.py"), *story.urls)
+        return list(json.loads(await run_client(network, *command)))
+
+
 def websockets(client: str, server: Callable[[], AbstractAsyncContextManager[object]]) -> Recording:
     """One of the clients in dialogues.py talks to one of the servers there."""
 
@@ -91,7 +101,8 @@ async def unasked(network: Network) -> None:
 
 
 echo = dialogues.echo_server
-RECORDINGS: dict[str, tuple[int, Recording]] = {
+RECORDINGS: dict[str, tuple[int | None, Recording]] = {
+    **{name: (story.port, partial(pages, story)) for name, story in browser_pages.STORIES.items()},
     **{f"chromium-{way}.pcap": (80, chromium(way)) for way in publisher_pages.WAYS},
     "websockets-session.pcap": (dialogues.PORT, websockets("session", echo)),
     "websockets-large.pcap": (dialogues.PORT, websockets("large", echo)),
@@ -101,6 +112,8 @@ RECORDINGS: dict[str, tuple[int, Recording]] = {
     "http-keepalive.pcap": (http_samples.PORT, keepalive),
     "http-408.pcap": (http_samples.PORT, unasked),
 }
+CONNECTIONS = {f"chromium-{way}.pcap": 2 for way in publisher_pages.WAYS}  # page, news
+CONNECTIONS |= {name: story.connections for name, story in browser_pages.STORIES.items()}
 
 
 async def record(name: str, network: Network, folder: Path) -> None:
@@ -109,7 +122,7 @@ async def record(name: str, network: Network, folder: Path) -> None:
     recorder = PacketRecorder(SERVER_INTERFACE, port, SERVER, CLIENT, grace=10)
     with closing(recorder):
         recorder.start()
-        await recording(network)
+        log = await recording(network)
         # In a thread, since the servers run in this event loop and may still have to close their side.
         await asyncio.to_thread(recorder.stop)
     segments = [segment_of(packet.link_type, packet.data) for packet in recorder.packets]
@@ -120,12 +133,15 @@ async def record(name: str, network: Network, folder: Path) -> None:
         faults.append("a connection was reset, not closed")
     if sum(bool(flag & FIN) for flag in flags) != 2 * opened:
         faults.append("a connection is still open")
-    if port == 80 and opened != 2:
-        faults.append(f"{opened} connections, not 2 (page, news)")
+    if name in CONNECTIONS and opened != CONNECTIONS[name]:
+        faults.append(f"{opened} connections, not {CONNECTIONS[name]}")
     if faults:
         raise RuntimeError(f"{name}: {'; '.join(faults)}: record again")
     capture = write_capture(recorder.packets, pcapng=name.endswith(".pcapng"))
     (folder / name).write_bytes(capture)
+    if log is not None:  # one entry a line
+        lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in log)
+        (folder / name).with_suffix(".json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     print(f"{name}: {len(recorder.packets)} packets")
 
 
