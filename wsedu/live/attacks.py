@@ -48,14 +48,9 @@ def account_server(*, origins: Sequence[str] | None = None) -> Server:
     return Server("account server", lambda: serve(tell, origins=origins, process_request=guard))
 
 
-class _Script(Handler):
-    def get(self) -> None:
-        self.write("balance = 1204\n")
-
-
-class _Internal(Handler):
-    def get(self) -> None:
-        self.write("all passwords\n")
+class _Page(Handler):
+    def get(self, name: str) -> None:
+        self.write({"script.js": "balance = 1204\n", "internal": "all passwords\n"}[name])
 
 
 def web_server(log: list[str] | None = None) -> Server:
@@ -69,7 +64,7 @@ def web_server(log: list[str] | None = None) -> Server:
         if log is not None:
             log.append(f"{handler.get_status()} {handler._request_summary()}")
 
-    pages = [("/", EchoSocket), ("/script.js", _Script), ("/internal", _Internal)]
+    pages = [("/", EchoSocket), (r"/(script\.js|internal)", _Page)]
     return Server("web server", lambda: serving(pages, log_function=note))
 
 
@@ -88,7 +83,7 @@ async def _streams(talk: Callable[[StreamReader, StreamWriter], Awaitable[None]]
     """Serve with plain streams on a free port while the block runs."""
 
     async def talk_and_close(reader: StreamReader, writer: StreamWriter) -> None:
-        with closing(writer), suppress(ConnectionError):
+        with closing(writer), suppress(ConnectionError, RemoteProtocolError):
             await talk(reader, writer)
 
     server = await asyncio.start_server(talk_and_close, "127.0.0.1", 0)
@@ -99,15 +94,12 @@ async def _streams(talk: Callable[[StreamReader, StreamWriter], Awaitable[None]]
 class Proxy(Server):
     """Passes a request on, and its response back; what it thinks of the two is up to its kinds."""
 
-    def __init__(self) -> None:
+    def __init__(self, port_for: Callable[[bytes], int]) -> None:
+        self._port_for = port_for  # of the server to which a connection leads that begins with this request
         super().__init__("proxy", lambda: _streams(self._talk))
 
     def answer(self, request: bytes) -> bytes | None:
         """What it says without asking any server, if it does."""
-        raise NotImplementedError
-
-    def server_for(self, request: bytes) -> int:
-        """The port of the server to which a connection leads that begins so."""
         raise NotImplementedError
 
     def seen(self, request: bytes, response: bytes) -> bool:
@@ -117,16 +109,18 @@ class Proxy(Server):
     async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
         server: tuple[StreamReader, StreamWriter] | None = None
         tunnel = False
-        while request := await reader.read(READ):
-            response = None if tunnel else self.answer(request)
-            if response is None:
-                server = server or await asyncio.open_connection("127.0.0.1", self.server_for(request))
-                server[1].write(request)
-                response = await server[0].read(READ)
-                tunnel = tunnel or self.seen(request, response)
-            writer.write(response)
-        if server:
-            server[1].close()
+        try:
+            while request := await reader.read(READ):
+                response = None if tunnel else self.answer(request)
+                if response is None:
+                    server = server or await asyncio.open_connection("127.0.0.1", self._port_for(request))
+                    server[1].write(request)
+                    response = await server[0].read(READ)
+                    tunnel = tunnel or self.seen(request, response)
+                writer.write(response)
+        finally:
+            if server:
+                server[1].close()
 
 
 class CachingProxy(Proxy):
@@ -145,8 +139,8 @@ class CachingProxy(Proxy):
     GET = re.compile(rb"GET (\S+) HTTP/1\.1\r\n(?:.+\r\n)*?Host: (\S+)\r\n")
 
     def __init__(self, hosts: Mapping[str, int]) -> None:
-        self._hosts, self.stored = hosts, dict[tuple[str, str], bytes]()
-        super().__init__()
+        self.stored = dict[tuple[str, str], bytes]()
+        super().__init__(lambda request: hosts[self._asked(request)[0]])
 
     def _asked(self, request: bytes) -> tuple[str, str]:
         found = self.GET.search(request)
@@ -155,10 +149,6 @@ class CachingProxy(Proxy):
     def answer(self, request: bytes) -> bytes | None:
         """What is stored for it."""
         return self.stored.get(self._asked(request))
-
-    def server_for(self, request: bytes) -> int:
-        """The server of its Host."""
-        return self._hosts[self._asked(request)[0]]
 
     def seen(self, request: bytes, response: bytes) -> bool:
         """Store a response with status code 200; nothing is a tunnel."""
@@ -176,16 +166,12 @@ class GuardingProxy(Proxy):
     """
 
     def __init__(self, port: int, *, reads_status: bool) -> None:
-        self._server_port, self._reads_status = port, reads_status
-        super().__init__()
+        self._reads_status = reads_status
+        super().__init__(lambda request: port)
 
     def answer(self, request: bytes) -> bytes | None:
         """403 for what nobody is to see."""
         return b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n" if b" /internal " in request else None
-
-    def server_for(self, request: bytes) -> int:
-        """There is only one."""
-        return self._server_port
 
     def seen(self, request: bytes, response: bytes) -> bool:
         """Whether this was an upgrade."""
@@ -197,12 +183,7 @@ async def _wsproto_talk(reader: StreamReader, writer: StreamWriter) -> None:
     """wsproto knows the protocol and leaves the rest to its user: to send what it says, and to close."""
     connection, pieces = wsproto.WSConnection(wsproto.ConnectionType.SERVER), list[Any]()
     while data := await reader.read(READ):
-        try:
-            connection.receive_data(data)
-        except RemoteProtocolError as error:
-            if error.event_hint:
-                writer.write(connection.send(error.event_hint))
-            return
+        connection.receive_data(data)
         for event in connection.events():
             match event:
                 case wsproto.events.Request():
