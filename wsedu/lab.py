@@ -180,7 +180,7 @@ def reactions(attempts: Mapping[str, tuple[Any, ...]]) -> Reactions:
         ports = {name: running.enter_context(make()).port for name, make in makers.items()}
         return Reactions(
             {
-                name: (f"RFC 6455, {section}", {server: reaction(port, *tried) for server, port in ports.items()})
+                name: (section, {server: reaction(port, *tried) for server, port in ports.items()})
                 for name, (section, *tried) in attempts.items()
             }
         )

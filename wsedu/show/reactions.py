@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import Protocol
 
-from .html import LEFT, TABLE, Markup, Picture, rfc_link, row_head, scrolling, table_row, tag
+from .html import LEFT, TABLE, Markup, Picture, join, rfc_link, row_head, scrolling, table_row, tag
 from .text import WIDTH, pad, visible
 
 
@@ -28,7 +28,8 @@ MARKS = {
     "waits": ("…", "background:rgba(255,212,0,.30);border-bottom:2px dotted #a07d00"),
     "accepted": ("✓", "background:rgba(47,191,113,.25);border-bottom:1px solid #0f965f"),
 }
-CAPTION = (
+CAPTION = "What servers did about the same bytes"
+LEGEND = (
     "✗ refused, with the status code of its Close frame; ✂ cut off without a word; … waits for more; ✓ accepted, and "
     "what came back. ≠: one lets in what another does not."
 )
@@ -38,7 +39,7 @@ class Reactions(Picture):
     """The table. In a notebook it shows itself; ``print`` gives the same as text.
 
     Args:
-        rows: for each kind of bytes the section that is about it, and what each server did, by its name.
+        rows: for each kind of bytes the section of RFC 6455 that is about it, and what each server did, by its name.
     """
 
     def __init__(self, rows: Mapping[str, tuple[str, Mapping[str, ReactionLike]]]) -> None:
@@ -58,24 +59,23 @@ class Reactions(Picture):
 
     def lines(self) -> Iterator[str]:
         """A line for each kind of bytes."""
-        yield f"  {'bytes':<25} {'rule':<16} {''.join(pad(server, 15) for server in self.counts())}"
+        yield f"  {'bytes':<25} {'RFC 6455':<10} {''.join(pad(server, 15) for server in self.counts())}"
         for name, (section, done) in self._rows.items():
             cells = "".join(pad(_short(one), 15) for one in done.values())
-            yield f"{_differ(done)} {pad(visible(name), 25)} {pad(section, 16)} {cells}"
-        yield from wrap(CAPTION, WIDTH)
+            yield f"{_differ(done)} {pad(visible(name), 25)} {pad(section, 10)} {cells}"
+        yield from wrap(LEGEND, WIDTH)
 
     def html(self) -> Markup:
         """The table."""
-        heads = ("bytes", "rule", *self.counts())
+        heads = ("bytes", "RFC 6455", *self.counts())
         head = table_row(*(tag("th", one, scope="col", style=LEFT) for one in heads))
         rows = []
         for name, (section, done) in self._rows.items():
             cells = (tag("td", tag("span", _short(one), **_look(one)), style=LEFT) for one in done.values())
-            rows.append(
-                table_row(row_head(f"{_differ(done)} {name}"), tag("td", rfc_link(section), style=LEFT), *cells)
-            )
-        caption = tag("caption", CAPTION, style="text-align:left;caption-side:top;padding:0 0 6px;white-space:normal")
-        return scrolling(tag("table", caption, head, *rows, style=TABLE))
+            rule = tag("td", rfc_link(f"RFC 6455, {section}", section), style=LEFT)
+            rows.append(table_row(row_head(f"{_differ(done)} {name}"), rule, *cells))
+        caption = tag("caption", CAPTION, style="text-align:left;caption-side:top;padding:0 0 6px")
+        return join(tag("p", LEGEND), scrolling(tag("table", caption, head, *rows, style=TABLE)))
 
 
 def _differ(done: Mapping[str, ReactionLike]) -> str:
@@ -85,7 +85,7 @@ def _differ(done: Mapping[str, ReactionLike]) -> str:
 def _short(one: ReactionLike) -> str:
     """Its mark, and the status code, or what came back."""
     words = one.words.partition(" ")[0] if one.what == "refused" else one.words
-    return f"{MARKS[one.what][0]} {words or ('' if one.what == 'accepted' else one.what)}".strip()
+    return f"{MARKS[one.what][0]} {words or ('no answer' if one.what == 'accepted' else one.what)}"
 
 
 def _look(one: ReactionLike) -> dict[str, str]:
