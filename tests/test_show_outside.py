@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 import wsedu
 from wsedu import lab
 from wsedu.doctor import Finding, Report
+from wsedu.live.attacks import Reaction
 from wsedu.practice import check as check_answer
 from wsedu.protocol.errors import ProtocolError, printable
 from wsedu.protocol.frame_spans import frame_spans
@@ -44,6 +45,7 @@ from wsedu.show.handshake_bench import HandshakeBench
 from wsedu.show.html import Markup, Picture, join, tag
 from wsedu.show.plot import plot
 from wsedu.show.race import DeliveryRace, standing
+from wsedu.show.reactions import Reactions
 from wsedu.show.sequence import ladder
 from wsedu.show.text import columns, visible
 from wsedu.wire.bill import Bill
@@ -227,6 +229,7 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "CostSlider": lambda: [CostSlider([NASTY], lambda way, chosen: 200.0, lambda chosen: {}, ["minimal"])],
     "RangeSlider": lambda: [RangeSlider(NASTY, (1, 2), 1)],
     "ProgressBar": lambda: [ProgressBar(1, "pwned")],
+    "Reactions": lambda: [Reactions({NASTY: (NASTY, {NASTY: Reaction("refused", NASTY)})})],
     "Report": lambda: [Report([Finding(NASTY, True, NASTY)])],
     **dict.fromkeys(("Capture", "Conversation", "CapturedMessage", "PacketView"), captured),
     "Verdict": refusals,

@@ -11,11 +11,12 @@ import random
 import signal
 import threading
 from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import ExitStack, suppress
 from functools import cache
 from typing import Any
 
+from .live.attacks import reaction, wsproto_echo_server
 from .live.delivery import DeliveryMonitor, deliver
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
@@ -36,6 +37,7 @@ from .show.cost_slider import CostSettings, CostSlider
 from .show.frame_builder import Answers, FrameBuilder, Send
 from .show.handshake_bench import HandshakeBench
 from .show.race import LOOKS_EVERY, DeliveryRace, RaceSettings
+from .show.reactions import Reactions
 from .show.text import visible
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
@@ -164,6 +166,24 @@ def handshake_bench() -> HandshakeBench:
     """An opening handshake to spoil and to send to a real server, the ``websockets`` library."""
     servers()
     return HandshakeBench(_in_background(_send_request))
+
+
+def reactions(attempts: Mapping[str, tuple[Any, ...]]) -> Reactions:
+    """What three servers, each made with another library, do about the same bytes.
+
+    Args:
+        attempts: for each name the section of RFC 6455 that is about it, the bytes, and what follows them where that is
+            no message (see ``live.attacks.reaction``).
+    """
+    makers = {"websockets": websocket_server, "wsproto": wsproto_echo_server, "Tornado": tornado_echo_server}
+    with ExitStack() as running:
+        ports = {name: running.enter_context(make()).port for name, make in makers.items()}
+        return Reactions(
+            {
+                name: (section, {server: reaction(port, *tried) for server, port in ports.items()})
+                for name, (section, *tried) in attempts.items()
+            }
+        )
 
 
 class DeliveryThread(DeliveryMonitor):

@@ -34,6 +34,10 @@ class RawConnection:
         """
         self._socket.sendall(data)
 
+    def send_end(self) -> None:
+        """Say that no more will be sent (FIN), and go on to receive."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def receive_exactly(self, count: int) -> bytes:
         """The next ``count`` bytes."""
         return self._receive(f"{count} bytes", lambda data: count if len(data) >= count else -1)

@@ -183,7 +183,7 @@ async def serving(
             streams.add(stream)
             super().handle_stream(stream, address)
 
-    application = tornado.web.Application(list(pages), log_function=lambda handler: None, **settings)
+    application = tornado.web.Application(list(pages), **{"log_function": lambda handler: None} | settings)
     server = KnowsItsStreams(application)
     sockets = tornado.netutil.bind_sockets(0, host, backlog=BACKLOG)
     server.add_sockets(sockets)
@@ -278,7 +278,9 @@ def http_server() -> HttpServer:
     return HttpServer()
 
 
-class _EchoSocket(Handler, tornado.websocket.WebSocketHandler):
+class EchoSocket(Handler, tornado.websocket.WebSocketHandler):
+    """Sends each message back; every Origin is welcome."""
+
     def check_origin(self, origin: str) -> bool:
         return True
 
@@ -288,7 +290,7 @@ class _EchoSocket(Handler, tornado.websocket.WebSocketHandler):
 
 def tornado_echo_server() -> Server:
     """An echo server on 127.0.0.1, made with Tornado; the target is ``/``."""
-    return Server("WebSocket server by Tornado", lambda: serving([(r"/", _EchoSocket)]))
+    return Server("WebSocket server by Tornado", lambda: serving([(r"/", EchoSocket)]))
 
 
 # The ``websockets`` library.
@@ -357,7 +359,11 @@ async def serve(
 
 
 def websocket_server(
-    *, greeting: str | None = None, origins: Sequence[str] | None = None, compression: bool = False
+    *,
+    greeting: str | None = None,
+    origins: Sequence[str] | None = None,
+    compression: bool = False,
+    open_timeout: float = 10,
 ) -> Server:
     """An echo server on 127.0.0.1: each message comes back as it is.
 
@@ -365,6 +371,7 @@ def websocket_server(
         greeting: sent to each client as soon as the handshake is done, before the client says anything.
         origins: the values of Origin that are welcome; ``None`` welcomes all.
         compression: take up permessage-deflate when a client offers it.
+        open_timeout: seconds that an opening handshake may take.
 
     Returns:
         The running server; its Server field reads ``websockets``, whatever the version of Python.
@@ -378,4 +385,6 @@ def websocket_server(
                 await connection.send(message)
 
     method = "deflate" if compression else None
-    return Server("WebSocket server", lambda: serve(echo, origins=origins, compression=method))
+    return Server(
+        "WebSocket server", lambda: serve(echo, origins=origins, compression=method, open_timeout=open_timeout)
+    )

@@ -80,13 +80,13 @@ def _escaped(text: str) -> str:
     return escape(text, quote=False)
 
 
-def rfc_link(section: str) -> Markup:
-    """Where something is defined, as a link if that is a section of an RFC."""
+def rfc_link(section: str, label: str = "") -> Markup:
+    """Where something is defined, as a link if that is a section of an RFC; ``label`` is its text, if not all of it."""
     rfc = re.fullmatch(r"RFC (\d+), ([\d.]+)", section)
     if not rfc:
         return tag("span", section)
     href = f"https://www.rfc-editor.org/rfc/rfc{rfc[1]}#section-{rfc[2]}"
-    return tag("a", section, style="text-decoration:underline;white-space:nowrap", href=href)
+    return tag("a", label or section, style="text-decoration:underline;white-space:nowrap", href=href)
 
 
 def sentence(strong: str, *rest: str) -> Markup:
