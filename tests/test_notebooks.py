@@ -65,16 +65,17 @@ def test_title_and_headings(path: Path) -> None:
 
 @pytest.mark.parametrize("path", NOTEBOOKS[1:], ids=lambda path: path.stem)
 def test_proportions(path: Path) -> None:
-    """00 is short, and free of the counts."""
+    """00 is short, and free of the counts; those of the last part may be a little longer."""
+    most_cells, most_words = (66, 1700) if path.stem >= "11" else (60, 1500)
     inner = [line for line in _outline(path) if line.startswith("## ")]
     assert inner[-2:] == ["## What we saw", "## Exercises"]
     assert 4 <= len(inner) - 2 <= 7
     cells, code, prose = _cells(path), _code(path), _prose(path)
-    assert 30 <= len(cells) <= 60
+    assert 30 <= len(cells) <= most_cells
     assert len(code) >= 12
     assert 1.15 <= len(prose) / len(code) <= 1.55  # 1.2 to 1.5, give or take a cell
     words = sum(len(re.findall(r"\w[\w'’-]*", cell["source"])) for cell in prose)
-    assert 900 <= words <= 1500
+    assert 900 <= words <= most_words
     saw = next(cell["source"] for cell in prose if cell["source"].startswith("## What we saw"))
     assert 1 <= len(re.findall("^- ", saw, re.M)) <= 5
 
