@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -70,13 +71,13 @@ def run_code(server: JupyterServer, kernel: str, code: str, port: int) -> None:
     """Run code in a kernel, through this port, and read until the kernel has answered and is idle again."""
     url = f"ws://127.0.0.1:{port}/api/kernels/{kernel}/channels"
     said = {"Authorization": f"token {server.token}"}
-    with connect(url, additional_headers=said, subprotocols=[V1], compression=None, proxy=None) as socket:
+    with connect(url, additional_headers=said, subprotocols=[V1], compression=None, proxy=None) as client:
         header = {"msg_id": "ours", "msg_type": "execute_request", "session": "ours", "username": "", "version": "5.3"}
         content = {"code": code, "silent": False, "store_history": True, "allow_stdin": False}
-        socket.send(pack("shell", header, {}, {}, content))
+        client.send(pack("shell", header, {}, {}, content))
         awaited = {"execute_reply", "idle"}
         while awaited:
-            received = socket.recv(ANSWER_LIMIT)
+            received = client.recv(ANSWER_LIMIT)
             assert isinstance(received, bytes)
             _, header, parent, _, content = map(json.loads, [b"0", *unpack(received)[1:5]])
             if parent.get("msg_id") == "ours":
@@ -112,15 +113,13 @@ def jupyter_server() -> Iterator[JupyterServer]:
 
 
 def _port(runtime: Path, process: subprocess.Popen[bytes]) -> int:
-    """The port, which a Jupyter server writes into a file of its runtime folder."""
+    """The port: a Jupyter server writes it into a file of its runtime folder, and then begins to listen."""
     until = time.monotonic() + START_LIMIT
     while time.monotonic() < until and process.poll() is None:
-        for file in runtime.glob("jpserver-*.json"):
-            try:
-                port: int = json.loads(file.read_text())["port"]
-            except ValueError:  # it is being written
-                continue
-            if port:
-                return port
+        # No file, half a file, or nobody who listens yet.
+        with suppress(OSError, ValueError, StopIteration):
+            port: int = json.loads(next(runtime.glob("jpserver-*.json")).read_text())["port"]
+            socket.create_connection(("127.0.0.1", port), ANSWER_LIMIT).close()
+            return port
         time.sleep(0.05)
     raise RuntimeError("the Jupyter server does not begin to listen")
