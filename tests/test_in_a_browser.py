@@ -31,7 +31,7 @@ def test_each_line_of_the_log_is_at_its_message() -> None:
     log, session = _log("chromium-session"), wsedu.read(DATA / "chromium-session.pcap").conversations[1]
     rows = page_log(log, session).rows
     assert [row.page for row in rows if row.page and not row.wire] == [
-        "before close",
+        "bufferedAmount is 0",
         'send("too late")',
         "onclose: 1000, clean",
     ]

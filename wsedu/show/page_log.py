@@ -61,7 +61,7 @@ class PageLog(Picture):
         for page, wire, instead in self.rows:
             side = tag("samp", clip(page, 60)) if page else tag("span", "(sees nothing)", style=MUTED)
             arrow = [_arrow_html(wire)] if wire else [tag("span", instead, style=f"{MUTED};padding-left:8px")]
-            cell = tag("td", *arrow, style="padding:0;border-left:2px solid #808080")
+            cell = tag("td", *arrow, style="padding:0;text-align:left;border-left:2px solid #808080")
             size = tag("td", f"{wire.size:,}" if wire else "", style="text-align:right;padding:2px 0 2px 12px")
             lines.append(table_row(tag("td", side, style=LEFT), cell, size))
         return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), wide_table(*lines))
@@ -125,6 +125,8 @@ def _line(entry: Entry) -> str:
             line = f"close({', '.join(map(json.dumps, entry['arguments']))})"
         case "onclose":
             line = f"onclose: {entry['code']}, {'' if entry['wasClean'] else 'not '}clean"
+        case "before close":
+            line = f"bufferedAmount is {entry['bufferedAmount']}"
         case _:
             line = str(what)
     return visible(line)
