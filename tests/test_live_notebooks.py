@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LIVE = "00", "01", "02", "03", "04", "05", "07", "09", "10", "12", "13"
+LIVE = "00", "01", "02", "03", "04", "05", "07", "09", "10", "11", "12", "13"
 ROUNDS = 10
 COMPARE = "--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval-sanitize.cfg"
 

@@ -24,7 +24,7 @@ OUTSIDE_PRACTICE = [path for path in PACKAGE if path.parent.name != "practice"]
 TESTS, TOOLS = (sorted((ROOT / name).glob("*.py")) for name in ("tests", "tools"))
 
 # Lines of code of the day (comments, docstrings and blank lines are none). Each later issue may add what it brings.
-MOST_CODE = {"wsedu without practice": (8950, OUTSIDE_PRACTICE), "tests": (10200, TESTS), "tools": (1960, TOOLS)}
+MOST_CODE = {"wsedu without practice": (9150, OUTSIDE_PRACTICE), "tests": (10300, TESTS), "tools": (1960, TOOLS)}
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 45
 # The hot loop of the reader may be one dense function. (ruff counts complexity, see pyproject.toml.)
 MAY_BE_LONG = {"wsedu/wire/fast.py"}

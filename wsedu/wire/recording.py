@@ -196,6 +196,13 @@ class RelayRecording(Recording):
             raise RuntimeError("the recording has not begun")
         return self._proxy.events
 
+    def swallow(self) -> None:
+        """From here on pass nothing on, neither bytes nor the end of a connection, and tell nobody.
+
+        As if a cable were cut, somebody's wireless lost, or a host had lost its power. What an end sends is recorded.
+        """
+        self._proxy.swallows = True
+
     def _packets(self) -> Iterable[Packet]:
         return packets(self._proxy.events)
 
@@ -242,7 +249,7 @@ class KernelRecording(Recording):
         return f"{len(self._recorder.packets):,} packets of the kernel's loopback, {size:,} bytes"
 
 
-def record(port: int, host: str = "127.0.0.1", *, kernel: bool = False) -> Recording:
+def record(port: int, host: str = "127.0.0.1", *, kernel: bool = False) -> RelayRecording | KernelRecording:
     """Record what clients and a server say to each other, without any privilege.
 
     A relay listens on a free port of 127.0.0.1 while the ``with`` block runs. Clients connect to ``rec.port`` instead

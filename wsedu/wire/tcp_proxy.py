@@ -56,10 +56,12 @@ class TcpProxy:
 
     Attributes:
         events: what happened, in order.
+        swallows: whether what is received goes no further, and nobody is told: a cable that has been cut.
     """
 
     def __init__(self, listener: socket.socket, server: Address, stop: socket.socket) -> None:
         self.events: list[RelayEvent] = []
+        self.swallows = False
         self._listener, self._server, self._stop = listener, server, stop
         self._open: set[_ProxyEnd] = set()
         self._until: float | None = None  # when patience ends; None before the stop
@@ -182,14 +184,16 @@ class TcpProxy:
             return
         if data:
             self._note(end, EventKind.DATA, data)
-            end.other.outgoing += data
+            if not self.swallows:
+                end.other.outgoing += data
         elif not end.listens:  # it took no more, and this was all that it had sent before
             self._break(end)
             return
         else:
             end.talks = False
             self._note(end, EventKind.END)
-            end.other.then = EventKind.END
+            if not self.swallows:
+                end.other.then = EventKind.END
         self._send(end.other)
 
     def _send(self, end: _ProxyEnd) -> None:
