@@ -18,7 +18,7 @@ NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 # What ``make test`` opens in a browser: among them they have every kind of output and widget. Opening all of them costs
 # two minutes of processor more, and is for ``make test-all``; nbval runs all of them every time.
-OPENED = ("05", "08")
+OPENED = ("08",)
 EACH_NOTEBOOK = [pytest.param(name, marks=() if name.startswith(OPENED) else pytest.mark.slow) for name in NOTEBOOKS]
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

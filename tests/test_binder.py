@@ -24,7 +24,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_PAGE = "notebooks/00-start-here.ipynb"
-NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=60"
+NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=180"
 PYTHONS = ("3.11", "3.12", "3.13")
 SYSTEMS = [
     {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": platform}

@@ -109,6 +109,7 @@ wsedu.touch(capture.packet(capture.conversations[0].messages[2].packets[0]))""",
 )
 
 
+@pytest.mark.slow
 def test_maps_in_an_export_come_to_life_without_a_kernel(browser: Browser, tmp_path: Path) -> None:
     """Our template adds one script: it reads what the pictures say, and shows it as the widget does."""
     path = tmp_path / "explored.ipynb"

@@ -86,6 +86,7 @@ def test_a_message_of_jupyter_is_packed_as_it_is_unpacked() -> None:
     assert pieces == [b"shell", b'{"a": 1}', b"{}", b"[]", json.dumps("x" * 300).encode()]
 
 
+@pytest.mark.slow
 def test_a_kernel_answers_on_its_channels() -> None:
     with jupyter_server() as jupyter, wsedu.record(port=jupyter.port) as recording:
         run_code(jupyter, jupyter.start_kernel(), "6 * 7", recording.port)

@@ -37,6 +37,10 @@ def test_ten_times_in_a_row(busy: bool) -> None:
     with spinning((os.cpu_count() or 1) if busy else 0):
         for number in range(1, ROUNDS + 1):
             done = subprocess.run(
-                [*command, "--nbval-cell-timeout=60", *notebooks], cwd=ROOT, capture_output=True, text=True, check=False
+                [*command, "--nbval-cell-timeout=180", *notebooks],
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             assert done.returncode == 0, f"round {number} of {ROUNDS}: {done.stdout[-4000:]}"

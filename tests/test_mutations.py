@@ -109,12 +109,7 @@ def test_what_is_carried_begins_with_a_request_and_ends_with_a_close_frame() -> 
 
 
 slow = pytest.mark.slow
-QUICK = ("chromium-websocket", 2)  # of the rest, some seconds of processor each, ``make test`` changes none
-CHANGED = [
-    pytest.param(notebook, name, third, marks=() if (name, third) == QUICK else slow)
-    for notebook, name in READ
-    for third in range(3)
-]
+CHANGED = [pytest.param(notebook, name, third, marks=slow) for notebook, name in READ for third in range(3)]
 
 
 @pytest.mark.parametrize(("notebook", "name", "third"), CHANGED)

@@ -43,10 +43,11 @@ from wsedu.show.explorer import touch
 from wsedu.show.frame_builder import FrameBuilder
 from wsedu.show.handshake_bench import HandshakeBench
 from wsedu.show.html import Markup, Picture, join, tag
+from wsedu.show.page_log import Endings, PageLog, PageRow
 from wsedu.show.plot import plot
 from wsedu.show.race import DeliveryRace, standing
 from wsedu.show.reactions import Reactions
-from wsedu.show.sequence import ladder
+from wsedu.show.sequence import ladder, row_of
 from wsedu.show.text import columns, visible
 from wsedu.wire.bill import Bill
 from wsedu.wire.rows import as_line
@@ -229,6 +230,8 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "CostSlider": lambda: [CostSlider([NASTY], lambda way, chosen: 200.0, lambda chosen: {}, ["minimal"])],
     "RangeSlider": lambda: [RangeSlider(NASTY, (1, 2), 1)],
     "ProgressBar": lambda: [ProgressBar(1, "pwned")],
+    "PageLog": lambda: [PageLog([PageRow(NASTY, row_of(talk().messages[0], 0.0)), PageRow("", None, NASTY)])],
+    "Endings": lambda: [Endings([(NASTY, NASTY, {"code": 1, "wasClean": True, "reason": NASTY})])],
     "Reactions": lambda: [Reactions({NASTY: (NASTY, {NASTY: Reaction("refused", NASTY)})})],
     "Report": lambda: [Report([Finding(NASTY, True, NASTY)])],
     **dict.fromkeys(("Capture", "Conversation", "CapturedMessage", "PacketView"), captured),

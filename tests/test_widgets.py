@@ -391,6 +391,7 @@ def test_mask_and_key_change_what_is_sent_and_not_what_is_said(ran: NotebookPage
     assert payload.input_value() == "é"
 
 
+@pytest.mark.slow
 def test_the_payload_length_goes_over_its_borders(ran: NotebookPage) -> None:
     output = _builder(ran)
     slider, sizes = output.get_by_label("payload length", exact=True), []
@@ -563,6 +564,7 @@ def test_a_handshake_is_spoiled_and_really_sent(ran: NotebookPage) -> None:
 KERNEL = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 
 
+@pytest.mark.slow
 def test_a_kernel_that_is_busy_or_was_restarted_is_told(lab: LabBrowser, tmp_path: Path) -> None:
     with lab.open("asking.ipynb") as notebook:
         assert notebook.run_all() == []
