@@ -95,6 +95,7 @@ def test_it_runs_to_the_end(opened: NotebookPage) -> None:
     assert_runs_well(opened)
 
 
+@pytest.mark.slow  # test_show_outside.py feeds every view with the same
 def test_captured_html_is_shown_as_text(lab: LabBrowser) -> None:
     with lab.open("notebooks/hostile.ipynb") as notebook:
         assert_hostile_is_text(notebook)

@@ -163,7 +163,7 @@ def test_an_export_needs_nothing_of_what_it_asks_for(browser: Browser, tmp_path:
         assert list(filter(None, shown)) == _wanted(notebook)
 
 
-@pytest.mark.slow  # in Lab it is looked at every time
+@pytest.mark.slow
 def test_captured_html_is_text_in_an_export(browser: Browser, tmp_path: Path) -> None:
     clone(tmp_path)
     path = tmp_path / "notebooks/hostile.ipynb"
