@@ -407,3 +407,30 @@ def test_solutions_on_the_command_line() -> None:
     assert re.findall(r"^def (\w+)", run("06").stdout, re.M) == ["unmask", "length_bytes", "key_from"]
     wrong = run("99")
     assert wrong.returncode == 2 and wrong.stderr.startswith("no notebook '99'")
+
+
+TRACED = """
+import sys
+from wsedu.practice.limit import Limit, TimeUp
+
+def endless():
+    while True:
+        pass
+
+with Limit() as limit:
+    assert limit.call(len, "abc") == 3
+    if sys.argv[1:]:
+        try:
+            limit.call(endless)
+        except TimeUp:
+            print("stopped")
+sys.settrace(lambda frame, event, argument: None)
+print(max(map(len, ["a", "bc"])), (lambda: "traced")())
+"""
+
+
+@pytest.mark.parametrize("late", [[], ["late"]])
+def test_a_debugger_works_after_a_check(late: list[str]) -> None:
+    """What is asked for and taken back again leaves CPython 3.11 standing still as soon as anybody traces."""
+    done = subprocess.run([sys.executable, "-c", TRACED, *late], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("stopped\n" * len(late) + "2 traced\n", "")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -60,12 +61,12 @@ class Limit:
         try:
             result = function(*arguments)
         finally:
-            # Python raises what another thread asks for only at a call or a jump back: this comes before any. Whatever
-            # was asked for in the same moment is taken back, so that it hits nobody else.
+            # Python raises what another thread asks for only at a call or a jump back: this comes before any.
             self._began = None
-            if self._watcher:
-                with self._lock:
-                    self._raise(None)
+            with self._lock:  # what the watcher was about to do in the same moment is done now
+                late = self._late
+            if late:
+                self._let_it_come()
         if self._late:
             raise TimeUp
         return result
@@ -76,7 +77,17 @@ class Limit:
             with self._lock:
                 if self._began is not None and time.process_time() - self._began > SECONDS:
                     self._late = True
-                    self._raise(ctypes.py_object(TimeUp))
+                    self._raise()
 
-    def _raise(self, what: ctypes.py_object[type[TimeUp]] | None) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, what)
+    def _let_it_come(self) -> None:
+        """Have what may still be asked for raised here, so that it hits nobody else.
+
+        To take it back would not do: CPython 3.11 goes on looking for it, and stands still for ever under a debugger.
+        """
+        with suppress(TimeUp):
+            self._raise()
+            while True:
+                pass
+
+    def _raise(self) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, ctypes.py_object(TimeUp))
