@@ -50,11 +50,6 @@ class Row:
         """Of the model in bytes, as a share of what was measured."""
         return self.model.bytes / self.bytes - 1
 
-    @property
-    def packet_error(self) -> float:
-        """Of the model in packets, as a share of what was measured."""
-        return self.model.packets / self.packets - 1
-
     def __str__(self) -> str:
         gap = f" gap {self.situation.poll_gap:g}" if self.way == "polling" else ""
         fixed = " fixed" if self.situation.fixed else ""

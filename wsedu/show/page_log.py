@@ -9,24 +9,24 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
-from ..protocol.opcodes import opcode_name
+from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.status import parse_close_payload
 from .html import LEFT, MUTED, Markup, Picture, table_row, tag, wide_table
 from .palette import chip, order
-from .sequence import SequenceRow, _arrow_html, _arrow_text, row_of
+from .sequence import SequenceRow, arrow_html, arrow_text, row_of
 from .text import clip, pad, visible
 
 Entry = Mapping[str, Any]
 PAGE = 42  # columns of a terminal for the page's side
 # What stands in the log when a message of this kind begins or arrives; the first of these that comes next is its line.
-LOGGED = {
+LOGGED: dict[object, tuple[str, ...]] = {
     "request": ("new WebSocket",),
     "response": ("onopen", "onerror"),
-    ("client", 1): ("send",),
-    ("client", 2): ("send",),
-    ("server", 1): ("onmessage",),
-    ("server", 2): ("onmessage",),
-    ("client", 8): ("close",),
+    ("client", Opcode.TEXT): ("send",),
+    ("client", Opcode.BINARY): ("send",),
+    ("server", Opcode.TEXT): ("onmessage",),
+    ("server", Opcode.BINARY): ("onmessage",),
+    ("client", Opcode.CLOSE): ("close",),
 }
 SEEN = {*chain.from_iterable(LOGGED.values()), "onclose"}
 
@@ -49,7 +49,7 @@ class PageLog(Picture):
         """The picture as lines of text."""
         yield f"{'the page':{PAGE}}  on the wire{'bytes':>71}"
         for page, wire, instead in self.rows:
-            arrow = f"|{_arrow_text(wire)}|{wire.size:>8,}" if wire else f"| {instead}"
+            arrow = f"|{arrow_text(wire)}|{wire.size:>8,}" if wire else f"| {instead}"
             yield f"{pad(clip(page, PAGE), PAGE)}  {arrow}"
 
     def html(self) -> Markup:
@@ -60,7 +60,7 @@ class PageLog(Picture):
         lines = [table_row(*(tag("th", head, scope="col", style=style) for head, style in heads))]
         for page, wire, instead in self.rows:
             side = tag("samp", clip(page, 60)) if page else tag("span", "(sees nothing)", style=MUTED)
-            arrow = [_arrow_html(wire)] if wire else [tag("span", instead, style=f"{MUTED};padding-left:8px")]
+            arrow = [arrow_html(wire)] if wire else [tag("span", instead, style=f"{MUTED};padding-left:8px")]
             cell = tag("td", *arrow, style="padding:0;text-align:left;border-left:2px solid #808080")
             size = tag("td", f"{wire.size:,}" if wire else "", style="text-align:right;padding:2px 0 2px 12px")
             lines.append(table_row(tag("td", side, style=LEFT), cell, size))
@@ -168,7 +168,7 @@ def _ending(messages: Sequence[Any]) -> str:
         return f"◄ {messages[1].head.status}, no WebSocket"
     said = []
     for message in messages[2:]:
-        if message.frame.opcode == 8:
+        if message.frame.opcode == Opcode.CLOSE:
             code, _ = parse_close_payload(message.payload)
             said.append(f"{'►' if message.sender == 'client' else '◄'} Close {code or 'without a code'}")
     return "  ".join(said) or "no Close frame"

@@ -67,7 +67,7 @@ class SequenceDiagram(Picture):
         yield f"{'  seconds ' if self.times else '  '}{head}{'bytes':>10}"
         for row in self.rows:
             time = f"{row.time:9.3f} " if self.times else "  "
-            yield f"{time}|{_arrow_text(row)}|{row.size:>10,}"
+            yield f"{time}|{arrow_text(row)}|{row.size:>10,}"
         if self.more:
             yield f"{'':{10 if self.times else 2}}  … {self.more:,} more messages …"
 
@@ -82,7 +82,7 @@ class SequenceDiagram(Picture):
         lines = [table_row(*seconds, between, tag("th", "bytes", scope="col", style=f"{CELL};padding-left:12px"))]
         for row in self.rows:
             seconds = [tag("td", f"{row.time:.3f}", style=f"{CELL};{MUTED}")] if self.times else []
-            arrow = tag("td", _arrow_html(row), style=f"padding:0;{LIFELINES}")
+            arrow = tag("td", arrow_html(row), style=f"padding:0;{LIFELINES}")
             lines.append(table_row(*seconds, arrow, tag("td", f"{row.size:,}", style=CELL)))
         more = [tag("div", f"… {self.more:,} more messages …", style=MUTED)] if self.more else []
         return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), wide_table(*lines), *more)
@@ -209,7 +209,7 @@ def _describe_frame(frame: Any) -> str:
     return f"{text}: {shown}" if shown else text
 
 
-def _arrow_text(row: SequenceRow) -> str:
+def arrow_text(row: SequenceRow) -> str:
     """The way from one line to the other in text: ``--- GET / ---->``."""
     text = clip(row.text, BETWEEN - 10)
     dashes = "-" * (BETWEEN - columns(text) - 6)
@@ -218,7 +218,7 @@ def _arrow_text(row: SequenceRow) -> str:
     return f"--- {text} {dashes}>" if row.sender == "client" else f"<{dashes} {text} ---"
 
 
-def _arrow_html(row: SequenceRow) -> Markup:
+def arrow_html(row: SequenceRow) -> Markup:
     """The same as a shaft, whose parts are as long as the shares of the kinds in the message."""
     # dir=auto: a payload in Hebrew or Arabic reads from the right, and its arrow stays where it is.
     text = tag("samp", clip(row.text, 64), dir="auto")
