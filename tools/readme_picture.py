@@ -14,7 +14,7 @@ from lab_browser import Theme, lab_browser
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = "notebooks/08-http-and-websocket-byte-under-byte.ipynb"
 CALL = "compare([question"  # how the cell's source begins
-WIDTH = 1080  # CSS pixels of the window
+WIDTH = 1120  # CSS pixels of the window
 FITS = "node => [...node.querySelectorAll('*')].every(one => one.scrollWidth <= one.clientWidth)"
 
 
