@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from ..protocol.deflate import MAX_CONTENT, DeflateParameters
-from ..protocol.http1 import Response
 from .codings import InflateBudget
 from .exchange import Exchange, SyncLost
-from .inflate import CompressedConnection, compressed_connection
+from .inflate import CompressedDirection, Inflated
 from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, InflatedFrame, Packets
 from .message_parser import OTHER, ParsedMessage, Sender, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
@@ -39,7 +39,7 @@ class Endpoint:
     """One endpoint's sending half."""
 
     # A port scan leaves thousands of these of which only the address was ever used, so the rest is made when needed.
-    __slots__ = ("_stream", "address", "carriers", "fin", "last", "syn")
+    __slots__ = ("_stream", "address", "carriers", "fin", "inflates", "last", "syn")
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -47,6 +47,7 @@ class Endpoint:
         self.carriers = NO_CARRIERS  # end in the stream, packet
         self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
         self.fin = False
+        self.inflates: CompressedDirection | None = None  # its messages, once one may be compressed
         self.last: Any = None  # the last packet with data, for whoever builds on packets
 
     @property
@@ -62,13 +63,9 @@ class TcpConnection:
 
     __slots__ = ("doubted", "exchange", "first", "index", "reset", "second")
 
-    def __init__(
-        self, index: int, first: Address, second: Address, budget: InflateBudget, late: bool | None = None
-    ) -> None:
-        self.index = index
-        self.first = Endpoint(first)
-        self.second = Endpoint(second)
-        self.exchange = Exchange(budget, late)
+    def __init__(self, index: int, first: Address, second: Address, exchange: Exchange) -> None:
+        self.index, self.exchange = index, exchange
+        self.first, self.second = Endpoint(first), Endpoint(second)
         self.doubted = False  # it was said that a retransmission may be none
         self.reset = False
 
@@ -125,14 +122,19 @@ class TcpReader(Generic[Made]):
     Args:
         warnings: takes a line for each thing that could not be read, few of each kind, and how many more there were.
         ports: connections to these that begin before the capture are read as WebSocket, unless they are HTTP.
+        deflate: where the handshake is not in the capture, RSV1 says that a message is compressed.
+        max_message: bytes of a compressed message that are inflated.
 
     Attributes:
         connections: each twice, by source and destination.
     """
 
-    def __init__(self, warnings: list[str], ports: Collection[int] = ()) -> None:
+    def __init__(
+        self, warnings: list[str], *, ports: Collection[int] = (), deflate: bool = False, max_message: int = MAX_CONTENT
+    ) -> None:
         self.warnings = warnings
-        self._ports = frozenset(ports)
+        self._ports, self._max_message = frozenset(ports), max_message
+        self._unsaid = DeflateParameters() if deflate else None  # what holds where no handshake says it
         self.connections: dict[tuple[Address, Address], TcpConnection] = {}
         self.count = 0
         self.origin = 0  # time of the first packet, and of the last one, in nanoseconds
@@ -154,9 +156,29 @@ class TcpReader(Generic[Made]):
     def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
         """Called for each message that never became complete, when no packet of its connection can follow."""
 
+    def called(self, connection: TcpConnection, side: Endpoint) -> tuple[str, str]:
+        """A sender, as warnings name it: what stands first in the line, and itself."""
+        return f"{connection.name()}: ", f"the {connection.sender(side)}"
+
     def lost(self, connection: TcpConnection, side: Endpoint, why: str) -> None:
-        """Called when nothing more can be read of what one endpoint sends."""
-        self.warn(NOT_READ, f"{connection.name()}: the {connection.sender(side)} is {NOT_READ}: {why}")
+        """Say that nothing more can be read of what one endpoint sends."""
+        where, who = self.called(connection, side)
+        self.warn(NOT_READ, f"{where}{who} is {NOT_READ}: {why}")
+
+    def inflated(self, connection: TcpConnection, side: Endpoint, first_byte: int, payload: bytes) -> Inflated | None:
+        """What the next frame of a sender means; ``None`` of a control frame, and where nobody agreed on deflate."""
+        agreed = connection.exchange.agreed
+        if agreed is None:
+            return None
+        if side.inflates is None:
+            client = connection.sender(side) == "client"
+            forgets = agreed.client_no_context_takeover if client else agreed.server_no_context_takeover
+            side.inflates = CompressedDirection(takeover=not forgets, max_message=self._max_message)
+        inflated = side.inflates.frame(first_byte, payload)
+        if inflated is not None and inflated.error:
+            where, who = self.called(connection, side)
+            self.warn(NOT_INFLATED, f"{where}a message of {who} is not inflated: {inflated.error}")
+        return inflated
 
     def warn(self, reason: str, line: str) -> None:
         """Say what could not be read, unless so many had the same reason that counting them says more."""
@@ -179,19 +201,11 @@ class TcpReader(Generic[Made]):
 
     def finish(self, *, whole: bool) -> Iterator[Made]:
         """What the end of the file shows; ``whole`` unless it is cut short."""
-        yield from self.leave(whole=whole)
-        self.sum_up()
-
-    def leave(self, *, whole: bool) -> Iterator[Made]:
-        """What the end of the file shows, without the lines that sum up what could not be read."""
         if whole:
             # Of a file cut short one cannot say that a late segment would not have come.
             left = sorted(set(self.connections.values()), key=lambda each: -each.index)
             while left:
                 yield from self._forget(left.pop())
-
-    def sum_up(self) -> None:
-        """Say how often what was not said each time."""
         for reason, times in self._warned.items():
             if times > MOST_LINES:
                 self.warnings.append(f"{times - MOST_LINES:,} more conversations: {reason}")
@@ -213,7 +227,8 @@ class TcpReader(Generic[Made]):
             yield from self._forget(connection)
             connection = None
         if connection is None:
-            connection = TcpConnection(self.count, *key, self._budget, self._late(segment))
+            exchange = Exchange(self._budget, self._late(segment), self._unsaid)
+            connection = TcpConnection(self.count, *key, exchange)
             self.count += 1
             self.connections[key] = self.connections[key[::-1]] = connection
             self._silent[connection.index] = connection
@@ -324,7 +339,7 @@ class TcpReader(Generic[Made]):
                 if stream.closed or not stream.ended:  # or else a gap has said it
                     size = "so far" if message.size is None else f"of {message.size:,}"
                     left.append(f"a {message.kind} of the {sender}, {message.there:,} bytes {size}")
-            if skipped := exchange.skipped(sender):
+            if skipped := exchange.directions[sender].skipped:
                 name = connection.name()
                 self.warn(LATE, f"{name}: {skipped:,} bytes of the {sender} {LATE} are left out")
         if left:
@@ -345,26 +360,15 @@ def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
 
 
 class CaptureReader(TcpReader[CapturedMessage]):
-    """The messages of a capture.
-
-    Args:
-        warnings, ports: as ``TcpReader``.
-        deflate: where the handshake is not in the capture, RSV1 says that a message is compressed.
-        max_message: bytes of a compressed message that are inflated.
+    """The messages of a capture. Its options are those of ``TcpReader``.
 
     Attributes:
         names: client and server of each conversation that has messages.
     """
 
-    def __init__(
-        self, warnings: list[str], *, ports: Collection[int] = (), deflate: bool = False, max_message: int = MAX_CONTENT
-    ) -> None:
-        super().__init__(warnings, ports)
-        self._deflate = deflate
+    def __init__(self, warnings: list[str], **options: Any) -> None:
+        super().__init__(warnings, **options)
         self.names: dict[int, tuple[str, str]] = {}
-        self._max_message = max_message
-        self._compressed: dict[int, CompressedConnection] = {}  # by number of the conversation
-        self._over: list[int] = []  # of those, which no message can follow
 
     def run(self, packets: Iterable[Packet]) -> Iterator[CapturedMessage]:
         """The messages in a capture, in the order in which each became complete.
@@ -382,7 +386,7 @@ class CaptureReader(TcpReader[CapturedMessage]):
         """As ``run``, what each packet completes together."""
         try:
             for index, packet in enumerate(packets):
-                yield self.inflated([*self.packet(index, packet)])
+                yield [*self.packet(index, packet)]
         except CutShort:
             yield [*self.finish(whole=False)]
             raise
@@ -395,11 +399,6 @@ class CaptureReader(TcpReader[CapturedMessage]):
             del self.names[index]
         return alive
 
-    def finish(self, *, whole: bool) -> Iterator[CapturedMessage]:
-        """What the end of the file shows, inflated."""
-        yield from self.inflated([*self.leave(whole=whole)])
-        self.sum_up()
-
     def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> CapturedMessage:
         """The message as ``read`` and ``messages`` give it."""
         if connection.index not in self.names:
@@ -408,38 +407,14 @@ class CaptureReader(TcpReader[CapturedMessage]):
         if isinstance(what, Gap):
             return GapMessage(*place, what.missing)
         if what.kind == "frame":
-            if self._deflate and connection.exchange.inside:
-                unknown = CompressedConnection(DeflateParameters(), self._max_message)
-                self._compressed.setdefault(connection.index, unknown)
-            return FrameMessage(*place, what.raw[: what.framing_size], what.content)
-        if what.switches and connection.exchange.switched and isinstance(what.head, Response):
-            compressed = compressed_connection(what.head, self._max_message)
-            if compressed is not None:
-                self._compressed[connection.index] = compressed
+            return self.maker(connection, side)(*place, what.raw[: what.framing_size], what.content)
         return HttpMessage(*place, what)
 
-    def _forget(self, connection: TcpConnection) -> Iterator[CapturedMessage]:
-        """Keep nothing of a connection; its last messages may still have to be inflated."""
-        yield from super()._forget(connection)
-        if connection.index in self._compressed:
-            self._over.append(connection.index)
+    def maker(self, connection: TcpConnection, side: Endpoint) -> Callable[..., FrameMessage]:
+        """What makes a message of each frame of a sender; called as ``FrameMessage`` is."""
+        return FrameMessage if connection.exchange.agreed is None else partial(self._inflated_frame, connection, side)
 
-    def inflated(self, batch: list[CapturedMessage]) -> list[CapturedMessage]:
-        """The next messages, and of those that are frames of compressed messages what they mean."""
-        if not self._compressed:
-            return batch
-        for at, message in enumerate(batch):
-            compressed = self._compressed.get(message.conversation)
-            if compressed is None or not isinstance(message, FrameMessage):
-                continue
-            inflated = compressed.frame(message.sender, message.first_byte, message.payload)
-            if inflated is not None:
-                batch[at] = InflatedFrame(message, inflated)
-                if why := inflated.error:
-                    client, server = self.names[message.conversation]
-                    name = f"conversation {message.conversation} ({client} to {server})"
-                    self.warn(NOT_INFLATED, f"{name}: a message of the {message.sender} is not inflated: {why}")
-        for index in self._over:
-            self._compressed.pop(index, None)
-        self._over.clear()
-        return batch
+    def _inflated_frame(self, connection: TcpConnection, side: Endpoint, *parts: Any) -> FrameMessage:
+        frame = FrameMessage(*parts)
+        inflated = self.inflated(connection, side, frame.first_byte, frame.payload)
+        return frame if inflated is None else InflatedFrame(frame, inflated)

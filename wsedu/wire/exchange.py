@@ -8,19 +8,20 @@ follow a 101, a 2xx to CONNECT, or a request to switch that nobody has answered 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..protocol.deflate import DeflateParameters
 from ..protocol.errors import ProtocolError, quoted
 from ..protocol.http1 import Request, Response, begins_request, begins_response, split_request_line, split_status_line
 from .codings import InflateBudget
 from .frame_parser import FrameParser, may_begin_frames
 from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
-from .message_parser import OTHER, Incoming, MessageParser, ParsedMessage, Sender, UnfinishedMessage
+from .inflate import agreement
+from .message_parser import OTHER, Incoming, ParsedMessage, Sender, UnfinishedMessage
 from .streams import Gap
 
-# What a 101 may switch to and be read, by the token in Upgrade (RFC 9110, 7.8). A further protocol is a line here.
-PARSERS: dict[str, Callable[[Sender], MessageParser]] = {"websocket": FrameParser}
+WEBSOCKET = "websocket"  # what a 101 may switch to and be read: a token of Upgrade (RFC 9110, 7.8)
 NOT_HTTP = "neither HTTP nor WebSocket, or begins inside a message"
 
 
@@ -36,21 +37,21 @@ class Direction(Incoming):
     """What one endpoint sends.
 
     Attributes:
-        parser: reads what comes next.
+        parser: reads what comes next; there is none until the roles are known.
         waiting: it asked to switch, so that what follows depends on the response.
         unsure: frames or a request follow, and only the bytes themselves can say which.
-        lost: message boundaries cannot be read any more.
         gap: what it ended with, until all before it was read.
         seeking: the capture begins inside of it, and no segment was seen yet that may begin with a frame.
         skipped: bytes that were left out for that.
     """
 
-    __slots__ = ("gap", "lost", "parser", "seeking", "skipped", "unsure", "waiting")
+    __slots__ = ("gap", "parser", "seeking", "skipped", "unsure", "waiting")
 
-    def __init__(self, parser: MessageParser) -> None:
-        super().__init__()
-        self.parser = parser
-        self.waiting = self.unsure = self.lost = self.seeking = False
+    parser: Http1Parser | FrameParser
+
+    def __init__(self, sender: Sender) -> None:
+        super().__init__(sender)
+        self.waiting = self.unsure = self.seeking = False
         self.skipped = 0
         self.gap: Gap | None = None
 
@@ -64,26 +65,23 @@ class Exchange:
         budget: what may be inflated of transfer codings.
         late: for a connection that begins before the capture and is to be read as WebSocket unless it is HTTP: whether
             the first to send is the server. Else ``None``.
+        agreed: what holds of permessage-deflate where no handshake says it.
 
     Attributes:
-        inside: it was read so, from the first frame on that could be read.
+        agreed: what the last handshake says of that.
+        directions: what each of the two sends.
         identified: it is known who the client is.
         swapped: the first to send is not the client.
         switched: a 101 to WebSocket has come.
         lost: the directions that are not read any further.
     """
 
-    __slots__ = (
-        "_asked", "_budget", "_directions", "_known", "_late", "_tunnel", "_why", "identified", "inside", "lost",
-        "swapped", "switched",
-    )  # fmt: skip
-
-    def __init__(self, budget: InflateBudget, late: bool | None = None) -> None:
-        self._budget = budget
-        self._late, self.inside = late, False
+    def __init__(
+        self, budget: InflateBudget, late: bool | None = None, agreed: DeflateParameters | None = None
+    ) -> None:
+        self._budget, self._late, self.agreed = budget, late, agreed
         self._asked: list[Request] = []  # whose final response has not come
-        # Made when needed: on many connections nothing is said.
-        self._directions: dict[Sender, Direction] = {}
+        self.directions: dict[Sender, Direction] = {sender: Direction(sender) for sender in OTHER}
         self._known = False  # a head was read, so that this is HTTP
         self._why = ""  # why one direction is not HTTP, as long as nothing is known of the other one
         self._tunnel = False  # what is read now comes through one
@@ -96,8 +94,8 @@ class Exchange:
         Yields:
             The messages that they complete, in both directions: a 101 sets free what the client sent after it.
         """
-        side = self._direction(sender)
-        if side.ended or side.lost:
+        side = self.directions[sender]
+        if side.ended or sender in self.lost:
             return
         if side.seeking and not may_begin_frames(data, sender):
             side.start += len(data)
@@ -107,8 +105,7 @@ class Exchange:
         side.buffer += data
         if self.identified:
             yield from self._read(sender)
-            client = self._directions.get("client")
-            if client is not None and client.gap is not None:  # a response may have been what it waited for
+            if self.directions["client"].gap is not None:  # a response may have been what it waited for
                 yield from self._tell_gap("client")
         else:
             early = self._late is not None and len(side.buffer) - len(data) <= SHORT_HEAD
@@ -116,8 +113,8 @@ class Exchange:
 
     def end(self, sender: Sender, *, whole: bool, gap: Gap | None) -> Iterator[ParsedMessage | SyncLost]:
         """The direction has ended: ``whole`` if by FIN, so that content until the close is complete. As ``receive``."""
-        side = self._direction(sender)
-        if side.ended or side.lost:
+        side = self.directions[sender]
+        if side.ended or sender in self.lost:
             return
         side.ended, side.closed, side.gap = True, whole, gap
         if self.identified:
@@ -125,18 +122,21 @@ class Exchange:
 
     def identify(self, *, swapped: bool) -> Iterator[ParsedMessage | SyncLost]:
         """Say who the client is, and read what came before that was known. As ``receive``."""
+        self._assign(swapped=swapped)
+        self._expect_http()
+        for sender in OTHER:
+            yield from self._go_on(sender)
+
+    def _assign(self, *, swapped: bool) -> None:
         self.identified, self.swapped = True, swapped
         if swapped:
-            self._directions = {OTHER[sender]: side for sender, side in self._directions.items()}
-            for sender, side in self._directions.items():
-                side.parser = self._http(sender)
-        for sender in OTHER:
-            if sender in self._directions:
-                yield from self._go_on(sender)
+            self.directions = {OTHER[sender]: side for sender, side in self.directions.items()}
+            for sender, side in self.directions.items():
+                side.sender = sender
 
     def close(self) -> Iterator[SyncLost]:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
-        early = b"" if self.identified else self._direction("client").buffer or self._direction("server").buffer
+        early = b"" if self.identified else self.directions["client"].buffer or self.directions["server"].buffer
         if early:
             yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
         elif self._why and not self._known:
@@ -144,31 +144,27 @@ class Exchange:
 
     def lend_frames(self, sender: Sender) -> bytearray | None:
         """For a reader of its own: what is there of the frame that is due; ``None`` if none can be due."""
-        side = self._directions.get(sender)
-        if side is None or not isinstance(side.parser, FrameParser) or side.ended or side.lost or side.seeking:
+        side = self.directions[sender]
+        if not isinstance(side.parser, FrameParser) or side.ended or sender in self.lost or side.seeking:
             return None
         held, side.buffer = side.buffer, bytearray()
         return held
 
     def take_back(self, sender: Sender, start: int, held: bytearray) -> None:
         """The reader stops before the frame that begins at ``start`` in the stream, of which it has ``held``."""
-        side = self._directions[sender]
+        side = self.directions[sender]
         side.start, side.buffer = start, held
 
     def unfinished(self, sender: Sender) -> UnfinishedMessage | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
-        side = self._directions.get(sender)
-        if side is None or not (side.buffer and self.identified) or side.lost or side.unsure or side.waiting:
+        side = self.directions[sender]
+        if not (side.buffer and self.identified) or side.unsure or side.waiting:
             return None
         return side.parser.unfinished(side)
 
-    def _direction(self, sender: Sender) -> Direction:
-        if sender not in self._directions:
-            self._directions[sender] = Direction(self._http(sender))
-        return self._directions[sender]
-
-    def _http(self, sender: Sender) -> Http1Parser:
-        return Http1Parser(sender, self._asked, self._budget)
+    def _expect_http(self) -> None:
+        for side in self.directions.values():
+            side.parser, side.waiting, side.unsure = Http1Parser(self._asked, self._budget), False, False
 
     def _recognize(self, sender: Sender, early: bytearray, line_end: bool) -> Iterator[ParsedMessage | SyncLost]:
         """Without a SYN the client is the one who sends the first request, whatever the ports."""
@@ -193,46 +189,40 @@ class Exchange:
 
     def _begin_inside(self, *, swapped: bool) -> Iterator[ParsedMessage | SyncLost]:
         """Read frames, in each direction from the first segment on that may begin with one."""
-        self.identified = self.switched = self._known = self.inside = True
-        self.swapped = swapped
-        if swapped:
-            self._directions = {OTHER[sender]: side for sender, side in self._directions.items()}
+        self._assign(swapped=swapped)
+        self.switched = self._known = True
+        for side in self.directions.values():
+            side.parser, side.seeking = FrameParser(), True
         for sender in OTHER:
-            side = self._direction(sender)
-            side.parser, side.seeking = PARSERS["websocket"](sender), True
+            side = self.directions[sender]
             early, side.buffer = bytes(side.buffer), bytearray()
             if early:
                 yield from self.receive(sender, early)
 
-    def skipped(self, sender: Sender) -> int:
-        """Bytes of a direction that stood before its first frame that could be read."""
-        side = self._directions.get(sender)
-        return side.skipped if side is not None else 0
-
     def _go_on(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
         """Read what is there of a direction, and what its end means for both."""
         yield from self._read(sender)
-        if self._directions[sender].ended:
+        if self.directions[sender].ended:
             yield from self._tell_gap(sender)
             yield from self._unanswered(sender)
         yield from self._tell_gap("client")  # whose frames may have waited for a response
 
     def _tell_gap(self, sender: Sender) -> Iterator[SyncLost]:
         """Tell a gap, once all before it was read: it is the last of its sender."""
-        side = self._directions.get(sender)
-        if side is not None and side.gap is not None and not side.waiting and not side.lost:
+        side = self.directions[sender]
+        if side.gap is not None and not side.waiting and sender not in self.lost:
             gap, side.gap = side.gap, None
             yield SyncLost(sender, f"{gap.missing:,} bytes are missing", gap)
 
     def _read(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
-        side = self._direction(sender)
-        while side.buffer and not side.waiting and not side.lost:
-            if side.unsure and not self._choose(sender, side):
+        side = self.directions[sender]
+        while side.buffer and not side.waiting:  # and not lost: nothing is kept then
+            if side.unsure and not self._choose(side):
                 break
             try:
                 message = side.parser.next_message(side)
             except ProtocolError as error:
-                yield from self._lose(sender, side, str(error))
+                yield from self._lose(sender, str(error))
                 break
             if not self._known and (message is not None or side.parser.begun):
                 self._known = True
@@ -251,7 +241,7 @@ class Exchange:
             if isinstance(message.head, Response):
                 yield from self._read("client")  # which may have waited for it
 
-    def _choose(self, sender: Sender, side: Direction) -> bool:
+    def _choose(self, side: Direction) -> bool:
         """Look at what follows an opening handshake of which not all is there; false if too little is there."""
         # In a method neither of the first two bytes is more than a letter. In a frame the second one is, of a client:
         # it begins with MASK, which is set (RFC 6455, 5.3).
@@ -259,18 +249,18 @@ class Exchange:
             return False
         begin = bytes(side.buffer[:2])
         if begin[:1].isspace() or not begins_request(begin):
-            side.parser = PARSERS["websocket"](sender)
+            side.parser = FrameParser()
         side.unsure = False
         return True
 
     def _asks(self, side: Direction, request: Request) -> None:
         """What follows a request: perhaps another protocol, and only the response says whether it does."""
-        upgrades = not PARSERS.keys().isdisjoint(request.field_tokens("Upgrade"))
+        upgrades = WEBSOCKET in request.field_tokens("Upgrade")
         if upgrades and self.switched:  # captured behind its 101
-            side.parser = PARSERS["websocket"]("client")
+            side.parser = FrameParser()
         elif (upgrades or request.method == "CONNECT") and any(one is request for one in self._asked):
-            server = self._direction("server")
-            side.waiting = not (server.ended or server.lost)  # or else the response will never come
+            server = self.directions["server"]
+            side.waiting = not (server.ended or "server" in self.lost)  # or else the response will never come
             side.unsure = upgrades
 
     def _answers(self, response: Response, switches: bool) -> SyncLost | None:
@@ -279,7 +269,7 @@ class Exchange:
         # 15.2): they answer nothing. But 101 is the last one in HTTP.
         if response.status < 200 and not switches:
             return None
-        client = self._direction("client")
+        client = self.directions["client"]
         request = self._asked.pop(0) if self._asked else None
         if request is None and isinstance(client.parser, Http1Parser) and client.buffer:
             client.parser.answered = True  # 408 or 431, say, to a head that is still coming
@@ -292,19 +282,18 @@ class Exchange:
             return None
         # A 101 that does not say to what it switches has switched to what was asked for.
         says = response if request is None or response.get("Upgrade") is not None else request
-        protocol = next((token for token in says.field_tokens("Upgrade") if token in PARSERS), None)
-        if protocol is None:
+        if WEBSOCKET not in says.field_tokens("Upgrade"):
             return self._lose_both("the connection switched to a protocol that is not WebSocket")
-        if protocol == "websocket" and response.get("Sec-WebSocket-Accept") is None:
+        if response.get("Sec-WebSocket-Accept") is None:
             # RFC 6455, 4.2.2 has the server send it. Drafts up to the one called 76, or hixie, do not know it, and
             # their frames are others: text between a byte 00 and a byte FF.
             return self._lose_both(
                 "its 101 has no Sec-WebSocket-Accept, so that what follows are not the frames of RFC 6455"
             )
-        self.switched = True
-        self._direction("server").parser = PARSERS[protocol]("server")
+        self.switched, self.agreed = True, agreement(response)
+        self.directions["server"].parser = FrameParser()
         if client.waiting:
-            client.parser = PARSERS[protocol]("client")
+            client.parser = FrameParser()
         client.unsure = not client.waiting  # the request was not there, or not yet
         client.waiting = False
         return None
@@ -317,21 +306,18 @@ class Exchange:
         """
         self._tunnel, self._known, self._why = True, False, ""
         self._asked.clear()
-        for sender in OTHER:
-            side = self._direction(sender)
-            side.parser, side.waiting, side.unsure = self._http(sender), False, False
+        self._expect_http()
 
     def _unanswered(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
         """Nothing more is read of a direction: what waits for it in the other one has to do without."""
-        client = self._directions.get("client")
-        if sender == "server" and client is not None and client.waiting:
+        client = self.directions["client"]
+        if sender == "server" and client.waiting:
             client.waiting = False
             yield from self._read("client")
 
-    def _lose(self, sender: Sender, side: Direction, why: str) -> Iterator[ParsedMessage | SyncLost]:
+    def _lose(self, sender: Sender, why: str) -> Iterator[ParsedMessage | SyncLost]:
         """Boundaries cannot be read in one direction. If nothing is HTTP yet, the other one decides what to say."""
-        side.lost = True
-        side.buffer.clear()
+        self.directions[sender].buffer.clear()
         self.lost += (sender,)
         if self._known:
             yield SyncLost(sender, why)
@@ -347,8 +333,6 @@ class Exchange:
 
     def _lose_both(self, why: str) -> SyncLost:
         self._why, self.lost = "", tuple(OTHER)
-        for sender in OTHER:
-            side = self._direction(sender)
-            side.lost = True
+        for side in self.directions.values():
             side.buffer.clear()
         return SyncLost(None, why)

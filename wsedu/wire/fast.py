@@ -60,12 +60,8 @@ def _shape(link_type: int, ip_at: int, version: int) -> _Shape:
 
 
 class _FastSender:
-    __slots__ = (
-        "before", "beside", "carriers", "connection", "held", "index", "need", "next", "sender", "side", "start",
-    )  # fmt: skip
-
-    def __init__(self, connection: TcpConnection, side: Endpoint) -> None:
-        self.connection, self.side = connection, side
+    def __init__(self, connection: TcpConnection, side: Endpoint, make: Callable[..., FrameMessage]) -> None:
+        self.connection, self.side, self.make = connection, side, make
         self.index = connection.index
         self.sender: Sender = connection.sender(side)
         self.before = self.beside = b""  # what must be the same in the next packet
@@ -124,7 +120,7 @@ class FastReader(CaptureReader):
                 index += 1
                 if data is not buffer:  # a further piece of the file
                     buffer = data
-                    yield self.inflated(batch)
+                    yield batch
                     batch = []
                 # The same link, addresses and ports, and nothing else different but what differs in every packet: the
                 # IP identification, the acknowledgement number and the window, and both checksums (which say nothing
@@ -194,7 +190,7 @@ class FastReader(CaptureReader):
                         view, mask = memoryview(data)[payload_at:after], header.masking_key
                         payload = bytes(view) if mask is None else apply_mask(view, mask)
                     head = data[at:payload_at]
-                    batch.append(FrameMessage(fast.index, fast.sender, seconds, packets, head, payload))
+                    batch.append(fast.make(fast.index, fast.sender, seconds, packets, head, payload))
                     at, packets = after, (index,)
                 fast.start += at - start
                 if at < stop:
@@ -205,7 +201,7 @@ class FastReader(CaptureReader):
         except CutShort as error:
             cut = error
         self.now = now  # a gap that only the end of the file makes certain has the time of the last packet
-        yield self.inflated(batch)
+        yield batch
         yield [*self.finish(whole=cut is None)]
         if cut is not None:
             raise cut
@@ -230,7 +226,8 @@ class FastReader(CaptureReader):
             return  # what the fast path reads are frames, and never the first message, with which ``made`` begins
         if other is not None and other.connection is connection and other.take_over():
             self._fast[answers] = other
-        mine = _FastSender(connection, connection.at(segment.source))
+        side = connection.at(segment.source)
+        mine = _FastSender(connection, side, self.maker(connection, side))
         if self._note_shape(segment, mine) and mine.take_over():
             self._fast[key] = mine
 

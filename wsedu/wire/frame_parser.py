@@ -11,15 +11,10 @@ from .message_parser import Incoming, ParsedMessage, Sender, UnfinishedMessage
 class FrameParser:
     """Finds the frames of one direction, whatever rules they break, as long as their lengths can be read."""
 
-    __slots__ = ("_sender",)
-
     begun = True  # frames follow a handshake, and whatever comes then is one
 
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-
     def next_message(self, source: Incoming) -> ParsedMessage | None:
-        """Take the next frame; ``None`` if it is not complete. As ``MessageParser``."""
+        """Take the next frame; ``None`` if it is not complete. Raises as the parser of HTTP."""
         try:
             header = parse_header(source.buffer)
         except NeedMoreData:
@@ -31,7 +26,7 @@ class FrameParser:
         # A view: a slice of bytes would be a copy of what is about to be copied.
         view, mask = memoryview(raw)[header.size :], header.masking_key
         payload = bytes(view) if mask is None else apply_mask(view, mask)
-        return ParsedMessage("frame", self._sender, start, raw, None, payload, header.size)
+        return ParsedMessage("frame", source.sender, start, raw, None, payload, header.size)
 
     def unfinished(self, source: Incoming) -> UnfinishedMessage:
         """What is there of a frame."""

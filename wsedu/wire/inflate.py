@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Compressed messages of a capture, inflated (RFC 7692): a stage behind the reader, which knows frames only.
+"""Compressed messages of a capture, inflated (RFC 7692): what a frame means where the handshake agreed on that.
 
-It sees the messages of all connections in their order, and gives them on; in place of a frame that is part of a
-compressed message it gives one that says so. Where a handshake agreed on nothing, nothing is touched, so that frames
-which are not compressed cost what they always do.
+Where it agreed on nothing, nothing of this is made or asked, so that other frames cost what they always do.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..protocol.deflate import MAX_CONTENT, DeflateParameters, Inflater, agreed_parameters
+from ..protocol.deflate import DeflateParameters, Inflater, agreed_parameters
 from ..protocol.errors import ProtocolError
 from ..protocol.frames import FIN, OPCODE, RSV1
 from ..protocol.http1 import Head
 from ..protocol.opcodes import Opcode
-from .message_parser import Sender
 
 
 class Inflated(NamedTuple):
@@ -70,28 +67,13 @@ class CompressedDirection:
             return Inflated(True, opcode, None, error.message)
 
 
-class CompressedConnection:
-    """Both directions of a connection whose handshake agreed on permessage-deflate."""
-
-    __slots__ = ("client", "server")
-
-    def __init__(self, agreed: DeflateParameters, max_message: int = MAX_CONTENT) -> None:
-        self.client = CompressedDirection(takeover=not agreed.client_no_context_takeover, max_message=max_message)
-        self.server = CompressedDirection(takeover=not agreed.server_no_context_takeover, max_message=max_message)
-
-    def frame(self, sender: Sender, first_byte: int, payload: bytes) -> Inflated | None:
-        """What the next frame of a sender means, as ``CompressedDirection.frame``."""
-        return (self.client if sender == "client" else self.server).frame(first_byte, payload)
-
-
-def compressed_connection(response: Head, max_message: int = MAX_CONTENT) -> CompressedConnection | None:
-    """For a connection whose 101 this is; ``None`` if nothing on it is compressed.
+def agreement(response: Head) -> DeflateParameters | None:
+    """What the 101 of a connection agrees on; ``None`` if nothing on it is compressed.
 
     What a client would refuse is inflated all the same: of the parameters only the two about takeover matter to who
     reads, and even without them every message that refers to none before it can be inflated.
     """
     try:
-        agreed = agreed_parameters(response)
+        return agreed_parameters(response)
     except ProtocolError:
-        agreed = DeflateParameters()
-    return None if agreed is None else CompressedConnection(agreed, max_message)
+        return DeflateParameters()

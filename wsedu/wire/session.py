@@ -32,9 +32,8 @@ from scapy.sessions import DefaultSession
 from ..protocol.content import Chunked, content_framing, content_spans
 from ..protocol.http1 import Response
 from ..protocol.spans import Kind
-from .connections import NOT_INFLATED, NOT_READ, Endpoint, MessageOrGap, TcpConnection, TcpReader
+from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .exchange import NOT_HTTP
-from .inflate import CompressedConnection, compressed_connection
 from .layer import WebSocket
 from .message import Packets
 from .message_parser import ParsedMessage
@@ -52,7 +51,6 @@ class PacketReader(TcpReader[Packet | None]):
         self._packet: Any = None  # that is being read
         self._side: Any = None  # its sender
         self._index = -1
-        self._compressed: dict[int, CompressedConnection] = {}  # by number of the connection
 
     def read_packet(self, packet: Packet, segment: Segment) -> Iterator[Packet]:
         """What the next packet gives: messages, or itself if it is part of none."""
@@ -78,24 +76,14 @@ class PacketReader(TcpReader[Packet | None]):
             self.lost(connection, side, f"{what.missing:,} bytes are missing")
             return None
         packet = _on_top(side.last, self._packet.time, what)
-        if what.switches and isinstance(what.head, Response):
-            if compressed := compressed_connection(what.head):
-                self._compressed[connection.index] = compressed
-        elif what.kind == "frame" and (inflates := self._compressed.get(connection.index)):
-            inflated = inflates.frame(what.sender, what.raw[0], what.content)
-            if inflated is not None:
-                packet[WebSocket].inflated = inflated.content
-                if inflated.error:
-                    self.warn(NOT_INFLATED, f"a message of {_name(side)} is not inflated: {inflated.error}")
+        if what.kind == "frame" and (inflated := self.inflated(connection, side, what.raw[0], what.content)):
+            packet[WebSocket].inflated = inflated.content
         return packet
 
-    def _forget(self, connection: TcpConnection) -> Iterator[Packet | None]:
-        yield from super()._forget(connection)
-        self._compressed.pop(connection.index, None)
-
-    def lost(self, connection: TcpConnection, side: Endpoint, why: str) -> None:
-        """Name the sender as Scapy's packets do: a session knows of no conversations."""
-        self.warn(NOT_READ, f"{_name(side)} is {NOT_READ}: {why}")
+    def called(self, connection: TcpConnection, side: Endpoint) -> tuple[str, str]:
+        """A sender as Scapy's packets name it: a session knows of no conversations."""
+        address, _, port = endpoint(side.address).rpartition(":")
+        return "", f"{address} port {port}"
 
     def warn(self, reason: str, line: str) -> None:
         """Say it at once: a session is not told when the packets end. Other protocols need no line a connection."""
@@ -128,11 +116,6 @@ class WebSocketSession(DefaultSession):
         if _is_fragment(network):
             return (_as_it_is(packet, segment.payload),)
         return self._reader.read_packet(packet, segment)
-
-
-def _name(side: Endpoint) -> str:
-    address, _, port = endpoint(side.address).rpartition(":")
-    return f"{address} port {port}"
 
 
 def _segment(network: Packet, tcp: Packet) -> Segment:
