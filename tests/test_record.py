@@ -299,10 +299,10 @@ def test_an_exception_in_the_block_leaves_nothing_behind(
 def test_when_the_relay_itself_fails_the_end_of_the_block_says_so(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_more_sockets(self: Any, server: Any, error: int) -> None:
+    def no_more_sockets(self: Any, server: Any, noted: bool) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(tcp_proxy.TcpProxy, "_fail", no_more_sockets)
+    monkeypatch.setattr(tcp_proxy.TcpProxy, "_break", no_more_sockets)
     closed = free_port()
     with pytest.raises(RuntimeError, match="the recording broke off early: .*Too many open files"):
         with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:

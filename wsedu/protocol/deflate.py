@@ -34,12 +34,6 @@ REASONS = {
 }
 INVALID, TOO_BIG = StatusCode.INVALID_PAYLOAD_DATA, StatusCode.MESSAGE_TOO_BIG
 
-PARAMETERS = (
-    "server_no_context_takeover",
-    "client_no_context_takeover",
-    "server_max_window_bits",
-    "client_max_window_bits",
-)
 _PARAMETER = re.compile(r'\s*;\s*([^;=\s]+)(?:\s*=\s*"?([^";\s]*)"?)?')
 
 
@@ -67,6 +61,7 @@ def agreed_parameters(response: Head) -> DeflateParameters | None:
         ProtocolError: a parameter that there is not, that is there twice, or that has a value it must not have: "the
             client MUST _Fail the WebSocket Connection_" (RFC 7692, 7.1).
     """
+    known = DeflateParameters._fields
     for element in response.field_elements("Sec-WebSocket-Extensions"):
         name, _, rest = element.partition(";")
         if name.strip() != NAME:
@@ -74,8 +69,8 @@ def agreed_parameters(response: Head) -> DeflateParameters | None:
         given: dict[str, Any] = {}
         for match in _PARAMETER.finditer(f";{rest}" if rest else ""):
             parameter, value = match[1], match[2]
-            if parameter not in PARAMETERS or parameter in given:
-                raise _refused(f"expected each of {', '.join(PARAMETERS)} once at most; found {quoted(parameter)}")
+            if parameter not in known or parameter in given:
+                raise _refused(f"expected each of {', '.join(known)} once at most; found {quoted(parameter)}")
             given[parameter] = _value(parameter, value)
         return DeflateParameters()._replace(**given)
     return None

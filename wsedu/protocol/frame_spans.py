@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from .errors import Data, NeedMoreData, ProtocolError
 from .frames import LAYOUT, LENGTH_16, OPCODE, PAYLOAD_LENGTH, RSV1, Header, apply_mask, parse_header
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
 from .spans import Kind, Span
 from .status import status_name
+
+_header_span = partial(Span, kind=Kind.FRAME_HEADER, section=LAYOUT)
 
 
 def frame_spans(data: Data) -> list[Span]:
@@ -42,13 +46,6 @@ def frame_spans(data: Data) -> list[Span]:
     return spans + _payload_spans(data, header)
 
 
-def _header_span(
-    start: int, end: int, name: str, value: object, meaning: str,
-    section: str = LAYOUT, bits: tuple[int, int] | None = None,
-) -> Span:  # fmt: skip
-    return Span(start, end, name, value, meaning, Kind.FRAME_HEADER, section, bits)
-
-
 def _first_byte_spans(data: bytes) -> list[Span]:
     if not data:
         return []
@@ -56,7 +53,7 @@ def _first_byte_spans(data: bytes) -> list[Span]:
 
     def bit(name: str, place: int, zero: str, one: str, section: str = LAYOUT) -> Span:
         value = first >> (7 - place) & 1
-        return _header_span(0, 1, name, value, one if value else zero, section, (place, place + 1))
+        return _header_span(0, 1, name, value, one if value else zero, section=section, bits=(place, place + 1))
 
     # RSV1 is the one reserved bit that an RFC has given a meaning to since, "the "Per-Message Compressed" bit".
     compressed = first & RSV1
@@ -90,7 +87,7 @@ def _second_byte_spans(data: bytes) -> list[Span]:
         meaning = f"{seven_bits}: the next {2 if seven_bits == LENGTH_16 else 8} bytes say it"
     masked = "masked: a masking key follows, as a client must" if mask else "not masked, as a server must not"
     return [
-        _header_span(1, 2, "MASK", mask, masked, "RFC 6455, 5.1", (0, 1)),
+        _header_span(1, 2, "MASK", mask, masked, section="RFC 6455, 5.1", bits=(0, 1)),
         _header_span(1, 2, "payload length", seven_bits, meaning, bits=(1, 8)),
     ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 from itertools import chain
 from typing import NamedTuple
@@ -24,10 +25,6 @@ Layer = tuple[str, list[Span]]
 def _number(raw: bytes) -> object:
     """A number that is no count, and so has no commas."""
     return str(int.from_bytes(raw))
-
-
-def _mac(raw: bytes) -> object:
-    return raw.hex(":")
 
 
 def _hex(raw: bytes) -> object:
@@ -124,15 +121,15 @@ _OPTIONS = {
     8: ("timestamps", "the sender's clock, and an echo of the other's", "RFC 7323, 3.2"),
 }
 # What is not looked into.
-_LINK_HEADER = _Field(_REST, "link header", "how the packet came to the one who captured it", bytes)
+_LINK_HEADER = (_Field(_REST, "link header", "how the packet came to the one who captured it", bytes),)
 _UNREAD = (_Field(_REST, "TCP payload", "of a message that is not whole, or not read", bytes),)
 _PADDING = (_Field(_REST, "padding", "behind the IP packet", bytes),)
 
 
 def _ethernet(data: bytes) -> Iterator[_Field]:
     """The header of a frame of which ``data`` is all that stands before the IP packet."""
-    yield _Field(48, "destination address", "of the next network card", _mac)
-    yield _Field(48, "source address", "of the last network card", _mac)
+    yield _Field(48, "destination address", "of the next network card", partial(bytes.hex, sep=":"))
+    yield _Field(48, "source address", "of the last network card", partial(bytes.hex, sep=":"))
     # IEEE 802.1Q puts a tag of four bytes in front of the EtherType, and looks like an EtherType itself.
     for at in range(12, len(data), 4):
         kind = int.from_bytes(data[at : at + 2], "big")
@@ -183,15 +180,12 @@ def packet_layers(packet: Packet, segment: Segment, carried: Iterable[Layer]) ->
     data = packet.data
     ip_at, tcp_at, data_at = (min(place, len(data)) for place in segment.places)
     end = data_at + len(segment.payload)
-    link_name, link_section, link = "link", "", iter([_LINK_HEADER])
+    link: tuple[str, str, Iterable[_Field]] = "link", "", _LINK_HEADER
     if packet.link_type == LINKTYPE_ETHERNET:
-        link_name, link_section, link = "Ethernet", "IEEE 802.3", _ethernet(data[:ip_at])
-    ip_name, ip_section, ip = _IP[data[ip_at] >> 4]
-    layers = [
-        (link_name, _read(data[:ip_at], 0, link_section, link)),
-        (ip_name, _read(data[:tcp_at], ip_at, ip_section, ip)),
-        ("TCP", _read(data[:data_at], tcp_at, "RFC 9293, 3.1", chain(_TCP, _tcp_options(data[tcp_at + 20 : data_at])))),
-    ]
+        link = "Ethernet", "IEEE 802.3", _ethernet(data[:ip_at])
+    tcp = chain(_TCP, _tcp_options(data[tcp_at + 20 : data_at]))
+    headers = (*link, 0, ip_at), (*_IP[data[ip_at] >> 4], ip_at, tcp_at), ("TCP", "RFC 9293, 3.1", tcp, tcp_at, data_at)
+    layers = [(name, _read(data[:stop], at, section, fields)) for name, section, fields, at, stop in headers]
     at = data_at
     for name, spans in carried:
         layers += [("TCP payload", _read(data[: spans[0].start], at, "", _UNREAD)), (name, spans)]

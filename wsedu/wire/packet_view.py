@@ -74,20 +74,20 @@ class PacketViews:
         if not 0 <= index < len(self._packets):
             raise IndexError(f"the capture has packets 0 to {len(self._packets) - 1}, and none {index}")
         packet = self._packets[index]
+        segment = self._segment(index)
+        if segment is None:
+            span = Span(0, len(packet.data), "packet", packet.data, "holds no TCP", Kind.TCP_IP)
+            layers = [("no TCP", [span])]
+        else:
+            layers = packet_layers(packet, segment, self._messages(index, segment))
         time = (packet.time - self._packets[0].time) / 1e9
-        return PacketView(index, time, packet.data, self._layers(index, packet), self._modelled)
+        return PacketView(index, time, packet.data, layers, self._modelled)
 
     def _segment(self, index: int) -> Segment | None:
         packet = self._packets[index]
         with suppress(Unreadable):
             return segment_of(packet.link_type, packet.data, packet.original_length)
         return None
-
-    def _layers(self, index: int, packet: Packet) -> list[Layer]:
-        segment = self._segment(index)
-        if segment is None:
-            return [("no TCP", [Span(0, len(packet.data), "packet", packet.data, "holds no TCP", Kind.TCP_IP)])]
-        return packet_layers(packet, segment, self._messages(index, segment))
 
     def _messages(self, index: int, segment: Segment) -> Iterator[Layer]:
         """The messages in the payload of a packet, in order."""

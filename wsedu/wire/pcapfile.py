@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 MAX_BLOCK = 1 << 28  # bytes; a larger "length" is damage, not a packet
 AT_ONCE = 1 << 18  # bytes that are read from the file at once
@@ -35,10 +35,9 @@ class Packet(NamedTuple):
 
 # magic number -> byte order and nanoseconds a tick
 _PCAP = {
-    bytes.fromhex("a1b2c3d4"): (">", 1000),
-    bytes.fromhex("d4c3b2a1"): ("<", 1000),
-    bytes.fromhex("a1b23c4d"): (">", 1),
-    bytes.fromhex("4d3cb2a1"): ("<", 1),
+    magic.to_bytes(4, "big" if order == ">" else "little"): (order, tick)
+    for order in "<>"
+    for magic, tick in ((0xA1B2C3D4, 1000), (0xA1B23C4D, 1))
 }
 _GZIP = b"\x1f\x8b"
 _PACKED = {_GZIP: "gzip once more", b"\x28\xb5\x2f\xfd": "Zstandard", b"PK\x03\x04": "ZIP"}
@@ -89,10 +88,6 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
     raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{''.join(packed)}")
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
 class _Gunzip:
     """What gzip has packed (RFC 1952), piece by piece and without going back, so that it may come through a pipe.
 
@@ -101,7 +96,7 @@ class _Gunzip:
         begun: what was read of it.
     """
 
-    def __init__(self, file: _Readable, begun: bytes) -> None:
+    def __init__(self, file: BinaryIO, begun: bytes) -> None:
         self._file, self._packed = file, begun
         self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
 
@@ -134,7 +129,7 @@ class _Gunzip:
 class _Window:
     """The part of a file that is in memory; it moves along the file."""
 
-    def __init__(self, file: _Readable) -> None:
+    def __init__(self, file: BinaryIO | _Gunzip) -> None:
         self.file, self.start, self.data = file, 0, b""
 
     def move(self, by: int, want: int, inside: str = "") -> bool:

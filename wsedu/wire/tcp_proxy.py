@@ -129,23 +129,19 @@ class TcpProxy:
         if error in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):  # when it can be written, it is decided
             self._selector.register(server.socket, selectors.EVENT_WRITE, lambda mask: self._decided(server))
         else:
-            self._fail(server, error)
+            self._break(server, noted=error == errno.ECONNREFUSED)
 
     def _decided(self, server: _ProxyEnd) -> None:
         error = server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error == errno.ECONNRESET:  # it did accept, and has broken off already; there may be bytes to read
             server.listens = False
         elif error:
-            self._fail(server, error)
+            self._break(server, noted=error == errno.ECONNREFUSED)
             return
         server.connected = True
         self._note(server, EventKind.ACCEPT)
         self._register(server)
         self._register(server.other)
-
-    def _fail(self, server: _ProxyEnd, error: int) -> None:
-        """There is no connection to the server: it refused, or it did not answer at all."""
-        self._break(server, noted=error == errno.ECONNREFUSED)
 
     def _register(self, end: _ProxyEnd) -> None:
         """Ask the selector for what can be done next at this end, and for nothing else.
@@ -155,11 +151,8 @@ class TcpProxy:
         """
         if end not in self._open:
             return
-        mask = 0
-        if end.talks and len(end.other.outgoing) < ENOUGH:
-            mask |= selectors.EVENT_READ
-        if end.outgoing and end.listens:
-            mask |= selectors.EVENT_WRITE
+        mask = selectors.EVENT_READ * (end.talks and len(end.other.outgoing) < ENOUGH)
+        mask |= selectors.EVENT_WRITE * (end.listens and bool(end.outgoing))
         known = self._selector.get_map().get(end.socket)
         if mask == (known.events if known else 0):
             return
@@ -228,7 +221,7 @@ class TcpProxy:
             self._close(end.other)
 
     def _break(self, end: _ProxyEnd, *, noted: bool = True) -> None:
-        """This end has reset the connection, or refused it: the other end is to see the same."""
+        """This end has reset the connection, or refused it, or did not answer: the other end is to see a reset."""
         if noted:
             self._note(end, EventKind.RESET)
         self._close(end)
