@@ -23,6 +23,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Origin
 
+from wsedu import handshake
+
 PORT = 8765
 _ORIGIN = Origin(f"http://{SERVER}")
 _COMMAND = "please: "  # a text that begins so is not echoed but obeyed
@@ -121,36 +123,29 @@ def only_the_news(connection: ServerConnection, request: Request) -> Response | 
 echo_server = partial(listen, answer, SERVER, PORT)
 choosy_server = partial(echo_server, origins=[_ORIGIN], process_request=only_the_news)
 
-_FIELDS = {
-    "Host": f"{SERVER}:{PORT}",
-    "Origin": _ORIGIN,
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Version": "13",
-}
-# What differs from a good handshake: the request line, and fields set or (None) left out.
-_ATTEMPTS: list[tuple[str, dict[str, str | None]]] = [
-    ("GET /news HTTP/1.1", {"Upgrade": None, "Connection": None}),
-    ("GET /news HTTP/1.1", {"Upgrade": "h2c"}),
-    ("GET /news HTTP/1.1", {"Connection": "keep-alive"}),
-    ("GET /news HTTP/1.1", {"Sec-WebSocket-Version": "8"}),
-    ("GET /news HTTP/1.1", {"Sec-WebSocket-Version": None}),
-    ("GET /news HTTP/1.1", {"Sec-WebSocket-Key": None}),
-    ("GET /news HTTP/1.1", {"Sec-WebSocket-Key": "dG9vIHNob3J0"}),
-    ("GET /news HTTP/1.1", {"Origin": "http://evil.example"}),
-    ("GET /olds HTTP/1.1", {}),
-    ("POST /news HTTP/1.1", {}),
-    ("GET /news HTTP/1.0", {}),
+_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+_HANDSHAKE = handshake.request(f"{SERVER}:{PORT}", "/news", key=_KEY, fields=[("Origin", _ORIGIN)]).decode()
+# What makes a mistake of it: what to take out, and what to put there instead.
+_MISTAKES = [
+    ("Upgrade: websocket\r\nConnection: Upgrade\r\n", ""),
+    ("Upgrade: websocket", "Upgrade: h2c"),
+    ("Connection: Upgrade", "Connection: keep-alive"),
+    ("Version: 13", "Version: 8"),
+    ("Sec-WebSocket-Version: 13\r\n", ""),
+    (f"Sec-WebSocket-Key: {_KEY}\r\n", ""),
+    (_KEY, "dG9vIHNob3J0"),
+    (f"Origin: {_ORIGIN}", "Origin: http://evil.example"),
+    ("GET /news", "GET /olds"),
+    ("GET", "POST"),
+    ("HTTP/1.1", "HTTP/1.0"),
 ]
 
 
 async def refused() -> None:
     """Handshakes with one mistake each, by hand; the last one, without a mistake, is accepted."""
-    for request_line, changes in _ATTEMPTS:
-        fields = {name: value for name, value in {**_FIELDS, **changes}.items() if value is not None}
-        head = [request_line, *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-        await _say("\r\n".join(head), PORT)
+    for right, wrong in _MISTAKES:
+        assert right in _HANDSHAKE
+        await _say(_HANDSHAKE.replace(right, wrong), PORT)
     async with connect(f"ws://{SERVER}:{PORT}/news", origin=_ORIGIN, compression=None):
         pass
 

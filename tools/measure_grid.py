@@ -37,8 +37,8 @@ from packet_counter import CountedPacket, PacketCounter
 from wsedu.live.news_client import NewsClient
 from wsedu.live.news_server import news_server
 from wsedu.live.publisher import Publisher, text_of
+from wsedu.model.measured import FILE
 
-FILE = Path(__file__).resolve().parent.parent / "data" / "measured-grid.csv"
 FOREVER = 1 << 40  # the number of an update that never comes
 SETTLE = 0.7  # seconds, in which delayed acknowledgements go out and the last update arrives
 MARGIN = 0.02  # seconds before a poll in which nothing is published: the poll may come early or late by that
@@ -186,13 +186,11 @@ async def be_clients(specs: list[Any]) -> None:
     print(json.dumps([(one.inbox.cursor, one.inbox.doubled + len(one.inbox.lost)) for one in clients]))
 
 
-def write(rows: list[dict[str, Any]]) -> None:
-    """Write the file, with where and when it was measured in its first line."""
-    programs = ", ".join(f"{name} {version(name)}" for name in ("tornado", "httpx", "websockets"))
-    kernel = os.uname().release.split("-")[0]
-    with FILE.open("w", newline="") as file:
-        file.write(f"# measured {datetime.now(UTC):%Y-%m-%d} by tools/measure_grid.py on Linux {kernel}, ")
-        file.write(f"Python {platform.python_version()}, {programs}\n")
+def write(path: Path, rows: list[dict[str, Any]], program: str, *packages: str) -> None:
+    """Write the file, with when and with what it was measured in its first line."""
+    programs = ", ".join([program, *(f"{name} {version(name)}" for name in packages)])
+    with path.open("w", newline="") as file:
+        file.write(f"# measured {datetime.now(UTC):%Y-%m-%d} by tools/{Path(sys.argv[0]).name} with {programs}\n")
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -231,7 +229,9 @@ def main() -> None:
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         sys.exit(f"measure_grid: {error}")
     order = list(dict.fromkeys(row["way"] for row in rows))
-    write(sorted(rows, key=lambda row: (order.index(row["way"]), row["rate"], row["payload"])))
+    rows.sort(key=lambda row: (order.index(row["way"]), row["rate"], row["payload"]))
+    system = f"Linux {os.uname().release.split('-')[0]}, Python {platform.python_version()}"
+    write(FILE, rows, system, "tornado", "httpx", "websockets")
 
 
 if __name__ == "__main__":
