@@ -88,10 +88,8 @@ def main() -> None:
     if not parser.parse_args().write:
         print(text, end="")
         return
-    begin, end = MARKS
-    before, _, rest = README.read_text(encoding="utf-8").partition(begin)
-    _, _, after = rest.partition(end)
-    README.write_text(before + begin + text + end + after, encoding="utf-8")
+    marked = r"(?s)(?<={}).*(?={})".format(*MARKS)
+    README.write_text(re.sub(marked, lambda _: text, README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -57,19 +57,15 @@ class Module:
         for node in ast.parse("\n".join(self.lines)).body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
                 self.defined[node.name] = node
-            elif isinstance(node, ast.Import | ast.ImportFrom):
-                self._note_import(node)
+            elif isinstance(node, ast.ImportFrom):
+                module = f"{name.partition('.')[0]}.{node.module}" if node.level == 1 else node.module or ""
+                self.imported.update({alias.name: (module, node.level > 0) for alias in node.names})
+            elif isinstance(node, ast.Import):
+                self.imported.update({alias.name: ("", False) for alias in node.names})
             elif not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
                 targets = node.targets if isinstance(node, ast.Assign) else []
                 names = [each.id for each in targets if isinstance(each, ast.Name)]
                 self.defined.update(dict.fromkeys(names or [f"line {node.lineno}"], node))
-
-    def _note_import(self, node: ast.Import | ast.ImportFrom) -> None:
-        module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
-        ours = isinstance(node, ast.ImportFrom) and node.level > 0
-        if ours and isinstance(node, ast.ImportFrom) and node.level == 1:
-            module = f"{self.name.partition('.')[0]}.{module}"
-        self.imported.update({alias.name: (module, ours) for alias in node.names})
 
     def excerpt(self, node: ast.stmt) -> str:
         """The text of a statement, with the comments above it."""

@@ -166,13 +166,17 @@ class Handler(tornado.web.RequestHandler):
 
 @asynccontextmanager
 async def serving(
-    pages: Sequence[tuple[str, type[Handler]]], host: str = "127.0.0.1", **settings: Any
+    pages: Sequence[tuple[str, type[tornado.web.RequestHandler]]],
+    host: str = "127.0.0.1",
+    port: int = 0,
+    **settings: Any,
 ) -> AsyncIterator[Listening]:
-    """Serve pages with Tornado on a free port while the block runs, and write no log of what clients do.
+    """Serve pages with Tornado while the block runs, and write no log of what clients do.
 
     Args:
         pages: patterns of targets, each with its handler.
         host: the address to listen on.
+        port: the port; 0 for a free one.
         settings: what the handlers find in their ``settings``.
     """
     streams = weakref.WeakSet[tornado.iostream.IOStream]()
@@ -185,7 +189,7 @@ async def serving(
 
     application = tornado.web.Application(list(pages), **{"log_function": lambda handler: None} | settings)
     server = KnowsItsStreams(application)
-    sockets = tornado.netutil.bind_sockets(0, host, backlog=BACKLOG)
+    sockets = tornado.netutil.bind_sockets(port, host, backlog=BACKLOG)
     server.add_sockets(sockets)
     listening = Listening(sockets[0].getsockname()[1])
     try:
