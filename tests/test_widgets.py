@@ -248,7 +248,8 @@ def test_keys_that_reach_a_widget_never_reach_the_notebook(ran: NotebookPage, ce
     """In JupyterLab d d deletes the cell, b inserts one, m makes it prose: not what is typed into a widget."""
     before = [(one["id"], one["cell_type"]) for one in ran.cells]
     for place in _output(ran, cell).locator(PLACES).all()[:8]:
-        _press(ran, *"ddbamyzjk", "Shift+M", "Escape", *"xX", on=place)
+        if place.count():  # Escape may have closed what it was in
+            _press(ran, *"ddbamyzjk", "Shift+M", "Escape", *"xX", on=place)
     assert [(one["id"], one["cell_type"]) for one in ran.cells] == before
 
 
