@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
+import shutil
 import sys
 from collections import defaultdict
 from itertools import takewhile
@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 from by_hand import FIN, RST, SYN, TcpPacket, packets_in, tcp_packets, warnings
 from oracles import tshark
+from programs import DATA, ROOT, run
 
 import wsedu
 from wsedu.wire.message import CapturedMessage
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT / "data"
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 LOGS = sorted(path.name for path in DATA.glob("*.json"))
 OTHERS = ("README.md", "measured-grid.csv", "redis-broker.csv")
@@ -57,6 +56,7 @@ def test_packets_are_whole_right_and_nobody_s(name: str) -> None:
     assert len({one.frame for one in packets}) == len(packets), "a packet is there twice"
     assert [one.time for one in packets] == sorted(one.time for one in packets)
     assert all(one.right for one in packets)
+    assert streams(packets), "connections are complete"
     # Addresses that are set aside for documentation.
     known = {f"c000020{last}" for last in (1, 2)} | {f"20010db8{0:023}{last}" for last in (1, 2)}
     assert {end[:-2].hex() for one in packets for end in (one.source, one.destination)} <= known
@@ -83,11 +83,6 @@ def streams(packets: list[TcpPacket]) -> dict[tuple[bytes, bytes], bytes]:
         assert [one.sequence for one in sent[1:]] == [one.after for one in sent[:-1]], "missing or repeated"
         assert directions[there, here][-1].acknowledged == sent[-1].after
     return {ends: b"".join(one.payload for one in sent) for ends, sent in directions.items()}
-
-
-@pytest.mark.parametrize("name", CAPTURES)
-def test_connections_are_complete(name: str) -> None:
-    assert streams(tcp_packets(packets_in((DATA / name).read_bytes())))
 
 
 def test_the_news_is_the_same_in_all_four_ways() -> None:
@@ -129,9 +124,8 @@ def test_what_a_page_noted_is_what_the_capture_has(name: str) -> None:
         seen: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for entry in noted:
             seen[entry["what"]].append(entry)
-        assert [one["url"] for one in seen["new WebSocket"]] == [
-            f"ws://{request.head.get('Host')}{request.head.target}"
-        ]
+        url = f"ws://{request.head.get('Host')}{request.head.target}"
+        assert [one["url"] for one in seen["new WebSocket"]] == [url]
         accepted = response.head.status == 101
         agreed = tuple(response.head.get(f"Sec-WebSocket-{field}") or "" for field in ("Extensions", "Protocol"))
         assert [(one["extensions"], one["protocol"]) for one in seen["onopen"]] == [agreed] * accepted
@@ -147,10 +141,8 @@ def test_what_a_page_noted_is_what_the_capture_has(name: str) -> None:
         payload = closes.get("server")
         # RFC 6455, 7.1.5: what no Close frame said is 1006, what an empty one said is 1005.
         code = 1006 if payload is None else int.from_bytes(payload[:2]) or 1005
-        reason = (payload or b"")[2:].decode()
-        assert [(one["code"], one["reason"], one["wasClean"]) for one in seen["onclose"]] == [
-            (code, reason, len(closes) == 2)
-        ]
+        ended = code, (payload or b"")[2:].decode(), len(closes) == 2
+        assert [(one["code"], one["reason"], one["wasClean"]) for one in seen["onclose"]] == [ended]
 
 
 def test_the_pages_met_what_they_were_made_for() -> None:
@@ -161,10 +153,8 @@ def test_the_pages_met_what_they_were_made_for() -> None:
         "chromium-session.json": [1000],
         "nginx-idle.json": [1006, 1000, 1000],
     }
-    hellos = [one for one in found["chromium-session.json"][0][0] if one.text == "Hello"]
-    assert [(one.sender, len(one.payload)) for one in hellos] == [
-        ("client", 7), ("server", 7), ("client", 5), ("server", 5)
-    ]  # fmt: skip
+    hellos = [f"{one.sender} {len(one.payload)}" for one in found["chromium-session.json"][0][0] if one.text == "Hello"]
+    assert hellos == ["client 7", "server 7", "client 5", "server 5"]
     # The one that was silent ended after a second, the others lived on for longer.
     lived = [noted[-1]["ms"] - noted[1]["ms"] for _, noted in found["nginx-idle.json"]]
     assert 900 < lived[0] < 1500 and min(lived[1:]) > 2000
@@ -182,19 +172,17 @@ def test_the_pages_met_what_they_were_made_for() -> None:
     ]
 
 
-def may_make_a_network() -> bool:
-    try:
-        return subprocess.run(["unshare", "-Urn", "true"], capture_output=True).returncode == 0
-    except OSError:
-        return False
+ALONE = "unshare", "-Urn"  # in a network of its own
 
 
-@pytest.mark.skipif(not may_make_a_network(), reason="network namespaces are not allowed here")
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or run(*ALONE, "true").returncode != 0,
+    reason="network namespaces are not allowed here",
+)
 def test_what_is_recorded_again_says_the_same(tmp_path: Path) -> None:
     names = ("websockets-large.pcap", "websockets-ipv6.pcapng")
     tool, stems = ROOT / "tools" / "record_captures.py", [Path(name).stem for name in names]
-    command = ["unshare", "-Urn", sys.executable, str(tool), "--folder", str(tmp_path), *stems]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = run(*ALONE, sys.executable, tool, "--folder", tmp_path, *stems, timeout=120)
     assert done.returncode == 0, done.stderr
     for name in names:
         content = (tmp_path / name).read_bytes()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
-import json
 import logging
 import os
 import signal
@@ -24,15 +23,14 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from jupyter_client.blocking.client import BlockingKernelClient
-from jupyter_client.manager import KernelManager, start_new_kernel
+from programs import kernel
 
-from wsedu import handshake
-from wsedu.live import connect_raw, deliver, http_server, news_server, websocket_server
+from wsedu import handshake, record
+from wsedu.live import Publisher, connect_raw, deliver, http_server, news_server, websocket_server
 from wsedu.live.news_server import WAYS, Way
-from wsedu.live.publisher import Publisher, Update
+from wsedu.live.publisher import Update
 from wsedu.live.servers import Server, tornado_echo_server
-from wsedu.wire.recording import Recording, record
+from wsedu.wire.recording import Recording
 
 LIMIT = 30.0  # seconds for what takes milliseconds
 HELLO = handshake.request("127.0.0.1")
@@ -46,16 +44,17 @@ def _news(way: str) -> bytes:
     return f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
 
+def _news_server(way: Way) -> Server:
+    return news_server(way, Publisher())
+
+
+# A server, and what a client asks of it: nearly all of it is answered by waiting.
 SERVERS: dict[str, tuple[Callable[[], Server], bytes]] = {
     "websockets": (websocket_server, HELLO),
     "tornado": (tornado_echo_server, HELLO),
     "http": (http_server, WAITS),
-    **{
-        f"news by {way}": (lambda way=way: news_server(way, Publisher()), _news(way))  # type: ignore[misc]
-        for way in WAYS
-    },
+    **{f"news by {way}": (partial(_news_server, way), _news(way)) for way in WAYS},
 }
-"""A server, and what a client asks of it: nearly all of it is answered by waiting."""
 
 
 def files() -> Iterator[str]:
@@ -134,17 +133,13 @@ def threads_have_ended() -> bool:
     return True
 
 
-def one_news(way: Way) -> None:
-    deliver(way, [0.0])
-
-
 BEGINNINGS: dict[str, Callable[[], object]] = {
     **{f"the server {name}": make for name, (make, _) in SERVERS.items()},
     "a recording": lambda: record(1).__enter__(),
-    **{f"a delivery by {way}": partial(one_news, way) for way in WAYS},
+    **{f"a delivery by {way}": partial(deliver, way, [0.0]) for way in WAYS},
 }
+# Where what has begun is not in anybody's hands yet.
 INTERRUPTED = {"servers.py": {"__init__"}, "recording.py": {"__enter__", "_steps"}, "delivery.py": {"_in_thread"}}
-"""Where what has begun is not in anybody's hands yet."""
 
 
 @pytest.mark.parametrize("name", BEGINNINGS)
@@ -205,7 +200,7 @@ def test_an_interrupt_that_wakes_nobody_is_seen(monkeypatch: pytest.MonkeyPatch)
 
 
 BEFORE_ALL = """
-import json, time
+import time
 from test_left_behind import traces
 from wsedu import record
 from wsedu.live import connect_raw, deliver, websocket_server
@@ -243,46 +238,18 @@ with websocket_server() as server, record(server.port) as recording, connect_raw
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
-    manager, client = start_new_kernel(
-        kernel_name="python3",
-        startup_timeout=120,
-        extra_arguments=["--HistoryManager.enabled=False"],
-        cwd=str(Path(__file__).parent),
-    )
-    try:
-        assert run(client, BEFORE_ALL)[0] == "ok"
-        yield manager, client
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-
-
-def run(client: BlockingKernelClient, code: str, when_under_way: Callable[[], None] | None = None) -> tuple[str, str]:
-    """Run a cell; gives how it ended, an exception's name or "ok", and what it printed."""
-    request, printed = client.execute(code), ""
-    while True:
-        message = client.get_iopub_msg(timeout=LIMIT)
-        if message["parent_header"].get("msg_id") != request:
-            continue
-        content = message["content"]
-        if message["msg_type"] == "stream":
-            printed += content["text"]
-            if when_under_way is not None and "under way" in printed:
-                when_under_way()
-                when_under_way = None
-        elif message["msg_type"] == "status" and content["execution_state"] == "idle":
-            break
-    while (reply := client.get_shell_msg(timeout=LIMIT))["parent_header"].get("msg_id") != request:
-        pass
-    return reply["content"].get("ename", reply["content"]["status"]), printed
+def run_cell() -> Iterator[Callable[..., tuple[str, str]]]:
+    with kernel() as (run, _):
+        assert run(BEFORE_ALL)[0] == "ok"
+        # jupyter_client starts a thread at its first interrupt, and keeps it.
+        assert run("while True: under_way(), time.sleep(0.01)", until="under way")[0] == "KeyboardInterrupt"
+        yield run
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_nothing_after_a_cell_was_interrupted(name: str, kernel: tuple[KernelManager, BlockingKernelClient]) -> None:
-    manager, client = kernel
-    before = json.loads(run(client, "print(json.dumps(left()))")[1])
-    how, printed = run(client, CELLS[name], manager.interrupt_kernel)
+def test_nothing_after_a_cell_was_interrupted(name: str, run_cell: Callable[..., tuple[str, str]]) -> None:
+    before = run_cell("print(left())")
+    how, printed = run_cell(CELLS[name], until="under way")
     assert how == "KeyboardInterrupt"
     assert "Error" not in printed.replace("KeyboardInterrupt", "")
-    assert json.loads(run(client, "print(json.dumps(left()))")[1]) == before
+    assert run_cell("print(left())") == before

@@ -8,14 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
+from programs import ROOT, nbval
 
-ROOT = Path(__file__).parent.parent
 LIVE = "00", "01", "02", "03", "04", "05", "07", "09", "10", "11", "12", "13"
 ROUNDS = 10
-COMPARE = "--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval-sanitize.cfg"
 
 
 @contextmanager
@@ -31,16 +29,9 @@ def spinning(count: int) -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True], ids=["as it is", "every core busy"])
 def test_ten_times_in_a_row(busy: bool) -> None:
-    notebooks = [str(path) for number in LIVE for path in (ROOT / "notebooks").glob(f"{number}-*.ipynb")]
+    notebooks = [path for number in LIVE for path in (ROOT / "notebooks").glob(f"{number}-*.ipynb")]
     assert len(notebooks) == len(LIVE)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *COMPARE]
     with spinning((os.cpu_count() or 1) if busy else 0):
         for number in range(1, ROUNDS + 1):
-            done = subprocess.run(
-                [*command, "--nbval-cell-timeout=180", *notebooks],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            done = nbval(ROOT, *notebooks)
             assert done.returncode == 0, f"round {number} of {ROUNDS}: {done.stdout[-4000:]}"

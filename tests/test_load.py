@@ -19,11 +19,12 @@ from typing import Any
 import psutil
 import pytest
 import websockets.asyncio.server as websockets
+from programs import python
 
+from wsedu import ProtocolError
 from wsedu.live import limits
 from wsedu.live.load_test import poll_load, push_load
 from wsedu.live.load_worker import LoadClients, LoadServer, load_server, said
-from wsedu.protocol.errors import ProtocolError
 
 LIMIT = 60.0  # seconds for what takes milliseconds
 
@@ -38,8 +39,7 @@ def test_every_listener_is_reached() -> None:
     seen: list[int] = []
     measured = push_load(250, updates=3, progress=seen.append)
     assert seen == [200, 250]
-    assert len(measured.last) == 3
-    assert all(0 < seconds < LIMIT for seconds in measured.last)
+    assert len(measured.last) == 3 and all(0 < seconds < LIMIT for seconds in measured.last)
     assert 2_000 < measured.memory < 200_000
 
 
@@ -63,12 +63,10 @@ def test_who_polls_ten_times_as_often_gets_more_answers() -> None:
 @pytest.mark.parametrize(("keep_alive", "connections"), [(True, 1), (False, 4)])
 def test_polls_have_one_connection_or_one_each(keep_alive: bool, connections: int) -> None:
     """What a client keeps open from one poll to the next is what a server has to hold for it."""
-    asked: list[bytes] = []
-    connected = 0
+    asked, connected = list[bytes](), list[asyncio.StreamWriter]()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal connected
-        connected += 1
+        connected.append(writer)
         while head := await reader.readuntil(b"\r\n\r\n"):
             asked.append(head)
             if len(asked) == 4:
@@ -89,7 +87,7 @@ def test_polls_have_one_connection_or_one_each(keep_alive: bool, connections: in
             assert progress.why == "ConnectionError: closed by the server"
 
     asyncio.run(poll())
-    assert (len(asked), connected) == (4, connections)
+    assert (len(asked), len(connected)) == (4, connections)
 
 
 @asynccontextmanager
@@ -222,17 +220,17 @@ def test_processes_end_with_an_exception() -> None:
         push_load(100, progress=interrupted)
 
 
-POLLS = b"from wsedu.live.load_test import poll_load; print(poll_load(20, gap=0.1, keep_alive=False).clients)"
+POLLS = "from wsedu.live.load_test import poll_load; print(poll_load(20, gap=0.1, keep_alive=False).clients)"
 
 
 @pytest.mark.parametrize("how", ["-c", "-", "script.py"])
 def test_a_program_says_nothing_else_in_development_mode(how: str, tmp_path: Path) -> None:
     """A traceback for each of many connections would fill a pipe, or a cell. The script has no guard."""
     script = tmp_path / "script.py"
-    script.write_bytes(POLLS)
-    arguments = {"-c": ["-c", POLLS.decode()], "-": ["-"]}.get(how, [str(script)])
-    done = subprocess.run([sys.executable, "-X", "dev", *arguments], input=POLLS, capture_output=True, timeout=LIMIT)
-    assert (done.stdout, done.stderr) == (b"20\n", b"")
+    script.write_text(POLLS)
+    arguments = {"-c": ["-c", POLLS], "-": ["-"]}.get(how, [script])
+    done = python("-X", "dev", *arguments, input=POLLS, timeout=LIMIT)
+    assert (done.stdout, done.stderr) == ("20\n", "")
 
 
 # A shell has what it starts in the background ignore SIGINT, and who is started by that does as well.
@@ -256,21 +254,12 @@ push_load(3, progress=connected, limit=1e6, server=partial(load_server, broadcas
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
 def test_processes_end_with_their_parent_whatever_they_wait_for(how: str) -> None:
     """A killed parent can say nothing to them; and Ctrl-C goes to all the processes of a shell's job."""
-    with subprocess.Popen(
-        [sys.executable, "-c", WAITS],
-        cwd=Path(__file__).parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as parent:
+    pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
+    with subprocess.Popen([sys.executable, "-c", WAITS], cwd=Path(__file__).parent, **pipes) as parent:
         assert parent.stdout is not None and parent.stderr is not None
         children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
         assert len(children) == 2
-        if how == "SIGINT":
-            os.killpg(parent.pid, signal.SIGINT)
-        else:
-            parent.kill()
+        os.killpg(parent.pid, signal.SIGINT) if how == "SIGINT" else parent.kill()
         _, alive = psutil.wait_procs(children, timeout=LIMIT)
         for child in alive:
             child.kill()  # otherwise stderr would have no end
@@ -285,11 +274,8 @@ def test_limits_are_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits, "available_bytes", lambda: memory)
         return limits.most_listeners(wanted)
 
-    assert most(1_100, 1 << 40) == 1_000
-    assert most(1 << 20, 1 << 40) == 10_000
-    assert most(1 << 20, 1 << 28) == 2_048  # 256 MiB
-    assert most(300, 1 << 28) == 200
-    assert most(300, 1 << 28, 10) == 10
+    given = (1_100, 1 << 40), (1 << 20, 1 << 40), (1 << 20, 1 << 28), (300, 1 << 28), (300, 1 << 28, 10)
+    assert [most(*one) for one in given] == [1_000, 10_000, 2_048, 200, 10]
     with pytest.raises(RuntimeError, match=r"200 connections at least; here 50 open files .* allows 0"):
         most(50, 1 << 28)
     with pytest.raises(RuntimeError, match="its free memory allows 50"):
@@ -311,15 +297,15 @@ def test_what_the_kernel_gives_counts(
     soft: int | None, hard: int | None, kernel: int, given: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resource = pytest.importorskip("resource", reason="Windows has no such limits")
-    soft, hard = (resource.RLIM_INFINITY if limit is None else limit for limit in (soft, hard))
-    in_force = [soft]
+    in_force, hard = (resource.RLIM_INFINITY if limit is None else limit for limit in (soft, hard))
 
     def setrlimit(what: int, wanted: tuple[int, int]) -> None:
+        nonlocal in_force
         if wanted[0] > kernel:
             raise ValueError("current limit exceeds maximum limit")
-        in_force[0] = wanted[0]
+        in_force = wanted[0]
 
-    monkeypatch.setattr(resource, "getrlimit", lambda what: (in_force[0], hard))
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (in_force, hard))
     monkeypatch.setattr(resource, "setrlimit", setrlimit)
     assert limits.raise_file_limit() == given
 

@@ -7,22 +7,21 @@ import os
 import random
 import shutil
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from programs import ROOT, nbval
 
-ROOT = Path(__file__).parent.parent
 REQUEST = "01-one-request-one-response"
 FRAME, COMPARED = "05-anatomy-of-a-frame", "08-http-and-websocket-byte-under-byte"
 
-READ = [
-    *((COMPARED, f"chromium-{way}") for way in ("polling", "longpoll", "eventsource", "websocket")),
-    (REQUEST, "http-408"),
-]
-"""Which notebook holds every byte of which capture in its outputs."""
+# Which notebook holds every byte of which capture in its outputs.
+READ = {
+    **{f"chromium-{way}": COMPARED for way in ("polling", "longpoll", "eventsource", "websocket")},
+    "http-408": REQUEST,
+}
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*")
+slow = pytest.mark.slow
 
 
 def _nbval(copy: Path, notebook: str) -> tuple[int, str]:
@@ -30,16 +29,7 @@ def _nbval(copy: Path, notebook: str) -> tuple[int, str]:
 
     Returns the exit status and what was said.
     """
-    command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "--rootdir", copy, "--nbval"]
-    command += ["--nbval-current-env", "--nbval-sanitize-with", copy / "tests/nbval-sanitize.cfg"]
-    done = subprocess.run(
-        [*map(str, command), f"notebooks/{notebook}.ipynb"],
-        cwd=copy,
-        env=dict(os.environ, PYTHONPATH=str(copy)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = nbval(copy, "-x", f"notebooks/{notebook}.ipynb", env=dict(os.environ, PYTHONPATH=str(copy)))
     return done.returncode, done.stdout
 
 
@@ -60,14 +50,14 @@ def _change(path: Path, old: str, new: str) -> None:
     path.write_text(source.replace(old, new))
 
 
-@pytest.mark.slow
+@slow
 @pytest.mark.parametrize("notebook", [REQUEST, FRAME, COMPARED])
 def test_unbroken_it_is_green(copy: Path, notebook: str) -> None:
     status, said = _nbval(copy, notebook)
     assert status == 0, said
 
 
-@pytest.mark.slow
+@slow
 def test_the_copy_is_what_runs(copy: Path) -> None:
     (copy / "wsedu/__init__.py").write_text("raise ImportError('this is the copy')\n")
     status, said = _nbval(copy, FRAME)
@@ -76,11 +66,9 @@ def test_the_copy_is_what_runs(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     ("module", "old", "new"),
-    [
-        pytest.param("frames", "bytes((first, second))", "bytes((second, first))", id="two bytes change places"),
-        pytest.param(
-            "frame_spans", "spans + _payload", "spans[:-1] + _payload", id="a span is dropped", marks=pytest.mark.slow
-        ),
+    [  # two bytes change places, and a span is dropped
+        ("frames", "bytes((first, second))", "bytes((second, first))"),
+        pytest.param("frame_spans", "spans + _payload", "spans[:-1] + _payload", marks=slow),
     ],
 )
 def test_a_fault_in_the_package(copy: Path, module: str, old: str, new: str) -> None:
@@ -108,12 +96,10 @@ def test_what_is_carried_begins_with_a_request_and_ends_with_a_close_frame() -> 
     assert carried.startswith(b"GET /websocket HTTP/1.1\r\n") and carried.endswith(b"\x88\x02\x03\xe8")
 
 
-slow = pytest.mark.slow
-CHANGED = [pytest.param(notebook, name, third, marks=slow) for notebook, name in READ for third in range(3)]
-
-
-@pytest.mark.parametrize(("notebook", "name", "third"), CHANGED)
-def test_a_captured_byte_changes(copy: Path, notebook: str, name: str, third: int) -> None:
+@slow
+@pytest.mark.parametrize("third", range(3))
+@pytest.mark.parametrize("name", READ)
+def test_a_captured_byte_changes(copy: Path, name: str, third: int) -> None:
     """One byte of each third of what was carried, so that each connection has its turn."""
     capture = copy / f"data/{name}.pcap"
     data = capture.read_bytes()
@@ -121,7 +107,7 @@ def test_a_captured_byte_changes(copy: Path, notebook: str, name: str, third: in
     size = len(carried) // 3
     place = random.Random(f"{name} {third}").choice(carried[third * size :][:size])
     capture.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
-    status, said = _nbval(copy, notebook)
+    status, said = _nbval(copy, READ[name])
     assert status == 1, f"byte {place} of {name} changed, and nobody noticed\n{said}"
 
 

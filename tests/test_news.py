@@ -8,29 +8,27 @@ import itertools
 import random
 import sys
 import unicodedata
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, suppress
 from typing import cast
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from programs import DATA
 from websockets.exceptions import InvalidStatus
 
 import wsedu
 from wsedu import Request
-from wsedu.live import delivery, news_client
-from wsedu.live.connect_raw import connect_raw
+from wsedu.live import Publisher, connect_raw, delivery, fixed, news_client, news_server, poisson
 from wsedu.live.news_client import NewsClient, pause_after
-from wsedu.live.news_server import WAYS, Way, news_server
-from wsedu.live.publisher import Inbox, Publisher, fixed, poisson, text_of
+from wsedu.live.news_server import WAYS, Way
+from wsedu.live.publisher import Inbox, text_of
 from wsedu.live.request_headers import request_fields
 from wsedu.model.published_claims import REQUEST_2010
 from wsedu.wire.capture import Capture
 
-DATA = Path(__file__).parent.parent / "data"
 LIMIT = 20.0  # seconds for what takes milliseconds
 
 
@@ -51,11 +49,8 @@ async def cutting(port: int, cuts: Iterator[int]) -> AsyncIterator[int]:
         with suppress(asyncio.CancelledError):
             await asyncio.gather(pass_on(onward, writer, next(cuts)), pass_on(reader, back, sys.maxsize))
 
-    server = await asyncio.start_server(proxy, "127.0.0.1", 0)
-    try:
+    with closing(await asyncio.start_server(proxy, "127.0.0.1", 0)) as server:
         yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
 
 
 NO_TEXT = [code for code in map(chr, range(0x110000)) if unicodedata.category(code) in ("Cc", "Cs", "Zl", "Zp")]
@@ -65,18 +60,10 @@ Burst = tuple[int, bool]
 
 
 async def deliver(
-    way: Way,
-    port: int,
-    publisher: Publisher,
-    schedule: list[Burst],
-    cuts: list[int],
-    slow: int,
-    words: Sequence[str] = ("news",),
+    way: Way, port: int, publisher: Publisher, schedule: list[Burst], cuts: list[int], slow: int, words: list[str]
 ) -> list[str]:
     """Publish bursts of these texts while a client receives; gives what it received."""
-    texts = itertools.cycle(words)
-    received: list[str] = []
-    came = asyncio.Event()
+    texts, received, came = itertools.cycle(words), list[str](), asyncio.Event()
 
     async def on_update(number: int, payload: str) -> None:
         received.append(payload)
@@ -96,8 +83,7 @@ async def deliver(
                     came.clear()
                     await came.wait()
             await running
-    assert client.inbox.lost == []
-    assert client.inbox.doubled == 0
+    assert (client.inbox.lost, client.inbox.doubled) == ([], 0)
     return received
 
 
@@ -122,10 +108,10 @@ def test_a_slow_reader_gets_all_of_a_flood(way: Way) -> None:
     for _ in range(50):
         publisher.publish("x" * 65_536)  # more than the buffers of the kernel hold
     with news_server(way, publisher) as server:
-        received = asyncio.run(deliver(way, server.port, publisher, [(1, False), (1, False)], [100_000], 3))
+        received = asyncio.run(deliver(way, server.port, publisher, [(1, False)] * 2, [100_000], 3, ["news"]))
         # the client was asked for 2 updates only: those that it lacks are still there for the next one
         assert len(received) >= 2
-        rest = asyncio.run(deliver(way, server.port, publisher, [(52, False)], [300_000, 70_000], 1))
+        rest = asyncio.run(deliver(way, server.port, publisher, [(52, False)], [300_000, 70_000], 1, ["news"]))
     assert [line.partition(" ")[0] for line in rest][:52] == [str(n) for n in range(1, 53)]
 
 
@@ -146,10 +132,9 @@ def test_a_cursor_ahead_of_the_publisher_waits_for_its_update() -> None:
     publisher.publish("a")
     with news_server("longpoll", publisher) as server, connect_raw(server.port, timeout=LIMIT) as connection:
         connection.send(b"GET /news/longpoll?after=2 HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connection.quiet_for(0.1)
-        publisher.publish("b")
-        assert connection.quiet_for(0.1)
-        publisher.publish("c")
+        for text in "bc":
+            assert connection.quiet_for(0.1)
+            publisher.publish(text)
         assert connection.receive_head().startswith(b"HTTP/1.1 200 ")
         assert connection.receive_exactly(4) == b"3 c\n"
     assert asyncio.run(publisher.wait_after(9, 0.01)) == []
@@ -211,9 +196,9 @@ def test_only_a_broken_connection_is_a_reason_to_connect_again(way: Way) -> None
 def test_no_proxy_is_asked(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
     with news_server("polling", Publisher()) as closed:
         pass
-    for name in ("http_proxy", "https_proxy", "all_proxy", "ws_proxy"):
+    names = "http_proxy", "https_proxy", "all_proxy", "ws_proxy"
+    for name in (*names, *map(str.upper, names)):
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed.port}")
-        monkeypatch.setenv(name.upper(), f"http://127.0.0.1:{closed.port}")
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert len(delivery.deliver(way, [0.0]).delays) == 1
@@ -243,20 +228,14 @@ def test_a_client_that_gets_nothing_waits_before_it_connects_again(way: Way, mon
     assert pause_after(10_000) == 1.0
 
 
-@pytest.mark.parametrize(
-    "way, after, answer",
-    [
-        ("longpoll", b"0", b"HTTP/1.1 204 "),  # at the end of its time
-        ("longpoll", b"%3Cscript%3E", b"HTTP/1.1 400 "),
-        ("polling", b"%3Cscript%3E", b"HTTP/1.1 400 "),
-        ("polling", b"%D9%A1", b"HTTP/1.1 400 "),  # a digit, but none of ASCII
-    ],
-)
-def test_the_answers_without_news(way: Way, after: bytes, answer: bytes) -> None:
+# A long poll at the end of its time; what is no cursor; and a digit that is none of ASCII.
+@pytest.mark.parametrize("after, status", [("0", 204), ("%3Cscript%3E", 400), ("%D9%A1", 400)])
+@pytest.mark.parametrize("way", ["longpoll", "polling"])
+def test_the_answers_without_news(way: Way, after: str, status: int) -> None:
     server = news_server(way, Publisher(), longest_wait=0.05)
     with server, connect_raw(server.port, timeout=LIMIT) as connection:
-        connection.send(b"GET /news/%s?after=%s HTTP/1.1\r\nHost: x\r\n\r\n" % (way.encode(), after))
-        assert connection.receive_head().startswith(answer)
+        connection.send(f"GET /news/{way}?after={after} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert connection.receive_head().startswith(f"HTTP/1.1 {status} ".encode())
 
 
 def test_an_unknown_way_is_named() -> None:
@@ -264,23 +243,18 @@ def test_an_unknown_way_is_named() -> None:
         news_server("pigeon", Publisher())  # type: ignore[arg-type]
 
 
-def test_the_browser_head_is_what_chromium_sent() -> None:
-    for way in WAYS:
-        request = wsedu.read(DATA / f"chromium-{way}.pcap").conversations[1].messages[0].head
-        assert request is not None
-        ours = request_fields(way, "browser", "192.0.2.1")
-        own = {"Host"}
-        if way == "websocket":
-            own |= {"Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"}
-        assert ours == [item for item in request.fields if item[0] not in own]
-
-
-def test_our_opening_handshake_is_as_long_as_chromiums() -> None:
-    theirs = wsedu.read(DATA / "chromium-websocket.pcap").conversations[1].messages[0].head
-    ours = delivery.deliver("websocket", [0.0]).capture.conversations[0].messages[0].head
-    assert theirs is not None and ours is not None
-    host = len(ours.get("Host") or "") - len(theirs.get("Host") or "")
-    assert len(ours.serialize()) - len(theirs.serialize()) == 2 * host  # it stands in Host and in Origin
+@pytest.mark.parametrize("way", WAYS)
+def test_the_browser_head_is_what_chromium_sent(way: Way) -> None:
+    request = wsedu.read(DATA / f"chromium-{way}.pcap").conversations[1].messages[0].head
+    assert request is not None
+    own = {"Host"}
+    if way == "websocket":
+        own |= {"Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version"}
+        ours = delivery.deliver("websocket", [0.0]).capture.conversations[0].messages[0].head
+        assert ours is not None
+        host = len(ours.get("Host") or "") - len(request.get("Host") or "")
+        assert len(ours.serialize()) - len(request.serialize()) == 2 * host  # it stands in Host and in Origin
+    assert request_fields(way, "browser", "192.0.2.1") == [item for item in request.fields if item[0] not in own]
 
 
 def test_the_head_of_2009_is_the_published_one() -> None:

@@ -8,29 +8,24 @@ import itertools
 import json
 import re
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import ROOT, python
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-IGNORE = "nbval-ignore-output"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
+# What the sanitize file may replace, and how each pattern begins: none of them reaches further.
 SANITIZED = {"date": "(Mon|Tue|Wed|Thu|Fri|Sat|Sun), ", "ephemeral port": r"127\.0\.0\.1:"}
-"""What the sanitize file may replace, and how each pattern begins: none of them reaches further."""
-
+# What captures and the sample of RFC 6455 say, and so does not move: it has to be compared.
 KEPT = (
     "Server: TornadoServer/6.6.1",
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64)",
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
 )
-"""What captures and the sample of RFC 6455 say, and so does not move: it has to be compared."""
-
 Cell = dict[str, Any]
 everywhere = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -71,8 +66,7 @@ def test_proportions(path: Path) -> None:
     assert inner[-2:] == ["## What we saw", "## Exercises"]
     assert 4 <= len(inner) - 2 <= 7
     cells, code, prose = _cells(path), _code(path), _prose(path)
-    assert 30 <= len(cells) <= most_cells
-    assert len(code) >= 12
+    assert 30 <= len(cells) <= most_cells and len(code) >= 12
     assert 1.15 <= len(prose) / len(code) <= 1.55  # 1.2 to 1.5, give or take a cell
     words = sum(len(re.findall(r"\w[\w'’-]*", cell["source"])) for cell in prose)
     assert 900 <= words <= most_words
@@ -81,18 +75,11 @@ def test_proportions(path: Path) -> None:
 
 
 @everywhere
-def test_code_cells_are_short(path: Path) -> None:
-    lengths = [len(cell["source"].splitlines()) for cell in _code(path)]
-    assert statistics.median(lengths) <= 3
-    assert max(lengths) <= 15
-    order = "".join(cell["cell_type"][0] for cell in _cells(path))
-    assert "ccc" not in order, "never more than two code cells in a row"
-
-
-@everywhere
-def test_prose_comes_before_code_and_leads_to_it(path: Path) -> None:
-    cells = _cells(path)
-    assert cells[0]["cell_type"] == "markdown"
+def test_code_cells_are_short_and_prose_leads_to_them(path: Path) -> None:
+    cells, lengths = _cells(path), [len(cell["source"].splitlines()) for cell in _code(path)]
+    assert statistics.median(lengths) <= 3 and max(lengths) <= 15
+    order = "".join(cell["cell_type"][0] for cell in cells)
+    assert order[0] == "m" and "ccc" not in order, "prose first, and never more than two code cells in a row"
     for before, cell in itertools.pairwise(cells):
         if (before["cell_type"], cell["cell_type"]) == ("markdown", "code"):
             last = before["source"].splitlines()[-1]
@@ -112,8 +99,7 @@ NOT_IN_CODE = {
 @everywhere
 def test_the_first_code_cell_imports_and_none_does_what_a_notebook_should_not(path: Path) -> None:
     first = _code(path)[0]["source"]
-    assert len(first.splitlines()) <= 5
-    assert re.search(r"^(from|import) wsedu", first, re.M)
+    assert len(first.splitlines()) <= 5 and re.search(r"^(from|import) wsedu", first, re.M)
     for what, pattern in NOT_IN_CODE.items():
         assert not any(re.search(pattern, cell["source"], re.M) for cell in _code(path)), what
 
@@ -133,11 +119,10 @@ def test_it_was_run_from_top_to_bottom(path: Path) -> None:
 def test_few_outputs_are_ignored_and_the_prose_says_why(path: Path) -> None:
     cells = _cells(path)
     tagged = [i for i, cell in enumerate(cells) if cell["metadata"].get("tags")]
-    assert all(cells[i]["metadata"]["tags"] == [IGNORE] for i in tagged)
-    assert len(tagged) <= 2
-    for i in tagged:
-        assert cells[i - 1]["cell_type"] == "markdown"
-        assert re.search(r"compared|never compare", cells[i - 1]["source"]), "the prose before says why"
+    assert all(cells[i]["metadata"]["tags"] == ["nbval-ignore-output"] for i in tagged) and len(tagged) <= 2
+    for before in (cells[i - 1] for i in tagged):
+        assert before["cell_type"] == "markdown"
+        assert re.search(r"compared|never compare", before["source"]), "the prose before says why"
 
 
 @everywhere
@@ -158,9 +143,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 
 def test_navigation_is_that_of_the_files() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools/notebook_nav.py", "--check"], capture_output=True, text=True, check=False
-    )
+    done = python("tools/notebook_nav.py", "--check")
     assert (done.returncode, done.stdout) == (0, "")
 
 

@@ -3,32 +3,25 @@
 
 from __future__ import annotations
 
-import base64
-import functools
-import hashlib
 import inspect
 import itertools
 import json
-import math
 import random
 import re
-import statistics
-import struct
-import subprocess
-import sys
 import threading
 import time
 import tomllib
-import zlib
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import ROOT, python
 
-import wsedu
 from wsedu import Frame
 from wsedu.practice import check, limit, n04, n07, n08, progress
 from wsedu.practice.exercise import EXERCISES, Exercise
@@ -36,8 +29,9 @@ from wsedu.practice.solutions import solutions
 from wsedu.practice.words import SHOWN, show
 from wsedu.protocol.frames import check_header, parse_header
 
-ROOT = Path(__file__).parent.parent
 SEEDS = range(10)
+UNMASK = EXERCISES["unmask"]
+NOTEBOOKS = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
 
 
 def _seeds(asked: Exercise) -> range:
@@ -56,10 +50,14 @@ def progress_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def _cells(number: str) -> list[str]:
+    """The sources of a notebook's cells."""
+    return ["".join(cell["source"]) for cell in json.loads(NOTEBOOKS[number].read_text(encoding="utf-8"))["cells"]]
+
+
 def test_three_in_every_notebook() -> None:
     counted = Counter(one.notebook for one in EXERCISES.values())
-    assert set(counted) == {path.name[:2] for path in (ROOT / "notebooks").glob("*.ipynb")}
-    assert min(counted.values()) >= 3
+    assert counted.keys() == NOTEBOOKS.keys() and min(counted.values()) >= 3
 
 
 @each
@@ -80,13 +78,10 @@ def test_the_solution_is_right_even_if_it_spoils_its_arguments(asked: Exercise) 
 @each
 def test_every_mistake_is_caught_and_named(asked: Exercise) -> None:
     assert len(asked.mistakes) >= 3
-    for mistake, words in asked.mistakes:
-        for seed in _seeds(asked):
-            verdict = check(asked.name, mistake, rng=random.Random(seed))
-            assert verdict.right is False
-            assert words in verdict.words, (verdict.words, words)
-            assert asked.read in verdict.words
-            assert "expected" in verdict.words
+    for (mistake, words), seed in itertools.product(asked.mistakes, _seeds(asked)):
+        verdict = check(asked.name, mistake, rng=random.Random(seed))
+        assert verdict.right is False
+        assert [said for said in (words, asked.read, "expected") if said not in verdict.words] == [], verdict.words
 
 
 ANSWERS = tomllib.loads((ROOT / "tests" / "wrong_answers.toml").read_text(encoding="utf-8"))
@@ -100,12 +95,12 @@ def _utf8(payload: bytes) -> bool:
     return payload.decode(errors="replace").encode() == payload
 
 
-MODULES = (base64, functools, hashlib, itertools, json, math, re, statistics, struct, wsedu, zlib)
-READERS = {module.__name__: module for module in MODULES} | {
+# What the readers of wrong_answers.toml have at hand.
+MODULES = "base64 functools hashlib itertools json math re statistics struct wsedu zlib".split()
+READERS = {name: import_module(name) for name in MODULES} | {
     **{"Frame": Frame, "GUID": n04.GUID, "FIELDS": n04.NEEDED},
     **{"closes": n07._closes, "code": _code, "utf8": _utf8, "headers": n08._headers},
 }
-"""What the readers of wrong_answers.toml have at hand."""
 
 
 def _handed_in(asked: Exercise, text: str) -> Callable[..., Any]:
@@ -218,10 +213,17 @@ ENDLESS: list[object] = []
 ENDLESS.append(ENDLESS)
 
 
+def _half_done(first: int) -> int:
+    if first > 0x81:
+        raise NotImplementedError  # which is no untouched cell
+    return first & 15
+
+
 @pytest.mark.parametrize(
     ("name", "answer", "words"),
     [
         ("opcode_of", lambda first: first & 15 if first > 0x80 else None, "is there a return on every way"),
+        ("opcode_of", _half_done, "NotImplementedError"),
         # The first wrong answer is told, and not the exception that a later case would raise.
         ("text_of", lambda frame: frame[2:-1].decode(), "expected"),
         # An int will do for a float, if the number is right: so its kind is not told.
@@ -241,19 +243,6 @@ def test_bytes_that_are_text_stay_text() -> None:
     assert len(show(bytes(1000))) == SHOWN
 
 
-def test_not_implemented_for_some_is_no_untouched_cell() -> None:
-    answers = iter([1])
-
-    def half(first: int) -> int:
-        try:
-            return first & 15 * next(answers)
-        except StopIteration:
-            raise NotImplementedError from None
-
-    verdict = check("opcode_of", half)
-    assert verdict.right is False and "NotImplementedError" in verdict.words
-
-
 def test_an_exercise_that_is_none() -> None:
     with pytest.raises(ValueError, match="no exercise 'unmsk'; there are .*unmask"):
         check("unmsk", None)
@@ -268,7 +257,7 @@ def test_input_is_fresh() -> None:
 
     check("unmask", monitor)
     check("unmask", monitor)
-    always = {frame for (frame,) in EXERCISES["unmask"].always}
+    always = {frame for (frame,) in UNMASK.always}
     fresh = Counter(seen) - Counter([*always, *always])
     assert len(fresh) >= 10 and set(fresh.values()) == {1} and always < set(seen)
 
@@ -291,23 +280,19 @@ def _stubborn(frame: bytes) -> bytes:
         _in_vain(frame)
     except BaseException:
         pass
-    return EXERCISES["unmask"].solution(frame)  # type: ignore[no-any-return]
+    return UNMASK.solution(frame)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("answer", [_in_vain, _deaf, _stubborn])
-@pytest.mark.parametrize("where", ["main thread", "another"])
-def test_an_endless_loop_is_stopped(answer: Callable[..., Any], where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("main_thread", [True, False])
+def test_an_endless_loop_is_stopped(
+    answer: Callable[..., Any], main_thread: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(limit, "SECONDS", 0.05)
-    verdicts: list[Any] = []
-    if where == "main thread":
-        verdicts.append(check("unmask", answer))
-    else:
-        thread = threading.Thread(target=lambda: verdicts.append(check("unmask", answer)))
-        thread.start()
-        thread.join()
-    assert verdicts[0].right is False
-    assert "still at work" in verdicts[0].words and "does its loop ever end" in verdicts[0].words
-    assert verdicts[0].arguments == EXERCISES["unmask"].always[0]
+    with ThreadPoolExecutor(1) as other:
+        verdict = check("unmask", answer) if main_thread else other.submit(check, "unmask", answer).result()
+    assert verdict.right is False and verdict.arguments == UNMASK.always[0]
+    assert "still at work" in verdict.words and "does its loop ever end" in verdict.words
 
 
 def test_who_only_waits_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -316,7 +301,7 @@ def test_who_only_waits_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def waiting(frame: bytes) -> Any:
         time.sleep(next(waits, 0))
-        return EXERCISES["unmask"].solution(frame)
+        return UNMASK.solution(frame)
 
     monkeypatch.setattr(limit, "SECONDS", 0.1)
     assert check("unmask", waiting).right is True
@@ -327,40 +312,35 @@ def test_where_there_are_no_threads_nothing_is_stopped(monkeypatch: pytest.Monke
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", unable)
-    assert check("unmask", EXERCISES["unmask"].solution).right is True
+    assert check("unmask", UNMASK.solution).right is True
 
 
 def test_all_of_a_notebook_solved_is_said(progress_file: Path) -> None:
     said = [check(one.name, one.solution).words for one in EXERCISES.values() if one.notebook == "05"]
     assert ["All three of notebook 05 are solved" in words for words in said] == [False, False, True]
-    assert "All three" not in check("unmask", EXERCISES["unmask"].solution).words
+    assert "All three" not in check("unmask", UNMASK.solution).words
     assert "All three" not in check("opcode_of", lambda first: first).words
 
 
 @each
 def test_a_section_to_read_is_there(asked: Exercise) -> None:
     for number, section in re.findall(r"(?:notebook (\d\d), |the section )“(.+?)”", asked.read):
-        (path,) = (ROOT / "notebooks").glob(f"{number or asked.notebook}-*.ipynb")
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        lines = [line for cell in cells for line in "".join(cell["source"]).splitlines()]
+        lines = "\n".join(_cells(number or asked.notebook)).splitlines()
         assert f"## {section}" in lines, asked.read
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
-def test_a_gap_says_what_comes_in_and_goes_out(path: Path) -> None:
-    cells = ["".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
-    for one in EXERCISES.values():
-        if one.notebook == path.stem[:2]:
-            line = f"def {one.name}{inspect.signature(one.solution)}:".replace("'", "")
-            assert any(cell.startswith(line) and cell.endswith("\n    ...") for cell in cells), line
+@each
+def test_a_gap_says_what_comes_in_and_goes_out(asked: Exercise) -> None:
+    line = f"def {asked.name}{inspect.signature(asked.solution)}:".replace("'", "")
+    assert any(cell.startswith(line) and cell.endswith("\n    ...") for cell in _cells(asked.notebook))
 
 
 def test_progress_is_kept(progress_file: Path) -> None:
     assert progress()["06"] == (0, 3)
     check("unmask", lambda frame: frame)
-    check("unmask", EXERCISES["unmask"].solution, rng=random.Random(1))  # a demonstration
+    check("unmask", UNMASK.solution, rng=random.Random(1))  # a demonstration
     assert not progress_file.exists()
-    check("unmask", EXERCISES["unmask"].solution)
+    check("unmask", UNMASK.solution)
     check("unmask", lambda frame: frame)  # what was solved once stays solved
     assert progress()["06"] == (1, 3)
     assert "06  ●○○  1 of 3" in repr(progress())
@@ -371,13 +351,13 @@ def test_progress_is_kept(progress_file: Path) -> None:
 def test_a_spoilt_progress_file_does_no_harm(progress_file: Path, text: str) -> None:
     progress_file.write_text(text)
     assert progress()["00"][0] == 0
-    check("unmask", EXERCISES["unmask"].solution)
+    check("unmask", UNMASK.solution)
     assert progress()["06"] == (1, 3)
 
 
 def test_progress_where_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("WSEDU_PROGRESS", str(tmp_path / "no" / "such" / "folder"))
-    assert check("unmask", EXERCISES["unmask"].solution).right is True
+    assert check("unmask", UNMASK.solution).right is True
 
 
 @each
@@ -398,14 +378,9 @@ def test_a_length_is_read_as_it_was_said() -> None:
 
 
 def test_solutions_on_the_command_line() -> None:
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "wsedu", "solutions", *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-    every = run().stdout
-    assert all(f"def {name}(" in every for name in EXERCISES)
-    assert re.findall(r"^def (\w+)", run("06").stdout, re.M) == ["unmask", "length_bytes", "key_from"]
-    wrong = run("99")
+    every, of_one, wrong = (python("-m", "wsedu", "solutions", *numbers) for numbers in ([], ["06"], ["99"]))
+    assert all(f"def {name}(" in every.stdout for name in EXERCISES)
+    assert re.findall(r"^def (\w+)", of_one.stdout, re.M) == ["unmask", "length_bytes", "key_from"]
     assert wrong.returncode == 2 and wrong.stderr.startswith("no notebook '99'")
 
 
@@ -432,5 +407,5 @@ print(max(map(len, ["a", "bc"])), (lambda: "traced")())
 @pytest.mark.parametrize("late", [[], ["late"]])
 def test_a_debugger_works_after_a_check(late: list[str]) -> None:
     """What is asked for and taken back again leaves CPython 3.11 standing still as soon as anybody traces."""
-    done = subprocess.run([sys.executable, "-c", TRACED, *late], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    done = python("-c", TRACED, *late, timeout=60)
     assert (done.stdout, done.stderr) == ("stopped\n" * len(late) + "2 traced\n", "")

@@ -24,30 +24,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wsedu
-from wsedu import lab
+from wsedu import Frame, ProtocolError, Request, bars, byte_map, compare, lab, ladder, plot, touch
 from wsedu.doctor import Finding, Report
 from wsedu.live.attacks import Reaction
 from wsedu.practice import check as check_answer
-from wsedu.protocol.errors import ProtocolError, printable
+from wsedu.protocol.errors import printable
 from wsedu.protocol.frame_spans import frame_spans
-from wsedu.protocol.frames import Frame
-from wsedu.protocol.http1 import Request
 from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
-from wsedu.show.bars import bar_chart, bars
-from wsedu.show.bytemap import byte_map
-from wsedu.show.compare import compare
+from wsedu.show.bars import bar_chart
 from wsedu.show.controls import AskingWidget, ProgressBar, RangeSlider
 from wsedu.show.cost_slider import CostSlider
-from wsedu.show.explorer import touch
 from wsedu.show.frame_builder import FrameBuilder
 from wsedu.show.handshake_bench import HandshakeBench
 from wsedu.show.html import Markup, Picture, join, tag
 from wsedu.show.page_log import Endings, PageLog, PageRow
-from wsedu.show.plot import plot
 from wsedu.show.race import DeliveryRace, standing
 from wsedu.show.reactions import Reactions
-from wsedu.show.sequence import ladder, row_of
+from wsedu.show.sequence import row_of
 from wsedu.show.text import columns, visible
 from wsedu.wire.bill import Bill
 from wsedu.wire.rows import as_line
@@ -145,25 +139,19 @@ def talk(text: str = NASTY, *frames: Frame) -> SimpleNamespace:
     return SimpleNamespace(client=text, server=text, messages=messages)
 
 
-def builder() -> Iterator[object]:
-    widget = FrameBuilder(lambda data, tell: tell({NASTY: (NASTY, data)}))
-    yield widget
-    yield from answers(widget, "send", RAW)
-
-
-def bench() -> Iterator[object]:
-    head = f"HTTP/1.1 400 {NASTY}\r\nX-{NASTY}: {NASTY}\r\n\r\n{NASTY}".encode("utf-8", "surrogatepass")
-    widget = HandshakeBench(lambda data, tell: tell({NASTY: ("", head), "b": (NASTY, b"")}))
-    yield widget
-    for line in (NASTY, f"GET /{NASTY} HTTP/1.1", f"GET / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Key: {NASTY}"):
-        for what in ("check", "send"):
-            yield from answers(widget, what, f"{line}\r\n\r\n".encode("utf-8", "surrogatepass"))
-
-
-def answers(widget: AskingWidget, what: str, data: bytes) -> list[Markup]:
+def asked(widget: AskingWidget, *asking: tuple[str, bytes]) -> list[object]:
+    """A widget, and what it answers."""
     told: list[str] = []
-    widget.answer(what, data, told.append)
-    return list(map(Markup, told))
+    for what, data in asking:
+        widget.answer(what, data, told.append)
+    return [widget, *map(Markup, told)]
+
+
+def bench() -> list[object]:
+    head = b"HTTP/1.1 400 %b\r\nX-%b: %b\r\n\r\n%b" % (RAW, RAW, RAW, RAW)
+    widget = HandshakeBench(lambda data, tell: tell({NASTY: ("", head), "b": (NASTY, b"")}))
+    lines = (b"%b", b"GET /%b HTTP/1.1", b"GET / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Key: %b")
+    return asked(widget, *((what, line % RAW + b"\r\n\r\n") for line in lines for what in ("check", "send")))
 
 
 def race() -> Iterator[object]:
@@ -221,7 +209,7 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "SequenceDiagram": lambda: [ladder(talk()), ladder([])],
     "BarChart": lambda: [bar_chart({NASTY: 1, "b": {NASTY: 2}}, unit=NASTY)],
     "Bars": lambda: [bars({NASTY: Bill(complete=False), "b": Bill(modelled=True)})],
-    "FrameBuilder": builder,
+    "FrameBuilder": lambda: asked(FrameBuilder(lambda data, tell: tell({NASTY: (NASTY, data)})), ("send", RAW)),
     "Plot": lambda: [plot({NASTY: [(1, 2)]}, x=NASTY, y=NASTY, measured={NASTY: [(1, 2)]})],
     "ByteExplorer": lambda: [touch(RAW, spans=SPANS, names=[NASTY])],
     "SequenceExplorer": explorer,
@@ -288,13 +276,10 @@ def test_no_view_lets_anything_through(name: str) -> None:
     assert any("pwned" in text for text in said), "what is shown did not hold what is nasty"
 
 
-BAD = ("<script>x</script>", "<b onclick=x>x</b>", '<div title="\u202e">x</div>', "<b>\x1b</b>", "<!--x-->")
-
-
 def test_what_is_nasty_would_be_seen() -> None:
     """The tests above are worth what this one shows, for a text and for a page."""
     assert not any(map(is_harmless, (*BIDI, *"\x1b\x07\x00\x9b\r\t\u2028", "\ud800")))
-    for html in BAD:
+    for html in "<script>x</script>", "<b onclick=x>x</b>", '<div title="\u202e">x</div>', "<b>\x1b</b>", "<!--x-->":
         with pytest.raises((AssertionError, KeyError)):
             Page(html)
 

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from jupyter_client.manager import start_new_kernel
+from programs import kernel, python
 
 from wsedu.lab import delivery_race
 from wsedu.live.delivery import DeliveryMonitor, deliver
@@ -32,9 +30,15 @@ def until(is_so: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+@pytest.fixture(autouse=True)
+def no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_delivery_is_monitored_and_stopped(way: Way) -> None:
-    before = set(threading.enumerate())
     monitor = DeliveryMonitor()
     with ThreadPoolExecutor(1) as pool:
         delivering = pool.submit(deliver, way, fixed(0.01, 100_000), poll_gap=0.01, monitor=monitor)
@@ -47,7 +51,6 @@ def test_a_delivery_is_monitored_and_stopped(way: Way) -> None:
     assert 5 <= len(delivery.delays) <= len(delivery.updates) < 100_000
     assert monitor.bill() == delivery.capture.bill()  # what was seen on the way adds up to what was recorded
     assert monitor.bill().total_bytes > early.total_bytes
-    assert set(threading.enumerate()) <= before
 
 
 def test_what_is_stopped_beforehand_does_not_begin() -> None:
@@ -56,27 +59,19 @@ def test_what_is_stopped_beforehand_does_not_begin() -> None:
     assert deliver("websocket", monitor=monitor).updates == () and monitor.delays == ()
 
 
-def test_a_way_that_fails_says_so_and_leaves_nothing() -> None:
-    before = set(threading.enumerate())
+def test_a_way_that_fails_says_so() -> None:
     with pytest.raises(ValueError, match="head must be one of"):
         deliver("polling", head="1999", monitor=DeliveryMonitor())  # type: ignore[arg-type]
-    assert set(threading.enumerate()) <= before
-
-
-def test_a_live_bill_is_of_the_relay_only() -> None:
     with pytest.raises(TypeError, match="relay"):
         LiveBill(record(port=1, kernel=True))
 
 
 @pytest.fixture
 def race() -> Iterator[DeliveryRace]:
-    """A race that must leave nothing behind."""
-    before = set(threading.enumerate())
     race = delivery_race()
     race.chosen = {**race.chosen, "rate": 100, "poll_gap": 0.05}
     yield race
     race.close()
-    assert set(threading.enumerate()) <= before
 
 
 def test_all_four_get_the_same_news(race: DeliveryRace) -> None:
@@ -135,35 +130,24 @@ def test_what_cannot_begin_or_breaks_is_told(race: DeliveryRace, wrong: dict[str
 
 def test_a_program_that_ends_is_not_held_up() -> None:
     code = "from wsedu.lab import delivery_race as d; r = d(); r.chosen = {**r.chosen, 'updates': 2000}; r.start()"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=LIMIT)
+    python("-c", code, check=True, timeout=LIMIT)
+
+
+START = """
+import threading; from wsedu.lab import delivery_race; before = set(threading.enumerate())
+r = delivery_race(); r.chosen = {**r.chosen, 'updates': 2000}; r.start(); print(r.running)
+"""
 
 
 def test_an_interrupt_of_the_kernel_stops_it() -> None:
-    manager, client = start_new_kernel(stderr=subprocess.DEVNULL)
-
-    def said(code: str) -> str:
-        texts: list[str] = []
-        client.execute_interactive(
-            code, timeout=LIMIT, output_hook=lambda message: texts.append(message["content"].get("text", ""))
-        )
-        return "".join(texts)
-
-    try:
-        said("import threading; from wsedu.lab import delivery_race; before = set(threading.enumerate())")
-        assert (
-            said("r = delivery_race(); r.chosen = {**r.chosen, 'updates': 2000}; r.start(); print(r.running)")
-            == "True\n"
-        )
+    with kernel() as (run_cell, interrupt):
+        assert run_cell(START) == ("ok", "True\n")
 
         def stopped() -> bool:
-            manager.interrupt_kernel()
-            return said("print(r.running)") == "False\n"
+            interrupt()
+            return run_cell("print(r.running)")[1] == "False\n"
 
         until(stopped)
         # The kernel's own loop has told the page.
-        until(lambda: said("print(r.now['state'])") == "Stopped\n")
-        assert said("print(set(threading.enumerate()) <= before)") == "True\n"
-        assert said("print(6 * 7)") == "42\n"
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
+        until(lambda: run_cell("print(r.now['state'])")[1] == "Stopped\n")
+        assert run_cell("print(set(threading.enumerate()) <= before, 6 * 7)") == ("ok", "True 42\n")

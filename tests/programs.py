@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where the project is, and how a test runs another program there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT / "data"
+
+
+def run(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program in the project's folder; its text and its exit status are what comes back."""
+    return subprocess.run(list(map(str, command)), **{"cwd": ROOT, "capture_output": True, "text": True, **options})
+
+
+def python(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run Python, the one of the tests."""
+    return run(sys.executable, *arguments, **options)
+
+
+def nbval(folder: Path, *notebooks: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run notebooks of a folder with the package that is there, and compare what they print with what they store."""
+    compare = "--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval-sanitize.cfg"
+    quiet = "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder
+    return python(*quiet, *compare, "--nbval-cell-timeout=180", *notebooks, cwd=folder, **options)
+
+
+@contextmanager
+def kernel() -> Iterator[tuple[Callable[..., tuple[str, str]], Callable[[], None]]]:
+    """Start a kernel of Jupyter, in the folder of the tests, for a ``with`` block.
+
+    Yields:
+        What runs a cell, and gives how that ended, an exception's name or "ok", and what was printed; as soon as the
+        cell has printed `until`, it is interrupted. And what interrupts the kernel at any other time.
+    """
+    from jupyter_client.manager import start_new_kernel
+
+    options: Any = {"stderr": subprocess.DEVNULL, "cwd": str(ROOT / "tests")}
+    options["extra_arguments"] = ["--HistoryManager.enabled=False"]
+    manager, client = start_new_kernel(startup_timeout=120, **options)
+
+    def run_cell(code: str, until: str = "") -> tuple[str, str]:
+        printed = ""
+
+        def hear(message: dict[str, Any]) -> None:
+            nonlocal printed
+            before, printed = printed, printed + message["content"].get("text", "")
+            if until in printed and until not in before:
+                manager.interrupt_kernel()
+
+        reply = client.execute_interactive(code, allow_stdin=False, timeout=300, output_hook=hear)["content"]
+        return reply.get("ename", reply["status"]), printed
+
+    try:
+        yield run_cell, manager.interrupt_kernel
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
