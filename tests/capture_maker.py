@@ -37,6 +37,8 @@ SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 )
+GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 
 
 def frame(payload: bytes, opcode: int = 1, *, key: bytes | None = None, first: int | None = None) -> bytes:
@@ -129,6 +131,10 @@ class Talk:
     def say(self, sender: bool, data: bytes, size: int = 1400) -> list[bytes]:
         """Data, in segments of at most ``size`` bytes."""
         return [self.packet(sender, data[at : at + size], PSH | ACK) for at in range(0, len(data), size)]
+
+    def lose(self, sender: bool, data: bytes) -> list[bytes]:
+        """Data that is not captured."""
+        return self.say(sender, data)[:0]
 
     def shake(self) -> list[bytes]:
         """The whole beginning of a WebSocket connection."""
