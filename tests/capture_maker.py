@@ -250,12 +250,20 @@ class Said(NamedTuple):
 _TELLING = ("method", "target", "status", "content_bytes", "opcode", "payload", "missing")
 
 
-def dissected(file: bytes) -> Said:
+def in_here(*arguments: object) -> tuple[int, str, str]:
+    """`python -m wsedu` in this process, which is quicker: exit status, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = command_line(list(map(str, arguments)))
+    return status, out.getvalue(), err.getvalue()
+
+
+def dissected(file: bytes | Path, *options: object) -> Said:
     """Run `python -m wsedu dissect --json` on a capture, in this process."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "made.pcap")
-        path.write_bytes(file)
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = command_line(["dissect", str(path), "--json"])
-    return Said(status, list(map(json.loads, out.getvalue().splitlines())), err.getvalue().splitlines())
+    if isinstance(file, bytes):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "made.pcap")
+            path.write_bytes(file)
+            return dissected(path, *options)
+    status, out, err = in_here("dissect", "--json", file, *options)
+    return Said(status, list(map(json.loads, out.splitlines())), err.splitlines())
