@@ -41,6 +41,8 @@ FRAMES: list[tuple[str, Frame]] = [
     ("88 05 03 e9 62 79 65", Frame(Opcode.CLOSE, b"\x03\xe9bye")),
 ]
 
+SAMPLES = pytest.mark.parametrize(("hexadecimal", "frame"), FRAMES, ids=[sample[:26] for sample, _ in FRAMES])
+
 # Frames that are refused, by themselves and in a stream: name, bytes in hexadecimal, arguments, then offset, field,
 # section, and after how many bytes it shows.
 REFUSED_FRAMES: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
@@ -157,6 +159,7 @@ def legal_streams(draw: st.DrawFn, *, masked: bool = True) -> list[Frame]:
 
 # What is always promised
 
+HOLDERS: list[Any] = [bytes, bytearray, memoryview]  # of the bytes that are parsed
 Parse = Callable[[bytes], Any]
 
 

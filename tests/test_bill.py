@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capture_maker import ACK, CLIENT, FIN, HANDSHAKE, LINKS, PSH, RST, SERVER, SWITCHING, SYN, Talk, frame, pcap
+from capture_maker import ACK, CLIENT, FIN, LINKS, PSH, RST, SERVER, SYN, Talk, frame, pcap
 from oracles import tshark
 
 import wsedu
@@ -119,12 +119,6 @@ def test_layers_are_as_long_as_they_are(link: str) -> None:
     assert (parts["link"], parts["ip"], parts["tcp"]) == (below, 28, 24)
 
 
-def test_a_handshake_captured_the_wrong_way_round() -> None:
-    packets = Talk().shake()
-    packets[3:] = packets[:2:-1]
-    assert billed(packets).parts["handshake"] == len(HANDSHAKE) + len(SWITCHING)
-
-
 @pytest.mark.parametrize("flags", [PSH | ACK, ACK | 0x20, ACK | 0x40, RST | ACK, FIN | ACK, SYN | ACK, 0, PSH])
 def test_only_ack_set_and_no_data_is_an_acknowledgement(flags: int) -> None:
     talk = Talk()
@@ -157,24 +151,10 @@ def test_a_packet_cut_by_the_snap_length_counts_what_was_captured(snap: int) -> 
     assert parts["acknowledgements"] == (2 * min(66, snap) if snap >= 48 else 0)
 
 
-def test_data_that_overlaps_is_counted_once() -> None:
-    talk = Talk()
-    packets, at = talk.shake(), len(SWITCHING)
-    whole = frame(b"Hello")
-    packets += [talk.packet(SERVER, whole[:4], at=at), talk.packet(SERVER, whole[2:], at=at + 2)]
-    packets += [talk.packet(SERVER, whole, at=at), talk.packet(SERVER, whole[1:3], at=at + 1)]
-    parts = billed(packets).parts
-    assert (parts["frame header"], parts["payload"], parts["other"]) == (2, 5, 2 + 7 + 2)
-
-
 def test_what_no_message_can_have_is_other() -> None:
-    """Data with RST, what is behind a hole, fragments, and what is no TCP."""
-    talk = Talk()
-    packets = talk.shake()
-    assert billed([*packets, talk.packet(SERVER, b"go away", RST)]).parts["other"] == 7
-    talk.say(CLIENT, frame(b"lost", key=b"abcd"))
-    assert billed(packets + talk.say(CLIENT, frame(b"behind", key=b"abcd"))).parts["other"] == 12
-    fragment, arp = packets[-1][:20] + b"\x20\0" + packets[-1][22:], bytes(12) + b"\x08\x06" + bytes(46)
+    """Fragments, and what is no TCP."""
+    packet = Talk().packet(CLIENT, frame(b"Hello"))
+    fragment, arp = packet[:20] + b"\x20\0" + packet[22:], bytes(12) + b"\x08\x06" + bytes(46)
     assert billed([fragment, arp]).parts["other"] == len(fragment + arp)
 
 

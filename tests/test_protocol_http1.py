@@ -3,26 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import timeit
-from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+import protocol_cases as cases
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from protocol_cases import (
-    SAMPLE_REQUEST,
-    SAMPLE_RESPONSE,
-    assert_every_byte_once,
-    assert_needs_more,
-    prefixes,
-    refusal,
-    told,
-    where,
-)
 
 import wsedu
 from wsedu.protocol.errors import NeedMoreData, ProtocolError, quoted
@@ -31,29 +22,23 @@ from wsedu.protocol.http1_spans import KNOWN_FIELDS, head_spans
 from wsedu.protocol.spans import Kind
 
 HEADS: list[tuple[bytes, Request | Response]] = [
-    (SAMPLE_REQUEST, Request("GET", "/chat", fields=(
+    (cases.SAMPLE_REQUEST, Request("GET", "/chat", fields=(
         ("Host", "server.example.com"), ("Upgrade", "websocket"), ("Connection", "Upgrade"),
         ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Origin", "http://example.com"),
         ("Sec-WebSocket-Protocol", "chat, superchat"), ("Sec-WebSocket-Version", "13"),
     ))),
-    (SAMPLE_RESPONSE, Response(101, "Switching Protocols", fields=(
+    (cases.SAMPLE_RESPONSE, Response(101, "Switching Protocols", fields=(
         ("Upgrade", "websocket"), ("Connection", "Upgrade"),
         ("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), ("Sec-WebSocket-Protocol", "chat"),
     ))),
     # RFC 9112, 2.1 and 3.2: the four forms of a request target
-    (
-        b"GET /where?q=now HTTP/1.1\r\nHost: www.example.org\r\n\r\n",
-        Request("GET", "/where?q=now", fields=(("Host", "www.example.org"),)),
-    ),
+    (b"GET /where?q=now HTTP/1.1\r\nHost: a.org\r\n\r\n", Request("GET", "/where?q=now", fields=(("Host", "a.org"),))),
     (b"GET http://www.example.org/a HTTP/1.1\r\n\r\n", Request("GET", "http://www.example.org/a")),
     (b"CONNECT www.example.com:80 HTTP/1.1\r\n\r\n", Request("CONNECT", "www.example.com:80")),
     (b"OPTIONS * HTTP/1.0\r\n\r\n", Request("OPTIONS", "*", "HTTP/1.0")),
     # an empty value, an empty reason phrase, bytes above ASCII, a repeated field
     (b"HTTP/1.1 200 \r\nX: \r\n\r\n", Response(200, fields=(("X", ""),))),
-    (
-        b"HTTP/1.1 404 N\xe4h\r\nA: \xff\r\na: 2\r\n\r\n",
-        Response(404, "N\xe4h", fields=(("A", "\xff"), ("a", "2"))),
-    ),
+    (b"HTTP/1.1 404 N\xe4h\r\nA: \xff\r\na: 2\r\n\r\n", Response(404, "N\xe4h", fields=(("A", "\xff"), ("a", "2")))),
     (b"HTTP/1.0 599 a  b\r\n\r\n", Response(599, "a  b", "HTTP/1.0")),
 ]  # fmt: skip
 SAMPLES = pytest.mark.parametrize(("raw", "head"), HEADS, ids=[str(raw[:24]) for raw, _ in HEADS])
@@ -63,11 +48,10 @@ SAMPLES = pytest.mark.parametrize(("raw", "head"), HEADS, ids=[str(raw[:24]) for
 def test_samples(raw: bytes, head: Request | Response) -> None:
     """Both ways; byte by byte, with bytes to spare, and in whatever holds them."""
     assert head.serialize() == raw
-    assert all(head_end(prefix) == -1 for prefix in prefixes(raw))
-    kinds: list[Any] = [bytes, bytearray, memoryview]
+    assert all(head_end(prefix) == -1 for prefix in cases.prefixes(raw))
     for strict in (True, False):
-        assert_needs_more(lambda data: type(head).parse(data, strict=strict), prefixes(raw))  # noqa: B023
-        for spare, kind in product((b"", b"\x81\x05Hello", b"\r\n\r\n", b"\xff", raw), kinds):
+        cases.assert_needs_more(lambda data: type(head).parse(data, strict=strict), cases.prefixes(raw))  # noqa: B023
+        for spare, kind in product((b"", b"\x81\x05Hello", b"\r\n\r\n", b"\xff", raw), cases.HOLDERS):
             assert type(head).parse(kind(raw + spare), strict=strict) == (head, len(raw))
             assert head_end(raw + spare) == head_end(b"xyz" + raw + spare, 3) - 3 == len(raw)
             assert head_spans(kind(raw + spare)) == head.spans()
@@ -90,10 +74,9 @@ def test_what_is_written_reads_back(head: Request | Response, spare: bytes) -> N
     for strict in (True, False):
         assert type(head).parse(raw + spare, strict=strict) == (head, len(raw))
     spans = head.spans()
-    assert_every_byte_once(spans, raw)
+    cases.assert_every_byte_once(spans, raw)
     assert {span.kind for span in spans} == {Kind.HTTP_HEAD}
-    names = [span.value for span in spans if span.name == "field name"]
-    assert names == [name for name, _ in head.fields]
+    assert [span.value for span in spans if span.name == "field name"] == [name for name, _ in head.fields]
 
 
 def test_whitespace_around_a_value_is_not_part_of_it() -> None:
@@ -147,8 +130,8 @@ REFUSED: list[tuple[type[Request] | type[Response], bytes, int, str, str]] = [
 @pytest.mark.parametrize("case", REFUSED, ids=[f"{case[0].__name__} {case[1]!r}" for case in REFUSED])
 def test_refused(case: tuple[type[Request] | type[Response], bytes, int, str, str]) -> None:
     head, marked, offset, field, section = case
-    error = refusal(head.parse, marked.replace(b"|", b""), marked.index(b"|"))
-    assert where(error) == (offset, field, section, 400 if head is Request else None)
+    error = cases.refusal(head.parse, marked.replace(b"|", b""), marked.index(b"|"))
+    assert cases.where(error) == (offset, field, section, 400 if head is Request else None)
 
 
 def get(*fields: tuple[str, str]) -> Request:
@@ -186,18 +169,16 @@ def test_tolerated(raw: bytes, head: Request | Response) -> None:
         return type(head).parse(data, strict=False)
 
     assert parse(raw) == parse(raw + b"\x81\x00") == (head, len(raw))
-    assert_needs_more(parse, prefixes(raw))
+    cases.assert_needs_more(parse, cases.prefixes(raw))
     with pytest.raises(ProtocolError):
         type(head).parse(raw)
     spans = head_spans(raw)
-    assert_every_byte_once(spans, raw)
+    cases.assert_every_byte_once(spans, raw)
     assert spans[-1].name == "empty line"
 
 
 # As far as it is enough to see that these are no heads at all
-NO_REQUESTS = (
-    b"EHLO mail.example\r\n", b"GET /\r\n", b"\x16", b"SSH-2.0-OpenSSH_9.2\r\n", b"G\xcb",
-)  # fmt: skip
+NO_REQUESTS = b"EHLO mail.example\r\n", b"GET /\r\n", b"\x16", b"SSH-2.0-OpenSSH_9.2\r\n", b"G\xcb"
 NO_RESPONSES = b"G", b"HTTP/1.1 2x0 OK\r\n", b"HTTP/1.1 20 OK\r\n", b"HTTP/1.1\r\n", b"\x15"
 
 
@@ -208,8 +189,8 @@ def test_what_is_no_head_at_all(head: type[Request] | type[Response], raw: bytes
         with pytest.raises(ProtocolError) as info:
             head.parse(data, strict=False)
         expected = (0, "request line", "RFC 9112, 3", 400), (0, "status line", "RFC 9112, 4", None)
-        assert where(info.value) == expected[head is Response]
-    assert_needs_more(lambda data: head.parse(data, strict=False), prefixes(raw))
+        assert cases.where(info.value) == expected[head is Response]
+    cases.assert_needs_more(lambda data: head.parse(data, strict=False), cases.prefixes(raw))
 
 
 PIECES = (
@@ -235,7 +216,7 @@ def test_strict_accepts_only_what_forgiving_reads_the_same(raw: bytes, kind: Any
     strict, forgiving = verdict(kind, raw, True), verdict(kind, raw, False)
     if forgiving is not None:
         end = forgiving[1]
-        assert_needs_more(lambda data: kind.parse(data, strict=False), prefixes(raw[:end]))
+        cases.assert_needs_more(lambda data: kind.parse(data, strict=False), cases.prefixes(raw[:end]))
     if strict is not None:
         assert strict == forgiving
         assert kind.parse(strict[0].serialize())[0] == strict[0]
@@ -245,11 +226,11 @@ def test_strict_accepts_only_what_forgiving_reads_the_same(raw: bytes, kind: Any
 @given(st.one_of(heads_nearly, st.binary(max_size=40)))
 def test_spans_of_anything(raw: bytes) -> None:
     end = head_end(raw)
-    assert_every_byte_once(head_spans(raw), raw if end < 0 else raw[:end])
+    cases.assert_every_byte_once(head_spans(raw), raw if end < 0 else raw[:end])
 
 
 def test_spans_of_both() -> None:
-    assert told(head_spans(b"GET /chat HTTP/1.1\r\nHost:  a \r\nX-Y:\r\n\r\n")) == [
+    assert cases.told(head_spans(b"GET /chat HTTP/1.1\r\nHost:  a \r\nX-Y:\r\n\r\n")) == [
         (0, 3, "method", "GET"), (3, 4, "SP", b" "), (4, 9, "request target", "/chat"), (9, 10, "SP", b" "),
         (10, 18, "HTTP version", "HTTP/1.1"), (18, 20, "CRLF", b"\r\n"),
         (20, 24, "field name", "Host"), (24, 27, "colon", ":  "), (27, 28, "field value", "a"),
@@ -258,7 +239,7 @@ def test_spans_of_both() -> None:
         (37, 39, "empty line", b"\r\n"),
     ]  # fmt: skip
     spans = head_spans(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
-    assert told(spans[:6]) == [
+    assert cases.told(spans[:6]) == [
         (0, 8, "HTTP version", "HTTP/1.1"), (8, 9, "SP", b" "), (9, 12, "status code", "101"), (12, 13, "SP", b" "),
         (13, 32, "reason phrase", "Switching Protocols"), (32, 34, "CRLF", b"\r\n"),
     ]  # fmt: skip
@@ -273,13 +254,9 @@ def test_spans_of_both() -> None:
 def test_well_known_fields_have_a_meaning_of_their_own() -> None:
     known = """Host Upgrade Connection Sec-WebSocket-Key Sec-WebSocket-Accept Sec-WebSocket-Version Cookie Set-Cookie
         Content-Length Transfer-Encoding Expect Origin User-Agent Date Server""".split()
-    meanings = set()
-    for name in known:
-        for spelling in (name, name.upper()):
-            spans = Request("GET", "/", fields=((spelling, "x"),)).spans()
-            span = next(span for span in spans if span.name == "field name")
-            meanings.add((span.meaning, span.section))
-    assert len(meanings) == len(known)
+    heads = [Request("GET", "/", fields=((spelling, "x"),)) for name in known for spelling in (name, name.upper())]
+    spans = (span for head in heads for span in head.spans() if span.name == "field name")
+    assert len({(span.meaning, span.section) for span in spans}) == len(known)
 
 
 def test_every_field_in_the_captures_has_a_meaning() -> None:
@@ -313,21 +290,6 @@ def test_heads_are_values() -> None:
         Request("GET", "/\u20ac").serialize()
 
 
-WRONG: list[tuple[Any, tuple[object, ...], str]] = [
-    (Request, (b"GET", "/"), "method: expected str; found bytes"),
-    (Request, ("GET", None), "target: expected str; found NoneType"),
-    (Request, ("GET", "/", 1.1), "version: expected str; found float"),
-    (Response, ("200",), "a status code is a number"),
-    (Response, (200, b"OK"), "reason: expected str; found bytes"),
-]
-
-
-@pytest.mark.parametrize(("call", "arguments", "says"), WRONG, ids=[says for _, _, says in WRONG])
-def test_wrong_types_are_named(call: Any, arguments: tuple[object, ...], says: str) -> None:
-    with pytest.raises(TypeError, match=says):
-        call(*arguments)
-
-
 @given(st.one_of(st.text(max_size=80), st.binary(max_size=80)))
 @example("a" * 61)
 @example(b"a" * 10**6)
@@ -340,24 +302,23 @@ def test_quoted_is_safe_to_print_and_short(text: str | bytes) -> None:
 
 def test_time_grows_with_length_only() -> None:
     """Ten times the bytes may cost ten times the time; a pattern that backtracks would cost a hundred times."""
-    awkward: dict[str, Callable[[int], bytes]] = {
-        "spaces": lambda n: b"GET /" + b" " * n + b"x\r\n\r\n",
-        "spaces in a field": lambda n: b"GET / HTTP/1.1\r\nA:" + b" \t" * n + b"\r\n\r\n",
-        "fields": lambda n: b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * n + b"\r\n",
-        "colons": lambda n: b"GET / HTTP/1.1\r\n" + b":" * n + b"\r\n\r\n",
-        "folds": lambda n: b"GET / HTTP/1.1\r\nA: b\r\n" + b" c\r\n" * n + b"\r\n",
+    awkward = {
+        "spaces": (b"GET /", b" ", b"x\r\n\r\n"),
+        "spaces in a field": (b"GET / HTTP/1.1\r\nA:", b" \t", b"\r\n\r\n"),
+        "fields": (b"GET / HTTP/1.1\r\n", b"A: b\r\n", b"\r\n"),
+        "colons": (b"GET / HTTP/1.1\r\n", b":", b"\r\n\r\n"),
+        "folds": (b"GET / HTTP/1.1\r\nA: b\r\n", b" c\r\n", b"\r\n"),
     }
 
-    def once(raw: bytes) -> float:
-        def run() -> None:
-            for strict in (True, False):
-                try:
-                    Request.parse(raw, strict=strict)[0].field_elements("A")
-                except ProtocolError:
-                    pass
-            head_spans(raw)
+    def run(raw: bytes) -> None:
+        for strict in (True, False):
+            with contextlib.suppress(ProtocolError):
+                Request.parse(raw, strict=strict)[0].field_elements("A")
+        head_spans(raw)
 
-        return min(timeit.repeat(run, number=1, repeat=2, timer=time.thread_time))
-
-    for name, make in awkward.items():
-        assert once(make(20_000)) < 40 * once(make(2_000)) + 0.05, name
+    for name, (start, piece, end) in awkward.items():
+        few, many = (
+            min(timeit.repeat(lambda: run(start + piece * count + end), number=1, repeat=2, timer=time.thread_time))  # noqa: B023
+            for count in (2_000, 20_000)
+        )
+        assert many < 40 * few + 0.05, name

@@ -258,12 +258,8 @@ def our_verdict(raw: bytes) -> tuple[int | None, str]:
 
 
 # Fields and parts of the head about whose rules a peer does not ask, or asks less.
-NOT_ASKED_BY_WEBSOCKETS = {
-    "Host", "request target", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions",
-}  # fmt: skip
-NOT_ASKED_BY_WSPROTO = {
-    *NOT_ASKED_BY_WEBSOCKETS, "HTTP version", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
-}  # fmt: skip
+NOT_ASKED_BY_WEBSOCKETS = {"Host", "request target", "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions"}
+NOT_ASKED_BY_WSPROTO = {*NOT_ASKED_BY_WEBSOCKETS, "HTTP version", "Sec-WebSocket-Key", "Sec-WebSocket-Version"}
 
 
 @settings(max_examples=300)

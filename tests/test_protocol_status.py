@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Errors, status codes and the payload of a Close frame (RFC 6455, 5.5.1 and 7.4)."""
+"""Errors, status codes and the payload of a Close frame (RFC 6455, 5.5.1 and 7.4); wrong arguments are named."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from protocol_cases import described, where
+from protocol_cases import SAMPLE_KEY, SAMPLE_RESPONSE, described, where
 
+from wsedu.protocol import handshake
 from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu.protocol.frames import Frame, apply_mask
+from wsedu.protocol.http1 import Request, Response
+from wsedu.protocol.messages import MessageAssembler
 from wsedu.protocol.status import may_be_sent, parse_close_payload, status_name
 
 
@@ -80,3 +87,58 @@ def test_status_name() -> None:
         4000: "private use",
     }
     assert {code: status_name(code) for code in names} == names
+
+
+loose: Any = handshake  # as in a notebook, where nobody checks types
+FIELDS = 'fields are pairs of name and value, as in [("Origin", "null")]; found '
+NO_BYTES: list[Any] = ["810548656c6c6f", None, 5, [0x81, 0], Frame(1)]
+READERS: list[Callable[[Any], object]] = [
+    Frame.parse, MessageAssembler().receive_data, Request.parse, Response.parse, handshake.check_request,
+    lambda data: handshake.check_response(data, SAMPLE_KEY),
+]  # fmt: skip
+ROLES: list[Any] = ["Client", "browser", b"client", 1, ""]
+ASK_FOR_ROLES: list[Callable[[Any], object]] = [
+    Frame(1).check, lambda role: Frame.parse(b"\x81\x00", role=role), MessageAssembler,
+]  # fmt: skip
+WRONG: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any], type[Exception], str]] = [
+    *((Frame, (code,), {}, ValueError, "4 bits") for code in (16, -1, "text")),
+    (Frame, (1, "Hello"), {}, TypeError, "payload: expected bytes; found str: 'Hello'"),
+    (Frame, (1, [1, 2]), {}, TypeError, "payload: expected bytes"),
+    (Frame, (1, b"", "no"), {}, ValueError, "True or False; found 'no', False"),
+    (Frame, (1,), {"rsv1": 2}, ValueError, "found True, 2"),
+    (Frame, (1,), {"rsv3": []}, ValueError, "False, False, []"),
+    *((Frame, (1,), {"masking_key": key}, ValueError, "4 bytes") for key in (b"abc", b"abcde")),
+    *((apply_mask, (b"data", key), {}, ValueError, "4 bytes") for key in (b"", b"abc", b"abcde")),
+    (Frame, (1,), {"masking_key": "abcd"}, TypeError, "masking key: expected bytes"),
+    *((MessageAssembler, (), {"max_size": size}, ValueError, "number of bytes") for size in (-1, "1", 1.5)),
+    *((read, (data,), {}, TypeError, f"data: expected bytes; found {type(data).__name__}")
+      for read in READERS for data in NO_BYTES),
+    *((ask, (role,), {}, ValueError, "role is 'client', 'server' or None")
+      for ask in ASK_FOR_ROLES for role in ROLES),
+    (Request, (b"GET", "/"), {}, TypeError, "method: expected str; found bytes"),
+    (Request, ("GET", None), {}, TypeError, "target: expected str; found NoneType"),
+    (Request, ("GET", "/", 1.1), {}, TypeError, "version: expected str; found float"),
+    (Response, ("200",), {}, TypeError, "a status code is a number"),
+    (Response, (200, b"OK"), {}, TypeError, "reason: expected str; found bytes"),
+    (loose.accept_key, (b"dGhl",), {}, TypeError, "key: expected str; found bytes: b'dGhl'"),
+    (loose.accept_key, ("snow \u2603",), {}, ValueError, r"u2603'"),
+    (loose.response, (None,), {}, TypeError, "key: expected str; found NoneType"),
+    (loose.request, (80,), {}, TypeError, "host: expected str; found int: 80"),
+    (loose.request, ("a", b"/"), {}, TypeError, "target: expected str; found bytes"),
+    (loose.request, ("a",), {"fields": ["A: b"]}, TypeError, FIELDS + "'A: b'"),
+    (loose.request, ("a",), {"fields": [("A", b"b")]}, TypeError, FIELDS + "('A', b'b')"),
+    (loose.request, ("a",), {"fields": [("A", "b", "c")]}, TypeError, FIELDS + "('A', 'b', 'c')"),
+    (loose.check_response, (SAMPLE_RESPONSE, SAMPLE_KEY), {"subprotocols": "chat"}, TypeError,
+     "subprotocols: expected a list of str; found str: 'chat'"),
+    (loose.check_response, (SAMPLE_RESPONSE, SAMPLE_KEY), {"extensions": [b"a"]}, TypeError,
+     "each of extensions: expected str; found bytes"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "arguments", "named", "error", "says"), WRONG)
+def test_wrong_arguments_are_named(
+    call: Any, arguments: tuple[Any, ...], named: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error) as info:
+        call(*arguments, **named)
+    assert type(info.value) is error and says in str(info.value)

@@ -7,10 +7,9 @@ import io
 import zlib
 from itertools import permutations, product
 from time import process_time
-from typing import Any
 
 import pytest
-from capture_maker import ACK, CLIENT, FIN, HANDSHAKE, RST, SERVER, SWITCHING, SYN, Talk, dissected, frame, pcap
+from capture_maker import ACK, CLIENT, FIN, HANDSHAKE, RST, SERVER, SWITCHING, Talk, dissected, frame, pcap
 
 import wsedu
 from wsedu.wire.pcapfile import Packet, write_capture
@@ -74,15 +73,6 @@ def test_a_retransmission_with_other_content_is_said_once(other: bytes) -> None:
     assert [OTHER_CONTENT in line for line in said.complaints] == [True] * bool(other)
 
 
-def test_bytes_before_the_first_are_old() -> None:
-    talk = Talk()
-    packets = talk.shake()
-    packets += [talk.packet(SERVER, SWITCHING[-1:] + ONE, at=len(SWITCHING) - 1)]
-    assert after_the_handshake([*packets, talk.packet(SERVER, b"\0", at=-1)]) == TEXTS[:1]
-    early = talk.packet(SERVER, b"early", at=-5)
-    assert after_the_handshake([*packets, early, early], "data before its first sequence number") == TEXTS[:1]
-
-
 def test_all_sequence_numbers_are_0() -> None:
     """Whatever wrote them: the first byte stands at the number of the SYN, so it is none (RFC 9293, 3.4)."""
     talk, get = Talk(first=(0, 0)), b"GET /b HTTP/1.1\r\n\r\n"
@@ -108,89 +98,30 @@ def test_a_capture_that_begins_with_a_keep_alive(octet: bytes, asked: bool, when
         assert said.brief()[0] == ("client", "request", "GGET", "/b", 0)
 
 
-def test_a_first_byte_that_is_pushed_is_data() -> None:
-    """Somebody types, and the other side acknowledges each letter (RFC 9293, 3.9.1.2: the last byte has PSH)."""
-    talk = Talk()
-    packets = talk.say(CLIENT, b"G") + [talk.packet(SERVER)] + talk.say(CLIENT, b"ET /b HTTP/1.1\r\n\r\n")
-    assert dissected(pcap(packets)).brief() == [("client", "request", "GET", "/b", 0)]
-
-
-def test_a_stream_longer_than_all_sequence_numbers_would_wrap_again() -> None:
-    """Places in the stream are not sequence numbers: half of their space on, the next ones are still ahead."""
-    talk, far = Talk(), 3 << 30
-    packets = talk.shake() + talk.say(SERVER, ONE)
-    capture = dissected(pcap([*packets, talk.packet(SERVER, TWO, at=talk.sent[SERVER] + far)]))
-    assert capture.brief()[2:] == TEXTS[:1]  # that is behind, not ahead: old
-
-
-@pytest.mark.parametrize("ending", ["FIN", "RST", "ACK", "data and RST", "nothing", "lost FIN"])
-def test_a_hole_at_the_end_is_seen_by_what_comes_behind_it(ending: str) -> None:
-    talk = Talk()
-    packets = talk.shake()
-    talk.say(SERVER, TWO if ending != "lost FIN" else b"")  # lost
-    packets += {
-        "lost FIN": [talk.packet(SERVER, at=talk.sent[SERVER] + 1)],  # a FIN has a sequence number, and is no byte
-        "FIN": [talk.packet(SERVER, flags=FIN | ACK), talk.packet(SERVER, at=talk.sent[SERVER] + 1)],
-        "RST": [talk.packet(SERVER), talk.packet(CLIENT, flags=RST)],
-        "ACK": [talk.packet(SERVER)],
-        "data and RST": [*talk.say(SERVER, ONE), talk.packet(SERVER, flags=RST | ACK)],
-        "nothing": [],
-    }[ending]
-    expected = [] if ending in ("nothing", "lost FIN") else [("server", "gap", len(TWO))]
-    assert after_the_handshake(packets) == expected
-
-
-def test_keep_alive_probes_are_no_data() -> None:
-    talk = Talk()
-    packets = talk.shake()
-    probe = talk.packet(SERVER, b"\0", at=talk.sent[SERVER] - 1)
-    bare = talk.packet(SERVER, at=talk.sent[SERVER] - 1)
-    packets += [probe, bare, *talk.say(SERVER, ONE), probe, *talk.say(CLIENT, SIX)]
-    assert after_the_handshake(packets) == [TEXTS[0], THREE]
-
-
-def test_a_101_that_is_lost_leaves_frames_of_the_client_readable() -> None:
-    for first in (0x81, 0x01, 0x41):  # the last is the letter A, and no method
-        talk = Talk()
-        packets = talk.open() + talk.say(CLIENT, HANDSHAKE)
-        talk.say(SERVER, SWITCHING)  # lost
-        packets += talk.say(CLIENT, frame(b"three", key=b"\xabbcd", first=first), 1) + talk.say(SERVER, ONE)
-        said = dissected(pcap(packets))
-        assert said.brief()[1:] == [("server", "gap", len(SWITCHING)), ("client", "frame", first & 15, b"three".hex())]
-
-
 @pytest.mark.parametrize("comes", [True, False])
-def test_a_gap_of_a_client_that_waits_for_its_101_comes_behind_its_frames(comes: bool) -> None:
+def test_a_gap_that_the_snap_length_shows_waits_for_the_101_too(comes: bool) -> None:
     talk = Talk()
     packets = talk.open() + talk.say(CLIENT, HANDSHAKE) + talk.say(CLIENT, SIX)
-    talk.say(CLIENT, TWO)  # lost
-    packets += talk.say(CLIENT, SIX)
-    answer = talk.say(SERVER, SWITCHING + ONE)
-    said = dissected(pcap(packets + (answer if comes else [])))
-    rest = [("server", "response", 101, 0), TEXTS[0]] if comes else []
-    assert sorted(map(str, said.brief()[1:])) == sorted(map(str, [*rest, THREE, ("client", "gap", len(TWO))]))
-    assert said.brief()[-1] == ("client", "gap", len(TWO))
-    # The snap length shows a gap at once; it has to wait all the same.
-    said = dissected(snapped([*packets[:5], *(answer if comes else [])], 4, 3))
-    assert said.brief()[1:] == [*rest, ("client", "gap", 3)]
+    answer, rest = talk.say(SERVER, SWITCHING + ONE), [("server", "response", 101, 0), TEXTS[0]]
+    said = dissected(snapped(packets + answer * comes, 4, 3))
+    assert said.brief()[1:] == rest * comes + [("client", "gap", 3)]
 
 
 def test_a_101_captured_before_the_request() -> None:
     talk = Talk()
     packets = talk.open() + talk.say(CLIENT, HANDSHAKE) + talk.say(SERVER, SWITCHING + ONE)
     packets[3:] = packets[:2:-1]
-    packets += talk.say(CLIENT, SIX)
-    said = dissected(pcap(packets))
+    file = pcap(packets + talk.say(CLIENT, SIX))
+    said = dissected(file)
     assert [row["kind"] for row in said.rows] == ["response", "frame", "request", "frame"]
     assert said.brief()[1] == TEXTS[0] and said.brief()[3] == THREE
+    assert wsedu.read(io.BytesIO(file)).bill().parts["handshake"] == len(HANDSHAKE + SWITCHING)
 
 
 @pytest.mark.parametrize("cut", [1, 4, 5, 6])
 def test_a_segment_cut_by_the_snap_length_is_one_gap(cut: int) -> None:
     talk = Talk()
-    packets = talk.shake() + talk.say(SERVER, ONE)
-    long = frame(b"x" * 120)
-    packets += talk.say(SERVER, TWO + long)
+    packets = talk.shake() + talk.say(SERVER, ONE) + talk.say(SERVER, TWO + frame(b"x" * 120))
     packets += talk.say(SERVER, ONE) + talk.say(CLIENT, SIX)
     said = dissected(snapped(packets, 6, cut))
     assert (said.status, said.complaints) == (0, [])
@@ -238,9 +169,7 @@ def test_a_4_tuple_used_again(ended: str, first: tuple[int, int]) -> None:
 
 def test_a_4_tuple_used_again_with_a_hole_open_and_roles_turned() -> None:
     old = Talk()
-    packets = old.shake()
-    old.say(SERVER, TWO)  # lost
-    packets += old.say(SERVER, ONE)
+    packets = old.shake() + old.lose(SERVER, TWO) + old.say(SERVER, ONE)
     new = Talk(client=old.server, server=old.client, first=(77, 99))
     said = dissected(pcap(packets + new.open() + new.say(CLIENT, b"GET /x HTTP/1.1\r\n\r\n")))
     assert said.brief()[2:] == [("server", "gap", len(TWO)), ("client", "request", "GET", "/x", 0)]
@@ -271,29 +200,6 @@ def test_syn_packets_that_come_again_or_late() -> None:
         assert {(row["conversation"], row["client"]) for row in said.rows} == {(0, "192.0.2.1:40000")}
 
 
-@pytest.mark.parametrize(
-    ("before", "between", "behind"),
-    [
-        ([(CLIENT, b"", SYN), (SERVER, b"", RST | ACK)], [], []),  # refused; another try from the same port
-        ([], [(SERVER, b"", RST | ACK)], []),  # what was under way when a reset came
-        ([], [(CLIENT, b"", RST | ACK)], []),
-        ([], [], [(SERVER, TWO, RST | ACK)]),  # RFC 9293, 3.5.3: text for people, and no data
-    ],
-)
-def test_resets(before: list[Any], between: list[Any], behind: list[Any]) -> None:
-    talk = Talk()
-    start = [Talk().packet(*one) for one in before] + talk.shake()
-    packets = start + [talk.packet(*one) for one in between] + talk.say(SERVER, ONE)
-    assert after_the_handshake(packets + [talk.packet(*one) for one in behind]) == TEXTS[:1]
-
-
-def test_data_in_a_syn() -> None:
-    """TCP Fast Open (RFC 7413)."""
-    talk = Talk()
-    packets = [talk.packet(CLIENT, HANDSHAKE, SYN), talk.packet(SERVER, flags=SYN | ACK), talk.packet(CLIENT)]
-    assert after_the_handshake(packets + talk.say(SERVER, SWITCHING + ONE)) == TEXTS[:1]
-
-
 def test_conversations_count_every_connection_in_the_order_of_first_packets() -> None:
     """One that says nothing has a number as well: nobody can know yet, when its first packet comes."""
     silent, late, early = (Talk(client=("192.0.2.1", port)) for port in (1, 2, 3))
@@ -307,8 +213,7 @@ def test_gaps_stand_in_the_order_of_conversations() -> None:
     talks = [Talk(client=("192.0.2.1", port)) for port in (9, 2, 5)]
     packets = [packet for talk in talks for packet in talk.shake()]
     for talk in reversed(talks):
-        talk.say(SERVER, TWO)  # lost
-        packets += talk.say(SERVER, ONE)
+        packets += talk.lose(SERVER, TWO) + talk.say(SERVER, ONE)
     gaps = dissected(pcap(packets)).rows[-3:]
     assert [(row["conversation"], row["kind"]) for row in gaps] == [(0, "gap"), (1, "gap"), (2, "gap")]
     assert all(row["missing"] == 5 and row["wire_length"] == 0 for row in gaps)
@@ -324,20 +229,19 @@ def cpu_seconds(file: bytes) -> float:
     return min(seconds)
 
 
-@pytest.mark.parametrize(
-    ("count", "step", "order", "snap"),
-    [
-        pytest.param(2_000, 1, 1, 250, id="a snap length"),
-        pytest.param(4_000, 2, 1, None, id="many holes"),
-        pytest.param(4_000, 2, -1, None, id="many holes, the last segment first"),
-    ],
-)
-def test_a_hole_costs_no_more_than_the_segments_behind_it(count: int, step: int, order: int, snap: int | None) -> None:
-    files = []
+MANY_HOLES = {
+    "a snap length": (2_000, 1, 1, 250),
+    "many holes": (4_000, 2, 1, None),
+    "many holes, the last segment first": (4_000, 2, -1, None),
+}
+
+
+@pytest.mark.parametrize("case", MANY_HOLES)
+def test_a_hole_costs_no_more_than_the_segments_behind_it(case: str) -> None:
+    files, (count, step, order, snap) = [], MANY_HOLES[case]
     for size in count, 4 * count:
         talk = Talk()
-        packets = talk.shake()
-        talk.say(SERVER, TWO)  # lost
+        packets = talk.shake() + talk.lose(SERVER, TWO)
         files.append(pcap(packets + talk.say(SERVER, frame(bytes(300)) * size, 304)[::step][::order], snap=snap))
     assert cpu_seconds(files[1]) < 8 * cpu_seconds(files[0])
 
@@ -345,11 +249,8 @@ def test_a_hole_costs_no_more_than_the_segments_behind_it(count: int, step: int,
 def test_a_hole_is_given_up_when_no_sender_has_that_much_under_way() -> None:
     """So that one lost segment does not keep all that follows in memory."""
     talk = Talk()
-    packets = talk.shake()
-    talk.say(SERVER, TWO)  # lost
-    packets += talk.say(SERVER, frame(bytes(1 << 20)) * 17, 60_000)
-    packets += talk.say(CLIENT, SIX)
-    said = dissected(pcap(packets))
+    packets = talk.shake() + talk.lose(SERVER, TWO) + talk.say(SERVER, frame(bytes(1 << 20)) * 17, 60_000)
+    said = dissected(pcap(packets + talk.say(CLIENT, SIX)))
     assert said.brief()[2:] == [("server", "gap", 5), THREE]
     assert said.rows[2]["time"] < said.rows[3]["time"]
 
