@@ -184,7 +184,7 @@ def _describe(message: Any) -> str:
     if message.kind == "gap":
         return f"gap: {getattr(message, 'missing', 0):,} bytes are missing; after them nothing is read"
     if frame is not None:
-        return _describe_frame(frame)
+        return _describe_frame(message, frame)
     if head is None:
         return visible(str(message.kind))
     if message.kind == "request":
@@ -192,18 +192,20 @@ def _describe(message: Any) -> str:
     return visible(f"{head.status} {head.reason[:200]}")
 
 
-def _describe_frame(frame: Any) -> str:
+def _describe_frame(message: Any, frame: Any) -> str:
     text, payload = opcode_name(frame.opcode), frame.payload
     if not frame.fin:
         text += ", not the last fragment"
-    # What is compressed (RFC 7692, 6) reads as noise; to say so says more.
-    if frame.rsv1:
+    # What is compressed (RFC 7692, 6) reads as noise: it is told as it was meant, by the last frame of its message.
+    if getattr(message, "compressed", False):
+        text, payload = f"{text}, compressed", message.content if message.text is None else message.text
+    elif frame.rsv1:
         return text + ", RSV1 set: compressed"
     if frame.opcode == Opcode.CLOSE:
         # RFC 6455, 5.5.1: the first two bytes, if there are any, are the status code, and the rest is UTF-8.
         code = f" {int.from_bytes(payload[:2], 'big')} " if len(payload) >= 2 else ""
         return f"{text}{code}{visible(payload[2:].decode('utf-8', 'replace'))}".rstrip()
-    if frame.opcode == Opcode.TEXT:
+    if frame.opcode == Opcode.TEXT and isinstance(payload, bytes):
         payload = payload[:200].decode("utf-8", "replace")
     shown = show_value(payload, 48)
     return f"{text}: {shown}" if shown else text
