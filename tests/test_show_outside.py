@@ -223,7 +223,7 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "Bars": lambda: [bars({NASTY: Bill(complete=False), "b": Bill(modelled=True)})],
     "FrameBuilder": builder,
     "Plot": lambda: [plot({NASTY: [(1, 2)]}, x=NASTY, y=NASTY, measured={NASTY: [(1, 2)]})],
-    "ByteExplorer": lambda: [touch(RAW, spans=SPANS, names=[NASTY])],
+    "ByteExplorer": lambda: [touch(SimpleNamespace(raw=RAW, spans=lambda: SPANS), names=[NASTY])],
     "SequenceExplorer": explorer,
     "HandshakeBench": bench,
     "DeliveryRace": race,

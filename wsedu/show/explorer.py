@@ -8,7 +8,7 @@ thousand messages: of it the browser has only what it shows, and asks for the re
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
@@ -208,16 +208,13 @@ class SequenceExplorer(WithTwin):
         return {"side": side_of(shown)}, [shown.data]
 
 
-def touch(
-    *things: object, spans: Iterable[Span] | None = None, names: Sequence[str] | None = None
-) -> ByteExplorer | SequenceExplorer | TimelineExplorer:
+def touch(*things: object, names: Sequence[str] | None = None) -> ByteExplorer | SequenceExplorer | TimelineExplorer:
     """What can be drawn, to explore: by pointer, or by Tab, arrows, Home, End and Enter.
 
     Args:
         things: what ``byte_map`` takes; two or more are shown side by side, and each follows the other. Or one
             conversation, as ``ladder`` takes it: its messages open, and so do the packets that carried them. Or what
             ``timeline`` gives: it gets a play-head.
-        spans: what the bytes mean, where there is one thing and it is bytes.
         names: what to call them; else what they are.
 
     Returns:
@@ -231,4 +228,4 @@ def touch(
         return TimelineExplorer(things[0])
     if len(things) == 1 and hasattr(things[0], "messages"):
         return SequenceExplorer(things[0])
-    return ByteExplorer(named_views("touch", things, names, spans if len(things) == 1 else None))
+    return ByteExplorer(named_views("touch", things, names))

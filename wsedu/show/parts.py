@@ -122,10 +122,8 @@ def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") ->
     return View(name_of(x), bytes(raw), tuple(_parts(len(raw), own_spans())), named, max(0, len(named) - 1))
 
 
-def named_views(
-    caller: str, things: Sequence[object], names: Sequence[str] | None, spans: Iterable[Span] | None = None
-) -> list[View]:
-    """Several things to be drawn side by side, under names of the caller's if there are any; ``spans`` as in ``view``.
+def named_views(caller: str, things: Sequence[object], names: Sequence[str] | None) -> list[View]:
+    """Several things to be drawn side by side, under names of the caller's if there are any.
 
     Raises:
         TypeError: one of them has no bytes to show.
@@ -133,7 +131,7 @@ def named_views(
     """
     if not things or (names is not None and len(names) != len(things)):
         raise ValueError(f"{caller} draws one thing or more, with a name for each: {len(things)} given")
-    views = [view(thing, spans) for thing in things]
+    views = [view(thing) for thing in things]
     if names is None:
         return views
     return [replace(one, name=visible(str(name))) for one, name in zip(views, names, strict=True)]
@@ -145,10 +143,7 @@ def name_of(x: object) -> str:
     opcode = getattr(frame, "opcode", None)
     if isinstance(opcode, int):
         return f"{opcode_name(opcode)} frame"
-    for attribute, name in (("method", "request"), ("status", "response")):
-        if hasattr(x, attribute):
-            return name
-    return visible(str(getattr(x, "kind", "bytes")))
+    return visible(str(getattr(x, "kind", type(x).__name__.lower())))
 
 
 def _several(views: Sequence[View]) -> View:

@@ -16,10 +16,9 @@ from typing import Any, Protocol
 import anywidget
 import traitlets
 
-from .bars import KIND_OF, BillLike
+from .bars import BillLike, kinds_of
 from .controls import NotRun, script
 from .explorer import LOOKS_BY_NAME
-from .palette import order
 from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
@@ -166,12 +165,9 @@ def standing(deliveries: Deliveries, updates: int, *, running: bool) -> dict[str
     ways = []
     for name, delivery in deliveries.items():
         bill, delays = delivery.bill(), delivery.delays
-        kinds = dict.fromkeys(order(KIND_OF.values()), 0)
-        for part, count in bill.parts.items():
-            kinds[KIND_OF[part]] += count
         way = {"name": visible(name), "received": len(delays), "requests": delivery.requests, "bytes": bill.total_bytes}
         delay = 1000 * median(delays) if delays else None
-        ways.append({**way, "kinds": [*kinds.items()], "delay": delay, "error": visible(delivery.error)})
+        ways.append({**way, "kinds": [*kinds_of(bill).items()], "delay": delay, "error": visible(delivery.error)})
     over = "Finished" if all(way["received"] == updates for way in ways) else "Stopped"
     published = max(delivery.published for delivery in deliveries.values())
     return {"state": "Running" if running else over, "published": published, "ways": ways}

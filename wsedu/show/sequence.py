@@ -45,7 +45,18 @@ class SequenceRow:
 
 
 class SequenceDiagram(Picture):
-    """Who said what when. In a notebook it shows itself; ``print`` gives the same as text.
+    """The sequence diagram of a conversation, or ladder: who said what when, an arrow a message.
+
+    In a notebook it shows itself; ``print`` gives the same as text.
+
+    Args:
+        conversation: has ``.messages``, ``.client`` and ``.server``; or messages. A message has ``.kind``,
+            ``.sender``, ``.time`` and ``.raw``, and ``.frame`` or ``.head``.
+        times: show when, in seconds since the first message.
+        fold: show what repeats itself once, and how often.
+
+    Raises:
+        TypeError: there are no messages in it.
 
     Attributes:
         client, server: who they are.
@@ -54,8 +65,12 @@ class SequenceDiagram(Picture):
         times: whether times are shown.
     """
 
-    def __init__(self, client: str, server: str, messages: Sequence[Any], *, times: bool, fold: bool) -> None:
-        self.client, self.server, self.times = visible(client), visible(server), times
+    def __init__(self, conversation: object, *, times: bool = True, fold: bool = True) -> None:
+        messages = getattr(conversation, "messages", conversation)
+        if not isinstance(messages, Iterable):
+            raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
+        messages, self.times = list(messages), times
+        self.client, self.server = map(visible, ends_of(conversation))
         shown = list(islice(_rows(messages, fold), MOST_ROWS))
         self.rows = [row for row, _ in shown]
         self.more = len(messages) - sum(count for _, count in shown)
@@ -88,25 +103,7 @@ class SequenceDiagram(Picture):
         return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), wide_table(*lines), *more)
 
 
-def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> SequenceDiagram:
-    """Who said what when: the messages of a conversation as arrows between client and server.
-
-    Args:
-        conversation: has ``.messages``, ``.client`` and ``.server``; or messages. A message has ``.kind``,
-            ``.sender``, ``.time`` and ``.raw``, and ``.frame`` or ``.head``.
-        times: show when, in seconds since the first message.
-        fold: show what repeats itself once, and how often.
-
-    Returns:
-        A picture that a notebook shows by itself, and whose ``str`` is the same as text.
-
-    Raises:
-        TypeError: there are no messages in it.
-    """
-    messages = getattr(conversation, "messages", conversation)
-    if not isinstance(messages, Iterable):
-        raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
-    return SequenceDiagram(*ends_of(conversation), list(messages), times=times, fold=fold)
+ladder = SequenceDiagram
 
 
 def ends_of(conversation: object) -> tuple[str, str]:
