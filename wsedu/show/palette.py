@@ -56,6 +56,8 @@ LOOKS: dict[Kind | None, Look] = {
     Kind.TCP_IP: Look("tcp/ip", "T", (96, 96, 96, 0.42), "#808080", "1px solid"),
     None: Look("not explained", "?", (128, 128, 128, 0.12), "#808080", "0 none"),
 }
+# The same as a page's scripts need it.
+LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
 
 
 def order(kinds: Iterable[Kind | None]) -> list[Kind | None]:

@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.spans import Kind
@@ -25,8 +24,7 @@ LIFELINES = "border-left:2px solid #808080;border-right:2px solid #808080"
 CELL = "text-align:right;padding:2px 12px 2px 0;white-space:nowrap"
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceRow:
+class SequenceRow(NamedTuple):
     """A line of the diagram: a message, or many that repeat the ones above.
 
     Attributes:
