@@ -457,7 +457,7 @@ class BytePane {
     return [
       make("span", { "aria-hidden": "true", text: mark, style: `padding-left:${node.level * 16 - 8}px` }),
       make("span", { class: "wsedu-chip", style: look, text: node.name }),
-      ` ${node.shown}`,
+      ` ${node.value.length > 40 ? `${node.value.slice(0, 39)}…` : node.value}`,
     ];
   }
 

@@ -30,45 +30,31 @@ MOST_PACKETS = 500
 Node = dict[str, Any]
 
 
-def _tree(shown: View) -> list[Node]:
-    """The parts of a view as nodes for the browser, beneath their layer if there is one; bits beneath their byte."""
-    nodes = [_node(part) for part in shown.parts]
-    layers = []
-    for index, (name, start, end) in enumerate(shown.layers):
-        inside = [node for node in nodes if start <= node["start"] < end]
-        node = _plain(Part(start, end, None, name), clip(name, 60), bytes_of(end - start))
-        kind = inside[0]["kind"] if inside else ""
-        layers.append({**node, "kind": kind, "children": inside, "open": index == shown.first})
-    return layers or nodes
-
-
 def side_of(shown: View) -> Node:
     """What the browser draws beside the bytes."""
     start = shown.layers[shown.first][1] if shown.layers else 0
     return {"name": shown.name, "tree": _tree(shown), "start": start}
 
 
-def _node(part: Part) -> Node:
-    value = "" if part.bits else show_value(part.value, 200, part.kind)
-    bits = []
-    for span in part.bits:
-        node = _plain(span, visible(span.name), show_value(span.value, 40))
-        bits.append({**node, "bits": list(span.bits or (0, 8)), "children": []})
-    return {**_plain(part, clip(part.name, 60), value), "children": bits}
+def _tree(shown: View) -> list[Node]:
+    """The parts of a view as nodes for the browser, beneath their layer if there is one; bits beneath their byte."""
+    nodes = []
+    for part in shown.parts:
+        bits = [{**_node(span, show_value(span.value, 40)), "bits": span.bits} for span in part.bits]
+        nodes.append({**_node(part, show_value(part.value, 200, part.kind)), "children": bits})
+    layers = []
+    for index, (name, start, end) in enumerate(shown.layers):
+        inside = [node for node in nodes if start <= node["start"] < end]
+        kind = inside[0]["kind"] if inside else None
+        node = _node(Part(start, end, kind, name), bytes_of(end - start))
+        layers.append({**node, "children": inside, "open": index == shown.first})
+    return layers or nodes
 
 
-def _plain(what: Part | Span, name: str, value: str) -> Node:
-    """A node without its children: where it is, and what is said of it."""
-    return {
-        "start": what.start,
-        "end": what.end,
-        "name": name,
-        "kind": what.kind or "",
-        "value": value,
-        "meaning": visible(what.meaning),
-        "section": visible(what.section),
-        "shown": clip(value, 40),
-    }
+def _node(one: Part | Span, value: str) -> Node:
+    """Where something is, and what is said of it."""
+    said = {"name": clip(one.name, 60), "value": value, "meaning": one.meaning, "section": one.section}
+    return {"start": one.start, "end": one.end, "kind": one.kind or "", **said}
 
 
 class ByteExplorer(WithTwin):

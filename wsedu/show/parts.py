@@ -29,11 +29,11 @@ class Part:
     Attributes:
         start, end: offsets of the first byte, and after the last.
         kind: which of the six kinds of byte they are; ``None`` if no span names them.
-        name: the RFC's term, or a field's own name; safe to show.
+        name: the RFC's term, or a field's own name.
         value: as the span has it; ``None`` for a byte of flags.
-        meaning, section: as the span has them.
-        bits: the spans within one byte; else empty.
-        pieces: the spans that it was made of.
+        meaning, section: what it says, and where that is defined; these and the name are safe to show.
+        bits: the spans within one byte, whose words are safe as well; else empty.
+        pieces: the spans that it was made of, as they were.
     """
 
     start: int
@@ -183,13 +183,17 @@ def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
 def _part(group: list[Span], start: int, end: int) -> Part:
     first = group[0]
     if first.bits:
-        names = ", ".join(visible(span.name) for span in group)
-        return Part(start, end, first.kind, names, bits=tuple(group), pieces=tuple(group))
+        bits = tuple(
+            replace(one, name=visible(one.name), meaning=visible(one.meaning), section=visible(one.section))
+            for one in group
+        )
+        return Part(start, end, first.kind, ", ".join(one.name for one in bits), bits=bits, pieces=tuple(group))
     name, value = first.name, first.value
     if first.name == "field name":
         name = str(first.value)
         value = next((span.value for span in group if span.name == "field value"), "")
-    return Part(start, end, first.kind, visible(name), value, first.meaning, first.section, pieces=tuple(group))
+    name, meaning, section = map(visible, (name, first.meaning, first.section))
+    return Part(start, end, first.kind, name, value, meaning, section, pieces=tuple(group))
 
 
 def _goes_on(group: list[Span], span: Span) -> bool:
