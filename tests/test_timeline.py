@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 import wsedu
-from wsedu.show.timeline_explorer import TimelineExplorer
+from wsedu.show.explorer import TimelineExplorer
 from wsedu.wire.capture import Conversation
 
 DATA = Path(__file__).parent.parent / "data"
@@ -90,8 +90,7 @@ def test_the_play_head_has_what_the_counters_add_up() -> None:
     picture = wsedu.timeline({way: _conversation(way) for way in WAYS}, update=UPDATE)
     widget = wsedu.touch(picture)
     assert isinstance(widget, TimelineExplorer)
-    for name, packets in widget.head.ways.items():
+    for name, packets in widget.ways.items():
         assert tuple(map(sum, zip(*packets, strict=True)))[1:] == picture.totals()[name]
-        assert packets[0][0] == 0 and packets[-1][0] <= widget.head.clock[0]
-    data = widget._repr_mimebundle_()
-    assert picture.html() in data["text/html"] and data["text/plain"] == str(picture)
+        assert packets[0][0] == 0 and packets[-1][0] <= widget.clock[0]
+    assert picture.html() == widget.shown == widget.picture() and widget.pictures() == [picture]

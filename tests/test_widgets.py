@@ -141,9 +141,9 @@ MAPS = ["map", "pair", "large", "packet", "both"]
 
 
 def test_nothing_is_seen_twice(ran: NotebookPage) -> None:
-    """Each byte map and each ladder has a picture of itself before it, which is hidden while the widget runs."""
-    for cell, source in CELLS.items():
-        if "touch(" in source and "timeline(" not in source:  # whose picture is part of the widget
+    """Each widget that shows something has a picture of it before it, which is hidden while the widget runs."""
+    for cell in CELLS:
+        if cell != "race":  # which has nothing to show before it runs
             _output(ran, cell).locator(".wsedu-explorer").wait_for()
             twin = ran.page.locator(f".jp-Cell[data-windowed-list-index='{list(CELLS).index(cell)}'] .wsedu-twin")
             assert twin.count() == 1 and twin.inner_text() and not twin.is_visible(), cell
@@ -623,6 +623,21 @@ def _open_message_and_packet(output: Any) -> None:
     output.get_by_role("treeitem").first.click()
     _button(output, re.compile("^packet")).first.click()
     output.locator(".wsedu-pane").nth(1).wait_for()
+
+
+@pytest.mark.parametrize(("cell", "name"), [("ladder", "Close"), ("to scale", "Play")])
+def test_keys_that_go_far_leave_the_page_where_it_is(ran: NotebookPage, cell: str, name: str) -> None:
+    output = _output(ran, cell)
+    if cell == "ladder":
+        output.get_by_role("treeitem").first.click()
+    top = "node => node.scrollTop"
+    scroller = ran.page.locator(SCROLLER)
+    button = output.get_by_role("button", name=name)
+    button.focus()
+    before = scroller.evaluate(top)
+    _press(ran, "End", "PageDown", "PageDown")
+    ran.page.wait_for_timeout(200)  # a page scrolls smoothly, if it does
+    assert scroller.evaluate(top) == before
 
 
 def test_the_play_head_by_keyboard_and_by_pointer(ran: NotebookPage) -> None:

@@ -42,7 +42,7 @@ def flags_table(data: bytes, flags: Sequence[Part]) -> Markup:
         for span in part.bits:
             value = tag("b", show_value(span.value, 20))
             bits.append(tag("td", bits_of(span, byte), style=digits))
-            below.append(tag("td", visible(span.name), Markup("<br>"), value, style=centred))
+            below.append(tag("td", span.name, Markup("<br>"), value, style=centred))
     table = tag("table", *(table_row(*cells) for cells in (above, bits, below)), style=TABLE)
     return scrolling(table, style=";margin:12px 0")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from ..protocol.spans import Kind
-from .dump import BOX, Kinds, ascii_column, dump_html, dump_text
+from .dump import BOX, ascii_column, dump_html, dump_text
 from .html import LEFT, MUTED, RIGHT, Markup, Picture, bar_row, join, table_row, tag, wide_table
 from .palette import LOOKS, chip, order, stacked_bar, stacked_letters
 from .parts import Part, View, named_views
@@ -23,16 +23,22 @@ NARROWEST = 320
 
 
 class Comparison(Picture):
-    """Bytes beside bytes. In a notebook it shows itself; ``print`` gives the same as text.
+    """Two or more things side by side: the bytes of each kind, and the news of one under that of the other.
 
-    Attributes:
-        views: what is compared, in the order given.
-        folded: kinds of which the middle is left out where they are long.
+    In a notebook it shows itself; ``print`` gives the same as text. Of what is long the middle is left out, of heads
+    too: here they are compared, and the byte map is there to read them.
+
+    Args:
+        things: what ``byte_map`` takes; a list of them, such as a request and its response, is one column.
+        names: what to call them; else what they are.
+
+    Raises:
+        TypeError: one of them has no bytes to show.
+        ValueError: nothing to compare, or not a name for each.
     """
 
-    def __init__(self, views: Sequence[View], folded: Kinds) -> None:
-        self.views = tuple(views)
-        self.folded = folded
+    def __init__(self, *things: object, names: Sequence[str] | None = None) -> None:
+        self.views = views = named_views("compare", things, names)
         self._kinds = order(kind for one in views for kind in one.sizes())
         self._most = max(len(one.data) for one in views) or 1
         self._width = min(24, max(len(one.name) for one in views))
@@ -85,7 +91,7 @@ class Comparison(Picture):
             yield clip(f"  {'':{self._width}}  {'':12}  {'':{3 * BEFORE - 1}} | {said}", WIDTH)
         for one in self.views:
             yield from ("", f"{clip(one.name, 60)}, {bytes_of(len(one.data))}")
-            yield from dump_text(one, folded=self.folded)
+            yield from dump_text(one, folded=LOOKS)
 
     def html(self) -> Markup:
         """The picture as HTML."""
@@ -93,7 +99,7 @@ class Comparison(Picture):
         pieces = [head, self._bars_html(), self._news_html()]
         for one in self.views:
             title = tag("div", tag("b", one.name), f"  {bytes_of(len(one.data))}", style="margin:14px 0 6px 0")
-            pieces += [title, dump_html(one, by_kind=True, folded=self.folded)]
+            pieces += [title, dump_html(one, by_kind=True, folded=LOOKS)]
         return tag("div", *pieces, style="max-width:100%")
 
     def _bars_html(self) -> Markup:
@@ -140,20 +146,4 @@ class Comparison(Picture):
             yield one, run, start, stop, "  ".join(ascii_column(data))
 
 
-def compare(*things: object, names: Sequence[str] | None = None, fold: bool = True) -> Comparison:
-    """Two or more things side by side: the bytes of each kind, and the news of one under that of the other.
-
-    Args:
-        things: what ``byte_map`` takes; a list of them, such as a request and its response, is one column.
-        names: what to call them; else what they are.
-        fold: leave out the middle of long content and payloads.
-
-    Returns:
-        A picture that a notebook shows by itself, and whose ``str`` is the same as text.
-
-    Raises:
-        TypeError: one of them has no bytes to show.
-        ValueError: nothing to compare, or not a name for each.
-    """
-    # Heads are folded too: here they are compared, and the byte map is there to read them.
-    return Comparison(named_views("compare", things, names), tuple(LOOKS) if fold else ())
+compare = Comparison

@@ -145,10 +145,8 @@ class FrameBuilder {
     this.told = make("span", { class: "wsedu-told", role: "status" });
     this.cards = new SentCards("what was sent", "What you send is kept here, with what both servers answered.", (bytes) => this.put(bytes));
     this.send = button("Send it", () => this.ask(), { class: "wsedu-send" });
-    const root = make("div", { class: "wsedu-explorer wsedu-builder" }, this.verdict, this.controls(), this.diagram, this.said);
-    root.append(make("div", { class: "wsedu-line" }, this.send, this.told), this.cards.box);
-    this.root = root;
-    keepKeys(root);
+    this.root = make("div", { class: "wsedu-explorer wsedu-builder" }, this.verdict, this.controls(), this.diagram, this.said);
+    this.root.append(make("div", { class: "wsedu-line" }, this.send, this.told), this.cards.box);
     this.listen();
     this.draw();
   }
@@ -351,8 +349,8 @@ class FrameBuilder {
     }
     const field = make("input", { value: hex(bytes[at]), maxlength: "2", "data-byte": at, tabindex: "-1", "aria-label": `byte ${at}: ${name ?? "header"}` });
     Object.assign(field, { spellcheck: false, autocomplete: "off" });
-    const box = make("div", { class: "wsedu-byte" }, make("div", { class: "wsedu-tinted", style: this.looks[kind] }, over, row, make("div", { class: "wsedu-under" }, field)));
-    if (kind === "payload" && frame.key) box.append(make("div", { class: "wsedu-key", style: this.looks["masking key"], text: `⊕ ${hex(frame.key[index % 4])}` }));
+    const box = make("div", { class: "wsedu-byte" }, make("div", { class: "wsedu-tinted", style: this.looks[kind].style }, over, row, make("div", { class: "wsedu-under" }, field)));
+    if (kind === "payload" && frame.key) box.append(make("div", { class: "wsedu-key", style: this.looks["masking key"].style, text: `⊕ ${hex(frame.key[index % 4])}` }));
     return box;
   }
 
@@ -404,8 +402,7 @@ class FrameBuilder {
 
 function render({ model, el }) {
   const builder = new FrameBuilder(model);
-  el.replaceChildren(builder.root);
-  return () => builder.kernel.close();
+  return inPlaceOfTwin(model, el, builder.root, () => builder.kernel.close());
 }
 
 export { FrameInHand, judge };

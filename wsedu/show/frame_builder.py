@@ -23,7 +23,7 @@ from .bytemap import title_html
 from .controls import AskingWidget, script
 from .dump import dump_html
 from .html import Markup, join, sentence, tag
-from .palette import LOOKS
+from .palette import LOOKS_BY_NAME
 from .parts import view
 
 # For each server what it did, in words, and the bytes that it sent, if any.
@@ -47,12 +47,11 @@ class FrameBuilder(AskingWidget):
     _esm = script("byte_pane.js", "kernel.js", "frame_builder.js")
     start = traitlets.Bytes().tag(sync=True)
     rules = traitlets.Dict().tag(sync=True)
-    looks = traitlets.Dict().tag(sync=True)
+    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
 
     def __init__(self, send: Send) -> None:
         self._ask_servers = send
-        looks = {kind: look.style for kind, look in LOOKS.items() if kind}
-        super().__init__(start=HELLO.serialize(), rules=rules_as_data(), looks=looks)
+        super().__init__(start=HELLO.serialize(), rules=rules_as_data())
 
     def picture(self) -> Markup:
         """The frame that it begins with: the verdict, its bytes, and the diagram."""
@@ -61,7 +60,7 @@ class FrameBuilder(AskingWidget):
         legal = sentence("✓ Legal", " as a client's first frame.")
         return join(legal, title_html(drawn), dump_html(drawn), frame_diagram(drawn.data, spans))
 
-    def answer(self, what: str, data: bytes, tell: Callable[[str], None]) -> None:
+    def answer(self, what: str, data: bytes, tell: Callable[..., None]) -> None:
         """Send the frame, and tell what the servers did, side by side."""
         self._ask_servers(data, lambda answers: tell(_side_by_side(answers)))
 

@@ -68,7 +68,7 @@ class HandshakeBench(AskingWidget):
         """The request that it begins with, the verdict, and the accept value step by step."""
         return tag("div", tag("pre", REQUEST), verdict_html(_bytes(REQUEST)))
 
-    def answer(self, what: str, data: bytes, tell: Callable[[str], None]) -> None:
+    def answer(self, what: str, data: bytes, tell: Callable[..., None]) -> None:
         """Say what is right or wrong about a request, or send it and tell what came of it."""
         if what == "check":
             tell(verdict_html(data))

@@ -42,7 +42,7 @@ class HeadLine:
         """What its parts mean, and where that is defined; of a start line, which has several, under their names."""
         several = len(self.parts) > 1
         for part in self.parts:
-            yield f"{part.name}: {visible(part.meaning)}" if several else visible(part.meaning), visible(part.section)
+            yield f"{part.name}: {part.meaning}" if several else part.meaning, part.section
 
 
 def cut_at_heads(parts: Iterable[Part]) -> list[tuple[bool, list[Part]]]:

@@ -29,11 +29,11 @@ class Part:
     Attributes:
         start, end: offsets of the first byte, and after the last.
         kind: which of the six kinds of byte they are; ``None`` if no span names them.
-        name: the RFC's term, or a field's own name; safe to show.
+        name: the RFC's term, or a field's own name.
         value: as the span has it; ``None`` for a byte of flags.
-        meaning, section: as the span has them.
-        bits: the spans within one byte; else empty.
-        pieces: the spans that it was made of.
+        meaning, section: what it says, and where that is defined; these and the name are safe to show.
+        bits: the spans within one byte, whose words are safe as well; else empty.
+        pieces: the spans that it was made of, as they were.
     """
 
     start: int
@@ -122,10 +122,8 @@ def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") ->
     return View(name_of(x), bytes(raw), tuple(_parts(len(raw), own_spans())), named, max(0, len(named) - 1))
 
 
-def named_views(
-    caller: str, things: Sequence[object], names: Sequence[str] | None, spans: Iterable[Span] | None = None
-) -> list[View]:
-    """Several things to be drawn side by side, under names of the caller's if there are any; ``spans`` as in ``view``.
+def named_views(caller: str, things: Sequence[object], names: Sequence[str] | None) -> list[View]:
+    """Several things to be drawn side by side, under names of the caller's if there are any.
 
     Raises:
         TypeError: one of them has no bytes to show.
@@ -133,7 +131,7 @@ def named_views(
     """
     if not things or (names is not None and len(names) != len(things)):
         raise ValueError(f"{caller} draws one thing or more, with a name for each: {len(things)} given")
-    views = [view(thing, spans) for thing in things]
+    views = [view(thing) for thing in things]
     if names is None:
         return views
     return [replace(one, name=visible(str(name))) for one, name in zip(views, names, strict=True)]
@@ -145,10 +143,7 @@ def name_of(x: object) -> str:
     opcode = getattr(frame, "opcode", None)
     if isinstance(opcode, int):
         return f"{opcode_name(opcode)} frame"
-    for attribute, name in (("method", "request"), ("status", "response")):
-        if hasattr(x, attribute):
-            return name
-    return visible(str(getattr(x, "kind", "bytes")))
+    return visible(str(getattr(x, "kind", type(x).__name__.lower())))
 
 
 def _several(views: Sequence[View]) -> View:
@@ -188,13 +183,17 @@ def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
 def _part(group: list[Span], start: int, end: int) -> Part:
     first = group[0]
     if first.bits:
-        names = ", ".join(visible(span.name) for span in group)
-        return Part(start, end, first.kind, names, bits=tuple(group), pieces=tuple(group))
+        bits = tuple(
+            replace(one, name=visible(one.name), meaning=visible(one.meaning), section=visible(one.section))
+            for one in group
+        )
+        return Part(start, end, first.kind, ", ".join(one.name for one in bits), bits=bits, pieces=tuple(group))
     name, value = first.name, first.value
     if first.name == "field name":
         name = str(first.value)
         value = next((span.value for span in group if span.name == "field value"), "")
-    return Part(start, end, first.kind, visible(name), value, first.meaning, first.section, pieces=tuple(group))
+    name, meaning, section = map(visible, (name, first.meaning, first.section))
+    return Part(start, end, first.kind, name, value, meaning, section, pieces=tuple(group))
 
 
 def _goes_on(group: list[Span], span: Span) -> bool:

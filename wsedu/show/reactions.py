@@ -71,7 +71,7 @@ class Reactions(Picture):
         head = table_row(*(tag("th", one, scope="col", style=LEFT) for one in heads))
         rows = []
         for name, (section, done) in self._rows.items():
-            cells = (tag("td", tag("span", _short(one), **_look(one)), style=LEFT) for one in done.values())
+            cells = (tag("td", _mark(one), style=LEFT) for one in done.values())
             rule = tag("td", rfc_link(f"RFC 6455, {section}", section), style=LEFT)
             rows.append(table_row(row_head(f"{_differ(done)} {name}"), rule, *cells))
         caption = tag("caption", CAPTION, style="text-align:left;caption-side:top;padding:0 0 6px")
@@ -88,9 +88,7 @@ def _short(one: ReactionLike) -> str:
     return f"{MARKS[one.what][0]} {words or ('no answer' if one.what == 'accepted' else one.what)}"
 
 
-def _look(one: ReactionLike) -> dict[str, str]:
-    """Its style; and its title, the reason in full."""
-    return {
-        "style": f"{MARKS[one.what][1]};padding:0 6px;white-space:nowrap",
-        "title": f"{one.what} {one.words}".strip(),
-    }
+def _mark(one: ReactionLike) -> Markup:
+    """The same in its look; its title is the reason in full."""
+    style = f"{MARKS[one.what][1]};padding:0 6px;white-space:nowrap"
+    return tag("span", _short(one), style=style, title=f"{one.what} {one.words}".strip())

@@ -48,7 +48,19 @@ class TimedPacket:
 
 
 class Timeline(Picture):
-    """Ways on one clock. In a notebook it shows itself; ``print`` gives the same as text.
+    """Several ways beside each other on one clock, to scale: down is time, and thickness is bytes.
+
+    In a notebook it shows itself; ``print`` gives the same as text. Its counters add up to the bytes and packets of
+    ``.bill()``.
+
+    Args:
+        ways: a name for each, and a conversation of a capture, or a whole capture.
+        update: a regular expression; where a packet of the server matches it, that is an update. Without one, updates
+            are not counted.
+
+    Raises:
+        TypeError: one of them is none of these.
+        ValueError: no way, or one without packets.
 
     Attributes:
         ways: the packets of each, in order of time.
@@ -57,7 +69,9 @@ class Timeline(Picture):
         counted: what is counted of each way.
     """
 
-    def __init__(self, ways: Mapping[str, object], update: bytes | None) -> None:
+    def __init__(self, ways: Mapping[str, object], *, update: bytes | None = None) -> None:
+        if not ways:
+            raise ValueError("timeline draws one way or more, and none is given")
         conversations = {name: list(getattr(way, "conversations", [way])) for name, way in ways.items()}
         self.ways = {visible(name): _packets(said, update) for name, said in conversations.items()}
         captures = [conversation.capture for said in conversations.values() for conversation in said]
@@ -183,25 +197,7 @@ def _bar(packet: TimedPacket, top: float, thick: float) -> Iterator[Markup]:
         yield tag("span", mark, style=f"{ABSOLUTE};{middle};line-height:12px;font-size:10px")
 
 
-def timeline(ways: Mapping[str, object], *, update: bytes | None = None) -> Timeline:
-    """Several ways beside each other on one clock, to scale: down is time, and thickness is bytes.
-
-    Args:
-        ways: a name for each, and a conversation of a capture, or a whole capture.
-        update: a regular expression; where a packet of the server matches it, that is an update. Without one, updates
-            are not counted.
-
-    Returns:
-        A picture that a notebook shows by itself, and whose ``str`` is the same as text. Its counters add up to the
-        bytes and packets of ``.bill()``.
-
-    Raises:
-        TypeError: one of them is none of these.
-        ValueError: no way, or one without packets.
-    """
-    if not ways:
-        raise ValueError("timeline draws one way or more, and none is given")
-    return Timeline(ways, update)
+timeline = Timeline
 
 
 def _packets(conversations: Sequence[Any], update: bytes | None) -> list[TimedPacket]:
