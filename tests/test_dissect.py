@@ -13,7 +13,6 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -23,6 +22,7 @@ from wcwidth import wcswidth
 
 from wsedu.__main__ import main
 from wsedu.wire import dissect
+from wsedu.wire.fast import FastReader
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"
@@ -308,8 +308,8 @@ def test_nothing_is_held_of_connections_that_are_over() -> None:
     for number in range(3000):
         talk = Talk(client=("192.0.2.1", 2000 + number))
         packets += talk.open() + talk.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n") + talk.close()
-    told: Any = dissect._messages(io.BytesIO(pcap(packets)), dissect.DissectOptions(), [], False)
-    for number, (_, ends) in enumerate(told):
-        assert ends[0] == f"192.0.2.1:{2000 + number}"
-        assert len(told.gi_frame.f_locals["reader"].names) < 2500
+    reader = FastReader([])
+    for number, message in enumerate(reader.messages(io.BytesIO(pcap(packets)), whole=False)):
+        assert reader.names[message.conversation][0] == f"192.0.2.1:{2000 + number}"
+        assert len(reader.names) < 2500
     assert number == 2999

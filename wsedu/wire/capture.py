@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..protocol.deflate import MAX_CONTENT
-from .assemble import Assembly
 from .bill import Bill, bills
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .fast import FastReader
@@ -201,16 +200,8 @@ def messages(
         OSError, NotACapture: as ``read``.
         CutShort: after the last message before the cut.
     """
-    reader = FastReader([] if warnings is None else warnings, **options)
-    assembly = Assembly() if assembled else None
     with _opened(source) as file:
-        for batch in reader.batches(file):
-            yield from assembly.take(batch) if assembly else batch
-            alive = reader.forget_names()
-            if assembly:
-                reader.warnings.extend(assembly.left(alive))
-    if assembly:
-        reader.warnings.extend(assembly.left())
+        yield from FastReader([] if warnings is None else warnings, **options).messages(file, whole=assembled)
 
 
 @contextmanager

@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from ..protocol.deflate import MAX_CONTENT, DeflateParameters
+from .assemble import Assembly
 from .codings import InflateBudget
 from .exchange import Exchange, SyncLost
 from .inflate import CompressedDirection, Inflated
 from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, InflatedFrame, Packets
 from .message_parser import OTHER, ParsedMessage, Sender, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
-from .pcapfile import CutShort, Packet
+from .pcapfile import CutShort, Packet, read_packets
 from .streams import SPACE, Gap, Stream
 
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
@@ -363,41 +364,47 @@ class CaptureReader(TcpReader[CapturedMessage]):
     """The messages of a capture. Its options are those of ``TcpReader``.
 
     Attributes:
-        names: client and server of each conversation that has messages.
+        names: client and server of each conversation that has messages, at least until ``messages`` has given them.
     """
 
     def __init__(self, warnings: list[str], **options: Any) -> None:
         super().__init__(warnings, **options)
         self.names: dict[int, tuple[str, str]] = {}
 
-    def run(self, packets: Iterable[Packet]) -> Iterator[CapturedMessage]:
-        """The messages in a capture, in the order in which each became complete.
-
-        Args:
-            packets: as ``read_packets`` gives them.
+    def batches(self, file: BinaryIO) -> Iterator[list[CapturedMessage]]:
+        """The messages in a capture in the order in which each became complete: what each packet completes together.
 
         Raises:
-            CutShort: from ``packets``, after everything before the cut was given.
+            NotACapture: before the first packet.
+            CutShort: after everything before the cut was given.
         """
-        for batch in self.by_packet(packets):
-            yield from batch
-
-    def by_packet(self, packets: Iterable[Packet]) -> Iterator[list[CapturedMessage]]:
-        """As ``run``, what each packet completes together."""
         try:
-            for index, packet in enumerate(packets):
+            for index, packet in enumerate(read_packets(file)):
                 yield [*self.packet(index, packet)]
         except CutShort:
             yield [*self.finish(whole=False)]
             raise
         yield [*self.finish(whole=True)]
 
-    def forget_names(self) -> set[int]:
-        """Keep no names of connections of which all messages were given; the numbers of the others."""
-        alive = {connection.index for connection in self.connections.values()}
-        for index in self.names.keys() - alive:
-            del self.names[index]
-        return alive
+    def messages(self, file: BinaryIO, *, whole: bool) -> Iterator[CapturedMessage]:
+        """The same one by one, ``whole`` messages in place of data frames if asked for. Raises as ``batches``.
+
+        Nothing is held of connections of which no packet can come any more, or memory would grow.
+        """
+        assembly = Assembly() if whole else None
+        try:
+            for batch in self.batches(file):
+                yield from assembly.take(batch) if assembly else batch
+                if len(self.names) < len(self.connections) // 2 + 1000:
+                    continue  # to look at every connection for every packet would take long
+                alive = {connection.index for connection in self.connections.values()}
+                for index in self.names.keys() - alive:
+                    del self.names[index]
+                if assembly:
+                    self.warnings.extend(assembly.left(alive))
+        finally:
+            if assembly:
+                self.warnings.extend(assembly.left())
 
     def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> CapturedMessage:
         """The message as ``read`` and ``messages`` give it."""
@@ -415,6 +422,5 @@ class CaptureReader(TcpReader[CapturedMessage]):
         return FrameMessage if connection.exchange.agreed is None else partial(self._inflated_frame, connection, side)
 
     def _inflated_frame(self, connection: TcpConnection, side: Endpoint, *parts: Any) -> FrameMessage:
-        frame = FrameMessage(*parts)
-        inflated = self.inflated(connection, side, frame.first_byte, frame.payload)
-        return frame if inflated is None else InflatedFrame(frame, inflated)
+        inflated = self.inflated(connection, side, parts[-2][0], parts[-1])  # the bytes of header and payload
+        return FrameMessage(*parts) if inflated is None else InflatedFrame(inflated, *parts)

@@ -104,13 +104,9 @@ class FastReader(CaptureReader):
         self._packet = Packet(0, 0, b"", 0)
 
     def batches(self, file: BinaryIO) -> Iterator[list[CapturedMessage]]:
-        """The messages of a capture in the order in which each became complete, some at a time.
-
-        Raises:
-            NotACapture, CutShort: as ``place_packets`` does.
-        """
+        """As always, but in larger batches: what was read of the file together."""
         # This is the hot loop: about 2 microseconds a message. So it is one function, and names are local. All that
-        # it decides is whether a packet may go through; ``tests/test_fast.py`` holds its messages to those of ``run``.
+        # it decides is whether a packet may go through; ``tests/test_fast.py`` holds it to what the slow path gives.
         cut: CutShort | None = None
         batch: list[CapturedMessage] = []
         index, now, buffer, senders, header_size = -1, 0, b"", self._fast, _TCP_HEADER
