@@ -37,7 +37,7 @@ class Direction(Incoming):
     """What one endpoint sends.
 
     Attributes:
-        parser: reads what comes next; there is none until the roles are known.
+        parser: reads what comes next; that of HTTP is made when something is there.
         waiting: it asked to switch, so that what follows depends on the response.
         unsure: frames or a request follow, and only the bytes themselves can say which.
         gap: what it ended with, until all before it was read.
@@ -47,10 +47,9 @@ class Direction(Incoming):
 
     __slots__ = ("gap", "parser", "seeking", "skipped", "unsure", "waiting")
 
-    parser: Http1Parser | FrameParser
-
     def __init__(self, sender: Sender) -> None:
         super().__init__(sender)
+        self.parser: Http1Parser | FrameParser | None = None
         self.waiting = self.unsure = self.seeking = False
         self.skipped = 0
         self.gap: Gap | None = None
@@ -123,14 +122,14 @@ class Exchange:
     def identify(self, *, swapped: bool) -> Iterator[ParsedMessage | SyncLost]:
         """Say who the client is, and read what came before that was known. As ``receive``."""
         self._assign(swapped=swapped)
-        self._expect_http()
-        for sender in OTHER:
-            yield from self._go_on(sender)
+        for sender, side in self.directions.items():
+            if side.buffer or side.ended:
+                yield from self._go_on(sender)
 
     def _assign(self, *, swapped: bool) -> None:
         self.identified, self.swapped = True, swapped
         if swapped:
-            self.directions = {OTHER[sender]: side for sender, side in self.directions.items()}
+            self.directions = dict(zip(OTHER, reversed(self.directions.values()), strict=True))
             for sender, side in self.directions.items():
                 side.sender = sender
 
@@ -158,13 +157,9 @@ class Exchange:
     def unfinished(self, sender: Sender) -> UnfinishedMessage | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
         side = self.directions[sender]
-        if not (side.buffer and self.identified) or side.unsure or side.waiting:
+        if not side.buffer or side.parser is None or side.unsure or side.waiting:
             return None
         return side.parser.unfinished(side)
-
-    def _expect_http(self) -> None:
-        for side in self.directions.values():
-            side.parser, side.waiting, side.unsure = Http1Parser(self._asked, self._budget), False, False
 
     def _recognize(self, sender: Sender, early: bytearray, line_end: bool) -> Iterator[ParsedMessage | SyncLost]:
         """Without a SYN the client is the one who sends the first request, whatever the ports."""
@@ -219,6 +214,8 @@ class Exchange:
         while side.buffer and not side.waiting:  # and not lost: nothing is kept then
             if side.unsure and not self._choose(side):
                 break
+            if side.parser is None:
+                side.parser = Http1Parser(self._asked, self._budget)
             try:
                 message = side.parser.next_message(side)
             except ProtocolError as error:
@@ -306,7 +303,8 @@ class Exchange:
         """
         self._tunnel, self._known, self._why = True, False, ""
         self._asked.clear()
-        self._expect_http()
+        for side in self.directions.values():
+            side.parser, side.waiting, side.unsure = None, False, False
 
     def _unanswered(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
         """Nothing more is read of a direction: what waits for it in the other one has to do without."""
