@@ -49,22 +49,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str] | None) -> int:
     try:
-        options = vars(_parser().parse_args(arguments))
+        options = _parser().parse_args(arguments)
     except argparse.ArgumentTypeError as error:
         return _complain(f"wsedu: {error}", 2)
-    command = options.pop("command")
     # Each is loaded when it is asked for: what one of them needs may be missing where another works.
-    if command == "dissect":
-        from .wire.dissect import DissectOptions, dissect
+    if options.command == "dissect":
+        from .wire.dissect import dissect
 
-        if options["kind"] == "message" and not options["messages"]:
+        if options.kind == "message" and not options.messages:
             return _complain("wsedu: --kind message: there are none without --messages", 2)
-        return dissect(options.pop("file"), DissectOptions(**options), _complain)
-    if command == "bill":
+        return dissect(options, _complain)
+    if options.command == "bill":
         from .wire.dissect import print_bill
 
-        return print_bill(options["file"], options["json"], _complain)
-    if command == "doctor":
+        return print_bill(options, _complain)
+    if options.command == "doctor":
         from .doctor import doctor
 
         print(doctor())
@@ -72,7 +71,7 @@ def _run(arguments: list[str] | None) -> int:
     from .practice.solutions import solutions
 
     try:
-        print(solutions(options["notebook"]))
+        print(solutions(options.notebook))
     except ValueError as error:
         return _complain(str(error), 2)
     return 0

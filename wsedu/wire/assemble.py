@@ -18,12 +18,15 @@ class WholeMessage(CapturedMessage):
         frames: all of it, in order.
         first_byte: of the first of them, with the FIN of the last.
         payload: of all, unmasked and as it was sent.
+        content: what was meant: inflated if it is compressed, and empty if it could not be.
     """
 
-    __slots__ = ("compressed", "first_byte", "frames", "inflate_error", "opcode")
+    __slots__ = ("compressed", "content", "first_byte", "frames", "inflate_error", "opcode", "payload")
 
     kind: MessageKind = "message"
     opcode: int
+    payload: bytes
+    content: bytes
 
     def __init__(self, frames: list[FrameMessage]) -> None:
         packets = tuple(dict.fromkeys(packet for frame in frames for packet in frame.packets))
@@ -31,6 +34,8 @@ class WholeMessage(CapturedMessage):
         super().__init__(last.conversation, last.sender, last.time, packets)
         self.frames, self.opcode, self.first_byte = frames, frames[0].opcode, frames[0].first_byte | FIN
         self.compressed, self.inflate_error = last.compressed, last.inflate_error
+        self.payload = b"".join(frame.payload for frame in frames)
+        self.content = last.content if self.compressed else self.payload
 
     @property
     def raw(self) -> bytes:
@@ -38,19 +43,9 @@ class WholeMessage(CapturedMessage):
         return b"".join(frame.raw for frame in self.frames)
 
     @property
-    def payload(self) -> bytes:
-        """As it was sent, unmasked."""
-        return b"".join(frame.payload for frame in self.frames)
-
-    @property
     def wire_length(self) -> int:
         """How many bytes ``raw`` has."""
         return sum(frame.wire_length for frame in self.frames)
-
-    @property
-    def content(self) -> bytes:
-        """What was meant: inflated if it is compressed, and empty if it could not be."""
-        return self.frames[-1].content if self.compressed else self.payload
 
     @property
     def text(self) -> str | None:

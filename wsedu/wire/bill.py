@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from ..protocol.http1 import Request, Response
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .message import Packets
-from .message_parser import OTHER, ParsedMessage, UnfinishedMessage
+from .message_parser import ParsedMessage, UnfinishedMessage
 from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
 
@@ -103,9 +103,8 @@ class Billing(TcpReader[None]):
         """The bill as it stands, what is there of messages that are not complete counted; more may be added."""
         bill = replace(self.total, parts=dict(self.total.parts))
         for connection in set(self.connections.values()):
-            for sender in OTHER:
-                message = connection.exchange.unfinished(sender)
-                if message is not None:
+            for side in connection.first, connection.second:
+                if message := side.unfinished():
                     _explain([bill], message, message.there)
         return bill
 

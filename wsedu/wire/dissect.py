@@ -5,13 +5,11 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from argparse import Namespace
+from collections.abc import Callable
 from typing import BinaryIO
 
-from ..protocol.deflate import MAX_CONTENT
 from ..protocol.errors import printable
 from .capture import read
 from .connections import CaptureReader
@@ -25,47 +23,12 @@ STDIN = "-"
 Complain = Callable[[str, int], int]  # says a line on stderr, and gives back the exit status that it got with it
 
 
-@dataclass(frozen=True)
-class DissectOptions:
-    """What is printed of a capture, by the names of the command line.
-
-    Attributes:
-        json: one JSON object a message.
-        messages: whole messages in place of data frames.
-        conversation, sender, kind, opcode: what a message must be to be shown; ``None`` is anything.
-        match: what is found in its text: of Text messages, and of HTTP content that is text.
-        ports, deflate, max_message: as ``TcpReader``.
-    """
-
-    json: bool = False
-    messages: bool = False
-    conversation: int | None = None
-    sender: str | None = None
-    kind: str | None = None
-    opcode: int | None = None
-    match: re.Pattern[str] | None = None
-    ports: Sequence[int] = ()
-    deflate: bool = False
-    max_message: int = MAX_CONTENT
-
-    def shows(self, message: CapturedMessage) -> bool:
-        """Whether a message is one of those that are wanted."""
-        return (
-            self.conversation in (None, message.conversation)
-            and self.sender in (None, message.sender)
-            and self.kind in (None, message.kind)
-            and self.opcode in (None, message.opcode)
-            and (self.match is None or (message.text is not None and self.match.search(message.text) is not None))
-        )
-
-
-def dissect(paths: Sequence[str], options: DissectOptions, complain: Complain) -> int:
+def dissect(options: Namespace, complain: Complain) -> int:
     """Print the messages of captures, one after the other.
 
     Args:
-        paths: of pcap or pcapng files, which gzip may have packed; ``-`` is stdin. What comes through a pipe is printed
-            as it comes.
-        options: what is printed.
+        options: those of the command line, by their names. ``file`` are paths of pcap or pcapng files, which gzip may
+            have packed; ``-`` is stdin. What comes through a pipe is printed as it comes.
         complain: as ``Complain``.
 
     Returns:
@@ -75,9 +38,9 @@ def dissect(paths: Sequence[str], options: DissectOptions, complain: Complain) -
     Raises:
         OSError: stdout cannot be written.
     """
-    status = 0
-    for number, path in enumerate(paths):
-        if len(paths) > 1 and not options.json:
+    status, several = 0, len(options.file) > 1
+    for number, path in enumerate(options.file):
+        if several and not options.json:
             print(f"{chr(10) * (number > 0)}==> {printable(path)} <==")
         try:
             file = _opened(path)
@@ -85,7 +48,7 @@ def dissect(paths: Sequence[str], options: DissectOptions, complain: Complain) -
             status = max(status, complain(f"wsedu: {printable(path)}: {error.strerror}", 2))
             continue
         with file:
-            status = max(status, _dissect(file, path, options, {"file": path} if len(paths) > 1 else {}, complain))
+            status = max(status, _dissect(file, path, options, {"file": path} if several else {}, complain))
     return status
 
 
@@ -94,7 +57,7 @@ def _opened(path: str) -> BinaryIO:
     return open(0 if path == STDIN else path, "rb", buffering=0, closefd=path != STDIN)
 
 
-def _dissect(file: BinaryIO, path: str, options: DissectOptions, more: dict[str, str], complain: Complain) -> int:
+def _dissect(file: BinaryIO, path: str, options: Namespace, more: dict[str, str], complain: Complain) -> int:
     def say(what: object, status: int) -> int:
         return complain(f"wsedu: {printable(str(what))}", status)
 
@@ -108,7 +71,7 @@ def _dissect(file: BinaryIO, path: str, options: DissectOptions, more: dict[str,
     )
     try:
         for message in reader.messages(file, whole=options.messages):
-            if options.shows(message):
+            if _is_wanted(message, options):
                 ends = reader.names[message.conversation]
                 line = json.dumps(as_object(message, *ends) | more) if options.json else as_line(message, encoding)
                 print(line, flush=live)
@@ -123,17 +86,26 @@ def _dissect(file: BinaryIO, path: str, options: DissectOptions, more: dict[str,
     return status
 
 
-def print_bill(path: str, as_json: bool, complain: Complain) -> int:
+def _is_wanted(message: CapturedMessage, options: Namespace) -> bool:
+    """Whether a message is what each option says that is given; a pattern is searched for in text alone."""
+    names = "conversation", "sender", "kind", "opcode"
+    if any(getattr(options, name) not in (None, getattr(message, name)) for name in names):
+        return False
+    return options.match is None or (message.text is not None and options.match.search(message.text) is not None)
+
+
+def print_bill(options: Namespace, complain: Complain) -> int:
     """Print the bill of a capture, a part a line, or as one JSON object.
 
     Args:
-        path: of a pcap or pcapng file, which gzip may have packed; ``-`` is stdin.
-        as_json: parts by name, ``total_bytes``, ``packets`` and ``connections``.
+        options: ``file``, the path of a pcap or pcapng file, which gzip may have packed, where ``-`` is stdin; with
+            ``json`` parts by name, ``total_bytes``, ``packets`` and ``connections``.
         complain: as ``Complain``.
 
     Returns:
         The exit status, as of ``dissect``.
     """
+    path: str = options.file
     try:
         capture = read(io.BytesIO(_opened(path).read()) if path == STDIN else path)
         bill = capture.bill()
@@ -141,7 +113,7 @@ def print_bill(path: str, as_json: bool, complain: Complain) -> int:
         why = isinstance(error, OSError) and error.strerror or error  # of a pipe there is no strerror
         return complain(f"wsedu: {printable(f'{path}: {why}')}", 2)
     rest = {"total_bytes": bill.total_bytes, "packets": bill.packets, "connections": bill.connections}
-    if as_json:
+    if options.json:
         print(json.dumps({"parts": bill.parts, **rest}))
     else:
         for name, count in (bill.parts | {"total": bill.total_bytes}).items():
