@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if sys.stdout is None:
-            return _complain("wsedu: stdout is closed", 1)
+            return _complain("stdout is closed", 1)
         try:
             return _run(arguments)
         finally:  # also after argparse, which prints its help and raises SystemExit
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        return _complain(f"wsedu: stdout: {error.strerror or error}", 1)
+        return _complain(f"stdout: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         return 130  # what a shell makes of SIGINT
     finally:
@@ -51,13 +51,13 @@ def _run(arguments: list[str] | None) -> int:
     try:
         options = _parser().parse_args(arguments)
     except argparse.ArgumentTypeError as error:
-        return _complain(f"wsedu: {error}", 2)
+        return _complain(str(error), 2)
     # Each is loaded when it is asked for: what one of them needs may be missing where another works.
     if options.command == "dissect":
         from .wire.dissect import dissect
 
         if options.kind == "message" and not options.messages:
-            return _complain("wsedu: --kind message: there are none without --messages", 2)
+            return _complain("--kind message: there are none without --messages", 2)
         return dissect(options, _complain)
     if options.command == "bill":
         from .wire.dissect import print_bill
@@ -73,7 +73,7 @@ def _run(arguments: list[str] | None) -> int:
     try:
         print(solutions(options.notebook))
     except ValueError as error:
-        return _complain(str(error), 2)
+        return _complain(str(error), 2, "")
     return 0
 
 
@@ -156,10 +156,10 @@ class _Parser(argparse.ArgumentParser):
         raise argparse.ArgumentTypeError(message.removeprefix("argument "))
 
 
-def _complain(text: str, status: int) -> int:
+def _complain(text: str, status: int, who: str = "wsedu: ") -> int:
     """Say on one line of stderr what is wrong, if it can be written; the exit status that goes with it."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr)
+        print(who + printable(text), file=sys.stderr)
     return status
 
 

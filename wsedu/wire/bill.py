@@ -64,7 +64,8 @@ def bills(
     with suppress(CutShort):  # what was there is on the bill
         for packet in packets:
             billing.add(packet)
-    billing.end()
+    for _ in billing.finish(whole=True):  # what is there of messages that are not complete counts too
+        pass
     return billing.total, billing.conversations
 
 
@@ -92,11 +93,6 @@ class Billing(TcpReader[None]):
         self._captured = len(packet.data)
         self.total.parts["other"] += self._captured  # as long as it is not known to be TCP
         for _ in self.packet(index, packet):
-            pass
-
-    def end(self) -> None:
-        """No packet will follow: what is there of messages that are not complete counts too."""
-        for _ in self.finish(whole=True):
             pass
 
     def so_far(self) -> Bill:

@@ -415,4 +415,4 @@ class CaptureReader(TcpReader[CapturedMessage]):
 
     def _inflated_frame(self, connection: TcpConnection, side: Endpoint, *parts: Any) -> FrameMessage:
         inflated = self.inflated(connection, side, parts[-2][0], parts[-1])  # the bytes of header and payload
-        return FrameMessage(*parts) if inflated is None else InflatedFrame(inflated, *parts)
+        return FrameMessage(*parts) if inflated is None else InflatedFrame(*parts).tell(inflated)

@@ -20,7 +20,7 @@ from .rows import as_line, as_object
 
 MOST_WARNINGS = 20  # lines on stderr about what could not be read; one more counts the rest
 STDIN = "-"
-Complain = Callable[[str, int], int]  # says a line on stderr, and gives back the exit status that it got with it
+Complain = Callable[[str, int], int]  # says a line on stderr, made printable; gives back the exit status with it
 
 
 def dissect(options: Namespace, complain: Complain) -> int:
@@ -45,7 +45,7 @@ def dissect(options: Namespace, complain: Complain) -> int:
         try:
             file = _opened(path)
         except OSError as error:
-            status = max(status, complain(f"wsedu: {printable(path)}: {error.strerror}", 2))
+            status = max(status, complain(f"{path}: {error.strerror}", 2))
             continue
         with file:
             status = max(status, _dissect(file, path, options, {"file": path} if several else {}, complain))
@@ -58,9 +58,6 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _dissect(file: BinaryIO, path: str, options: Namespace, more: dict[str, str], complain: Complain) -> int:
-    def say(what: object, status: int) -> int:
-        return complain(f"wsedu: {printable(str(what))}", status)
-
     warnings: list[str] = []
     status = 0
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
@@ -76,13 +73,13 @@ def _dissect(file: BinaryIO, path: str, options: Namespace, more: dict[str, str]
                 line = json.dumps(as_object(message, *ends) | more) if options.json else as_line(message, encoding)
                 print(line, flush=live)
     except NotACapture as error:
-        status = say(f"{path}: {error}", 2)
+        status = complain(f"{path}: {error}", 2)
     except CutShort as error:
-        status = say(f"{path}: {error}", 1)
+        status = complain(f"{path}: {error}", 1)
     for warning in warnings[:MOST_WARNINGS]:
-        say(warning, status)
+        complain(warning, status)
     if len(warnings) > MOST_WARNINGS:
-        say(f"{len(warnings) - MOST_WARNINGS:,} more such lines; wsedu.read(...).warnings has them", status)
+        complain(f"{len(warnings) - MOST_WARNINGS:,} more such lines; wsedu.read(...).warnings has them", status)
     return status
 
 
@@ -111,7 +108,7 @@ def print_bill(options: Namespace, complain: Complain) -> int:
         bill = capture.bill()
     except (OSError, NotACapture) as error:
         why = isinstance(error, OSError) and error.strerror or error  # of a pipe there is no strerror
-        return complain(f"wsedu: {printable(f'{path}: {why}')}", 2)
+        return complain(f"{path}: {why}", 2)
     rest = {"total_bytes": bill.total_bytes, "packets": bill.packets, "connections": bill.connections}
     if options.json:
         print(json.dumps({"parts": bill.parts, **rest}))
@@ -121,5 +118,5 @@ def print_bill(options: Namespace, complain: Complain) -> int:
         print(f"{bill.packets:,} packets, {bill.connections:,} connections")
     status = 0 if capture.complete else 1
     for warning in capture.warnings:
-        complain(f"wsedu: {printable(warning)}", status)
+        complain(warning, status)
     return status

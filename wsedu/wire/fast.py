@@ -71,7 +71,9 @@ class _FastSender:
         side = self.side
         if self.connection.over or not side.stream.in_order() or not side.frames_follow():
             return False
-        self.next, self.need = side.stream.next, _frame_size(side.buffer)
+        # Without its size each packet on the slow path inside a large message would have all of that copied again.
+        message = side.unfinished()
+        self.next, self.need = side.stream.next, (message and message.size) or 0
         # The packets that carried what is there, and where in the stream each ended. Of a large message it is long.
         while side.carriers and side.carriers[0][0] <= side.start:
             side.carriers.popleft()
@@ -230,16 +232,6 @@ class FastReader(CaptureReader):
         self._shape = shape
         fast.before, _, fast.beside, *_ = shape.unpack(data, 0)
         return True
-
-
-def _frame_size(held: bytearray) -> int:
-    """Bytes of the frame that begins there; 0 if they do not say it yet."""
-    # Without it each packet that takes the slow path inside a large message would have all of that copied once more.
-    try:
-        header = parse_header(held)
-    except (NeedMoreData, ProtocolError):
-        return 0
-    return header.size + header.payload_length
 
 
 def _key(source: Address, destination: Address) -> bytes:

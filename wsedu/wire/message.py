@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from ..protocol.content import content_framing, content_spans
 from ..protocol.errors import ProtocolError, printable, quoted
@@ -186,10 +186,11 @@ class InflatedFrame(FrameMessage):
 
     content: bytes
 
-    def __init__(self, inflated: Inflated, *parts: Any) -> None:
-        super().__init__(*parts)
+    def tell(self, inflated: Inflated) -> FrameMessage:
+        """What it means: itself, once that is known."""
         self.compressed, self._opcode, content, self.inflate_error = inflated
         self.content = (content or b"") if self.compressed else self.payload
+        return self
 
     @property
     def text(self) -> str | None:
