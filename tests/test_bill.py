@@ -158,6 +158,15 @@ def test_what_no_message_can_have_is_other() -> None:
     assert billed([fragment, arp]).parts["other"] == len(fragment + arp)
 
 
+def test_what_began_before_the_capture_and_is_read_as_frames_is_billed_so() -> None:
+    talk = Talk()
+    talk.shake()
+    file = pcap(talk.say(SERVER, frame(b"Hello")) + talk.say(CLIENT, frame(b"Hi", key=b"abcd")))
+    for ports, sizes in {(80,): (7, 2 + 6, 0), (81,): (0, 0, 7 + 8)}.items():
+        parts = wsedu.read(io.BytesIO(file), ports=ports).bill().parts
+        assert (parts["payload"], parts["frame header"], parts["other"]) == sizes
+
+
 def test_each_connection_has_its_bill_and_silent_ones_count() -> None:
     first, silent, second = (Talk(client=("192.0.2.1", port)) for port in (1, 2, 3))
     packets = first.shake() + silent.open() + second.shake() + second.say(SERVER, frame(b"Hello"))

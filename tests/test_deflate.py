@@ -21,7 +21,6 @@ from wsedu.protocol.deflate import DeflateParameters, Deflater, Inflater, agreed
 from wsedu.protocol.errors import ProtocolError
 from wsedu.protocol.http1 import Response
 from wsedu.wire.connections import CaptureReader
-from wsedu.wire.pcapfile import read_packets
 
 DATA = Path(__file__).parent.parent / "data"
 KEY = b"\x37\xfa\x21\x3d"
@@ -129,7 +128,7 @@ def frames(file: bytes, **options: Any) -> tuple[list[Any], list[str]]:
     """Its frames, by way of the fast path; the slow path gives the same. And the warnings."""
     capture = wsedu.read(io.BytesIO(file), **options)
     found = [message for message in capture.conversations[0].messages if message.kind == "frame"]
-    slow = CaptureReader([], **options).run(read_packets(io.BytesIO(file)))
+    slow = CaptureReader([], **options).messages(io.BytesIO(file), whole=False)
     told = [(one.payload, one.compressed, one.content, one.text, one.inflate_error) for one in found]
     assert told == [
         (one.payload, one.compressed, one.content, one.text, one.inflate_error) for one in slow if one.kind == "frame"
@@ -218,7 +217,7 @@ def test_nothing_is_kept_of_connections_that_are_over() -> None:
         packets += one.open() + one.say(CLIENT, HANDSHAKE) + one.say(SERVER, AGREED % b"")
         packets += one.say(*hello(SERVER, RFC["once"][0])) + one.close()
     reader = CaptureReader([])
-    texts = [one.text for one in reader.run(read_packets(io.BytesIO(pcap(packets)))) if one.kind == "frame"]
+    texts = [one.text for one in reader.messages(io.BytesIO(pcap(packets)), whole=False) if one.kind == "frame"]
     assert texts == ["Hello"] * 1_500 and reader.connections == {}
 
 

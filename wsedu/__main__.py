@@ -7,10 +7,15 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import sys
-from typing import Any, TextIO
+import warnings
+from functools import partial
+from typing import Any, NoReturn, TextIO
 
+from .protocol.deflate import MAX_CONTENT
 from .protocol.errors import printable
+from .protocol.opcodes import OPCODE_NAMES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if sys.stdout is None:
-            return _complain("wsedu: stdout is closed", 1)
+            return _complain("stdout is closed", 1)
         try:
             return _run(arguments)
         finally:  # also after argparse, which prints its help and raises SystemExit
@@ -34,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except OSError as error:
-        return _complain(f"wsedu: stdout: {error.strerror or error}", 1)
+        return _complain(f"stdout: {error.strerror or error}", 1)
     except KeyboardInterrupt:
         return 130  # what a shell makes of SIGINT
     finally:
@@ -43,14 +48,21 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    try:
+        options = _parser().parse_args(arguments)
+    except argparse.ArgumentTypeError as error:
+        return _complain(str(error), 2)
     # Each is loaded when it is asked for: what one of them needs may be missing where another works.
     if options.command == "dissect":
-        return _dissect(options)
-    if options.command == "bill":
-        from .wire.bill_command import print_bill
+        from .wire.dissect import dissect
 
-        return print_bill(options.file, options.json, _complain)
+        if options.kind == "message" and not options.messages:
+            return _complain("--kind message: there are none without --messages", 2)
+        return dissect(options, _complain)
+    if options.command == "bill":
+        from .wire.dissect import print_bill
+
+        return print_bill(options, _complain)
     if options.command == "doctor":
         from .doctor import doctor
 
@@ -61,7 +73,7 @@ def _run(arguments: list[str] | None) -> int:
     try:
         print(solutions(options.notebook))
     except ValueError as error:
-        return _complain(str(error), 2)
+        return _complain(str(error), 2, "")
     return 0
 
 
@@ -84,17 +96,22 @@ def _parser() -> argparse.ArgumentParser:
     add("--json", action="store_true", help="one JSON object a message")
     add("--messages", action="store_true", help="whole messages in place of data frames")
     shown = dissect.add_argument_group("only these are shown; may be given together").add_argument
-    shown("--conversation", metavar="N", type=int, help="the number that stands first in each line")
+    index = partial(_number, least=0, most=sys.maxsize)
+    opcode = partial(_number, least=0, most=15, names={name.lower(): int(code) for code, name in OPCODE_NAMES.items()})
+    shown("--conversation", metavar="N", type=index, help="the number that stands first in each line")
     shown("--sender", choices=("client", "server"))
     shown("--kind", choices=("request", "response", "frame", "gap", "message"))
-    shown("--opcode", metavar="NAME", help="text, binary, continuation, close, ping, pong, or a number")
-    shown("--match", metavar="REGEX", help="found in the text of a message, or of HTTP content")
+    shown("--opcode", metavar="NAME", type=opcode, help="text, binary, continuation, close, ping, pong, or a number")
+    match = "found in the text of a message, or of HTTP content; one that takes for ever is ended by Control-C"
+    shown("--match", metavar="REGEX", type=_pattern, help=match)
     how = dissect.add_argument_group("what the capture does not say").add_argument
-    how("--ports", metavar="N,N", default="", help="connections to these that began before the capture are WebSocket")
+    late = "connections to these that began before the capture are WebSocket"
+    how("--ports", metavar="N,N", type=_ports, default=(), help=late)
     how("--deflate", action="store_true", help="and RSV1 says that their messages are compressed")
-    how("--max-message", metavar="BYTES", type=int, help="a compressed message is inflated up to this (16 MiB)")
+    size, limit = partial(_number, least=1, most=sys.maxsize), "a compressed message is inflated up to this (16 MiB)"
+    how("--max-message", metavar="BYTES", type=size, default=MAX_CONTENT, help=limit)
     bill = commands.add_parser("bill", help="what every byte of a capture was spent on")
-    bill.add_argument("file", metavar="FILE", help="pcap or pcapng, also gzipped")
+    bill.add_argument("file", metavar="FILE", help="pcap or pcapng, also gzipped; - is stdin")
     bill.add_argument("--json", action="store_true", help="one JSON object")
     commands.add_parser("doctor", help="what works here, and what a missing part costs")
     solved = commands.add_parser("solutions", help="the solutions of the exercises, for teachers")
@@ -102,26 +119,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _dissect(options: argparse.Namespace) -> int:
-    from .wire.dissect import DissectOptions, dissect
-    from .wire.selection import selection
+def _number(text: str, least: int, most: int, names: dict[str, int] | None = None) -> int:
+    """A number, or one that has a name."""
+    if names and text.lower() in names:
+        return names[text.lower()]
+    # Of thousands of digits Python makes no number.
+    if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
+        return int(text)
+    found = printable(text if len(text) <= 40 else text[:40] + "...")
+    if names:
+        raise argparse.ArgumentTypeError(f"{found} is neither a number below {most + 1} nor one of {', '.join(names)}")
+    raise argparse.ArgumentTypeError(f"{found} is no number from {least} to {most:,}")
 
-    reader: dict[str, Any] = {"deflate": options.deflate}
+
+def _ports(text: str) -> list[int]:
+    return [_number(port.strip(), 1, 65_535) for port in text.split(",") if port]
+
+
+def _pattern(text: str) -> re.Pattern[str]:
     try:
-        reader["ports"] = [_number(port, "--ports", 65_535) for port in filter(None, options.ports.split(","))]
-        if options.max_message is not None:
-            reader["max_message"] = _number(options.max_message, "--max-message", sys.maxsize)
-        chosen = selection(options.conversation, options.sender, options.kind, options.opcode, options.match)
-    except ValueError as error:
-        return _complain(f"wsedu: {error}", 2)
-    return dissect(options.file, DissectOptions(options.json, options.messages, chosen, reader), _complain)
-
-
-def _number(text: object, option: str, most: int) -> int:
-    number = str(text).strip()
-    if not (number.isascii() and number.isdigit() and 0 < int(number) <= most):
-        raise ValueError(f"{option}: {printable(number)} is no number from 1 to {most:,}")
-    return int(number)
+        with warnings.catch_warnings(action="ignore"):  # that "[[" may once mean something else
+            return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:  # as of a{99999999999}, and of a thousand brackets
+        raise argparse.ArgumentTypeError(f"{printable(text)} is no regular expression: {error}") from None
 
 
 class _Parser(argparse.ArgumentParser):
@@ -129,11 +149,17 @@ class _Parser(argparse.ArgumentParser):
         """As always, but that help which cannot be written is an error: argparse passes over it."""
         print(self.format_help(), end="", file=file)
 
+    def error(self, message: str) -> NoReturn:
+        """Of what is wrong with a value one line, by ``_run``; what is missing or unknown comes with the usage."""
+        if not message.startswith("argument "):
+            super().error(message)
+        raise argparse.ArgumentTypeError(message.removeprefix("argument "))
 
-def _complain(text: str, status: int) -> int:
+
+def _complain(text: str, status: int, who: str = "wsedu: ") -> int:
     """Say on one line of stderr what is wrong, if it can be written; the exit status that goes with it."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr)
+        print(who + printable(text), file=sys.stderr)
     return status
 
 

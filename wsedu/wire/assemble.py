@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from ..protocol.frames import FIN, OPCODE
+from ..protocol.frames import FIN
 from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.spans import Span
 from .message import CapturedMessage, FrameMessage, MessageKind
@@ -16,19 +16,26 @@ class WholeMessage(CapturedMessage):
 
     Attributes:
         frames: all of it, in order.
-        opcode: of the first of them.
+        first_byte: of the first of them, with the FIN of the last.
         payload: of all, unmasked and as it was sent.
+        content: what was meant: inflated if it is compressed, and empty if it could not be.
     """
 
-    __slots__ = ("compressed", "frames", "inflate_error", "opcode")
+    __slots__ = ("compressed", "content", "first_byte", "frames", "inflate_error", "opcode", "payload")
 
     kind: MessageKind = "message"
+    opcode: int
+    payload: bytes
+    content: bytes
 
     def __init__(self, frames: list[FrameMessage]) -> None:
         packets = tuple(dict.fromkeys(packet for frame in frames for packet in frame.packets))
-        super().__init__(frames[-1].conversation, frames[-1].sender, frames[-1].time, packets)
-        self.frames, self.opcode = frames, frames[0].first_byte & OPCODE
-        self.compressed, self.inflate_error = frames[-1].compressed, frames[-1].inflate_error
+        last = frames[-1]
+        super().__init__(last.conversation, last.sender, last.time, packets)
+        self.frames, self.opcode, self.first_byte = frames, frames[0].opcode, frames[0].first_byte | FIN
+        self.compressed, self.inflate_error = last.compressed, last.inflate_error
+        self.payload = b"".join(frame.payload for frame in frames)
+        self.content = last.content if self.compressed else self.payload
 
     @property
     def raw(self) -> bytes:
@@ -36,19 +43,9 @@ class WholeMessage(CapturedMessage):
         return b"".join(frame.raw for frame in self.frames)
 
     @property
-    def payload(self) -> bytes:
-        """As it was sent, unmasked."""
-        return b"".join(frame.payload for frame in self.frames)
-
-    @property
     def wire_length(self) -> int:
         """How many bytes ``raw`` has."""
         return sum(frame.wire_length for frame in self.frames)
-
-    @property
-    def content(self) -> bytes:
-        """What was meant: inflated if it is compressed, and empty if it could not be."""
-        return self.frames[-1].content if self.compressed else self.payload
 
     @property
     def text(self) -> str | None:
@@ -78,12 +75,11 @@ class Assembly:
     def take(self, messages: Iterable[CapturedMessage]) -> Iterator[CapturedMessage]:
         """The next messages of the capture: whole ones, where the last frame of each stood, and what else there is."""
         for message in messages:
-            opcode = message.first_byte & OPCODE if isinstance(message, FrameMessage) else Opcode.CLOSE
-            if not isinstance(message, FrameMessage) or opcode >= Opcode.CLOSE:
+            if not isinstance(message, FrameMessage) or message.opcode >= Opcode.CLOSE:
                 yield message
                 continue
             key = message.conversation, message.sender
-            if opcode != Opcode.CONTINUATION:
+            if message.opcode != Opcode.CONTINUATION:
                 yield from self._under_way.pop(key, ())
             elif key not in self._under_way:
                 yield message
@@ -96,7 +92,7 @@ class Assembly:
         """A line for each message that was never completed on a connection that is over, all but ``alive``."""
         for index, sender in [key for key in self._under_way if key[0] not in alive]:
             frames = self._under_way.pop((index, sender))
-            name, count = opcode_name(frames[0].first_byte & OPCODE), len(frames)
+            name, count = opcode_name(frames[0].opcode), len(frames)
             yield (
                 f"conversation {index}: a {name} message of the {sender} is left out, since its last frame is not "
                 f"there ({count:,} frame{'s' * (count != 1)} of it)"

@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..protocol.http1 import Request, Response
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .message import Packets
-from .message_parser import OTHER, ParsedMessage, UnfinishedMessage
+from .message_parser import ParsedMessage, UnfinishedMessage
 from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
 
@@ -52,16 +52,20 @@ class Bill:
         return Bill(parts, packets, connections, modelled, self.complete and other.complete)
 
 
-def bills(packets: Iterable[Packet], *, modelled: bool = False) -> tuple[Bill, dict[int, Bill]]:
+def bills(
+    packets: Iterable[Packet], *, modelled: bool = False, ports: Collection[int] = ()
+) -> tuple[Bill, dict[int, Bill]]:
     """The bill of a whole capture, and that of each connection that has messages, by its number.
 
-    Packets that are no TCP are in the first only, as "other". ``modelled`` goes onto each bill.
+    Packets that are no TCP are in the first only, as "other". ``modelled`` goes onto each bill, ``ports`` are those of
+    ``TcpReader``.
     """
-    billing = Billing(modelled)
+    billing = Billing(modelled, ports)
     with suppress(CutShort):  # what was there is on the bill
         for packet in packets:
             billing.add(packet)
-    billing.end()
+    for _ in billing.finish(whole=True):  # what is there of messages that are not complete counts too
+        pass
     return billing.total, billing.conversations
 
 
@@ -75,42 +79,34 @@ class Billing(TcpReader[None]):
         conversations: the same of each connection that has messages, and of those that may still have some.
     """
 
-    def __init__(self, modelled: bool = False) -> None:
-        super().__init__([])
+    def __init__(self, modelled: bool = False, ports: Collection[int] = ()) -> None:
+        super().__init__([], ports=ports)
         self.total = Bill(modelled=modelled)
         self.conversations: dict[int, Bill] = {}
         self._asking: dict[int, int] = {}  # bytes of the head that asked to switch, until it is answered
         self._told: set[int] = set()  # connections that have messages
         self._captured = 0  # bytes of the packet that is being read
-        self._noticed = False
 
     def add(self, packet: Packet) -> None:
         """Put the next packet on a bill, and the messages that it completes."""
         index, self.total.packets = self.total.packets, self.total.packets + 1
-        self._captured, self._noticed = len(packet.data), False
+        self._captured = len(packet.data)
+        self.total.parts["other"] += self._captured  # as long as it is not known to be TCP
         for _ in self.packet(index, packet):
-            pass
-        if not self._noticed:
-            self.total.parts["other"] += self._captured
-
-    def end(self) -> None:
-        """No packet will follow: what is there of messages that are not complete counts too."""
-        for _ in self.finish(whole=True):
             pass
 
     def so_far(self) -> Bill:
         """The bill as it stands, what is there of messages that are not complete counted; more may be added."""
         bill = replace(self.total, parts=dict(self.total.parts))
         for connection in set(self.connections.values()):
-            for sender in OTHER:
-                message = connection.exchange.unfinished(sender)
-                if message is not None:
+            for side in connection.first, connection.second:
+                if message := side.unfinished():
                     _explain([bill], message, message.there)
         return bill
 
     def noticed(self, connection: TcpConnection, segment: Segment) -> None:
         """Put a packet on the bills, by its layers."""
-        self._noticed = True
+        self.total.parts["other"] -= self._captured
         if connection.index not in self.conversations:
             self.total.connections += 1
             self.conversations[connection.index] = Bill(connections=1, modelled=self.total.modelled)

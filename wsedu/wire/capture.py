@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..protocol.deflate import MAX_CONTENT
-from .assemble import Assembly
 from .bill import Bill, bills
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .fast import FastReader
@@ -68,8 +67,8 @@ class Capture:
         complete: false if the file is cut short, or the kernel dropped packets that ``record`` was to write down.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._source = source
+    def __init__(self, source: Source, ports: Collection[int] = ()) -> None:
+        self._source, self._ports = source, ports
         self.conversations: list[Conversation] = []
         self.warnings: list[str] = []
         self.modelled = False
@@ -113,7 +112,7 @@ class Capture:
     def _bills(self) -> tuple[Bill, dict[int, Bill]]:
         """The bill, and that of each connection; made when first asked for, from the file, packet by packet."""
         with _opened(self._source) as file:
-            whole, of_connections = bills(read_packets(file), modelled=self.modelled)
+            whole, of_connections = bills(read_packets(file), modelled=self.modelled, ports=self._ports)
         for bill in (whole, *of_connections.values()):
             bill.complete = self.complete
         return whole, of_connections
@@ -168,7 +167,7 @@ def read(
         OSError: the file cannot be opened.
         NotACapture: it is neither pcap nor pcapng. (A file that is cut short gives a warning instead.)
     """
-    capture = Capture(source)
+    capture = Capture(source, ports)
     reader = FastReader(capture.warnings, ports=ports, deflate=deflate, max_message=max_message)
     said: defaultdict[int, list[CapturedMessage]] = defaultdict(list)
     with _opened(source) as file, _collector_paused():
@@ -201,16 +200,8 @@ def messages(
         OSError, NotACapture: as ``read``.
         CutShort: after the last message before the cut.
     """
-    reader = FastReader([] if warnings is None else warnings, **options)
-    assembly = Assembly() if assembled else None
     with _opened(source) as file:
-        for batch in reader.batches(file):
-            yield from assembly.take(batch) if assembly else batch
-            alive = reader.forget_names()
-            if assembly:
-                reader.warnings.extend(assembly.left(alive))
-    if assembly:
-        reader.warnings.extend(assembly.left())
+        yield from FastReader([] if warnings is None else warnings, **options).messages(file, whole=assembled)
 
 
 @contextmanager

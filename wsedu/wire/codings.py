@@ -10,7 +10,9 @@ from importlib import import_module
 from ..protocol.http1 import Request, Response
 
 # For zlib: how each is wrapped. Compress, the third of RFC 9112, 7.2, is not read any more by anybody.
-_WRAPPED = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+# RFC 9110, 8.4.1.2: "Some non-conformant implementations send the "deflate" compressed data without the zlib wrapper."
+_GZIP = 16 + zlib.MAX_WBITS
+_WRAPPED = {"gzip": (_GZIP,), "x-gzip": (_GZIP,), "deflate": (zlib.MAX_WBITS, -zlib.MAX_WBITS)}
 
 
 class InflateBudget:
@@ -30,7 +32,7 @@ class InflateBudget:
 
     def inflate(self, coding: str, content: bytes) -> bytes | None:
         """The content without the coding; ``None`` if it does not fit, is not whole, or is more than the budget."""
-        decoder, most = zlib.decompressobj(_WRAPPED[coding]), min(self.MESSAGE, self.left)
+        decoder, most = zlib.decompressobj(_WRAPPED[coding][0]), min(self.MESSAGE, self.left)
         try:
             # One byte more shows that there is more. What was inflated in vain counts too: it takes as long.
             decoded = decoder.decompress(content, most + 1)
@@ -95,21 +97,14 @@ def text_of_content(head: Request | Response, content: bytes) -> str | None:
 
 
 def _decoded(coding: str, content: bytes) -> bytes | None:
-    if coding == "identity":
-        return content
     if coding == "br":
         try:
-            decoded: bytes = import_module("brotli").decompress(content)
+            return bytes(import_module("brotli").decompress(content))
         except Exception:  # the package is not here, or its own error, whose name differs from version to version
             return None
-        return decoded
-    if coding not in _WRAPPED:
-        return None
-    # RFC 9110, 8.4.1.2: "Some non-conformant implementations send the "deflate" compressed data without the zlib
-    # wrapper."
-    for wrapped in (_WRAPPED[coding], -zlib.MAX_WBITS) if coding == "deflate" else (_WRAPPED[coding],):
+    for wrapped in _WRAPPED.get(coding, ()):
         try:
             return zlib.decompressobj(wrapped).decompress(content, InflateBudget.MESSAGE)
         except zlib.error:
             pass
-    return None
+    return content if coding == "identity" else None

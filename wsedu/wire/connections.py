@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from ..protocol.deflate import MAX_CONTENT, DeflateParameters
+from .assemble import Assembly
 from .codings import InflateBudget
-from .exchange import Exchange, SyncLost
+from .exchange import Direction, Exchange, SyncLost
 from .inflate import CompressedDirection, Inflated
 from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, InflatedFrame, Packets
-from .message_parser import OTHER, ParsedMessage, Sender, UnfinishedMessage
+from .message_parser import ParsedMessage, Sender, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
-from .pcapfile import CutShort, Packet
+from .pcapfile import CutShort, Packet, read_packets
 from .streams import SPACE, Gap, Stream
 
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
@@ -35,13 +36,14 @@ MessageOrGap = ParsedMessage | Gap
 NO_CARRIERS: deque[tuple[int, int]] = deque()  # stays empty: one for all, since each takes 600 bytes
 
 
-class Endpoint:
-    """One endpoint's sending half."""
+class Endpoint(Direction):
+    """One endpoint's sending half; before the client is known, the first to send counts as the client."""
 
     # A port scan leaves thousands of these of which only the address was ever used, so the rest is made when needed.
     __slots__ = ("_stream", "address", "carriers", "fin", "inflates", "last", "syn")
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, sender: Sender, address: Address) -> None:
+        super().__init__(sender)
         self.address = address
         self._stream: Stream | None = None
         self.carriers = NO_CARRIERS  # end in the stream, packet
@@ -63,9 +65,10 @@ class TcpConnection:
 
     __slots__ = ("doubted", "exchange", "first", "index", "reset", "second")
 
-    def __init__(self, index: int, first: Address, second: Address, exchange: Exchange) -> None:
-        self.index, self.exchange = index, exchange
-        self.first, self.second = Endpoint(first), Endpoint(second)
+    def __init__(self, index: int, first: Address, second: Address, *options: Any) -> None:
+        self.index = index
+        self.first, self.second = Endpoint("client", first), Endpoint("server", second)
+        self.exchange = Exchange((self.first, self.second), *options)
         self.doubted = False  # it was said that a retransmission may be none
         self.reset = False
 
@@ -83,12 +86,8 @@ class TcpConnection:
         return self.second if side is self.first else self.first
 
     def side(self, sender: Sender) -> Endpoint:
-        """The endpoint that has a role; before the client is known, the first to send counts as the client."""
-        return self.second if (sender == "server") != self.exchange.swapped else self.first
-
-    def sender(self, side: Endpoint) -> Sender:
-        """The role of an endpoint, as ``side``."""
-        return "client" if (side is self.first) != self.exchange.swapped else "server"
+        """The endpoint that has a role."""
+        return self.first if self.first.sender == sender else self.second
 
     def ends(self) -> tuple[str, str]:
         """Client and server, each as ``"ip:port"``."""
@@ -158,7 +157,7 @@ class TcpReader(Generic[Made]):
 
     def called(self, connection: TcpConnection, side: Endpoint) -> tuple[str, str]:
         """A sender, as warnings name it: what stands first in the line, and itself."""
-        return f"{connection.name()}: ", f"the {connection.sender(side)}"
+        return f"{connection.name()}: ", f"the {side.sender}"
 
     def lost(self, connection: TcpConnection, side: Endpoint, why: str) -> None:
         """Say that nothing more can be read of what one endpoint sends."""
@@ -171,8 +170,8 @@ class TcpReader(Generic[Made]):
         if agreed is None:
             return None
         if side.inflates is None:
-            client = connection.sender(side) == "client"
-            forgets = agreed.client_no_context_takeover if client else agreed.server_no_context_takeover
+            client, server = agreed.client_no_context_takeover, agreed.server_no_context_takeover
+            forgets = client if side.sender == "client" else server
             side.inflates = CompressedDirection(takeover=not forgets, max_message=self._max_message)
         inflated = side.inflates.frame(first_byte, payload)
         if inflated is not None and inflated.error:
@@ -227,8 +226,7 @@ class TcpReader(Generic[Made]):
             yield from self._forget(connection)
             connection = None
         if connection is None:
-            exchange = Exchange(self._budget, self._late(segment), self._unsaid)
-            connection = TcpConnection(self.count, *key, exchange)
+            connection = TcpConnection(self.count, *key, self._budget, self._late(segment), self._unsaid)
             self.count += 1
             self.connections[key] = self.connections[key[::-1]] = connection
             self._silent[connection.index] = connection
@@ -268,7 +266,7 @@ class TcpReader(Generic[Made]):
             else:
                 side.carriers = side.carriers or deque()
                 side.carriers.append((stream.length, item.packet))
-                yield from self._given(connection, connection.exchange.receive(connection.sender(side), item.data))
+                yield from self._given(connection, connection.exchange.receive(side, item.data))
         if stream.doubt and not connection.doubted:  # said once, for it may be so of every segment
             connection.doubted = True
             self.warn(
@@ -277,7 +275,7 @@ class TcpReader(Generic[Made]):
                 f"with other content and left out (packet {index}, and perhaps more)",
             )
         if stream.ended:
-            ended = connection.exchange.end(connection.sender(side), whole=stream.closed, gap=gap)
+            ended = connection.exchange.end(side, whole=stream.closed, gap=gap)
             yield from self._given(connection, ended)
 
     def _closing(self, connection: TcpConnection, side: Endpoint, segment: Segment) -> Iterator[Made]:
@@ -299,10 +297,6 @@ class TcpReader(Generic[Made]):
             self.connections.pop(ends[::-1], None)  # it may be the same: a socket can connect to itself
             self._silent.pop(connection.index, None)
 
-    def read(self, connection: TcpConnection, sender: Sender, data: bytes) -> Iterator[Made]:
-        """What the next bytes from a sender complete."""
-        yield from self._given(connection, connection.exchange.receive(sender, data))
-
     def _given(self, connection: TcpConnection, items: Iterator[ParsedMessage | SyncLost]) -> Iterator[Made]:
         """What is given of that which was found on a connection."""
         for item in items:
@@ -318,30 +312,29 @@ class TcpReader(Generic[Made]):
                 yield self.made(connection, connection.side(item.sender), (item.gap.packet,), item.gap)
             else:
                 self.lost(connection, connection.side(item.sender), item.why)
-        for sender in connection.exchange.lost:
-            side = connection.side(sender)
-            side.stream.end()
-            side.carriers.clear()
+        for side in connection.first, connection.second:
+            if side.lost:
+                side.stream.end()
+                side.carriers.clear()
 
     def _finish(self, connection: TcpConnection) -> Iterator[Made]:
         """No packet of this connection will follow."""
         exchange = connection.exchange
-        for sender in reversed(OTHER):  # the client may wait for the server's end
-            stream = connection.side(sender).stream
-            yield from self._given(connection, exchange.end(sender, whole=stream.closed, gap=stream.give_up()))
+        client, server = connection.side("client"), connection.side("server")
+        for side in server, client:  # which may wait for the server's end
+            ended = exchange.end(side, whole=side.stream.closed, gap=side.stream.give_up())
+            yield from self._given(connection, ended)
         yield from self._given(connection, exchange.close())
         left = []
-        for sender in OTHER:
-            message = exchange.unfinished(sender)
-            if message is not None:
+        for side in client, server:
+            if message := side.unfinished():
                 self.left_unfinished(connection, message)
-                stream = connection.side(sender).stream
-                if stream.closed or not stream.ended:  # or else a gap has said it
+                if side.stream.closed or not side.stream.ended:  # or else a gap has said it
                     size = "so far" if message.size is None else f"of {message.size:,}"
-                    left.append(f"a {message.kind} of the {sender}, {message.there:,} bytes {size}")
-            if skipped := exchange.directions[sender].skipped:
-                name = connection.name()
-                self.warn(LATE, f"{name}: {skipped:,} bytes of the {sender} {LATE} are left out")
+                    left.append(f"a {message.kind} of the {side.sender}, {message.there:,} bytes {size}")
+            if side.skipped:
+                where, who = self.called(connection, side)
+                self.warn(LATE, f"{where}{side.skipped:,} bytes of {who} {LATE} are left out")
         if left:
             self.warn(UNFINISHED, f"{connection.name()}: {UNFINISHED}: {'; '.join(left)}")
 
@@ -363,47 +356,53 @@ class CaptureReader(TcpReader[CapturedMessage]):
     """The messages of a capture. Its options are those of ``TcpReader``.
 
     Attributes:
-        names: client and server of each conversation that has messages.
+        names: client and server of each conversation that has messages, at least until ``messages`` has given them.
     """
 
     def __init__(self, warnings: list[str], **options: Any) -> None:
         super().__init__(warnings, **options)
         self.names: dict[int, tuple[str, str]] = {}
 
-    def run(self, packets: Iterable[Packet]) -> Iterator[CapturedMessage]:
-        """The messages in a capture, in the order in which each became complete.
-
-        Args:
-            packets: as ``read_packets`` gives them.
+    def batches(self, file: BinaryIO) -> Iterator[list[CapturedMessage]]:
+        """The messages in a capture in the order in which each became complete: what each packet completes together.
 
         Raises:
-            CutShort: from ``packets``, after everything before the cut was given.
+            NotACapture: before the first packet.
+            CutShort: after everything before the cut was given.
         """
-        for batch in self.by_packet(packets):
-            yield from batch
-
-    def by_packet(self, packets: Iterable[Packet]) -> Iterator[list[CapturedMessage]]:
-        """As ``run``, what each packet completes together."""
         try:
-            for index, packet in enumerate(packets):
+            for index, packet in enumerate(read_packets(file)):
                 yield [*self.packet(index, packet)]
         except CutShort:
             yield [*self.finish(whole=False)]
             raise
         yield [*self.finish(whole=True)]
 
-    def forget_names(self) -> set[int]:
-        """Keep no names of connections of which all messages were given; the numbers of the others."""
-        alive = {connection.index for connection in self.connections.values()}
-        for index in self.names.keys() - alive:
-            del self.names[index]
-        return alive
+    def messages(self, file: BinaryIO, *, whole: bool) -> Iterator[CapturedMessage]:
+        """The same one by one, ``whole`` messages in place of data frames if asked for. Raises as ``batches``.
+
+        Nothing is held of connections of which no packet can come any more, or memory would grow.
+        """
+        assembly = Assembly() if whole else None
+        try:
+            for batch in self.batches(file):
+                yield from assembly.take(batch) if assembly else batch
+                if len(self.names) < len(self.connections) // 2 + 1000:
+                    continue  # to look at every connection for every packet would take long
+                alive = {connection.index for connection in self.connections.values()}
+                for index in self.names.keys() - alive:
+                    del self.names[index]
+                if assembly:
+                    self.warnings.extend(assembly.left(alive))
+        finally:
+            if assembly:
+                self.warnings.extend(assembly.left())
 
     def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> CapturedMessage:
         """The message as ``read`` and ``messages`` give it."""
         if connection.index not in self.names:
             self.names[connection.index] = connection.ends()
-        place = connection.index, connection.sender(side), (self.now - self.origin) / 1e9, packets
+        place = connection.index, side.sender, (self.now - self.origin) / 1e9, packets
         if isinstance(what, Gap):
             return GapMessage(*place, what.missing)
         if what.kind == "frame":
@@ -415,6 +414,5 @@ class CaptureReader(TcpReader[CapturedMessage]):
         return FrameMessage if connection.exchange.agreed is None else partial(self._inflated_frame, connection, side)
 
     def _inflated_frame(self, connection: TcpConnection, side: Endpoint, *parts: Any) -> FrameMessage:
-        frame = FrameMessage(*parts)
-        inflated = self.inflated(connection, side, frame.first_byte, frame.payload)
-        return frame if inflated is None else InflatedFrame(frame, inflated)
+        inflated = self.inflated(connection, side, parts[-2][0], parts[-1])  # the bytes of header and payload
+        return FrameMessage(*parts) if inflated is None else InflatedFrame(*parts).tell(inflated)

@@ -37,23 +37,33 @@ class Direction(Incoming):
     """What one endpoint sends.
 
     Attributes:
-        parser: reads what comes next; there is none until the roles are known.
+        parser: reads what comes next; that of HTTP is made when something is there.
         waiting: it asked to switch, so that what follows depends on the response.
         unsure: frames or a request follow, and only the bytes themselves can say which.
+        lost: message boundaries cannot be read any more.
         gap: what it ended with, until all before it was read.
         seeking: the capture begins inside of it, and no segment was seen yet that may begin with a frame.
         skipped: bytes that were left out for that.
     """
 
-    __slots__ = ("gap", "parser", "seeking", "skipped", "unsure", "waiting")
-
-    parser: Http1Parser | FrameParser
+    __slots__ = ("gap", "lost", "parser", "seeking", "skipped", "unsure", "waiting")
 
     def __init__(self, sender: Sender) -> None:
         super().__init__(sender)
-        self.waiting = self.unsure = self.seeking = False
+        self.parser: Http1Parser | FrameParser | None = None
+        self.waiting = self.unsure = self.lost = self.seeking = False
         self.skipped = 0
         self.gap: Gap | None = None
+
+    def frames_follow(self) -> bool:
+        """Whether what is due is a frame, and nothing else can be."""
+        return isinstance(self.parser, FrameParser) and not (self.ended or self.lost or self.seeking)
+
+    def unfinished(self) -> UnfinishedMessage | None:
+        """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
+        if not self.buffer or self.parser is None or self.unsure or self.waiting:
+            return None
+        return self.parser.unfinished(self)
 
 
 class Exchange:
@@ -62,6 +72,7 @@ class Exchange:
     As long as nobody knows who the client is, the first to send counts as the client; nothing is read until then.
 
     Args:
+        ends: what each of the two sends; the first to send before the other.
         budget: what may be inflated of transfer codings.
         late: for a connection that begins before the capture and is to be read as WebSocket unless it is HTTP: whether
             the first to send is the server. Else ``None``.
@@ -69,105 +80,81 @@ class Exchange:
 
     Attributes:
         agreed: what the last handshake says of that.
-        directions: what each of the two sends.
         identified: it is known who the client is.
-        swapped: the first to send is not the client.
         switched: a 101 to WebSocket has come.
-        lost: the directions that are not read any further.
     """
 
     def __init__(
-        self, budget: InflateBudget, late: bool | None = None, agreed: DeflateParameters | None = None
+        self,
+        ends: tuple[Direction, Direction],
+        budget: InflateBudget,
+        late: bool | None,
+        agreed: DeflateParameters | None,
     ) -> None:
         self._budget, self._late, self.agreed = budget, late, agreed
         self._asked: list[Request] = []  # whose final response has not come
-        self.directions: dict[Sender, Direction] = {sender: Direction(sender) for sender in OTHER}
+        self._directions: dict[Sender, Direction] = dict(zip(OTHER, ends, strict=True))
         self._known = False  # a head was read, so that this is HTTP
         self._why = ""  # why one direction is not HTTP, as long as nothing is known of the other one
         self._tunnel = False  # what is read now comes through one
-        self.identified = self.swapped = self.switched = False
-        self.lost: tuple[Sender, ...] = ()
+        self.identified = self.switched = False
 
-    def receive(self, sender: Sender, data: bytes) -> Iterator[ParsedMessage | SyncLost]:
+    def receive(self, side: Direction, data: bytes) -> Iterator[ParsedMessage | SyncLost]:
         """Take the next bytes of a direction.
 
         Yields:
             The messages that they complete, in both directions: a 101 sets free what the client sent after it.
         """
-        side = self.directions[sender]
-        if side.ended or sender in self.lost:
+        if side.ended or side.lost:
             return
-        if side.seeking and not may_begin_frames(data, sender):
+        if side.seeking and not may_begin_frames(data, side.sender):
             side.start += len(data)
             side.skipped += len(data)
             return
         side.seeking = False
         side.buffer += data
         if self.identified:
-            yield from self._read(sender)
-            if self.directions["client"].gap is not None:  # a response may have been what it waited for
-                yield from self._tell_gap("client")
+            yield from self._read(side)
+            client = self._directions["client"]
+            if client.gap is not None:  # a response may have been what it waited for
+                yield from self._tell_gap(client)
         else:
             early = self._late is not None and len(side.buffer) - len(data) <= SHORT_HEAD
-            yield from self._recognize(sender, side.buffer, b"\n" in data or early)
+            yield from self._recognize(side, b"\n" in data or early)
 
-    def end(self, sender: Sender, *, whole: bool, gap: Gap | None) -> Iterator[ParsedMessage | SyncLost]:
+    def end(self, side: Direction, *, whole: bool, gap: Gap | None) -> Iterator[ParsedMessage | SyncLost]:
         """The direction has ended: ``whole`` if by FIN, so that content until the close is complete. As ``receive``."""
-        side = self.directions[sender]
-        if side.ended or sender in self.lost:
+        if side.ended or side.lost:
             return
         side.ended, side.closed, side.gap = True, whole, gap
         if self.identified:
-            yield from self._go_on(sender)
+            yield from self._go_on(side)
 
     def identify(self, *, swapped: bool) -> Iterator[ParsedMessage | SyncLost]:
         """Say who the client is, and read what came before that was known. As ``receive``."""
         self._assign(swapped=swapped)
-        self._expect_http()
-        for sender in OTHER:
-            yield from self._go_on(sender)
+        for side in self._directions.values():
+            if side.buffer or side.ended:
+                yield from self._go_on(side)
 
     def _assign(self, *, swapped: bool) -> None:
-        self.identified, self.swapped = True, swapped
+        self.identified = True
         if swapped:
-            self.directions = {OTHER[sender]: side for sender, side in self.directions.items()}
-            for sender, side in self.directions.items():
+            self._directions = dict(zip(OTHER, reversed(self._directions.values()), strict=True))
+            for sender, side in self._directions.items():
                 side.sender = sender
 
     def close(self) -> Iterator[SyncLost]:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
-        early = b"" if self.identified else self.directions["client"].buffer or self.directions["server"].buffer
-        if early:
+        early = next((side.buffer for side in self._directions.values() if side.buffer), None)
+        if early and not self.identified:
             yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
         elif self._why and not self._known:
             yield self._nothing_to_read()
 
-    def lend_frames(self, sender: Sender) -> bytearray | None:
-        """For a reader of its own: what is there of the frame that is due; ``None`` if none can be due."""
-        side = self.directions[sender]
-        if not isinstance(side.parser, FrameParser) or side.ended or sender in self.lost or side.seeking:
-            return None
-        held, side.buffer = side.buffer, bytearray()
-        return held
-
-    def take_back(self, sender: Sender, start: int, held: bytearray) -> None:
-        """The reader stops before the frame that begins at ``start`` in the stream, of which it has ``held``."""
-        side = self.directions[sender]
-        side.start, side.buffer = start, held
-
-    def unfinished(self, sender: Sender) -> UnfinishedMessage | None:
-        """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
-        side = self.directions[sender]
-        if not (side.buffer and self.identified) or side.unsure or side.waiting:
-            return None
-        return side.parser.unfinished(side)
-
-    def _expect_http(self) -> None:
-        for side in self.directions.values():
-            side.parser, side.waiting, side.unsure = Http1Parser(self._asked, self._budget), False, False
-
-    def _recognize(self, sender: Sender, early: bytearray, line_end: bool) -> Iterator[ParsedMessage | SyncLost]:
+    def _recognize(self, side: Direction, line_end: bool) -> Iterator[ParsedMessage | SyncLost]:
         """Without a SYN the client is the one who sends the first request, whatever the ports."""
+        early = side.buffer
         # A long line that is still coming is not looked at again with each of its bytes.
         if not line_end and SHORT_HEAD < len(early) <= LONGEST_HEAD:
             return
@@ -180,7 +167,7 @@ class Exchange:
                 split(line)
             except ProtocolError:
                 continue
-            yield from self.identify(swapped=role != sender)
+            yield from self.identify(swapped=role != side.sender)
             return
         if self._late is None:
             yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(line)}")
@@ -191,43 +178,41 @@ class Exchange:
         """Read frames, in each direction from the first segment on that may begin with one."""
         self._assign(swapped=swapped)
         self.switched = self._known = True
-        for side in self.directions.values():
+        for side in self._directions.values():
             side.parser, side.seeking = FrameParser(), True
-        for sender in OTHER:
-            side = self.directions[sender]
             early, side.buffer = bytes(side.buffer), bytearray()
             if early:
-                yield from self.receive(sender, early)
+                yield from self.receive(side, early)
 
-    def _go_on(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
+    def _go_on(self, side: Direction) -> Iterator[ParsedMessage | SyncLost]:
         """Read what is there of a direction, and what its end means for both."""
-        yield from self._read(sender)
-        if self.directions[sender].ended:
-            yield from self._tell_gap(sender)
-            yield from self._unanswered(sender)
-        yield from self._tell_gap("client")  # whose frames may have waited for a response
+        yield from self._read(side)
+        if side.ended:
+            yield from self._tell_gap(side)
+            yield from self._unanswered(side)
+        yield from self._tell_gap(self._directions["client"])  # whose frames may have waited for a response
 
-    def _tell_gap(self, sender: Sender) -> Iterator[SyncLost]:
+    def _tell_gap(self, side: Direction) -> Iterator[SyncLost]:
         """Tell a gap, once all before it was read: it is the last of its sender."""
-        side = self.directions[sender]
-        if side.gap is not None and not side.waiting and sender not in self.lost:
+        if side.gap is not None and not side.waiting and not side.lost:
             gap, side.gap = side.gap, None
-            yield SyncLost(sender, f"{gap.missing:,} bytes are missing", gap)
+            yield SyncLost(side.sender, f"{gap.missing:,} bytes are missing", gap)
 
-    def _read(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
-        side = self.directions[sender]
+    def _read(self, side: Direction) -> Iterator[ParsedMessage | SyncLost]:
         while side.buffer and not side.waiting:  # and not lost: nothing is kept then
             if side.unsure and not self._choose(side):
                 break
+            if side.parser is None:
+                side.parser = Http1Parser(self._asked, self._budget)
             try:
                 message = side.parser.next_message(side)
             except ProtocolError as error:
-                yield from self._lose(sender, str(error))
+                yield from self._lose(side, str(error))
                 break
             if not self._known and (message is not None or side.parser.begun):
                 self._known = True
                 if self._why:
-                    yield SyncLost(OTHER[sender], self._why)
+                    yield SyncLost(OTHER[side.sender], self._why)
             if message is None:
                 break
             lost = None
@@ -239,7 +224,7 @@ class Exchange:
             if lost is not None:
                 yield lost
             if isinstance(message.head, Response):
-                yield from self._read("client")  # which may have waited for it
+                yield from self._read(self._directions["client"])  # which may have waited for it
 
     def _choose(self, side: Direction) -> bool:
         """Look at what follows an opening handshake of which not all is there; false if too little is there."""
@@ -259,8 +244,8 @@ class Exchange:
         if upgrades and self.switched:  # captured behind its 101
             side.parser = FrameParser()
         elif (upgrades or request.method == "CONNECT") and any(one is request for one in self._asked):
-            server = self.directions["server"]
-            side.waiting = not (server.ended or "server" in self.lost)  # or else the response will never come
+            server = self._directions["server"]
+            side.waiting = not (server.ended or server.lost)  # or else the response will never come
             side.unsure = upgrades
 
     def _answers(self, response: Response, switches: bool) -> SyncLost | None:
@@ -269,7 +254,7 @@ class Exchange:
         # 15.2): they answer nothing. But 101 is the last one in HTTP.
         if response.status < 200 and not switches:
             return None
-        client = self.directions["client"]
+        client = self._directions["client"]
         request = self._asked.pop(0) if self._asked else None
         if request is None and isinstance(client.parser, Http1Parser) and client.buffer:
             client.parser.answered = True  # 408 or 431, say, to a head that is still coming
@@ -291,7 +276,7 @@ class Exchange:
                 "its 101 has no Sec-WebSocket-Accept, so that what follows are not the frames of RFC 6455"
             )
         self.switched, self.agreed = True, agreement(response)
-        self.directions["server"].parser = FrameParser()
+        self._directions["server"].parser = FrameParser()
         if client.waiting:
             client.parser = FrameParser()
         client.unsure = not client.waiting  # the request was not there, or not yet
@@ -306,33 +291,35 @@ class Exchange:
         """
         self._tunnel, self._known, self._why = True, False, ""
         self._asked.clear()
-        self._expect_http()
+        for side in self._directions.values():
+            side.parser, side.waiting, side.unsure = None, False, False
 
-    def _unanswered(self, sender: Sender) -> Iterator[ParsedMessage | SyncLost]:
+    def _unanswered(self, side: Direction) -> Iterator[ParsedMessage | SyncLost]:
         """Nothing more is read of a direction: what waits for it in the other one has to do without."""
-        client = self.directions["client"]
-        if sender == "server" and client.waiting:
+        client = self._directions["client"]
+        if side is not client and client.waiting:
             client.waiting = False
-            yield from self._read("client")
+            yield from self._read(client)
 
-    def _lose(self, sender: Sender, why: str) -> Iterator[ParsedMessage | SyncLost]:
+    def _lose(self, side: Direction, why: str) -> Iterator[ParsedMessage | SyncLost]:
         """Boundaries cannot be read in one direction. If nothing is HTTP yet, the other one decides what to say."""
-        self.directions[sender].buffer.clear()
-        self.lost += (sender,)
+        side.lost = True
+        side.buffer.clear()
         if self._known:
-            yield SyncLost(sender, why)
-        elif OTHER[sender] in self.lost:
+            yield SyncLost(side.sender, why)
+        elif all(each.lost for each in self._directions.values()):
             yield self._nothing_to_read()
         else:
             self._why = why
-        yield from self._unanswered(sender)
+        yield from self._unanswered(side)
 
     def _nothing_to_read(self) -> SyncLost:
         what = "what goes through the tunnel is neither HTTP nor WebSocket" if self._tunnel else NOT_HTTP
         return self._lose_both(f"{what}: {self._why}")
 
     def _lose_both(self, why: str) -> SyncLost:
-        self._why, self.lost = "", tuple(OTHER)
-        for side in self.directions.values():
+        self._why = ""
+        for side in self._directions.values():
+            side.lost = True
             side.buffer.clear()
         return SyncLost(None, why)

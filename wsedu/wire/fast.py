@@ -9,7 +9,7 @@ packet of every sender. The fast path decides nothing about the protocol: it tak
 to decide.
 
 A ``_FastSender`` is a sender whose next packet may take the fast path. What is known of its TCP stream and of the frame
-under way is then there; before a packet of its connection takes the slow path it is handed back.
+under way is kept where the slow path keeps it; before a packet of its connection takes that, it is handed back.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frames import LENGTH_16, MASK, PAYLOAD_LENGTH, apply_mask, parse_header
 from .connections import NO_CARRIERS, CaptureReader, Endpoint, TcpConnection
 from .message import CapturedMessage, FrameMessage
-from .message_parser import Sender
 from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
 from .streams import SPACE
@@ -63,35 +62,29 @@ class _FastSender:
     def __init__(self, connection: TcpConnection, side: Endpoint, make: Callable[..., FrameMessage]) -> None:
         self.connection, self.side, self.make = connection, side, make
         self.index = connection.index
-        self.sender: Sender = connection.sender(side)
         self.before = self.beside = b""  # what must be the same in the next packet
         self.next = 0  # sequence number that is due
-        self.start = 0  # place in the stream of the frame that is due
-        self.held = bytearray()  # what is there of that frame
-        self.need = 0  # bytes to hold before another look at it is worth while
+        self.need = 0  # bytes to hold of the frame that is due before another look at it is worth while
 
     def take_over(self) -> bool:
         """Take over from the slow path; ``False`` if that is not possible now."""
-        stream, side = self.side.stream, self.side
-        if self.connection.over or not stream.in_order():
+        side = self.side
+        if self.connection.over or not side.stream.in_order() or not side.frames_follow():
             return False
-        held = self.connection.exchange.lend_frames(self.sender)
-        if held is None:
-            return False
-        self.next, self.held, self.need = stream.next, held, _frame_size(held)
-        self.start = stream.length - len(held)
-        self.carriers = side.carriers
-        # The packets that carried what is there, and where in the stream each ended. It is the same object on both
-        # paths: of a large message it is long, and may change hands often.
-        while self.carriers and self.carriers[0][0] <= self.start:
-            self.carriers.popleft()
+        # Without its size each packet on the slow path inside a large message would have all of that copied again.
+        message = side.unfinished()
+        self.next, self.need = side.stream.next, (message and message.size) or 0
+        # The packets that carried what is there, and where in the stream each ended. Of a large message it is long.
+        while side.carriers and side.carriers[0][0] <= side.start:
+            side.carriers.popleft()
         return True
 
     def hand_back(self) -> None:
         """Give back to the slow path."""
-        self.side.stream.length = self.start + len(self.held)
-        self.side.carriers = self.carriers if self.held else NO_CARRIERS
-        self.connection.exchange.take_back(self.sender, self.start, self.held)
+        side = self.side
+        side.stream.length = side.start + len(side.buffer)
+        if not side.buffer:
+            side.carriers = NO_CARRIERS
 
 
 class FastReader(CaptureReader):
@@ -104,13 +97,9 @@ class FastReader(CaptureReader):
         self._packet = Packet(0, 0, b"", 0)
 
     def batches(self, file: BinaryIO) -> Iterator[list[CapturedMessage]]:
-        """The messages of a capture in the order in which each became complete, some at a time.
-
-        Raises:
-            NotACapture, CutShort: as ``place_packets`` does.
-        """
+        """As always, but in larger batches: what was read of the file together."""
         # This is the hot loop: about 2 microseconds a message. So it is one function, and names are local. All that
-        # it decides is whether a packet may go through; ``tests/test_fast.py`` holds its messages to those of ``run``.
+        # it decides is whether a packet may go through; ``tests/test_fast.py`` holds it to what the slow path gives.
         cut: CutShort | None = None
         batch: list[CapturedMessage] = []
         index, now, buffer, senders, header_size = -1, 0, b"", self._fast, _TCP_HEADER
@@ -148,14 +137,15 @@ class FastReader(CaptureReader):
                     continue  # an acknowledgement
 
                 fast.next = (sequence + stop - start) % SPACE
-                if fast.held:
-                    fast.held += data[start:stop]
-                    fast.carriers.append((fast.start + len(fast.held), index))
-                    if len(fast.held) < fast.need:
+                side = fast.side
+                if side.buffer:
+                    side.buffer += data[start:stop]
+                    side.carriers.append((side.start + len(side.buffer), index))
+                    if len(side.buffer) < fast.need:
                         continue
-                    data, start, stop = bytes(fast.held), 0, len(fast.held)
-                    fast.held = bytearray()
-                    packets = tuple([packet for _, packet in fast.carriers])
+                    data, start, stop = bytes(side.buffer), 0, len(side.buffer)
+                    side.buffer = bytearray()
+                    packets = tuple([packet for _, packet in side.carriers])
                 else:
                     packets = (index,)
                 # Frames from ``start`` on, until one goes on behind ``stop``: at ``after``, if that is known.
@@ -190,14 +180,15 @@ class FastReader(CaptureReader):
                         view, mask = memoryview(data)[payload_at:after], header.masking_key
                         payload = bytes(view) if mask is None else apply_mask(view, mask)
                     head = data[at:payload_at]
-                    batch.append(fast.make(fast.index, fast.sender, seconds, packets, head, payload))
+                    batch.append(fast.make(fast.index, side.sender, seconds, packets, head, payload))
                     at, packets = after, (index,)
-                fast.start += at - start
+                side.start += at - start
                 if at < stop:
-                    fast.held, fast.need = bytearray(data[at:stop]), after - at
-                    fast.carriers = deque((fast.start + stop - at, packet) for packet in packets)
-                    if broken:
-                        self._give_up(key)
+                    side.buffer, fast.need = bytearray(data[at:stop]), after - at
+                    side.carriers = deque((side.start + stop - at, packet) for packet in packets)
+                    if broken:  # the slow path finds, and says, that it has no boundaries
+                        senders.pop(key).hand_back()
+                        batch.extend(self._given(fast.connection, fast.connection.exchange.receive(side, b"")))
         except CutShort as error:
             cut = error
         self.now = now  # a gap that only the end of the file makes certain has the time of the last packet
@@ -241,23 +232,6 @@ class FastReader(CaptureReader):
         self._shape = shape
         fast.before, _, fast.beside, *_ = shape.unpack(data, 0)
         return True
-
-    def _give_up(self, key: bytes) -> None:
-        """Let the slow path find, and say, that the frame under way has no boundaries."""
-        fast = self._fast.pop(key)
-        fast.hand_back()
-        for _ in self.read(fast.connection, fast.sender, b""):
-            raise AssertionError("a frame without boundaries was read")
-
-
-def _frame_size(held: bytearray) -> int:
-    """Bytes of the frame that begins there; 0 if they do not say it yet."""
-    # Without it each packet that takes the slow path inside a large message would have all of that copied once more.
-    try:
-        header = parse_header(held)
-    except (NeedMoreData, ProtocolError):
-        return 0
-    return header.size + header.payload_length
 
 
 def _key(source: Address, destination: Address) -> bytes:

@@ -59,7 +59,7 @@ class CompressedDirection:
         if not first_byte & FIN:
             return Inflated(True, self._opcode)
         opcode, self._opcode = self._opcode, 0
-        compressed = self._payloads[0] if len(self._payloads) == 1 else b"".join(self._payloads)
+        compressed = b"".join(self._payloads)  # which copies nothing if it is one
         self._payloads.clear()
         try:
             return Inflated(True, opcode, self._inflater.inflate(compressed, self._max_message))

@@ -9,7 +9,7 @@ from typing import Literal
 from ..protocol.content import content_framing, content_spans
 from ..protocol.errors import ProtocolError, printable, quoted
 from ..protocol.frame_spans import frame_spans
-from ..protocol.frames import FIN, MASK, Frame, Header, apply_mask, parse_header
+from ..protocol.frames import FIN, MASK, OPCODE, Frame, Header, apply_mask, parse_header
 from ..protocol.http1 import Request, Response
 from ..protocol.http1_spans import head_spans
 from ..protocol.opcodes import Opcode
@@ -33,6 +33,7 @@ class CapturedMessage:
         packets: indices of the packets that carried it.
         conversation: the number of its conversation.
         head: a ``Request`` or ``Response``; ``None`` otherwise.
+        opcode: of a frame, or of the first frame of a message; ``None`` otherwise.
         content: what was meant: of a request or response, without transfer codings and with the content coding; of a
             frame its payload; of the last frame of a compressed message that message, inflated (empty for the others).
         compressed: of a data frame, whether it is part of a compressed message; ``None`` where nobody agreed on that.
@@ -61,6 +62,11 @@ class CapturedMessage:
         self.sender = sender
         self.time = time
         self.packets = packets
+
+    @property
+    def opcode(self) -> int | None:
+        """Of a frame or a message, as above; ``None`` for other kinds."""
+        return None
 
     @property
     def payload(self) -> bytes:
@@ -147,6 +153,11 @@ class FrameMessage(CapturedMessage):
         return self._header[0]
 
     @property
+    def opcode(self) -> int:
+        """What it is: text, say, or a continuation."""
+        return self._header[0] & OPCODE
+
+    @property
     def text(self) -> str | None:
         """The text of a Text message that is this frame alone; else ``None``."""
         return self.payload.decode("utf-8", "replace") if self._header[0] == FIN | Opcode.TEXT else None
@@ -175,10 +186,11 @@ class InflatedFrame(FrameMessage):
 
     content: bytes
 
-    def __init__(self, frame: FrameMessage, inflated: Inflated) -> None:
-        super().__init__(frame.conversation, frame.sender, frame.time, frame.packets, frame._header, frame.payload)
+    def tell(self, inflated: Inflated) -> FrameMessage:
+        """What it means: itself, once that is known."""
         self.compressed, self._opcode, content, self.inflate_error = inflated
         self.content = (content or b"") if self.compressed else self.payload
+        return self
 
     @property
     def text(self) -> str | None:
@@ -219,9 +231,7 @@ class HttpMessage(CapturedMessage):
         super().__init__(conversation, sender, time, packets)
         assert found.head is not None
         self.kind: MessageKind = found.kind
-        self.raw = found.raw
-        self.head = found.head
-        self.content = found.content
+        self.raw, self.head, self.content = found.raw, found.head, found.content
         self.request_method = found.request_method
 
     @property

@@ -18,14 +18,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any
 
 from scapy.config import conf
 from scapy.error import log_runtime
 from scapy.layers.http import HTTP, HTTPRequest, HTTPResponse
 from scapy.layers.inet import IP, TCP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment
+from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet, Raw
 from scapy.sessions import DefaultSession
 
@@ -37,9 +36,10 @@ from .exchange import NOT_HTTP
 from .layer import WebSocket
 from .message import Packets
 from .message_parser import ParsedMessage
-from .packets import FIN, RST, Segment, endpoint
+from .packets import FIN, RST, Segment, Unreadable, endpoint, segment_of
 from .streams import Gap
 
+LINKTYPE_RAW = 101  # IP without a link layer
 LINE_END = re.compile(rb"\r?\n")  # RFC 9112, 2.2 lets a recipient do with LF alone
 
 
@@ -112,32 +112,14 @@ class WebSocketSession(DefaultSession):
             network = network.underlayer
         if not network:
             return (packet,)
-        segment = _segment(network, tcp)
-        if _is_fragment(network):
-            return (_as_it_is(packet, segment.payload),)
+        captured = network.original if tcp.original else bytes(network)  # IPSession builds packets again
+        try:
+            segment = segment_of(LINKTYPE_RAW, captured)
+        except Unreadable:  # a fragment, say
+            segment = None
+        if segment is None:
+            return (_as_it_is(packet, bytes(tcp.payload)),)
         return self._reader.read_packet(packet, segment)
-
-
-def _segment(network: Packet, tcp: Packet) -> Segment:
-    """The segment in a packet as the engine takes it."""
-    family = AF_INET if isinstance(network, IP) else AF_INET6
-    ends = (inet_pton(family, network.src), tcp.sport), (inet_pton(family, network.dst), tcp.dport)
-    captured: bytes = tcp.original or bytes(tcp)  # IPSession builds packets again, and leaves the length open
-    start = (tcp.dataofs or 5) * 4
-    if isinstance(network, IP):
-        size = (network.len or 0) - (network.ihl or 5) * 4
-    else:
-        size = network.plen - (len(network.payload.original) - len(captured))
-    data = captured[start:]
-    # What is behind the end of the IP packet is padding, and what the snap length took is not there.
-    return Segment(*ends, tcp.seq, tcp.ack, int(tcp.flags), data, max(0, size - start - len(data)), (0, 0, 0))
-
-
-def _is_fragment(network: Packet) -> bool:
-    if isinstance(network, IP):
-        return bool(network.flags.MF or network.frag)
-    fragment = network.getlayer(IPv6ExtHdrFragment)
-    return fragment is not None and bool(fragment.m or fragment.offset)
 
 
 def _as_it_is(packet: Packet, data: bytes) -> Packet:
