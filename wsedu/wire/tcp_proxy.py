@@ -93,15 +93,12 @@ class TcpProxy:
         """What can be done now; nothing when all that was under way has arrived, and it is time to stop."""
         if self._until is None:
             return self._selector.select()
-        if time.monotonic() > self._until:
-            return []
+        left = self._until - time.monotonic()
         # Loopback delivers before `send` returns: what was sent before the stop can be read by now. So if nothing can
         # be done at once, only what waits for somebody else is left: a connection that is not accepted yet, bytes for a
         # slow reader, the answer to a FIN.
-        ready = self._selector.select(0)
-        if not ready and any(end.outgoing or not end.talks for end in self._open):
-            ready = self._selector.select(max(0.0, self._until - time.monotonic()))
-        return ready
+        waits = any(end.outgoing or not end.talks for end in self._open)
+        return self._selector.select(left if waits else 0) if left >= 0 else []
 
     def _begin_to_stop(self, mask: int) -> None:
         self._selector.unregister(self._stop)
