@@ -34,7 +34,6 @@ MAX_SIZE_DIGITS = 16
 # "A server ought to limit the total length of chunk extensions" (RFC 9112, 7.1.1); here any line, in bytes.
 MAX_LINE = 4096
 
-
 # What a decoder comes to next: a span; ``None`` while its bytes are not there; or that it cannot be read.
 _Piece = Span | ProtocolError | None
 
@@ -87,10 +86,8 @@ class ChunkedDecoder:
             rest = line[len(digits) :]
             # "A recipient MUST ignore unrecognized chunk extensions", and hardly anybody sends any.
             if extensions := rest.rstrip(b"\r\n"):
-                name, meaning = (
-                    "chunk extensions" if b";" in rest else "whitespace",
-                    "for those who know them; others ignore them",
-                )
+                name = "chunk extensions" if b";" in rest else "whitespace"
+                meaning = "for those who know them; others ignore them"
                 yield self._span(extensions, name, extensions, meaning, "RFC 9112, 7.1.1")
             line_end = rest[len(extensions) :]
             yield self._span(line_end, "CRLF", line_end, "the end of the line")

@@ -98,12 +98,12 @@ class PacketModel:
         yield from self.acknowledge(event.time)
         if event.endpoints not in self._connections:
             client, server = event.endpoints.client, event.endpoints.server
-            self._connections[event.endpoints] = (
-                _ModelledSender(SERVER_MAC + CLIENT_MAC, client, server),
-                _ModelledSender(CLIENT_MAC + SERVER_MAC, server, client),
-            )
-        from_client, from_server = self._connections[event.endpoints]
-        sender, receiver = (from_client, from_server) if event.by_client else (from_server, from_client)
+            from_client = _ModelledSender(SERVER_MAC + CLIENT_MAC, client, server)
+            from_server = _ModelledSender(CLIENT_MAC + SERVER_MAC, server, client)
+            self._connections[event.endpoints] = from_client, from_server
+        sender, receiver = self._connections[event.endpoints]
+        if not event.by_client:
+            sender, receiver = receiver, sender
         for frame in _frames(event, sender, receiver):
             yield _packet(event.time, frame)
         if receiver.unacknowledged:
