@@ -30,6 +30,7 @@ from wsedu.live import websocket_server
 from wsedu.wire import tcp_proxy
 from wsedu.wire.packet_model import EventKind
 from wsedu.wire.packets import ACK, FIN, RST, SYN
+from wsedu.wire.pcapfile import write_capture
 from wsedu.wire.recording import Recording, RelayRecording, record
 
 LIMIT = 10  # seconds, after which a test that waits has failed
@@ -74,7 +75,7 @@ def saved(rec: Recording, folder: Path) -> Path:
 
 def seen(rec: Recording) -> list[TcpPacket]:
     """All packets of a recording, taken apart by hand."""
-    packets = tcp_packets(packets_in(rec._pcap()))
+    packets = tcp_packets(packets_in(write_capture(rec.capture.packets)))
     assert packets[0].destination[-2:] == struct.pack("!H", rec._server[1]), "they name the server's own port"
     return packets
 

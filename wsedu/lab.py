@@ -100,6 +100,7 @@ _sending: set[asyncio.Task[None]] = set()  # a task that nobody holds may be col
 
 def _in_background(ask: Callable[[bytes], Coroutine[Any, Any, Answers]]) -> Send:
     """For a widget: the kernel's loop stays free. It is the loop that tells: Colab drops what threads tell a widget."""
+    servers()  # started now, and not when a button is pressed
 
     def send(data: bytes, tell: Callable[[Answers], None]) -> None:
         async def answered() -> None:
@@ -130,13 +131,11 @@ def _in_words(answer: bytes) -> str:
 
 def frame_builder() -> FrameBuilder:
     """A frame to build and to send to two real servers."""
-    servers()
     return FrameBuilder(_in_background(send_frame))
 
 
 def handshake_bench() -> HandshakeBench:
     """An opening handshake to spoil and to send to a real server, the ``websockets`` library."""
-    servers()
     return HandshakeBench(_in_background(_send_request))
 
 

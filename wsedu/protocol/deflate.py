@@ -71,20 +71,15 @@ def agreed_parameters(response: Head) -> DeflateParameters | None:
             parameter, value = match[1], match[2]
             if parameter not in known or parameter in given:
                 raise _refused(f"expected each of {', '.join(known)} once at most; found {quoted(parameter)}")
-            given[parameter] = _value(parameter, value)
+            bits = parameter.endswith("_bits")
+            if not bits and value is not None:
+                raise _refused(f"{parameter} has no value; found {quoted(value)}")
+            # 7.1.2.1: "without leading zeros".
+            if bits and (value is None or value not in map(str, WINDOW_BITS)):
+                raise _refused(f"{parameter} is a number from 8 to 15; found {quoted(value or 'none')}")
+            given[parameter] = int(value) if bits else True
         return DeflateParameters()._replace(**given)
     return None
-
-
-def _value(parameter: str, value: str | None) -> bool | int:
-    if not parameter.endswith("_bits"):
-        if value is not None:
-            raise _refused(f"{parameter} has no value; found {quoted(value)}")
-        return True
-    # 7.1.2.1: "without leading zeros".
-    if value is None or value not in map(str, WINDOW_BITS):
-        raise _refused(f"{parameter} is a number from 8 to 15; found {quoted(value or 'none')}")
-    return int(value)
 
 
 def _refused(message: str) -> ProtocolError:

@@ -111,22 +111,18 @@ def _payload_spans(data: bytes, header: Header) -> list[Span]:
             reason, meaning = payload[2:].decode("utf-8", "replace"), f"the reason, in UTF-8{unmasked}"
             spans.append(Span(start + 2, end, "reason", reason, meaning, Kind.PAYLOAD, "RFC 6455, 7.1.6"))
         return spans
-    value, meaning = _payload_value(header, payload)
-    return [Span(start, end, "payload", value, meaning + unmasked, Kind.PAYLOAD, LAYOUT)]
-
-
-def _payload_value(header: Header, payload: bytes) -> tuple[str | bytes, str]:
+    # A Pong must have "identical "Application data" as found in the message body of the Ping frame" (5.5.3).
+    repeated = header.opcode in (Opcode.PING, Opcode.PONG)
+    value: str | bytes = payload
+    meaning = "application data; a Pong repeats that of its Ping" if repeated else "data"
     # What RSV1 marks is a DEFLATE stream without its last four bytes (RFC 7692, 7.2.1), which no decoder takes as it
     # is.
     if header.rsv1:
-        return payload, "compressed data (permessage-deflate, RFC 7692)"
-    if header.opcode == Opcode.TEXT:
+        meaning = "compressed data (permessage-deflate, RFC 7692)"
+    elif header.opcode == Opcode.TEXT:
+        # A fragment may end inside a character (RFC 6455, 5.6), so that it is not UTF-8 by itself is no refusal.
         try:
-            return payload.decode("utf-8"), "text in UTF-8"
+            value, meaning = payload.decode("utf-8"), "text in UTF-8"
         except UnicodeDecodeError:
-            # A fragment may end inside a character (RFC 6455, 5.6), so this alone is no refusal.
-            return payload, "text, and not UTF-8 by itself"
-    if header.opcode in (Opcode.PING, Opcode.PONG):
-        # 5.5.3: a Pong must have "identical "Application data" as found in the message body of the Ping frame".
-        return payload, "application data; a Pong repeats that of its Ping"
-    return payload, "data"
+            meaning = "text, and not UTF-8 by itself"
+    return [Span(start, end, "payload", value, meaning + unmasked, Kind.PAYLOAD, LAYOUT)]

@@ -186,16 +186,6 @@ class FieldRules(NamedTuple):
         status_code = 505 if self.status_code and not version.startswith("HTTP/1.") else None
         self.refuse("HTTP version", f"expected HTTP/1.1; found {version}", section, at=at, status_code=status_code)
 
-    def websocket_version(self) -> None:
-        """4.4: for another version a server answers with "all versions it is willing to use", and 426."""
-        name = "Sec-WebSocket-Version"
-        if len(found := self.head.get_all(name)) > 1:
-            self.single(name, "RFC 6455, 11.3.5")
-        if found != [VERSION]:
-            what = f"; found {quoted(found[0])}" if found else ", and there is none"
-            message = f"expected {VERSION}{what}; answer with the field {name}: {VERSION}"
-            self.refuse(name, message, "RFC 6455, 4.4", status_code=426)
-
     def subprotocols(self) -> None:
         """4.1: what a client offers "MUST all be unique strings", each a token."""
         name, section = "Sec-WebSocket-Protocol", "RFC 6455, 4.1"
@@ -264,7 +254,14 @@ def check_request(data: Data) -> tuple[Request, int]:
     # 4.2.1: "a base64-encoded (see Section 4 of [RFC4648]) value that, when decoded, is 16 bytes in length".
     key, expected = rules.single("Sec-WebSocket-Key", section), "16 bytes in Base64, which are 24 characters"
     rules.expect(KEY.fullmatch(key), "Sec-WebSocket-Key", expected, key, section)
-    rules.websocket_version()
+    # 4.4: for another version a server answers with "all versions it is willing to use", and 426.
+    name = "Sec-WebSocket-Version"
+    if len(found := head.get_all(name)) > 1:
+        rules.single(name, "RFC 6455, 11.3.5")
+    if found != [VERSION]:
+        what = f"; found {quoted(found[0])}" if found else ", and there is none"
+        message = f"expected {VERSION}{what}; answer with the field {name}: {VERSION}"
+        rules.refuse(name, message, "RFC 6455, 4.4", status_code=426)
     rules.subprotocols()
     rules.extensions()
     return head, used

@@ -43,19 +43,18 @@ HEAD_END = re.compile(rb"\n\r?\n")
 EMPTY_LINES = re.compile(rb"[\r\n]*")
 
 
-def head_end(data: bytes | bytearray, start: int = 0) -> int:
-    """The offset after the empty line that ends the head which begins at ``start``; -1 if it is not there yet."""
-    start += empty_lines_before(data, start)
-    end = HEAD_END.search(data, start)
+def head_end(data: bytes | bytearray) -> int:
+    """The offset after the empty line that ends the head which begins there; -1 if it is not there yet."""
+    end = HEAD_END.search(data, empty_lines_before(data))
     return end.end() if end else -1
 
 
-def empty_lines_before(data: bytes | bytearray, start: int = 0) -> int:
+def empty_lines_before(data: bytes | bytearray) -> int:
     """How many bytes of empty lines stand before the start line."""
     # RFC 9112, 2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to the request-line", since
     # old clients sent one after the content that Content-Length did not count.
-    match = EMPTY_LINES.match(data, start)
-    return match.end() - start if match else 0
+    match = EMPTY_LINES.match(data)
+    return match.end() if match else 0
 
 
 def split_request_line(line: bytes) -> StartLine:
@@ -337,8 +336,7 @@ class Head:
         # Only what was checked, or written by us, is asked: there each field has one line, so that lines can be
         # counted.
         starts = accumulate(len(line) + 2 for line in raw.split(b"\r\n"))
-        lines = zip(self.fields, starts, strict=False)
-        found = [start for (field, _), start in lines if field.lower() == name.lower()]
+        found = [at for (field, _), at in zip(self.fields, starts, strict=False) if field.lower() == name.lower()]
         return found[which] if found else len(raw) - 2
 
     def serialize(self) -> bytes:

@@ -17,7 +17,6 @@ sport=8765)``, and then loses what comes twice, late, not at all, or with many f
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 from scapy.fields import BitEnumField, BitField, ConditionalField, Field, MayEnd, StrLenField, XStrFixedLenField
@@ -54,8 +53,7 @@ class PayloadField(StrLenField):
 
     def i2repr(self, pkt: Packet | None, x: bytes | None) -> str:
         """The payload as text; that of a Close frame with its status code."""
-        if pkt is not None and pkt.opcode == Opcode.CLOSE and x and len(x) >= 2:
-            code = struct.unpack("!H", x[:2])[0]
+        if pkt is not None and x and (code := pkt.status_code) is not None:
             return f"{code} {status_name(code)}" + (f", {x[2:]!r}" if x[2:] else "")
         return repr(x or b"")
 

@@ -39,8 +39,7 @@ class _ProxyEnd:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket, self.endpoints, self.is_client = connected, endpoints, is_client
         self.other = self
-        self.connected = is_client
-        self.talks = True  # has not said yet that it will send no more
+        self.talks = is_client  # is connected, and has not said yet that it will send no more
         self.listens = True  # takes what is sent to it
         self.outgoing = bytearray()  # on its way to this end
         self.then: EventKind | None = None  # what this end is to see after those bytes: END or RESET
@@ -94,15 +93,12 @@ class TcpProxy:
         """What can be done now; nothing when all that was under way has arrived, and it is time to stop."""
         if self._until is None:
             return self._selector.select()
-        if time.monotonic() > self._until:
-            return []
+        left = self._until - time.monotonic()
         # Loopback delivers before `send` returns: what was sent before the stop can be read by now. So if nothing can
         # be done at once, only what waits for somebody else is left: a connection that is not accepted yet, bytes for a
         # slow reader, the answer to a FIN.
-        ready = self._selector.select(0)
-        if not ready and any(not end.connected or end.outgoing or not end.talks for end in self._open):
-            ready = self._selector.select(max(0.0, self._until - time.monotonic()))
-        return ready
+        waits = any(end.outgoing or not end.talks for end in self._open)
+        return self._selector.select(left if waits else 0) if left >= 0 else []
 
     def _begin_to_stop(self, mask: int) -> None:
         self._selector.unregister(self._stop)
@@ -138,7 +134,7 @@ class TcpProxy:
         elif error:
             self._break(server, noted=error == errno.ECONNREFUSED)
             return
-        server.connected = True
+        server.talks = True
         self._note(server, EventKind.ACCEPT)
         self._register(server)
         self._register(server.other)
