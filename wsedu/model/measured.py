@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from .cost import CASES, Cost, Situation, cost
 
@@ -56,17 +57,17 @@ class Row:
         return f"{self.label} {self.situation.rate:g}/s {self.situation.payload:g} B{gap}{fixed}"
 
 
-def held_against(path: str | Path = FILE) -> list[Row]:
-    """Each measurement of a file beside the model.
+def held_against() -> list[Row]:
+    """Each measurement beside the model.
 
     Raises:
         OSError: the file cannot be read.
     """
-    return [_row(line) for line in _lines(path)]
+    return [_row(line) for line in _lines(FILE)]
 
 
-def _lines(path: str | Path) -> list[dict[str, str]]:
-    with open(path, newline="") as file:
+def _lines(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
@@ -78,7 +79,7 @@ def by_case(rows: Iterable[Row]) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
-def broker_rows(path: str | Path = BROKER_FILE) -> list[dict[str, int]]:
+def broker_rows() -> list[dict[str, int]]:
     """What a Redis sent to two WebSocket servers, and they to their listeners: a row for each run.
 
     Returns:
@@ -89,7 +90,7 @@ def broker_rows(path: str | Path = BROKER_FILE) -> list[dict[str, int]]:
     Raises:
         OSError: the file cannot be read.
     """
-    return [{name: int(value) for name, value in line.items()} for line in _lines(path)]
+    return [{name: int(value) for name, value in line.items()} for line in _lines(BROKER_FILE)]
 
 
 def _row(line: dict[str, str]) -> Row:
@@ -126,39 +127,18 @@ def around(way: str, payload: float, digits: float) -> float:
     return 1  # an update is a line of the response
 
 
-def modelled_bytes(
-    case: str,
-    *,
-    rate: float,
-    payload: int = 27,
-    poll_gap: float = 1.0,
-    request_head: float = Situation.request_head,
-    longest_wait: float = Situation.longest_wait,
-) -> float:
+def modelled_bytes(case: str, *, payload: int = 27, **more: Any) -> float:
     """Bytes on the wire of one update, by the model.
 
     Args:
         case: a key of ``CASES``.
-        rate: updates a second.
         payload: bytes of an update.
-        poll_gap: seconds between two polls.
-        request_head: bytes of the head with which a client asks.
-        longest_wait: seconds after which a long poll is answered without news.
+        more: what else ``Situation`` takes, its rate at least; the heads of responses are those of our own servers.
     """
-    way, keep_alive = CASES[case]
-    close = 0 if keep_alive else CLOSE
-    situation = Situation(
-        rate=rate,
-        payload=payload,
-        poll_gap=poll_gap,
-        request_head=request_head,
-        longest_wait=longest_wait,
-        news_head=Situation.news_head + close,
-        empty_head=Situation.empty_head + close,
-        around=around(way, payload, DIGITS),
-        keep_alive=keep_alive,
-    )
-    return cost(way, situation).bytes
+    way, more["keep_alive"] = CASES[case]
+    for head in "news_head", "empty_head":
+        more[head] = getattr(Situation, head) + (0 if more["keep_alive"] else CLOSE)
+    return cost(way, Situation(payload=payload, around=around(way, payload, DIGITS), **more)).bytes
 
 
 def measured_points(payload: int, poll_gap: float) -> dict[str, list[tuple[float, float]]]:
