@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import sync_playwright
 
-# The first three keep the browser from talking to anybody but the page's server. The last makes it treat the
-# page as it would over TLS, as nearly every page is now: without it a request has no Sec-Fetch and no
-# Sec-CH-UA fields.
+# The first three keep the browser from talking to anybody but the page's server.
 _ARGUMENTS = "--disable-background-networking --disable-component-update --no-proxy-server --no-sandbox".split()
+# It treats the page as it would over TLS, as nearly every page is now: without this a request has no Sec-Fetch and no
+# Sec-CH-UA fields.
 _TRUST = "--unsafely-treat-insecure-origin-as-secure="
 
 

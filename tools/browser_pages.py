@@ -15,24 +15,14 @@ from typing import Any
 
 from dialogues import listen
 from netns import SERVER, SERVER_IPV6
-from publisher_pages import NEWS
+from publisher_pages import NEWS, PAGE
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 _PAGES = Path(__file__).resolve().parent / "pages"
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>{name}</title>
-<link rel="icon" href="data:,">
-<script>
-{script}
-story().then(() => {{ finished = true; }});
-</script>
-</html>
-"""
+_STARTED = "story().then(() => { finished = true; });"
 _COOKIE = "login=alice-5d41402a"
 _ACCOUNT = '{"owner":"Alice","balance":"1204.00"}'
 
@@ -60,7 +50,7 @@ def _listen(
     """A server with one page, at /, and WebSockets at all other paths."""
     # Each without its first line, the licence's.
     texts = [(_PAGES / f"{name}.js").read_text(encoding="utf-8").partition("\n")[2] for name in scripts]
-    page = _PAGE.format(name=scripts[-1], script="\n".join(texts).strip())
+    page = PAGE.format(name=scripts[-1], script="\n".join(texts) + _STARTED)
 
     def answer(connection: ServerConnection, request: Request) -> Response | None:
         if request.path != "/":

@@ -46,10 +46,10 @@ def _row(path: Path, tshark: Callable[..., str]) -> tuple[str, ...]:
     decode = ("-d", "tcp.port==8765,http")
     output = tshark("-n", *decode, "-r", path, "-T", "fields", "-E", "aggregator=|", *options)
     packets = [line.split("\t") for line in output.splitlines()]
-    columns: dict[str, list[str]] = {name: [] for name in _FIELDS}
-    for packet in packets:
-        for name, value in zip(_FIELDS, packet, strict=True):
-            columns[name] += [one for one in value.split("|") if one]
+    columns = {
+        name: [one for value in values for one in value.split("|") if one]
+        for name, values in zip(_FIELDS, zip(*packets, strict=True), strict=True)
+    }
     first = datetime.fromtimestamp(float(columns["frame.time_epoch"][0]), UTC)
     return (
         path.name,

@@ -9,7 +9,6 @@ The servers are context managers for the recording process. The clients are run 
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,6 +23,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Origin
 
 from wsedu import handshake
+from wsedu.live.connect_raw import connect_raw
 
 PORT = 8765
 _ORIGIN = Origin(f"http://{SERVER}")
@@ -114,9 +114,7 @@ async def ipv6() -> None:
 
 def only_the_news(connection: ServerConnection, request: Request) -> Response | None:
     """Refuse all paths but one."""
-    if request.path == "/news":
-        return None
-    return connection.respond(http.HTTPStatus.NOT_FOUND, "There is only /news here.\n")
+    return None if request.path == "/news" else connection.respond(404, "There is only /news here.\n")
 
 
 # A server that echoes, and does what a text with "please: " asks for; and one that takes one origin and one path only.
@@ -145,18 +143,16 @@ async def refused() -> None:
     """Handshakes with one mistake each, by hand; the last one, without a mistake, is accepted."""
     for right, wrong in _MISTAKES:
         assert right in _HANDSHAKE
-        await _say(_HANDSHAKE.replace(right, wrong), PORT)
+        _say(_HANDSHAKE.replace(right, wrong), PORT)
     async with connect(f"ws://{SERVER}:{PORT}/news", origin=_ORIGIN, compression=None):
         pass
 
 
-async def _say(text: str, port: int) -> None:
+def _say(text: str, port: int) -> None:
     """Send this by hand on a connection of its own, and wait until the server closes it."""
-    reader, writer = await asyncio.open_connection(SERVER, port)
-    writer.write(text.encode("ascii"))
-    await reader.read()
-    writer.close()
-    await writer.wait_closed()
+    with connect_raw(port, SERVER) as connection:
+        connection.send(text.encode("ascii"))
+        connection.receive_all()
 
 
 def _get(target: str, field: str = "") -> str:
@@ -166,13 +162,13 @@ def _get(target: str, field: str = "") -> str:
 async def pipelined() -> None:
     """Four requests in one segment, on one connection: the answers come in the order of the questions."""
     requests = [_get(target) for target in ("/first", "/second", "/third")]
-    await _say("".join(requests) + _get("/fourth", "Connection: close\r\n"), 8080)
+    _say("".join(requests) + _get("/fourth", "Connection: close\r\n"), 8080)
 
 
 async def silent() -> None:
     """A client that connects and says nothing at all; then one that asks once and says nothing more."""
-    await _say("", 8080)
-    await _say(_get("/"), 8080)
+    _say("", 8080)
+    _say(_get("/"), 8080)
 
 
 CLIENTS = {client.__name__: client for client in (session, large, deflate, ipv6, refused, pipelined, silent)}

@@ -15,12 +15,13 @@ import ast
 import re
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYER = "wire.layer"
 SPEC = ROOT / "tests" / "websocket.uts"
-CAPTURES = ("websockets-session.pcap",)
+CAPTURE = "websockets-session.pcap"
 
 HEADER = '''\
 # SPDX-License-Identifier: GPL-2.0-or-later
@@ -75,24 +76,23 @@ class Module:
         return re.sub(r"  # (noqa|type: ignore).*", "", "\n".join(self.lines[start : node.end_lineno]))
 
 
+_module = cache(Module)
+
+
 class Bundle:
     """The module, put together: each statement behind those that it uses."""
 
     def __init__(self) -> None:
-        self.modules: dict[str, Module] = {}
         self.owner: dict[str, str] = {}  # name -> module
         self.imports: dict[str, set[str]] = {}
         self.blocks: list[str] = []
-        for name in self._module(LAYER).defined:
+        for name in _module(LAYER).defined:
             self._need(LAYER, name)
-
-    def _module(self, name: str) -> Module:
-        return self.modules.setdefault(name, self.modules.get(name) or Module(name))
 
     def _need(self, module: str, name: str) -> None:
         if self.owner.setdefault(name, module) != module:
             raise ValueError(f"{name} is defined in {self.owner[name]} and in {module}")
-        source = self._module(module)
+        source = _module(module)
         text = source.excerpt(source.defined[name])
         if text in self.blocks:
             return
@@ -125,12 +125,11 @@ class Bundle:
 
 
 def main(folder: Path) -> None:
-    """Write the module, its tests and the captures that they read."""
+    """Write the module, its tests and the capture that they read."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "websocket.py").write_text(Bundle().text(), encoding="utf-8")
     shutil.copy(SPEC, folder)
-    for name in CAPTURES:
-        shutil.copy(ROOT / "data" / name, folder)
+    shutil.copy(ROOT / "data" / CAPTURE, folder)
 
 
 if __name__ == "__main__":

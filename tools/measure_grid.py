@@ -80,14 +80,11 @@ class Measured:
                 if packet.head == "request":
                     return packet.time
 
-    def counted(self, counter: PacketCounter) -> list[CountedPacket]:
-        """The packets of the time that counts."""
-        return [packet for packet in counter.counted[self.port] if self.begin <= packet.time < self.end]
-
 
 def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[str, Any]:
     """What was measured in a cell, by all who measured in it."""
-    lists = [one.counted(counter) for one in measured]
+    # The packets of the time that counts.
+    lists = [[packet for packet in counter.counted[one.port] if one.begin <= packet.time < one.end] for one in measured]
     packets = [packet for packets in lists for packet in packets]
     updates = [update for one in measured for update in one.publisher.updates]
     heads = {
@@ -96,7 +93,7 @@ def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[st
     requests = len(heads["request"])
     total = sum(packet.size for packet in packets)
     return {
-        "way": cell.written,
+        "way": cell.way if cell.keep_alive else f"{cell.way} closing",
         "rate": cell.rate,
         "payload": cell.payload,
         "poll_gap": cell.poll_gap if cell.way == "polling" else "",

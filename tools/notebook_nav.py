@@ -31,10 +31,8 @@ class Notebook:
         first = "".join(self.content["cells"][0]["source"])
         self.number = path.name[:2]
         self.title = first.splitlines()[0].removeprefix("# ")
-        question = re.search(r"\*\*(.+?\?)\*\*", first)
-        minutes = re.search(r"[Aa]bout (\d+) minutes", first)
-        self.question = question[1] if question else ""
-        self.minutes = minutes[1] if minutes else "2"
+        self.question = (re.search(r"\*\*(.+?\?)\*\*", first) or ("", ""))[1]
+        self.minutes = (re.search(r"[Aa]bout (\d+) minutes", first) or ("", "2"))[1]
 
     def point(self, links: str, rows: str) -> None:
         """Put these links into the last cell and these rows into a map, if there is one."""
@@ -58,12 +56,9 @@ def notebooks() -> list[Notebook]:
 
 def links(every: list[Notebook], index: int) -> str:
     """What the last cell of a notebook should say."""
-    parts = ["[Contents](../README.md)"]
-    if index > 0:
-        parts.insert(0, f"[← {every[index - 1].title}]({every[index - 1].path.name})")
-    if index + 1 < len(every):
-        parts.append(f"[{every[index + 1].title} →]({every[index + 1].path.name})")
-    return " · ".join(parts)
+    before = [f"[← {one.title}]({one.path.name})" for one in every[:index][-1:]]
+    after = [f"[{one.title} →]({one.path.name})" for one in every[index + 1 :][:1]]
+    return " · ".join([*before, "[Contents](../README.md)", *after])
 
 
 def table(every: list[Notebook], part: str, row: str) -> str:

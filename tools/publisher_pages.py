@@ -8,7 +8,6 @@ from the moment at which the page first asks: a page that polls finds an answer 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
@@ -21,34 +20,30 @@ from wsedu.live.publisher import Publisher
 from wsedu.live.servers import serving
 
 # Texts of equal length: whatever differs between the captures is the way, not the news.
-NEWS = tuple(
-    json.dumps({"id": number, "news": text}, separators=(",", ":"))
-    for number, text in enumerate(
-        ["sun rises", "rain soon", "bread out", "tea ready", "bus is in", "moon rise"], start=1
-    )
-)
+_TEXTS = "sun rises", "rain soon", "bread out", "tea ready", "bus is in", "moon rise"
+NEWS = [f'{{"id":{number},"news":"{text}"}}' for number, text in enumerate(_TEXTS, 1)]
 GAP = 0.3
 
-# Each script shows what came in `received` and sets `finished` when it has all of it.
-_PAGE = """<!doctype html>
+PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>News by {way}</title>
+<title>{name}</title>
 <link rel="icon" href="data:,">
-<ol id="news"></ol>
 <script>
-const received = [];
-let finished = false;
-function show(text) {{
-  received.push(text);
-  const item = document.createElement("li");
-  item.textContent = JSON.parse(text).news;
-  document.getElementById("news").append(item);
-  return received.length === {count};
-}}
 {script}
 </script>
 </html>
+"""
+
+# Each of the scripts below shows what came and sets `finished` when it has all of it.
+_SHOW = """
+const received = [];
+let finished = false;
+function show(text) {
+  received.push(text);
+  document.body.append(JSON.parse(text).news, document.createElement("br"));
+  return received.length === 6;
+}
 """
 
 _SCRIPTS = {
@@ -108,7 +103,7 @@ class _TimedPublisher(Publisher):
 class _Page(tornado.web.RequestHandler):
     def get(self, way: str) -> None:
         self.set_header("Connection", "close")  # the news gets a connection of its own
-        self.write(_PAGE.format(way=way, count=len(NEWS), script=_SCRIPTS[way].strip()))
+        self.write(PAGE.format(name=f"News by {way}", script=(_SHOW + _SCRIPTS[way]).strip()))
 
 
 class _News(tornado.web.RequestHandler):

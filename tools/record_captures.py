@@ -93,7 +93,7 @@ RECORDINGS = {
         None, [pages.bank, *pages.attackers], [_chromium(HOME, OTHER_PORT, OTHER_SITE)], 8
     ),
     **{
-        f"chromium-{way}.pcap": Recording(PAGES, [publisher_pages.serve], [_chromium(HOME + way)], 2, list(NEWS))
+        f"chromium-{way}.pcap": Recording(PAGES, [publisher_pages.serve], [_chromium(HOME + way)], 2, NEWS)
         for way in WAYS
     },
     "websockets-session.pcap": Recording(ECHO, [echo_server], [_by_hand("session")]),
@@ -119,7 +119,7 @@ async def record(name: str, network: Network, folder: Path) -> None:
         # In a thread, since the servers run in this event loop and may still have to close their side.
         await asyncio.to_thread(recorder.stop)
     log = json.loads(said[-1] or "null")
-    segments = [segment_of(packet.link_type, packet.data) for packet in recorder.packets]
+    segments = (segment_of(packet.link_type, packet.data) for packet in recorder.packets)
     flags = [segment.flags for segment in segments if segment is not None]
     opened = sum(flag & (SYN | ACK) == SYN for flag in flags)
     faults = list(recorder.missing)
