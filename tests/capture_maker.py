@@ -21,7 +21,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from wsedu.__main__ import main as command_line
+
+DATA = Path(__file__).parent.parent / "data"
+CAPTURES = sorted(DATA.glob("*.pcap*"))
+IN_DATA = pytest.mark.parametrize("path", CAPTURES, ids=[path.name for path in CAPTURES])
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 CLIENT, SERVER = True, False

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capture_maker import ACK, CLIENT, FIN, LINKS, PSH, RST, SERVER, SYN, Talk, frame, pcap
+from capture_maker import ACK, CLIENT, DATA, FIN, IN_DATA, LINKS, PSH, RST, SERVER, SYN, Talk, frame, pcap
 from oracles import tshark
 
 import wsedu
@@ -18,18 +18,14 @@ from wsedu.show.bars import KIND_OF, bar_chart, bars
 from wsedu.show.plot import plot
 from wsedu.wire.bill import PARTS, Bill
 
-DATA = Path(__file__).parent.parent / "data"
-CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
-
-
 FIELDS = ("frame.len", "ip.hdr_len", "tcp.hdr_len", "tcp.len", "tcp.flags")
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_it_adds_up_and_headers_and_acknowledgements_are_tsharks(name: str) -> None:
+@IN_DATA
+def test_it_adds_up_and_headers_and_acknowledgements_are_tsharks(path: Path) -> None:
     fields = (part for field in FIELDS for part in ("-e", field))
     sums = dict.fromkeys(("link", "ip", "tcp", "acknowledgements"), 0)
-    for row in tshark("-r", DATA / name, "-T", "fields", "-E", "occurrence=f", *fields).splitlines():
+    for row in tshark("-r", path, "-T", "fields", "-E", "occurrence=f", *fields).splitlines():
         size, ip, tcp, data, flags = row.split("\t")
         if int(flags, 16) & 0x17 == 0x10 and data == "0":
             sums["acknowledgements"] += int(size)
@@ -37,7 +33,7 @@ def test_it_adds_up_and_headers_and_acknowledgements_are_tsharks(name: str) -> N
         sums["link"] += 14
         sums["ip"] += int(ip or 40)
         sums["tcp"] += int(tcp)
-    capture = wsedu.read(DATA / name)
+    capture = wsedu.read(path)
     bill = capture.bill()
     assert {part: bill.parts[part] for part in sums} == sums
     assert tuple(bill.parts) == PARTS and sum((one.bill() for one in capture.conversations), Bill()) == bill

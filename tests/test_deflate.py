@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 from typing import Any
 
 import pytest
-from capture_maker import CLIENT, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
+from capture_maker import CLIENT, DATA, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import tshark
@@ -23,7 +22,6 @@ from wsedu.protocol.http1 import Response
 from wsedu.wire.connections import CaptureReader
 from wsedu.wire.pcapfile import read_packets
 
-DATA = Path(__file__).parent.parent / "data"
 KEY = b"\x37\xfa\x21\x3d"
 RSV1 = 0x40
 AGREED = SWITCHING[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate%s\r\n\r\n"

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
+import capture_maker as made
 import pytest
-from capture_maker import CLIENT, HANDSHAKE, SERVER, SWITCHING, Blocks, Talk, dissected, frame, in_here, pcap, pcapng
+from capture_maker import CLIENT, DATA, HANDSHAKE, SERVER, SWITCHING, Talk, dissected, frame, in_here, pcap, pcapng
 from hostile import HOSTILE, TERMINAL
 from oracles import tshark
 from wcwidth import wcswidth
@@ -26,8 +27,6 @@ import wsedu
 from wsedu.wire import dissect
 
 ROOT = Path(__file__).parent.parent
-DATA = ROOT / "data"
-CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 KINDS = {
     "request": {"method", "target", "content_bytes", "version", "fields"},
     "response": {"status", "content_bytes", "version", "fields"},
@@ -57,10 +56,9 @@ def chat(tmp_path: Path) -> Path:
     return tmp_path / "chat.pcap"
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_captures_of_data(name: str) -> None:
-    file = (DATA / name).read_bytes()
-    whole = dissected(file)
+@made.IN_DATA
+def test_captures_of_data(path: Path) -> None:
+    whole = dissected(path)
     assert (whole.status, whole.complaints) == (0, []) and whole.rows
     for row in whole.rows:
         always = COMMON | KINDS[row["kind"]]
@@ -69,7 +67,7 @@ def test_captures_of_data(name: str) -> None:
 
 
 def in_blocks(packets: list[bytes]) -> bytes:
-    blocks = Blocks().interface(1)
+    blocks = made.Blocks().interface(1)
     for packet in packets:
         blocks.enhanced(packet)
     return blocks.file
@@ -83,7 +81,7 @@ def test_a_file_cut_short_at_every_byte(make: Callable[[list[bytes]], bytes]) ->
     packets[-1], packets[-3] = packets[-3], packets[-1]  # so that for a while there is a hole
     file = make(packets)
     stops = [len(make(packets[:count])) for count in range(1, len(packets) + 1)]
-    ends = {*stops, len(make([])), len(Blocks().file) if make is in_blocks else 0}
+    ends = {*stops, len(make([])), len(made.Blocks().file) if make is in_blocks else 0}
     whole = dissected(file)
     assert (whole.status, whole.complaints) == (0, []) and len(whole.rows) == 4
     for end in range(1, len(file)):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from by_hand import TcpPacket, ones_complement_sum, packets_in, tcp_packets, warnings
+from capture_maker import DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +17,6 @@ from wsedu.wire.packet_model import ACK_DELAY, MSS, Endpoints, EventKind, RelayE
 from wsedu.wire.packets import ACK, FIN, PSH, RST, SYN
 from wsedu.wire.pcapfile import write_capture
 
-DATA = Path(__file__).resolve().parent.parent / "data"
 CLIENT, SERVER = ("127.0.0.1", 50000), ("127.0.0.1", 8765)
 MS = 1_000_000  # nanoseconds
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import hostile
 import pytest
-from capture_maker import CLIENT, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
+from capture_maker import CAPTURES, CLIENT, DATA, GET, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
 from scapy.error import log_runtime
 from scapy.layers.http import HTTP, HTTPRequest, HTTPResponse
 from scapy.layers.inet import IP, TCP, fragment
@@ -24,10 +24,8 @@ from scapy.sessions import IPSession, TCPSession
 import wsedu
 from wsedu.wire import WebSocket, WebSocketSession, connections
 
-DATA = sorted((Path(__file__).parent.parent / "data").glob("*.pcap*"))
 KINDS = {HTTPRequest: "request", HTTPResponse: "response", WebSocket: "frame"}
 PORT = 8000  # none that Scapy knows
-GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 ONE, TWO, THREE = (frame(text) for text in (b"one", b"two", b"three"))
 
 
@@ -204,7 +202,7 @@ def test_connections_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch
 
 def test_agrees_with_read_on_all_of_data_and_on_the_hostile_capture(tmp_path: Path) -> None:
     hostile.write_capture(tmp_path / "hostile.pcap")
-    for path in (*DATA, tmp_path / "hostile.pcap"):
+    for path in (*CAPTURES, tmp_path / "hostile.pcap"):
         assert said(sniff(offline=str(path), session=WebSocketSession)) == read(path.read_bytes()), path.name
 
 
@@ -212,7 +210,7 @@ def test_agrees_with_read_on_all_of_data_and_on_the_hostile_capture(tmp_path: Pa
 def test_no_bytes_raise(seed: int) -> None:
     """Captures with bytes changed at random, TCP and IP headers too."""
     rng = random.Random(seed)
-    for path in DATA:
+    for path in CAPTURES:
         file = bytearray(path.read_bytes()[:20_000])
         for _ in range(60):
             file[rng.randrange(24 if path.suffix == ".pcap" else 400, len(file))] = rng.randrange(256)
@@ -234,7 +232,7 @@ def test_a_long_message_costs_no_more_than_its_length() -> None:
 
 
 def test_compressed_messages_have_their_content() -> None:
-    path = next(path for path in DATA if path.name == "websockets-deflate.pcap")
+    path = DATA / "websockets-deflate.pcap"
     packets = [
         packet[WebSocket] for packet in sniff(offline=str(path), session=WebSocketSession) if WebSocket in packet
     ]
