@@ -20,7 +20,7 @@ from capture_maker import CLIENT, GET, HANDSHAKE, OK, SERVER, SWITCHING, Said, T
 from scapy.error import log_runtime
 
 import wsedu
-from wsedu.wire import connections
+from wsedu.wire import WebSocketSession, connections, dissect
 from wsedu.wire.bill import bills
 from wsedu.wire.connections import CaptureReader
 from wsedu.wire.exchange import NOT_HTTP
@@ -326,8 +326,8 @@ DIALOGUES = TCP | {
 }  # fmt: skip
 
 
-def packets_of(one: Dialogue, size: int = 1400) -> list[bytes]:
-    talk = Talk(server=("192.0.2.2", 8000))
+def packets_of(one: Dialogue, size: int = 1400, port: int = 40000) -> list[bytes]:
+    talk = Talk(client=("192.0.2.1", port), server=("192.0.2.2", 8000))
     packets = talk.open() if one.opened else []
     for sender, data, *how in one.turns:
         if not how or how == [LOST]:
@@ -405,14 +405,31 @@ def test_of_many_unreadable_connections_few_have_a_line_and_the_rest_is_counted(
     assert said.complaints[-1] == f"wsedu: 295 more conversations: {NOT_HTTP}"
 
 
-def test_a_bill_of_closed_connections_keeps_little_of_each() -> None:
-    """Without a message nothing: who asks for its bill?"""
-    packets = []
-    for port in range(1, 3000):
-        one = Talk(client=("192.0.2.1", port))
-        packets += one.open() + one.close() if port > 2 else packets_of(DIALOGUES["a handshake"])
-    total, conversations = bills(read_packets(io.BytesIO(pcap(packets))))
+def closed(many: int, *turns: Any) -> list[bytes]:
+    """Packets of many connections, one after the other."""
+    one = Dialogue(turns, [], closed=True)
+    return [packet for port in range(2000, 2000 + many) for packet in packets_of(one, port=port)]
+
+
+def test_nothing_is_kept_of_connections_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither windows nor names; and without a message no bill: who asks for it?"""
+    deflating = SWITCHING[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+    compressed = closed(1500, SHAKEN[0], (SERVER, deflating + frame(bytes.fromhex("f248cdc9c90700"), first=0xC1)))
+    reader = CaptureReader([])
+    frames = [one for one in reader.run(read_packets(io.BytesIO(pcap(compressed)))) if one.kind == "frame"]
+    assert [one.text for one in frames] == ["Hello"] * 1500 and len(reader._compressed) == 0
+    told: Any = dissect._messages(io.BytesIO(pcap(closed(3000, (CLIENT, GET)))), dissect.DissectOptions(), [], False)
+    for number, (_, ends) in enumerate(told):
+        assert ends[0] == f"192.0.2.1:{2000 + number}"
+        assert len(told.gi_frame.f_locals["reader"].names) < 2500
+    assert number == 2999
+    total, conversations = bills(read_packets(io.BytesIO(pcap(closed(2, *SHAKEN) + closed(2996)))))
     assert total.connections == 2998 and len(conversations) < 1010
+    monkeypatch.setattr(connections, "MOST_CLOSED", 3)
+    session = WebSocketSession()
+    given = test_scapy_session.packets_of(closed(20, *SHAKEN, (SERVER, HELLO)), session)
+    assert len(test_scapy_session.said(given)) == 60
+    assert len(set(session._reader.connections.values())) == 3
 
 
 @pytest.mark.parametrize("data", [b"a" * 200_000, b"\r\n" * 100_000, b"GET /" + b"a" * 200_000])

@@ -293,19 +293,6 @@ def test_many_gaps_at_the_end_of_a_pipe() -> None:
     assert done.returncode == 0 and done.stdout.count(b" gap ") == 1001
 
 
-def test_nothing_is_held_of_connections_that_are_over() -> None:
-    """Memory does not grow with the number of connections, and each message has the names of its own."""
-    packets: list[bytes] = []
-    for number in range(3000):
-        talk = Talk(client=("192.0.2.1", 2000 + number))
-        packets += talk.open() + talk.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n") + talk.close()
-    told: Any = dissect._messages(io.BytesIO(pcap(packets)), dissect.DissectOptions(), [], False)
-    for number, (_, ends) in enumerate(told):
-        assert ends[0] == f"192.0.2.1:{2000 + number}"
-        assert len(told.gi_frame.f_locals["reader"].names) < 2500
-    assert number == 2999
-
-
 # What `dissect` and `bill` take beside a file, held against tshark where it has the same.
 
 SESSION, DEFLATE, POLLING = (

@@ -35,9 +35,7 @@ CHUNKS = ("Transfer-Encoding", "chunked")
     [
         # rule 1, whatever the fields say
         (Response(200, fields=(LENGTH,)), "HEAD", NoContent()),
-        (Response(103, fields=(LENGTH,)), "GET", NoContent()),
-        (Response(204, fields=(LENGTH,)), "GET", NoContent()),
-        (Response(304, fields=(LENGTH,)), "GET", NoContent()),
+        *((Response(code, fields=(LENGTH,)), "GET", NoContent()) for code in (103, 204, 304)),
         (Response(101, fields=(LENGTH,)), "GET", Switch()),
         # rule 2
         (Response(200, fields=(LENGTH,)), "CONNECT", Switch()),
@@ -74,18 +72,14 @@ NO_LENGTHS = "", "five", "-1", "+1", "1.0", "0x5", "5 5", "1_0", "5, 6", "5,", "
 NO_CODINGS = "gzip", "chunked, gzip", "chunkedx", "identity"
 BEFORE = ("Host", "example.com"), ("A", "b")
 BOTH = Request("POST", "/"), Response(200, "OK")
+HTTP_1_0 = tuple(replace(head, version="HTTP/1.0") for head in BOTH)
 # fields, heads, what is said, which field, section
 FAULTY: list[tuple[Fields, tuple[Request | Response, ...], str, str, str]] = [
     *(((("Content-Length", value),), BOTH, "expected", "Content-Length", "6.3") for value in NO_LENGTHS),
     ((LENGTH, ("content-length", "6")), BOTH, "one length", "Content-Length", "6.3"),
-    *(
-        ((("Transfer-Encoding", value), LENGTH), BOTH[:1], "chunked as the last", "Transfer-Encoding", "6.3")
-        for value in NO_CODINGS
-    ),
-    (
-        (LENGTH, CHUNKS), tuple(replace(head, version="HTTP/1.0") for head in BOTH),
-        "in HTTP/1.0", "Transfer-Encoding", "6.1",
-    ),
+    *(((("Transfer-Encoding", value), LENGTH), BOTH[:1], "chunked as the last", "Transfer-Encoding", "6.3")
+      for value in NO_CODINGS),
+    ((LENGTH, CHUNKS), HTTP_1_0, "in HTTP/1.0", "Transfer-Encoding", "6.1"),
 ]  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from wsedu.protocol.opcodes import Opcode, is_control, opcode_name
 from wsedu.protocol.spans import Kind, Span
 
 
-@cases.SAMPLES
+@pytest.mark.parametrize(("hexadecimal", "frame"), cases.FRAMES, ids=[sample[:26] for sample, _ in cases.FRAMES])
 def test_samples(hexadecimal: str, frame: Frame) -> None:
     """Both ways; byte by byte, with bytes to spare, and in whatever holds them."""
     raw = bytes.fromhex(hexadecimal)
