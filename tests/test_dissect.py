@@ -175,12 +175,9 @@ def test_whoever_has_read_enough_may_go(command: tuple[str, ...]) -> None:
     """A reader who is gone before the first byte: nothing on stderr, and status 0."""
     reader, writer = os.pipe()
     os.close(reader)
-    with subprocess.Popen(
-        [sys.executable, "-m", "wsedu", *command], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE
-    ) as process:
-        os.close(writer)
-        assert process.stderr is not None and process.stderr.read() == b""
-    assert process.returncode == 0
+    done = subprocess.run([sys.executable, "-m", "wsedu", *command], cwd=ROOT, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -271,8 +268,7 @@ def test_a_terminal_that_has_not_every_character(tmp_path: Path, encoding: str) 
 def test_a_line_for_people_says_what_it_is(tmp_path: Path) -> None:
     talk, path = Talk(), tmp_path / "made.pcap"
     frames = frame(b"Hi") + frame(b"", first=0x72) + frame(b"\x03\xe8bye", 8)
-    packets = talk.shake() + talk.say(SERVER, frames)
-    talk.say(SERVER, frame(b"lost"))
+    packets = talk.shake() + talk.say(SERVER, frames) + talk.lose(SERVER, frame(b"lost"))
     path.write_bytes(pcap(packets + talk.say(SERVER, frame(b"behind it"))))
     assert in_here("dissect", path) == (
         0,
@@ -288,7 +284,7 @@ def test_a_line_for_people_says_what_it_is(tmp_path: Path) -> None:
 
 def test_many_gaps_at_the_end_of_a_pipe() -> None:
     talks = [Talk(client=("192.0.2.1", 2000 + number)) for number in range(1001)]
-    said = (one.open() + one.say(CLIENT, b"lost")[1:] + one.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n") for one in talks)
+    said = (one.open() + one.lose(CLIENT, b"lost") + one.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n") for one in talks)
     done = run("dissect", "-", input=pcap([packet for packets in said for packet in packets]))
     assert done.returncode == 0 and done.stdout.count(b" gap ") == 1001
 
@@ -320,9 +316,8 @@ CHOSEN = {
 @pytest.mark.parametrize("options", CHOSEN, ids=" ".join)
 def test_what_is_chosen_is_what_tshark_chooses(options: tuple[str, ...]) -> None:
     path, asked, field = CHOSEN[options]
-    told = tshark(
-        "-r", path, "-d", "tcp.port==8765,http", "-Y", asked, "-T", "fields", "-e", field, "-E", "aggregator=|"
-    )
+    fields = "-T", "fields", "-e", field, "-E", "aggregator=|"
+    told = tshark("-r", path, "-d", "tcp.port==8765,http", "-Y", asked, *fields)
     count = sum(len(line.split("|")) for line in told.split())
     chosen = rows(path, *options)
     assert 0 < len(chosen) < len(ALL[path]) and [row for row in ALL[path] if row in chosen] == chosen
@@ -330,10 +325,10 @@ def test_what_is_chosen_is_what_tshark_chooses(options: tuple[str, ...]) -> None
 
 
 def test_whole_messages() -> None:
-    whole = [row for row in rows(SESSION, "--messages") if row["kind"] == "message"]
-    assert {row["opcode"] for row in whole} == {1, 2} and {row["kind"] for row in rows(SESSION, "--messages")} == {
-        "request", "response", "message", "frame",
-    }  # fmt: skip
+    told = rows(SESSION, "--messages")
+    whole = [row for row in told if row["kind"] == "message"]
+    assert {row["opcode"] for row in whole} == {1, 2}
+    assert {row["kind"] for row in told} == {"request", "response", "message", "frame"}
     pieces = next(row for row in whole if row["frames"] > 1)
     assert pieces["text"] == "a ping comes between the fragments" and pieces["compressed"] is False
     data = [row for row in ALL[SESSION] if row["kind"] == "frame" and row["opcode"] < 8]
@@ -395,16 +390,11 @@ def test_gzip_is_unpacked(tmp_path: Path, members: int) -> None:
     assert wsedu.read(tmp_path / "x.pcap.gz").bill().parts == wsedu.read(SESSION).bill().parts
 
 
-@pytest.mark.parametrize("damage", ["cut", "changed"])
-def test_gzip_that_is_damaged(tmp_path: Path, damage: str) -> None:
-    packed = bytearray(gzip.compress(SESSION.read_bytes()))
-    if damage == "cut":
-        del packed[len(packed) // 2 :]
-    else:
-        packed[len(packed) // 2 :] = bytes(len(packed) // 2)
-    (tmp_path / "x.gz").write_bytes(packed)
-    status, _, err = in_here("dissect", tmp_path / "x.gz")
-    assert status == 1 and "the gzip file" in err.splitlines()[0]
+@pytest.mark.parametrize("rest", [b"", bytes(1000)])
+def test_gzip_that_is_damaged(rest: bytes) -> None:
+    packed = gzip.compress(SESSION.read_bytes())
+    said = dissected(packed[: len(packed) // 2] + rest)
+    assert said.status == 1 and "the gzip file" in said.complaints[0]
 
 
 def test_a_pipe_is_read_line_by_line() -> None:
@@ -480,5 +470,4 @@ def test_help_has_examples_that_run() -> None:
     examples = [line.strip() for line in text.partition("examples:")[2].splitlines() if line.strip()]
     assert len(examples) == 3
     first = examples[0].replace("python -m wsedu", f"{sys.executable} -m wsedu")
-    done = subprocess.run(first, shell=True, cwd=ROOT, capture_output=True, env=dict(os.environ), check=False)
-    assert done.returncode == 0 and done.stdout
+    assert subprocess.check_output(first, shell=True, cwd=ROOT)

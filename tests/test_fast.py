@@ -13,6 +13,7 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from agreement import reads
@@ -25,14 +26,13 @@ from wsedu.protocol.frames import Frame
 from wsedu.wire import pcapfile
 from wsedu.wire.connections import CaptureReader
 from wsedu.wire.packets import ACK, FIN, RST
-from wsedu.wire.pcapfile import Packet, read_packets
+from wsedu.wire.pcapfile import read_packets
 
 
 def frames(rng: random.Random, client: bool) -> bytes:
     parts = []
     for _ in range(rng.randrange(1, 12)):
-        size = rng.choice((0, 1, 5, 64, 125, 126, 300, 4000, 65535, 70000))
-        size = size if rng.random() < 0.3 else size % 130
+        size = rng.choice((0, 1, 5, 64, 125, 126, 300, 4000, 65535, 70000)) % rng.choice((130, 130, 1 << 20))
         key = rng.randbytes(4) if client ^ (rng.random() < 0.05) else None
         one = Frame(rng.choice((0, 1, 2, 9, 15)), rng.randbytes(size), masking_key=key)
         form: Any = rng.choice((None,) * 8 + (16, 64))
@@ -45,8 +45,7 @@ def frames(rng: random.Random, client: bool) -> bytes:
 def connection(rng: random.Random, number: int, link: str) -> Iterator[bytes]:
     """The packets of a WebSocket connection. What is said is drawn, and what stands beside it in a packet."""
     network = rng.choice(("192.0.2.", "192.0.2.", "2001:db8::"))
-    firsts = (1000, 0xFFFFFF00, 0x7FFFFF00)
-    first = rng.choice(firsts), rng.choice(firsts)
+    first: Any = tuple(rng.choices((1000, 0xFFFFFF00, 0x7FFFFF00), k=2))
     talk = Talk((f"{network}{number}", 40000 + number), (f"{network}100", 80), first, link)
 
     def packet(sender: bool, data: bytes = b"", flags: int = ACK) -> bytes:
@@ -94,13 +93,10 @@ def capture(seed: int) -> bytes:
     for at in range(len(packets) - 1, 3, -1):
         if rng.random() < trouble:
             packet, flip = packets[at], len(LINKS[link].before_ipv4) + rng.choice((0, 6, 8, 9))
-            packets[at : at + 1] = rng.choice([
-                [],
-                [packet, packet],
-                [packet[: rng.randrange(1, len(packet) + 1)]],
-                # No version of IP that there is, a fragment, another time to live, no TCP.
-                [packet[:flip] + bytes([packet[flip] ^ 0x20]) + packet[flip + 1 :]],
-            ])  # fmt: skip
+            # No version of IP that there is, a fragment, another time to live, no TCP.
+            flipped = packet[:flip] + bytes([packet[flip] ^ 0x20]) + packet[flip + 1 :]
+            cut = packet[: rng.randrange(1, len(packet) + 1)]
+            packets[at : at + 1] = rng.choice([[], [packet, packet], [cut], [flipped]])
             if rng.random() < 0.4:
                 packets.insert(min(len(packets), at + rng.randrange(1, 9)), packet)
     file = pcap(packets, LINKS[link].number)
@@ -115,9 +111,10 @@ def test_captures_of_data(path: Path) -> None:
             assert message.frame == parsed
 
 
-@pytest.mark.parametrize(
-    "first", [200, 220, *(pytest.param(first, marks=pytest.mark.slow) for first in range(240, 400, 20))]
-)
+SEEDS = [200, 220, *(pytest.param(first, marks=pytest.mark.slow) for first in range(240, 400, 20))]
+
+
+@pytest.mark.parametrize("first", SEEDS)
 def test_whatever_happens_to_packets(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(first, first + 20):
         monkeypatch.setattr(pcapfile, "AT_ONCE", (100, 5000, 1 << 18)[seed % 3])
@@ -126,16 +123,10 @@ def test_whatever_happens_to_packets(first: int, monkeypatch: pytest.MonkeyPatch
 
 def test_packets_like_the_one_before_take_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or else the rest of this file proves nothing."""
-    taken: list[int] = []
-    packet = CaptureReader.packet
-
-    def counted(self: CaptureReader, index: int, one: Packet) -> Any:
-        taken.append(index)
-        return packet(self, index, one)
-
-    monkeypatch.setattr(CaptureReader, "packet", counted)
+    taken = Mock(wraps=CaptureReader.packet)
+    monkeypatch.setattr(CaptureReader, "packet", lambda *arguments: taken(*arguments))
     count = len(wsedu.read(DATA / "websockets-large.pcap").packets)
-    assert 0 < len(taken) < count / 2
+    assert 0 < taken.call_count < count / 2
 
 
 def large(size: int, again: int, masking_key: bytes | None) -> bytes:

@@ -117,12 +117,8 @@ def test_conversations_have_the_numbers_of_tcp_streams(path: Path) -> None:
     ends = {}
     for row in theirs(path, "tcp.stream"):
         if _number(row["tcp.flags.syn"][0]) and not _number(row["tcp.flags.ack"][0]):
-            sides = (
-                row["ip.src"] + row["ipv6.src"] + row["tcp.srcport"],
-                row["ip.dst"] + row["ipv6.dst"] + row["tcp.dstport"],
-            )
-            ends[int(row["tcp.stream"][0])] = tuple(
-                f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip, port in sides
-            )
+            sides = [(f"ip.{side}", f"ipv6.{side}", f"tcp.{side}port") for side in ("src", "dst")]
+            hosts = [([*row[ip], *(f"[{one}]" for one in row[ipv6])], row[port]) for ip, ipv6, port in sides]
+            ends[int(row["tcp.stream"][0])] = tuple(f"{host}:{port}" for (host,), (port,) in hosts)
     for one in wsedu.read(path).conversations:
         assert (one.client, one.server) == ends[one.index]
