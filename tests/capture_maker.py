@@ -149,11 +149,11 @@ class Talk:
 
 
 def pcap(
-    packets: Iterable[bytes], link_type: int = 1, *, order: str = "<", nano: bool = False, snap: int | None = None
+    packets: Iterable[bytes], link: int = 1, *, order: str = "<", nano: bool = False, snap: int | None = None
 ) -> bytes:
     """A pcap file. ``order`` as in ``struct``; ``snap`` is the snap length, in bytes."""
     magic, tick = (0xA1B23C4D, 1000) if nano else (0xA1B2C3D4, 1)
-    parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap or 262144, link_type)]
+    parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap or 262144, link)]
     for number, packet in enumerate(packets):
         data, (seconds, micros) = packet[:snap], divmod(number * STEP, 1_000_000)
         parts += struct.pack(order + "IIII", START + seconds, micros * tick, len(data), len(packet)), data
@@ -181,10 +181,10 @@ class Blocks:
         return self.block(0x0A0D0D0A, struct.pack(self.order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
 
     def interface(
-        self, link_type: int = 1, *, snap: int = 0, resolution: int | None = None, offset: int | None = None
+        self, link: int = 1, *, snap: int = 0, resolution: int | None = None, offset: int | None = None
     ) -> Blocks:
         """An interface; ``resolution`` as if_tsresol has it, ``offset`` in seconds as if_tsoffset."""
-        body = struct.pack(self.order + "HHIHH4s", link_type, 0, snap, 2, 3, b"eth")  # if_name: to be skipped
+        body = struct.pack(self.order + "HHIHH4s", link, 0, snap, 2, 3, b"eth")  # if_name: to be skipped
         if resolution is not None:
             body += struct.pack(self.order + "HHB3x", 9, 1, resolution)
         if offset is not None:

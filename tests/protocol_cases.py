@@ -53,10 +53,7 @@ REFUSED_FRAMES: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
     ("claimed RSV1 on a Continuation", "c0 00", {"rsv1": True}, 0, "RSV1", "RFC 7692, 6.1", 1),
     *[(f"opcode {code}", f"8{code} 00", {}, 0, "opcode", "RFC 6455, 5.2", 1) for code in "34567bcdef"],
     *[(f"fragment of {code}", f"0{code} 00", {}, 0, "FIN", "RFC 6455, 5.5", 1) for code in "89a"],
-    *[
-        (f"126 in {code}", f"8{code} 7e 00 7e" + 126 * "00", {}, 1, "payload length", "RFC 6455, 5.5", 2)
-        for code in "89a"
-    ],
+    *[(f"126 {code}", f"8{code} 7e007e" + 126 * "00", {}, 1, "payload length", "RFC 6455, 5.5", 2) for code in "89a"],
     ("client without mask", "81 00", {"role": "client"}, 1, "MASK", "RFC 6455, 5.1", 2),
     ("server with mask", "81 80 00 00 00 00", {"role": "server"}, 1, "MASK", "RFC 6455, 5.1", 2),
     ("125 in 16 bits", "82 7e 00 7d" + 125 * "00", {}, 2, "payload length", "RFC 6455, 5.2", 4),

@@ -141,10 +141,8 @@ def test_both_directions_have_a_window_of_their_own() -> None:
     again = "f200110000"
     found, warnings = frames(talk(hello(CLIENT, RFC["once"][0]), hello(SERVER, RFC["once"][0]),
                                   hello(SERVER, again), hello(CLIENT, again)))  # fmt: skip
-    assert [(one.sender, one.text, one.compressed) for one in found] == [
-        (sender, "Hello", True) for sender in ("client", "server", "server", "client")
-    ]
-    assert warnings == []
+    assert [one.sender for one in found] == ["client", "server", "server", "client"]
+    assert {(one.text, one.compressed) for one in found} == {("Hello", True)} and warnings == []
 
 
 @pytest.mark.parametrize("of", ["client", "server"])

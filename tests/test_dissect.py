@@ -162,9 +162,7 @@ FATES = [
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(("command", "shell", "status", "said"), FATES, ids=str)
-def test_where_what_it_says_cannot_go(
-    command: tuple[str, ...], shell: str, status: int, said: bytes, unbuffered: str
-) -> None:
+def test_where_what_it_says_cannot_go(command: Any, shell: str, status: int, said: bytes, unbuffered: str) -> None:
     """A full disk or a closed stdout is one line and status 1, with every command, however Python buffers."""
     done = run(*command, shell=shell, env=os.environ | {"PYTHONUNBUFFERED": unbuffered})
     assert (done.returncode, done.stdout, done.stderr) == (status, b"", said)
@@ -291,9 +289,8 @@ def test_many_gaps_at_the_end_of_a_pipe() -> None:
 
 # What `dissect` and `bill` take beside a file, held against tshark where it has the same.
 
-SESSION, DEFLATE, POLLING = (
-    DATA / f"{name}.pcap" for name in ("websockets-session", "websockets-deflate", "chromium-polling")
-)
+SESSION, DEFLATE = DATA / "websockets-session.pcap", DATA / "websockets-deflate.pcap"
+POLLING = DATA / "chromium-polling.pcap"
 
 
 def rows(file: bytes | Path, *options: object) -> list[dict[str, Any]]:
@@ -360,14 +357,10 @@ def test_http_content_without_its_coding(coding: str) -> None:
     content = b'{"news":"tea"}'
     coded = {"gzip": gzip.compress(content), "deflate": zlib.compress(content)}.get(coding, content)
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: {coding}\r\n"
-    head += f"Content-Length: {len(coded)}"
+    head += f"Content-Length: {len(coded)}\r\n\r\n"
     talk = Talk()
-    packets = (
-        talk.open()
-        + talk.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n")
-        + talk.say(SERVER, head.encode() + b"\r\n\r\n" + coded)
-    )
-    response = rows(pcap(packets))[1]
+    packets = talk.open() + talk.say(CLIENT, b"GET / HTTP/1.1\r\n\r\n")
+    response = rows(pcap(packets + talk.say(SERVER, head.encode() + coded)))[1]
     assert response["content_bytes"] == len(coded)
     assert response.get("text") == (None if coding == "unknown" else '{"news":"tea"}')
 

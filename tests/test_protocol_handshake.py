@@ -84,12 +84,6 @@ def test_no_argument_writes_a_line_of_its_own_or_what_cannot_be_written(evil: st
         assert "\u2603" not in evil or "u2603'" in str(info.value)
 
 
-def test_targets_that_cannot_be_written() -> None:
-    for target in ("", "/a b", "/\xe4", "/\x7f"):
-        with pytest.raises(ValueError):
-            handshake.request("a", target)
-
-
 @given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))
 def test_what_is_written_reads_back_or_is_refused(host: str, target: str, name: str, value: str) -> None:
     try:

@@ -73,9 +73,8 @@ def websockets_parse(raw: bytes, mask: bool) -> tuple[websockets.frames.Frame, i
 
 
 def as_websockets(frame: Frame) -> websockets.frames.Frame:
-    return websockets.frames.Frame(
-        websockets.frames.Opcode(frame.opcode), frame.payload, frame.fin, frame.rsv1, frame.rsv2, frame.rsv3
-    )
+    opcode = websockets.frames.Opcode(frame.opcode)
+    return websockets.frames.Frame(opcode, frame.payload, frame.fin, frame.rsv1, frame.rsv2, frame.rsv3)
 
 
 @given(legal_frames(), st.binary(max_size=5))

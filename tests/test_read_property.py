@@ -26,6 +26,7 @@ import wsedu
 from wsedu.wire.message import CapturedMessage
 
 NAMES = {CLIENT: "client", SERVER: "server"}
+Telling = tuple[object, ...]
 
 
 class Saying(NamedTuple):
@@ -33,7 +34,7 @@ class Saying(NamedTuple):
 
     sender: bool
     data: bytes
-    telling: tuple[object, ...]
+    telling: Telling
 
 
 @dataclass
@@ -46,7 +47,7 @@ class Sent:
     packet: bytes
 
 
-def told(message: CapturedMessage) -> tuple[object, ...]:
+def told(message: CapturedMessage) -> Telling:
     head = message.head
     if isinstance(head, wsedu.Request):
         return "request", head.method, head.target, message.content
@@ -178,23 +179,21 @@ def first_hole(sent: list[Sent], sender: bool, fin: int | None) -> tuple[int, in
     return hole, max(0, min(behind) - hole)
 
 
-def expected(
-    said: list[Saying], sent: list[Sent], sender: bool, fin: int | None, offset: int
-) -> tuple[list[tuple[object, ...]], list[int]]:
+def expected(said: list[Saying], sent: list[Sent], sender: bool, fin: int | None) -> tuple[list[Telling], list[int]]:
     """What one sender is to have said, and with which packet the last byte of each message was there."""
     mine = [saying for saying in said if saying.sender == sender]
     ends = list(accumulate(len(saying.data) for saying in mine))
     hole, missing = first_hole(sent, sender, fin)
     covered: set[int] = set()
     reached, times = 0, list[int]()
-    found: list[tuple[object, ...]] = []
+    found: list[Telling] = []
     for number, one in enumerate(sent):
         if one.sender == sender:
             covered.update(range(one.start, one.end))
         while reached in covered:
             reached += 1
         while len(found) < len(mine) and ends[len(found)] <= reached:
-            times.append(number + offset)
+            times.append(number + 3)  # behind the opening
             found.append(mine[len(found)].telling)
     assert reached == hole
     return found + ([("gap", missing)] if missing else []), times
@@ -237,7 +236,7 @@ def test_what_was_said_is_what_is_read(made: Made, maker: Callable[[list[bytes],
     streams = whole_streams(said)
     for sender in CLIENT, SERVER:
         mine = [one for one in read if one.sender == NAMES[sender]]
-        telling, times = expected(said, sent, sender, fins[sender], 3)
+        telling, times = expected(said, sent, sender, fins[sender])
         assert list(map(told, mine)) == telling
         # Bytes and gaps together are the stream.
         stream = b"".join(one.raw for one in mine)

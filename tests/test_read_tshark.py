@@ -50,10 +50,7 @@ def ours(path: Path, kind: str) -> tuple[CapturedMessage, ...]:
 def test_frames(path: Path) -> None:
     expected: list[tuple[int, ...]] = []
     for row in theirs(path, "websocket.opcode"):
-        extended = {
-            126: iter(row["websocket.payload_length_ext_16"]),
-            127: iter(row["websocket.payload_length_ext_64"]),
-        }
+        extended = {form: iter(row[f"websocket.payload_length_ext_{bits}"]) for form, bits in ((126, 16), (127, 64))}
         for at, opcode in enumerate(row["websocket.opcode"]):
             fin, rsv, mask = (_number(row[f"websocket.{bit}"][at]) for bit in ("fin", "rsv", "mask"))
             length = int(row["websocket.payload_length"][at])

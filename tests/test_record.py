@@ -31,6 +31,7 @@ from by_hand import TcpPacket, packets_in, tcp_packets, warnings
 from capture_maker import HANDSHAKE, SWITCHING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest import MonkeyPatch
 from websockets.sync.client import connect
 
 import wsedu
@@ -47,6 +48,7 @@ from wsedu.wire.recording import KernelRecording, Recording, RelayRecording, rec
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 from packet_counter import PacketCounter  # noqa: E402
 
+Pair = tuple[socket.socket, socket.socket]
 LIMIT = 10  # seconds, after which a test that waits has failed
 
 
@@ -61,9 +63,7 @@ def kernel(request: pytest.FixtureRequest) -> bool:
 
 
 @contextlib.contextmanager
-def joined(
-    rec: Recording, listener: socket.socket, *, shaken: bool = False
-) -> Iterator[tuple[socket.socket, socket.socket]]:
+def joined(rec: Recording, listener: socket.socket, *, shaken: bool = False) -> Iterator[Pair]:
     """A client and a server, connected to each other; ``shaken`` says that what they send next are frames."""
     with socket.create_connection((listener.getsockname()[0], rec.port), LIMIT) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -150,8 +150,8 @@ def echo_until_the_end(listener: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("half_closed", [False, True])
-def test_a_connection_that_is_open_at_the_end_is_recorded_as_open(
-    listener: socket.socket, half_closed: bool, monkeypatch: pytest.MonkeyPatch
+def test_what_is_open_at_the_end_is_recorded_so(
+    listener: socket.socket, half_closed: bool, monkeypatch: MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tcp_proxy, "PATIENCE", 0.05)  # or the end of the server would be waited for longer
     with contextlib.ExitStack() as connection:
@@ -194,7 +194,7 @@ def test_a_reset(listener: socket.socket, by_client: bool) -> None:
     assert odd(rec) == "Connection reset (RST)\n"  # it was one; nothing else is odd
 
 
-def hold(monkeypatch: pytest.MonkeyPatch, owner: type, method: str) -> threading.Event:
+def hold(monkeypatch: MonkeyPatch, owner: type, method: str) -> threading.Event:
     """Let a method do nothing until the event is set."""
     event, go_on = threading.Event(), getattr(owner, method)
 
@@ -206,9 +206,7 @@ def hold(monkeypatch: pytest.MonkeyPatch, owner: type, method: str) -> threading
     return event
 
 
-def test_a_server_that_has_broken_off_before_the_relay_looks(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_has_broken_off_before_the_relay_looks(listener: socket.socket, monkeypatch: MonkeyPatch) -> None:
     """The relay is made to wait with its first look at the new connection until all is over."""
     over = hold(monkeypatch, tcp_proxy.TcpProxy, "_decided")
     with record(listener.getsockname()[1]) as rec, joined(rec, listener) as (client, server):
@@ -227,7 +225,7 @@ def reset(end: socket.socket) -> None:
     end.close()
 
 
-def test_both_ends_break_off_before_the_relay_looks(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_ends_break_off_before_the_relay_looks(listener: socket.socket, monkeypatch: MonkeyPatch) -> None:
     """One RST closes both sockets of the relay, also the one whose own RST is still to be looked at in that round."""
     hold, over, wait = threading.Event(), threading.Event(), tcp_proxy.TcpProxy._wait
 
@@ -309,9 +307,7 @@ def test_a_slow_reader_slows_the_sender_down(listener: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_an_exception_in_the_block_leaves_nothing_behind(
-    listener: socket.socket, error: type[BaseException], kernel: bool
-) -> None:
+def test_an_exception_leaves_nothing_behind(listener: socket.socket, error: type[BaseException], kernel: bool) -> None:
     with pytest.raises(error), record(listener.getsockname()[1], kernel=kernel) as rec:
         with joined(rec, listener) as (client, _):
             client.sendall(b"until here")
@@ -319,7 +315,7 @@ def test_an_exception_in_the_block_leaves_nothing_behind(
     assert sent(seen(rec), True) == b"until here" and rec.capture.complete
 
 
-def test_when_the_relay_itself_fails_the_end_of_the_block_says_so(closed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_the_relay_itself_fails_the_end_of_the_block_says_so(closed: int, monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(tcp_proxy.TcpProxy, "_fail", Mock(side_effect=OSError(24, "Too many open files")))
     with pytest.raises(RuntimeError, match="the recording broke off early: .*Too many open files"):
         with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:
@@ -391,9 +387,7 @@ def test_tshark_finds_no_error_and_no_warning() -> None:
     assert ends(seen(rec)).count((False, FIN)) == 4
 
 
-def test_both_have_ended_and_one_still_has_bytes_to_come(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_have_ended_and_one_still_has_bytes_to_come(listener: socket.socket, monkeypatch: MonkeyPatch) -> None:
     data, client_ended = os.urandom(1 << 20) * 24, threading.Event()
     note = tcp_proxy.TcpProxy._note
 
@@ -526,7 +520,7 @@ class Sentinel:
 
 @pytest.mark.usefixtures("roomy")
 @pytest.mark.parametrize("held", [False, True])
-def test_a_burst_of_ten_thousand_messages(held: bool, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_burst_of_ten_thousand_messages(held: bool, listener: socket.socket, monkeypatch: MonkeyPatch) -> None:
     """Read while it comes, or only when it is over: then it has waited in the buffer."""
     burst_is_over = hold(monkeypatch, PacketRecorder, "_read") if held else threading.Event()
     with record(listener.getsockname()[1], kernel=True) as rec, joined(rec, listener, shaken=True) as (client, server):
@@ -539,9 +533,7 @@ def test_a_burst_of_ten_thousand_messages(held: bool, listener: socket.socket, m
 
 
 @real
-def test_what_does_not_fit_is_missed_and_said(
-    listener: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_what_does_not_fit_is_missed(listener: socket.socket, monkeypatch: MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(packet_recorder, "BUFFER", 1 << 14)
     reading = hold(monkeypatch, PacketRecorder, "_read")
 
@@ -578,7 +570,7 @@ END_FAILS: dict[str, tuple[float, Any]] = {
 
 @real
 @pytest.mark.parametrize("said", END_FAILS)
-def test_an_end_that_fails_is_said(said: str, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_end_that_fails_is_said(said: str, listener: socket.socket, monkeypatch: MonkeyPatch) -> None:
     limit, then = END_FAILS[said]
     monkeypatch.setattr(packet_recorder, "LIMIT", limit)
     interrupted = pytest.raises(KeyboardInterrupt) if "interrupted" in said else contextlib.nullcontext()
@@ -589,7 +581,7 @@ def test_an_end_that_fails_is_said(said: str, listener: socket.socket, monkeypat
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+def asked(monkeypatch: MonkeyPatch) -> list[bool]:
     """The answers to whether a connection is half closed, as they are given."""
     answers, are_half_done = list[bool](), ClosingConnections.are_half_done
 
@@ -659,7 +651,7 @@ def test_only_tcp_of_this_port_is_there(host: str) -> None:
 
 
 @real
-def test_it_begins_when_the_kernel_stamps_packets(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_begins_when_the_kernel_stamps_packets(listener: socket.socket, monkeypatch: MonkeyPatch) -> None:
     stamps, following = [3, 2, 1, 0], PacketRecorder._next
 
     def late(self: PacketRecorder) -> Packet | None:
@@ -700,7 +692,7 @@ def test_only_this_machine(listener: socket.socket) -> None:
         pass
 
 
-def test_only_linux(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_linux(listener: socket.socket, monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(PermissionError, match="on Linux only.*leave kernel=True away"):
         with record(listener.getsockname()[1], kernel=True):
