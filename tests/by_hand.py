@@ -69,14 +69,12 @@ def tcp_packets(packets: Iterator[tuple[int, bytes, int]]) -> list[TcpPacket]:
         pseudo_header = addresses + struct.pack("!II", len(tcp), 6)
         half = len(addresses) // 2
         source, destination = addresses[:half] + tcp[:2], addresses[half:] + tcp[2:4]
-        sequence, acknowledged, flags = struct.unpack_from("!IIxB", tcp, 4)
-        if not found or flags & (SYN | ACK) == SYN:
+        numbers: tuple[int, int, int] = struct.unpack_from("!IIxB", tcp, 4)
+        if not found or numbers[2] & (SYN | ACK) == SYN:
             server_ports.add(destination[-2:])
         payload, from_client = tcp[4 * (tcp[12] >> 4) :], destination[-2:] in server_ports
         right = ones_complement_sum(header) == ones_complement_sum(pseudo_header + tcp) == 0xFFFF
-        found.append(
-            TcpPacket(time, frame, source, destination, sequence, acknowledged, flags, payload, from_client, right)
-        )
+        found.append(TcpPacket(time, frame, source, destination, *numbers, payload, from_client, right))
     return found
 
 

@@ -21,7 +21,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from wsedu.__main__ import main as command_line
+
+DATA = Path(__file__).parent.parent / "data"
+CAPTURES = sorted(DATA.glob("*.pcap*"))
+IN_DATA = pytest.mark.parametrize("path", CAPTURES, ids=[path.name for path in CAPTURES])
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 CLIENT, SERVER = True, False
@@ -101,11 +107,8 @@ class Talk:
         sequence = self.first[sender] + (0 if flags & SYN else 1 + at)
         acknowledgement = self.first[not sender] + 1 + self.sent[not sender] if flags & ACK else 0
         source, destination = (self.client, self.server) if sender else (self.server, self.client)
-        size = 20 + len(self.tcp_options)
-        tcp = struct.pack(
-            "!HHIIBBHHH", source[1], destination[1], sequence % 2**32, acknowledgement % 2**32, size << 2, flags,
-            65535, 0, 0,
-        )  # fmt: skip
+        numbers, size = (sequence % 2**32, acknowledgement % 2**32), 20 + len(self.tcp_options)
+        tcp = struct.pack("!HHIIBBHHH", source[1], destination[1], *numbers, size << 2, flags, 65535, 0, 0)
         return self.ip(source[0], destination[0], tcp + self.tcp_options + data)
 
     def ip(self, source: str, destination: str, tcp: bytes) -> bytes:
@@ -113,14 +116,13 @@ class Talk:
         link, ends = LINKS[self.link], ip_address(source).packed + ip_address(destination).packed
         if len(ends) == 8:
             words = 5 + len(self.ip_options) // 4
-            length = words * 4 + len(tcp)
-            length = length if length < 65536 else 0  # of what the card is to cut into packets
+            # 0 in what the card is to cut into packets.
+            length = words * 4 + len(tcp) if words * 4 + len(tcp) < 65536 else 0
             header = struct.pack("!BBHHHBBH", 0x40 + words, 0, length, 7, 0x4000, 64, 6, 0)
             return link.before_ipv4 + header + ends + self.ip_options + tcp
         numbers = [number for number, _ in self.extensions] + [6]
-        between = b"".join(
-            bytes([number]) + rest for number, (_, rest) in zip(numbers[1:], self.extensions, strict=True)
-        )
+        pairs = zip(numbers[1:], self.extensions, strict=True)
+        between = b"".join(bytes([number]) + rest for number, (_, rest) in pairs)
         header = struct.pack("!IHBB", 6 << 28, len(between + tcp), numbers[0], 64)
         return link.before_ipv6 + header + ends + between + tcp
 
@@ -147,21 +149,14 @@ class Talk:
 
 
 def pcap(
-    packets: Iterable[bytes],
-    link_type: int = 1,
-    *,
-    order: str = "<",
-    nanoseconds: bool = False,
-    snap: int | None = None,
+    packets: Iterable[bytes], link: int = 1, *, order: str = "<", nano: bool = False, snap: int | None = None
 ) -> bytes:
     """A pcap file. ``order`` as in ``struct``; ``snap`` is the snap length, in bytes."""
-    magic = 0xA1B23C4D if nanoseconds else 0xA1B2C3D4
-    parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap or 262144, link_type)]
+    magic, tick = (0xA1B23C4D, 1000) if nano else (0xA1B2C3D4, 1)
+    parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snap or 262144, link)]
     for number, packet in enumerate(packets):
-        data = packet[:snap]
-        seconds, micros = divmod(number * STEP, 1_000_000)
-        ticks = micros * 1000 if nanoseconds else micros
-        parts += struct.pack(order + "IIII", START + seconds, ticks, len(data), len(packet)), data
+        data, (seconds, micros) = packet[:snap], divmod(number * STEP, 1_000_000)
+        parts += struct.pack(order + "IIII", START + seconds, micros * tick, len(data), len(packet)), data
     return b"".join(parts)
 
 
@@ -186,45 +181,36 @@ class Blocks:
         return self.block(0x0A0D0D0A, struct.pack(self.order + "IHHq", 0x1A2B3C4D, 1, 0, -1))
 
     def interface(
-        self, link_type: int = 1, *, snap: int = 0, resolution: int | None = None, offset: int | None = None
+        self, link: int = 1, *, snap: int = 0, resolution: int | None = None, offset: int | None = None
     ) -> Blocks:
         """An interface; ``resolution`` as if_tsresol has it, ``offset`` in seconds as if_tsoffset."""
-        options = [struct.pack(self.order + "HH", 2, 3) + b"eth\0"]  # if_name: to be skipped
+        body = struct.pack(self.order + "HHIHH4s", link, 0, snap, 2, 3, b"eth")  # if_name: to be skipped
         if resolution is not None:
-            options.append(struct.pack(self.order + "HHB3x", 9, 1, resolution))
+            body += struct.pack(self.order + "HHB3x", 9, 1, resolution)
         if offset is not None:
-            options.append(struct.pack(self.order + "HHq", 14, 8, offset))
-        options.append(bytes(4))
-        return self.block(1, struct.pack(self.order + "HHI", link_type, 0, snap) + b"".join(options))
+            body += struct.pack(self.order + "HHq", 14, 8, offset)
+        return self.block(1, body + bytes(4))
 
-    def enhanced(
-        self, data: bytes, interface: int = 0, *, ticks: int | None = None, original: int | None = None
-    ) -> Blocks:
-        """A packet, with a comment. ``ticks`` by default in microseconds, as in ``pcap``."""
-        if ticks is None:
-            ticks = START * 1_000_000 + self.packets * STEP
+    def _head(self, data: bytes, ticks: int | None = None, original: int | None = None) -> bytes:
+        """Of a packet: its time, by default in microseconds as in ``pcap``, and how long it is here and was."""
+        ticks = START * 1_000_000 + self.packets * STEP if ticks is None else ticks
         self.packets += 1
-        head = struct.pack(
-            self.order + "IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(data),
-            len(data) if original is None else original,
-        )  # fmt: skip
+        sizes = len(data), len(data) if original is None else original
+        return struct.pack(self.order + "IIII", ticks >> 32, ticks & 0xFFFFFFFF, *sizes)
+
+    def enhanced(self, data: bytes, interface: int = 0, **more: int | None) -> Blocks:
+        """A packet, with a comment; ``ticks`` and the ``original`` length may be given."""
+        head = struct.pack(self.order + "I", interface) + self._head(data, **more)
         comment = struct.pack(self.order + "HH", 1, 5) + b"hello\0\0\0" + bytes(4)
         return self.block(6, head + data + bytes(-len(data) % 4) + comment)
 
-    def old(self, data: bytes, interface: int = 0, *, original: int | None = None) -> Blocks:
+    def old(self, data: bytes, interface: int = 0) -> Blocks:
         """The packet block that the enhanced one replaced."""
-        ticks = START * 1_000_000 + self.packets * STEP
-        self.packets += 1
-        head = struct.pack(
-            self.order + "HHIIII", interface, 0xFFFF, ticks >> 32, ticks & 0xFFFFFFFF, len(data),
-            len(data) if original is None else original,
-        )  # fmt: skip
-        return self.block(2, head + data)
+        return self.block(2, struct.pack(self.order + "HH", interface, 0xFFFF) + self._head(data) + data)
 
     def simple(self, data: bytes, *, original: int | None = None) -> Blocks:
-        """A packet without a time, of interface 0."""
-        self.packets += 1
-        return self.block(3, struct.pack(self.order + "I", len(data) if original is None else original) + data)
+        """A packet of interface 0, of which only the original length is told."""
+        return self.block(3, self._head(data, original=original)[12:] + data)
 
 
 def pcapng(packets: Iterable[bytes], link_type: int = 1, *, order: str = "<", snap: int | None = None) -> bytes:

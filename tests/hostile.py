@@ -16,13 +16,13 @@ QUOTES = "' onmouseover='window.pwned=5' \" onfocus=\"window.pwned=5"
 CONTENT = "<iframe srcdoc='<script>parent.pwned=6</script>'>"
 CLOSE_REASON = "<img src=x onerror=window.pwned=7>"
 
+# Every piece of HTML in the capture; each would set ``window.pwned`` if a browser took it for HTML.
 HOSTILE = (TARGET, FIELD, REASON_PHRASE, TEXT, QUOTES, CONTENT, CLOSE_REASON)
-"""Every piece of HTML in the capture; each would set ``window.pwned`` if a browser took it for HTML."""
 
+# What renames the window of a terminal and clears it; it is in a message, a field, a reason phrase and a Close reason.
 TERMINAL = "\x1b]0;pwned\x07\x1b[2J"
-"""What renames the window of a terminal and clears it; it is in a message, a field, a reason phrase and a
-Close reason."""
 
+# A notebook that shows the capture in every way there is. Each cell is one view.
 HOSTILE_CELLS = {
     "setup": """
 import wsedu
@@ -42,7 +42,6 @@ for message in messages: print(wsedu.byte_map(message))
 for conversation in capture.conversations: print(wsedu.ladder(conversation))
 print(wsedu.compare(*messages))""",
 }
-"""A notebook that shows the capture in every way there is. Each cell is one view."""
 
 
 def write_capture(path: Path) -> None:

@@ -41,8 +41,6 @@ FRAMES: list[tuple[str, Frame]] = [
     ("88 05 03 e9 62 79 65", Frame(Opcode.CLOSE, b"\x03\xe9bye")),
 ]
 
-SAMPLES = pytest.mark.parametrize(("hexadecimal", "frame"), FRAMES, ids=[sample[:26] for sample, _ in FRAMES])
-
 # Frames that are refused, by themselves and in a stream: name, bytes in hexadecimal, arguments, then offset, field,
 # section, and after how many bytes it shows.
 REFUSED_FRAMES: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
@@ -53,18 +51,9 @@ REFUSED_FRAMES: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
     ("RSV3 beside a claimed RSV1", "d1 00", {"rsv1": True}, 0, "RSV3", "RFC 6455, 5.2", 1),
     ("claimed RSV1 on a Ping", "c9 00", {"rsv1": True}, 0, "RSV1", "RFC 7692, 6.1", 1),
     ("claimed RSV1 on a Continuation", "c0 00", {"rsv1": True}, 0, "RSV1", "RFC 7692, 6.1", 1),
-    *[
-        (f"opcode {code:X}", f"8{code:x} 00", {}, 0, "opcode", "RFC 6455, 5.2", 1)
-        for code in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15)
-    ],
-    *[
-        (f"fragment of {name}", first + " 00", {}, 0, "FIN", "RFC 6455, 5.5", 1)
-        for name, first in (("Close", "08"), ("Ping", "09"), ("Pong", "0a"))
-    ],
-    *[
-        (f"{name} of 126", first + " 7e 00 7e" + 126 * "00", {}, 1, "payload length", "RFC 6455, 5.5", 2)
-        for name, first in (("Close", "88"), ("Ping", "89"), ("Pong", "8a"))
-    ],
+    *[(f"opcode {code}", f"8{code} 00", {}, 0, "opcode", "RFC 6455, 5.2", 1) for code in "34567bcdef"],
+    *[(f"fragment of {code}", f"0{code} 00", {}, 0, "FIN", "RFC 6455, 5.5", 1) for code in "89a"],
+    *[(f"126 {code}", f"8{code} 7e007e" + 126 * "00", {}, 1, "payload length", "RFC 6455, 5.5", 2) for code in "89a"],
     ("client without mask", "81 00", {"role": "client"}, 1, "MASK", "RFC 6455, 5.1", 2),
     ("server with mask", "81 80 00 00 00 00", {"role": "server"}, 1, "MASK", "RFC 6455, 5.1", 2),
     ("125 in 16 bits", "82 7e 00 7d" + 125 * "00", {}, 2, "payload length", "RFC 6455, 5.2", 4),
@@ -84,23 +73,13 @@ REFUSED_FRAMES: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
 SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3
 SAMPLE_ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 SAMPLE_REQUEST = (  # RFC 6455, 1.3
-    b"GET /chat HTTP/1.1\r\n"
-    b"Host: server.example.com\r\n"
-    b"Upgrade: websocket\r\n"
-    b"Connection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    b"Origin: http://example.com\r\n"
-    b"Sec-WebSocket-Protocol: chat, superchat\r\n"
-    b"Sec-WebSocket-Version: 13\r\n"
-    b"\r\n"
+    b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n"
+    b"Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 SAMPLE_RESPONSE = (
-    b"HTTP/1.1 101 Switching Protocols\r\n"
-    b"Upgrade: websocket\r\n"
-    b"Connection: Upgrade\r\n"
-    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
-    b"Sec-WebSocket-Protocol: chat\r\n"
-    b"\r\n"
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
 )
 
 # Strategies

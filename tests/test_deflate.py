@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from operator import attrgetter
 from typing import Any
 
 import pytest
-from capture_maker import CLIENT, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
+from capture_maker import CLIENT, DATA, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
 from hypothesis import given
 from hypothesis import strategies as st
 from oracles import tshark
@@ -22,7 +22,6 @@ from wsedu.protocol.errors import ProtocolError
 from wsedu.protocol.http1 import Response
 from wsedu.wire.connections import CaptureReader
 
-DATA = Path(__file__).parent.parent / "data"
 KEY = b"\x37\xfa\x21\x3d"
 RSV1 = 0x40
 AGREED = SWITCHING[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate%s\r\n\r\n"
@@ -38,10 +37,10 @@ RFC = {
 }
 
 
-@pytest.mark.parametrize("name", RFC)
-def test_the_bytes_of_the_rfc(name: str) -> None:
+@pytest.mark.parametrize("payloads", RFC.values(), ids=RFC)
+def test_the_bytes_of_the_rfc(payloads: list[str]) -> None:
     inflater = Inflater()
-    assert [inflater.inflate(bytes.fromhex(each)) for each in RFC[name]] == [b"Hello"] * len(RFC[name])
+    assert {inflater.inflate(bytes.fromhex(payload)) for payload in payloads} == {b"Hello"}
 
 
 def test_an_empty_message_is_one_byte() -> None:
@@ -100,11 +99,10 @@ def test_what_was_agreed_on(written: str) -> None:
     assert agreed_parameters(Response(101, "", fields=(("Sec-WebSocket-Extensions", "x-other"),))) is None
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    ["client_max_window_bits", "server_max_window_bits=08", "server_max_window_bits=16", "nonsense",
-     "server_no_context_takeover=1", "server_max_window_bits=9; server_max_window_bits=9"],
-)  # fmt: skip
+@pytest.mark.parametrize("wrong", [
+    "client_max_window_bits", "server_max_window_bits=08", "server_max_window_bits=16", "nonsense",
+    "server_no_context_takeover=1", "server_max_window_bits=9; server_max_window_bits=9",
+])  # fmt: skip
 def test_what_a_client_refuses(wrong: str) -> None:
     with pytest.raises(ProtocolError, match="permessage-deflate: ") as refused:
         agreed_parameters(Response(101, "", fields=(("Sec-WebSocket-Extensions", f"permessage-deflate; {wrong}"),)))
@@ -127,13 +125,11 @@ def talk(*said: tuple[bool, bytes], parameters: bytes = b"", deflate: bool = Tru
 def frames(file: bytes, **options: Any) -> tuple[list[Any], list[str]]:
     """Its frames, by way of the fast path; the slow path gives the same. And the warnings."""
     capture = wsedu.read(io.BytesIO(file), **options)
-    found = [message for message in capture.conversations[0].messages if message.kind == "frame"]
     slow = CaptureReader([], **options).messages(io.BytesIO(file), whole=False)
-    told = [(one.payload, one.compressed, one.content, one.text, one.inflate_error) for one in found]
-    assert told == [
-        (one.payload, one.compressed, one.content, one.text, one.inflate_error) for one in slow if one.kind == "frame"
-    ]
-    return found, capture.warnings
+    both = [[one for one in way if one.kind == "frame"] for way in (capture.conversations[0].messages, slow)]
+    telling = attrgetter("payload", "compressed", "content", "text", "inflate_error")
+    assert list(map(telling, both[0])) == list(map(telling, both[1]))
+    return both[0], capture.warnings
 
 
 def hello(sender: bool, payload: str, first: int = 0x81 | RSV1) -> tuple[bool, bytes]:
@@ -144,18 +140,16 @@ def test_both_directions_have_a_window_of_their_own() -> None:
     again = "f200110000"
     found, warnings = frames(talk(hello(CLIENT, RFC["once"][0]), hello(SERVER, RFC["once"][0]),
                                   hello(SERVER, again), hello(CLIENT, again)))  # fmt: skip
-    assert [(one.sender, one.text, one.compressed) for one in found] == [
-        (sender, "Hello", True) for sender in ("client", "server", "server", "client")
-    ]
-    assert warnings == []
+    assert [one.sender for one in found] == ["client", "server", "server", "client"]
+    assert {(one.text, one.compressed) for one in found} == {("Hello", True)} and warnings == []
 
 
-@pytest.mark.parametrize(("of", "lost"), [("client", "client"), ("server", "server")])
-def test_without_takeover_a_message_refers_to_none_before(of: str, lost: str) -> None:
+@pytest.mark.parametrize("of", ["client", "server"])
+def test_without_takeover_a_message_refers_to_none_before(of: str) -> None:
     said = [hello(sender, payload) for payload in ("f248cdc9c90700", "f200110000") for sender in (CLIENT, SERVER)]
     found, warnings = frames(talk(*said, parameters=f"; {of}_no_context_takeover".encode()))
-    assert [one.sender for one in found if one.inflate_error] == [lost]
-    assert len(warnings) == 1 and f"a message of the {lost} is not inflated: it refers to bytes before" in warnings[0]
+    assert [one.sender for one in found if one.inflate_error] == [of]
+    assert len(warnings) == 1 and f"a message of the {of} is not inflated: it refers to bytes before" in warnings[0]
 
 
 def test_fragments_with_control_frames_between() -> None:
@@ -210,17 +204,6 @@ def test_what_the_fast_path_reads_late_in_a_file_is_said_too() -> None:
     assert len(warnings) == 1 and "a message of the server is not inflated" in warnings[0]
 
 
-def test_nothing_is_kept_of_connections_that_are_over() -> None:
-    packets: list[bytes] = []
-    for number in range(1_500):
-        one = Talk(client=("192.0.2.1", 2000 + number))
-        packets += one.open() + one.say(CLIENT, HANDSHAKE) + one.say(SERVER, AGREED % b"")
-        packets += one.say(*hello(SERVER, RFC["once"][0])) + one.close()
-    reader = CaptureReader([])
-    texts = [one.text for one in reader.messages(io.BytesIO(pcap(packets)), whole=False) if one.kind == "frame"]
-    assert texts == ["Hello"] * 1_500 and reader.connections == {}
-
-
 @pytest.mark.parametrize("cut", [0, 1])
 def test_what_began_before_the_capture(cut: int) -> None:
     """Frames are read from the first segment on that may begin with one, and if we are told so RSV1 is believed."""
@@ -233,9 +216,8 @@ def test_what_began_before_the_capture(cut: int) -> None:
     capture = wsedu.read(io.BytesIO(pcap(packets)), ports=(80,), deflate=True)
     told = [(one.sender, one.text) for one in capture.conversations[0].messages]
     assert told == [("client", "Hi"), ("server", "Hello"), ("server", "Hello")]
-    assert (
-        len(capture.warnings) == 1 and f"{33 - cut:,} bytes of the server before its first frame" in capture.warnings[0]
-    )
+    (warning,) = capture.warnings
+    assert f"{33 - cut:,} bytes of the server before its first frame" in warning
     plain = wsedu.read(io.BytesIO(pcap(packets)), ports=(80,)).conversations[0].messages
     assert [one.compressed for one in plain] == [None] * 3
 
@@ -251,10 +233,8 @@ def test_what_began_before_the_capture_and_begins_with_a_large_message() -> None
 def test_tshark_inflates_the_same() -> None:
     """But for a message in fragments, of which tshark 4.0 inflates each frame by itself."""
     path = DATA / "websockets-deflate.pcap"
-    fields = "websocket.fin", "websocket.payload.text", "data.data"
-    table = tshark(
-        "-r", path, "-Y", "websocket.rsv == 4", "-T", "fields", *(part for name in fields for part in ("-e", name))
-    )
+    fields = "-e", "websocket.fin", "-e", "websocket.payload.text", "-e", "data.data"
+    table = tshark("-r", path, "-Y", "websocket.rsv == 4", "-T", "fields", *fields)
     rows = [line.split("\t") for line in table.splitlines()]
     ours = [one for one in wsedu.messages(path) if one.compressed and one.header is not None and one.header.rsv1]
     assert len(rows) == len(ours) > 10

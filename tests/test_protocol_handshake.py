@@ -26,10 +26,6 @@ def check_response(data: bytes) -> tuple[Response, int]:
 # The RFC's samples
 
 
-def test_accept_key_of_the_rfc() -> None:
-    assert handshake.accept_key(cases.SAMPLE_KEY) == cases.SAMPLE_ACCEPT
-
-
 def test_request_of_the_rfc() -> None:
     fields = [("Origin", "http://example.com"), ("Sec-WebSocket-Protocol", "chat, superchat")]
     raw = handshake.request("server.example.com", "/chat", key=cases.SAMPLE_KEY, fields=fields)
@@ -40,6 +36,7 @@ def test_request_of_the_rfc() -> None:
 
 
 def test_response_of_the_rfc() -> None:
+    assert handshake.accept_key(cases.SAMPLE_KEY) == cases.SAMPLE_ACCEPT
     assert handshake.response(cases.SAMPLE_KEY, fields=[("Sec-WebSocket-Protocol", "chat")]) == cases.SAMPLE_RESPONSE
 
 
@@ -70,13 +67,14 @@ EVIL = ["\r\nX: y", "\n X", "\r", "a\r\n\r\nGET / HTTP/1.1", "\x00", " a", "a ",
 
 @pytest.mark.parametrize("evil", EVIL)
 def test_no_argument_writes_a_line_of_its_own_or_what_cannot_be_written(evil: str) -> None:
+    fields = ("X", evil), ("X" + evil, "a")
     attempts: list[Callable[[], bytes]] = [
         lambda: handshake.request(evil),
         lambda: handshake.request("a", "/" + evil),
         lambda: handshake.request("a", key=evil),
-        *(lambda write=write, field=field: write(cases.SAMPLE_KEY, fields=[field])
-          for write in (handshake.request, handshake.response) for field in (("X", evil), ("X" + evil, "a"))),
-    ]  # fmt: skip
+        *(lambda field=field: handshake.request("a", fields=[field]) for field in fields),
+        *(lambda field=field: handshake.response(cases.SAMPLE_KEY, fields=[field]) for field in fields),
+    ]
     if set(evil) & set("\r\n\u2603"):
         attempts.append(lambda: handshake.response(cases.SAMPLE_KEY + evil))
     for attempt in attempts:
@@ -84,12 +82,6 @@ def test_no_argument_writes_a_line_of_its_own_or_what_cannot_be_written(evil: st
             attempt()
         assert type(info.value) is ValueError and str(info.value).isascii()
         assert "\u2603" not in evil or "u2603'" in str(info.value)
-
-
-def test_targets_that_cannot_be_written() -> None:
-    for target in ("", "/a b", "/\xe4", "/\x7f"):
-        with pytest.raises(ValueError):
-            handshake.request("a", target)
 
 
 @given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))
@@ -150,7 +142,7 @@ def test_accepted(sample: bytes, check: Any) -> None:
 # Requests that are refused: what is replaced by what; the line (or part of it) that the offset is at, "" for the empty
 # line at the end; field, section, HTTP status code
 
-KEY_NAME, VERSION_NAME = "Sec-WebSocket-Key", "Sec-WebSocket-Version"
+KEY_NAME, VERSION_NAME, PROTOCOL_NAME = "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol"
 EXTENSIONS_NAME, EXTENSIONS = "Sec-WebSocket-Extensions", b"Sec-WebSocket-Extensions: "
 BAD_KEYS = (
     b"", b"x", b"dGhlIHNhbXBsZSBub25jZQ", b"dGhlIHNhbXBsZSBub25jZQ=", b"dGhlIHNhbXBsZSBub25jZQ===",
@@ -180,20 +172,14 @@ REFUSED: list[tuple[bytes, bytes, bytes, str, str, int]] = [
     (b"Connection: Upgrade", b"Connection: no Upgrade", b"Connection", "Connection", "RFC 6455, 4.2.1", 400),
     (KEY_LINE, b"", b"", "Sec-WebSocket-Key", "RFC 6455, 4.2.1", 400),
     (b"Origin:", b"Sec-Websocket-Key: a\r\nOrigin:", b"Sec-Websocket-K", KEY_NAME, "RFC 6455, 11.3.1", 400),
-    *[
-        (cases.SAMPLE_KEY.encode(), key, b"Sec-WebSocket-Key", "Sec-WebSocket-Key", "RFC 6455, 4.2.1", 400)
-        for key in BAD_KEYS
-    ],
+    *[(cases.SAMPLE_KEY.encode(), key, KEY_LINE[:17], KEY_NAME, "RFC 6455, 4.2.1", 400) for key in BAD_KEYS],
     (VERSION_LINE, b"", b"", "Sec-WebSocket-Version", "RFC 6455, 4.4", 426),
     *[
         (b"Version: 13", b"Version: " + version, b"Sec-WebSocket-V", VERSION_NAME, "RFC 6455, 4.4", 426)
         for version in (b"8", b"14", b"013", b"", b"13, 8", b"13;a")
     ],
     (VERSION_LINE, 2 * VERSION_LINE, VERSION_LINE + b"\r\n", VERSION_NAME, "RFC 6455, 11.3.5", 400),
-    *[
-        (b"chat, superchat", offer, b"Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol", "RFC 6455, 4.1", 400)
-        for offer in BAD_PROTOCOLS
-    ],
+    *[(b"chat, superchat", offer, PROTOCOL_LINE[:22], PROTOCOL_NAME, "RFC 6455, 4.1", 400) for offer in BAD_PROTOCOLS],
     *[
         (b"Host:", EXTENSIONS + offer + b"\r\nHost:", EXTENSIONS[:-2], EXTENSIONS_NAME, "RFC 6455, 9.1", 400)
         for offer in BAD_EXTENSIONS

@@ -10,21 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capture_maker import (
-    CLIENT,
-    HANDSHAKE,
-    LINKS,
-    SERVER,
-    START,
-    STEP,
-    SWITCHING,
-    Blocks,
-    Talk,
-    dissected,
-    frame,
-    pcap,
-    pcapng,
-)
+from capture_maker import CLIENT, HANDSHAKE, LINKS, SERVER, SWITCHING, Blocks, Talk, dissected, frame, pcap, pcapng
 from oracles import tshark
 
 import wsedu
@@ -35,8 +21,8 @@ VERSIONS: dict[int, dict[str, Any]] = {4: {}, 6: {"client": ("2001:db8::1", 4000
 FORMATS: dict[str, Callable[[Iterable[bytes], int], bytes]] = {
     "pcap": pcap,
     "pcap, big endian": lambda packets, link: pcap(packets, link, order=">"),
-    "pcap, nanoseconds": lambda packets, link: pcap(packets, link, nanoseconds=True),
-    "pcap, nanoseconds, big endian": lambda packets, link: pcap(packets, link, nanoseconds=True, order=">"),
+    "pcap, nanoseconds": lambda packets, link: pcap(packets, link, nano=True),
+    "pcap, nanoseconds, big endian": lambda packets, link: pcap(packets, link, nano=True, order=">"),
     "pcapng": pcapng,
     "pcapng, big endian": lambda packets, link: pcapng(packets, link, order=">"),
 }
@@ -58,19 +44,17 @@ def expected(version: int = 4) -> list[dict[str, object]]:
     bits = {"fin": True, "rsv1": False, "rsv2": False, "rsv3": False, "opcode": 1}
 
     def row(sender: str, packet: int, kind: str, length: int, **more: object) -> dict[str, object]:
-        time = packet * STEP / 1e6
-        return {**common, "sender": sender, "time": time, "kind": kind, "wire_length": length, **more}
+        return {**common, "sender": sender, "time": packet / 1000, "kind": kind, "wire_length": length, **more}
 
-    heads = [
-        {"version": "HTTP/1.1", "fields": [line.split(": ") for line in head.decode().splitlines()[1:-1]]}
-        for head in (HANDSHAKE, SWITCHING)
-    ]
-    request = {"method": "GET", "target": "/chat", "content_bytes": 0, **heads[0]}
+    def head(data: bytes) -> dict[str, object]:
+        fields = [line.split(": ") for line in data.decode().splitlines()[1:-1]]
+        return {"version": "HTTP/1.1", "fields": fields, "content_bytes": 0}
+
     hi = {**bits, "masked": True, "payload_length": 2, "payload": "4869", "text": "Hi"}
     hello = {**bits, "masked": False, "payload_length": 5, "payload": "48656c6c6f", "text": "Hello"}
     return [
-        row("client", 3, "request", len(HANDSHAKE), **request),
-        row("server", 4, "response", len(SWITCHING), status=101, content_bytes=0, **heads[1]),
+        row("client", 3, "request", len(HANDSHAKE), method="GET", target="/chat", **head(HANDSHAKE)),
+        row("server", 4, "response", len(SWITCHING), status=101, **head(SWITCHING)),
         row("client", 5, "frame", 8, **hi),
         row("server", 6, "frame", 7, **hello),
     ]
@@ -136,14 +120,15 @@ def test_a_segment_that_is_larger_than_ip_can_tell() -> None:
 @pytest.mark.parametrize("order", "<>")
 def test_interfaces_of_several_link_types_and_resolutions(order: str) -> None:
     """One connection seen in turn on three interfaces, each with its own clock."""
-    clocks = [("ethernet", 6, 10**6, None), ("sll2", 9, 10**9, None), ("raw", 0x80 | 20, 2**20, START)]
+    start = 1_700_000_000
+    clocks = [("ethernet", 6, 10**6, None), ("sll2", 9, 10**9, None), ("raw", 0x80 | 20, 2**20, start)]
     blocks = Blocks(order)
     for link, resolution, _, offset in clocks:
         blocks.interface(LINKS[link].number, resolution=resolution, offset=offset)
     talks = [chat(link=link) for link, *_ in clocks]
     for index, packets in enumerate(zip(*talks, strict=True)):
         which = index % 3
-        seconds = (0 if clocks[which][3] else START) + index * STEP / 1e6
+        seconds = (0 if clocks[which][3] else start) + index / 1000
         ticks = int(seconds) * clocks[which][2] + round(seconds % 1 * clocks[which][2])
         blocks.enhanced(packets[which], which, ticks=ticks)
     said = dissected(blocks.file)
@@ -185,17 +170,14 @@ def test_what_holds_no_tcp_is_left_alone() -> None:
     assert said.rows[0]["time"] == 0.005 and len(said.rows) == 4
 
 
-@pytest.mark.parametrize(
-    ("at", "new", "why"),
-    [
-        (14, "44", "an IPv4 header of less than 20 bytes"),
-        (46, "40", "a TCP header of less than 20 bytes"),
-        (16, "001e", "goes on behind the end of its IP packet"),
-        (20, "2000", "fragment"),  # the first
-        (20, "0008", "fragment"),  # a later one
-        (40, "", "cut inside its headers"),
-    ],
-)
+SPOILED = [
+    (14, "44", "an IPv4 header of less than 20 bytes"), (46, "40", "a TCP header of less than 20 bytes"),
+    (16, "001e", "goes on behind the end of its IP packet"), (40, "", "cut inside its headers"),
+    (20, "2000", "fragment"), (20, "0008", "fragment"),  # the first, and a later one
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("at", "new", "why"), SPOILED)
 def test_a_packet_that_cannot_be_read_is_said_and_skipped(at: int, new: str, why: str) -> None:
     packets, put = chat(), bytes.fromhex(new)
     packets[6] = packets[6][:at] + put + packets[6][at + len(put) :] if put else packets[6][:at]
@@ -275,19 +257,19 @@ def test_tunnels(tmp_path: Path) -> None:
     assert tshark("-r", tmp_path / "tunnels.pcapng", *fields).splitlines() == ours
 
 
-@pytest.mark.parametrize(
-    ("before", "why"),
-    [
-        ("08004500 0054 0000 0000 4032 0000 c6336401 c6336402", "ESP"),
-        ("08004500 0054 0000 0000 4011 0000 c6336401 c6336402 0009 17c1", "Geneve"),
-        ("08004500 0054 0000 0000 402f 0000 c6336401 c6336402 3001 880b", "GRE of another kind"),
-        ("08004500 0054 0000 2000 402f 0000 c6336401 c6336402 0000 0800", "fragment"),
-        ("8847 00009140 00000000", "MPLS that carries no IP"),
-        ("8864 1100", "cut inside its headers"),
-        ("0800" + "4500 0054 0000 0000 4004 0000 c6336401 c6336402" * 40, "more than 32 headers"),
-    ],
-)
-def test_what_is_not_looked_into_is_counted(before: str, why: str) -> None:
-    said = dissected(pcap([bytes(12) + bytes.fromhex(before)] * 3))
+NOT_LOOKED_INTO = {
+    "ESP": "08004500 0054 0000 0000 4032 0000 c6336401 c6336402",
+    "Geneve": "08004500 0054 0000 0000 4011 0000 c6336401 c6336402 0009 17c1",
+    "GRE of another kind": "08004500 0054 0000 0000 402f 0000 c6336401 c6336402 3001 880b",
+    "fragment": "08004500 0054 0000 2000 402f 0000 c6336401 c6336402 0000 0800",
+    "MPLS that carries no IP": "8847 00009140 00000000",
+    "cut inside its headers": "8864 1100",
+    "more than 32 headers": "0800" + "4500 0054 0000 0000 4004 0000 c6336401 c6336402" * 40,
+}
+
+
+@pytest.mark.parametrize("why", NOT_LOOKED_INTO)
+def test_what_is_not_looked_into_is_counted(why: str) -> None:
+    said = dissected(pcap([bytes(12) + bytes.fromhex(NOT_LOOKED_INTO[why])] * 3))
     assert (said.status, said.rows, len(said.complaints)) == (0, [], 1)
     assert why in said.complaints[0] and "3 packets" in said.complaints[0]

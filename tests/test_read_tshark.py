@@ -9,14 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
+from capture_maker import IN_DATA
 from oracles import tshark
 
 import wsedu
 from wsedu.wire.message import CapturedMessage
 
-DATA = Path(__file__).parent.parent / "data"
-CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 FIELDS = """
     tcp.stream tcp.flags.syn tcp.flags.ack tcp.srcport ip.src ipv6.src tcp.dstport ip.dst ipv6.dst
     http.request.method http.request.uri http.response.code http.content_length
@@ -26,49 +24,46 @@ FIELDS = """
 
 
 @cache
-def rows(name: str) -> list[dict[str, list[str]]]:
+def rows(path: Path) -> list[dict[str, list[str]]]:
     """Of each packet each of the fields, with a value for each message in the packet."""
     arguments = [part for field in FIELDS for part in ("-e", field)]
     # Raw content, so that a length means the same to both.
     options = ("-o", "http.decompress_body:FALSE", "-E", "aggregator=|", "-T", "fields")
-    lines = [line.split("\t") for line in tshark("-r", DATA / name, *options, *arguments).splitlines()]
+    lines = [line.split("\t") for line in tshark("-r", path, *options, *arguments).splitlines()]
     cells = [[[one for one in cell.split("|") if one] for cell in line] for line in lines]
     return [dict(zip(FIELDS, line, strict=True)) for line in cells]
 
 
-def theirs(name: str, kind: str) -> list[dict[str, list[str]]]:
+def theirs(path: Path, kind: str) -> list[dict[str, list[str]]]:
     """The packets that have this field."""
-    return [row for row in rows(name) if row[kind]]
+    return [row for row in rows(path) if row[kind]]
 
 
 @cache
-def ours(name: str, kind: str) -> tuple[CapturedMessage, ...]:
+def ours(path: Path, kind: str) -> tuple[CapturedMessage, ...]:
     """In the order in which each became complete."""
-    read = (one for each in wsedu.read(DATA / name).conversations for one in each.messages)
+    read = (one for each in wsedu.read(path).conversations for one in each.messages)
     return tuple(sorted((one for one in read if one.kind == kind), key=lambda one: one.packets[-1]))
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_frames(name: str) -> None:
+@IN_DATA
+def test_frames(path: Path) -> None:
     expected: list[tuple[int, ...]] = []
-    for row in theirs(name, "websocket.opcode"):
-        extended = {
-            126: iter(row["websocket.payload_length_ext_16"]),
-            127: iter(row["websocket.payload_length_ext_64"]),
-        }
+    for row in theirs(path, "websocket.opcode"):
+        extended = {form: iter(row[f"websocket.payload_length_ext_{bits}"]) for form, bits in ((126, 16), (127, 64))}
         for at, opcode in enumerate(row["websocket.opcode"]):
             fin, rsv, mask = (_number(row[f"websocket.{bit}"][at]) for bit in ("fin", "rsv", "mask"))
             length = int(row["websocket.payload_length"][at])
             length = int(next(extended[length])) if length in extended else length
             expected.append((int(row["tcp.stream"][0]), fin, rsv, int(opcode, 0), mask, length))
     found = []
-    for one in ours(name, "frame"):
+    for one in ours(path, "frame"):
         header = one.header
         assert header is not None
         rsv, masked = header.rsv1 << 2 | header.rsv2 << 1 | header.rsv3, header.masking_key is not None
         found.append((one.conversation, int(header.fin), rsv, header.opcode, int(masked), header.payload_length))
     assert found == expected
-    assert found or "websocket" not in name
+    assert found or "websocket" not in path.name
 
 
 def _number(text: str) -> int:
@@ -87,25 +82,25 @@ def payloads(pairs: Any) -> Iterator[str]:
             yield from payloads(item)
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_payloads(name: str) -> None:
+@IN_DATA
+def test_payloads(path: Path) -> None:
     """As hexadecimal, unmasked, and not inflated."""
-    text = tshark("-r", DATA / name, "-Y", "websocket", "-T", "json", "-x", "-j", "websocket")
+    text = tshark("-r", path, "-Y", "websocket", "-T", "json", "-x", "-j", "websocket")
     expected = list(payloads(json.loads(text, object_pairs_hook=list)))
-    assert [one.payload.hex() for one in ours(name, "frame") if one.payload] == expected
+    assert [one.payload.hex() for one in ours(path, "frame") if one.payload] == expected
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_requests_and_responses(name: str) -> None:
+@IN_DATA
+def test_requests_and_responses(path: Path) -> None:
     """Method and target; the status code, and the content of those that have a length, as its field says."""
-    heads = [(str(one.conversation), one.head) for one in ours(name, "request")]
+    heads = [(str(one.conversation), one.head) for one in ours(path, "request")]
     found = [(index, head.method, head.target) for index, head in heads if isinstance(head, wsedu.Request)]
     expected = []
-    for row in theirs(name, "http.request.method"):
+    for row in theirs(path, "http.request.method"):
         for asked in zip(row["http.request.method"], row["http.request.uri"], strict=True):
             expected.append((*row["tcp.stream"], *asked))
     assert found == expected
-    for one, row in zip(ours(name, "response"), theirs(name, "http.response.code"), strict=True):
+    for one, row in zip(ours(path, "response"), theirs(path, "http.response.code"), strict=True):
         assert isinstance(one.head, wsedu.Response)
         length = one.head.get("Content-Length")
         assert [str(one.conversation), str(one.head.status)] == row["tcp.stream"] + row["http.response.code"]
@@ -114,17 +109,13 @@ def test_requests_and_responses(name: str) -> None:
             assert len(one.content) == int(length)
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_conversations_have_the_numbers_of_tcp_streams(name: str) -> None:
+@IN_DATA
+def test_conversations_have_the_numbers_of_tcp_streams(path: Path) -> None:
     ends = {}
-    for row in theirs(name, "tcp.stream"):
+    for row in theirs(path, "tcp.stream"):
         if _number(row["tcp.flags.syn"][0]) and not _number(row["tcp.flags.ack"][0]):
-            sides = (
-                row["ip.src"] + row["ipv6.src"] + row["tcp.srcport"],
-                row["ip.dst"] + row["ipv6.dst"] + row["tcp.dstport"],
-            )
-            ends[int(row["tcp.stream"][0])] = tuple(
-                f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}" for ip, port in sides
-            )
-    for one in wsedu.read(DATA / name).conversations:
+            sides = [(f"ip.{side}", f"ipv6.{side}", f"tcp.{side}port") for side in ("src", "dst")]
+            hosts = [([*row[ip], *(f"[{one}]" for one in row[ipv6])], row[port]) for ip, ipv6, port in sides]
+            ends[int(row["tcp.stream"][0])] = tuple(f"{host}:{port}" for (host,), (port,) in hosts)
+    for one in wsedu.read(path).conversations:
         assert (one.client, one.server) == ends[one.index]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from by_hand import TcpPacket, ones_complement_sum, packets_in, tcp_packets, warnings
+from capture_maker import DATA
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,9 +17,9 @@ from wsedu.wire.packet_model import ACK_DELAY, MSS, Endpoints, EventKind, RelayE
 from wsedu.wire.packets import ACK, FIN, PSH, RST, SYN
 from wsedu.wire.pcapfile import write_capture
 
-DATA = Path(__file__).resolve().parent.parent / "data"
 CLIENT, SERVER = ("127.0.0.1", 50000), ("127.0.0.1", 8765)
 MS = 1_000_000  # nanoseconds
+CONNECT, ACCEPT, SENT, END, RESET = EventKind.CONNECT, EventKind.ACCEPT, EventKind.DATA, EventKind.END, EventKind.RESET
 
 Step = tuple[int, str, EventKind] | tuple[int, str, EventKind, bytes]
 
@@ -29,8 +30,8 @@ def story(*steps: Step, start: int = 10**18) -> list[RelayEvent]:
     return [RelayEvent(start + ms * MS, ends, who == "client", what, *data) for ms, who, what, *data in steps]
 
 
-OPENED = (0, "client", EventKind.CONNECT), (1, "server", EventKind.ACCEPT)
-CLOSED = (900, "client", EventKind.END), (901, "server", EventKind.END)
+OPENED = (0, "client", CONNECT), (1, "server", ACCEPT)
+CLOSED = (900, "client", END), (901, "server", END)
 
 
 def seen(events: list[RelayEvent]) -> list[TcpPacket]:
@@ -45,36 +46,26 @@ def after_opening(*steps: Step) -> list[tuple[int, bool, int, int]]:
 
 def test_opening_and_closing() -> None:
     opening = seen(story(*OPENED, *CLOSED))
-    assert [(one.from_client, one.flags) for one in opening] == [
-        (True, SYN),
-        (False, SYN | ACK),
-        (True, ACK),
-        (True, FIN | ACK),
-        (False, ACK),  # the first that came, so it is acknowledged at once
-        (False, FIN | ACK),
-        (True, ACK),
-    ]
+    flags = [SYN, SYN | ACK, ACK, FIN | ACK, ACK, FIN | ACK, ACK]  # the client's FIN is acknowledged at once
+    assert [one.flags for one in opening] == flags
+    assert [one.from_client for one in opening] == [True, False, True, True, False, False, True]
     syn, syn_ack, last_ack = opening[0], opening[1], opening[-1]
     assert syn_ack.acknowledged == syn.sequence + 1
     assert last_ack.sequence == syn.sequence + 2 and last_ack.acknowledged == syn_ack.sequence + 2
 
 
 def test_the_first_data_is_acknowledged_at_once_and_then_it_rides_on_the_answer() -> None:
-    ping, pong = (2, "client", EventKind.DATA, b"ping"), (3, "server", EventKind.DATA, b"pong!")
+    ping, pong = (2, "client", SENT, b"ping"), (3, "server", SENT, b"pong!")
     again = [(ms + 10, who, what, data) for ms, who, what, data in (ping, pong)]
     assert after_opening(ping, pong, *again) == [
-        (2, True, PSH | ACK, 4),
-        (2, False, ACK, 0),
-        (3, False, PSH | ACK, 5),
-        (3, True, ACK, 0),
-        (12, True, PSH | ACK, 4),
-        (13, False, PSH | ACK, 5),
+        (2, True, PSH | ACK, 4), (2, False, ACK, 0), (3, False, PSH | ACK, 5), (3, True, ACK, 0),
+        (12, True, PSH | ACK, 4), (13, False, PSH | ACK, 5),
         (13 + ACK_DELAY // MS, True, ACK, 0),  # nothing to ride on came within 40 ms
-    ]
+    ]  # fmt: skip
 
 
 def test_an_acknowledgement_waits_its_own_40_ms() -> None:
-    data = [(ms, "client", EventKind.DATA, b"x") for ms in (2, 3, 4, 10)]  # at once, waits, second, waits
+    data = [(ms, "client", SENT, b"x") for ms in (2, 3, 4, 10)]  # at once, waits, second, waits
     acknowledged = [ms for ms, from_client, _, _ in after_opening(*data) if not from_client]
     assert acknowledged == [2, 4, 10 + ACK_DELAY // MS]
 
@@ -85,14 +76,14 @@ def test_each_side_counts_its_packets_in_the_identification() -> None:
 
 
 def test_every_second_segment_is_acknowledged_at_once() -> None:
-    long = after_opening((2, "server", EventKind.DATA, bytes(5 * MSS + 1)))
+    long = after_opening((2, "server", SENT, bytes(5 * MSS + 1)))
     assert [size for _, from_client, _, size in long if not from_client] == [MSS] * 5 + [1]
     assert [flags for _, from_client, flags, _ in long if not from_client] == [ACK] * 5 + [ACK | PSH]
     assert [(ms, size) for ms, from_client, _, size in long if from_client] == [(2, 0)] * 3 + [(42, 0)]
 
 
 def test_a_delayed_acknowledgement_goes_between_what_happens_on_other_connections() -> None:
-    first = story(*OPENED, (2, "client", EventKind.DATA, b"1"), (3, "client", EventKind.DATA, b"2"))
+    first = story(*OPENED, (2, "client", SENT, b"1"), (3, "client", SENT, b"2"))
     endpoints = Endpoints(("127.0.0.1", 50001), SERVER)
     other = [event._replace(endpoints=endpoints) for event in story(*OPENED, *CLOSED)]
     times = [packet.time for packet in packets(sorted(first + other, key=lambda event: event.time))]
@@ -101,10 +92,10 @@ def test_a_delayed_acknowledgement_goes_between_what_happens_on_other_connection
 
 
 def test_a_refusal_and_a_reset() -> None:
-    syn, refusal = seen(story((0, "client", EventKind.CONNECT), (1, "server", EventKind.RESET)))
+    syn, refusal = seen(story((0, "client", CONNECT), (1, "server", RESET)))
     assert (refusal.flags, refusal.sequence, refusal.acknowledged) == (RST | ACK, 0, syn.sequence + 1)
-    assert after_opening((2, "client", EventKind.RESET)) == [(2, True, RST | ACK, 0)]
-    assert seen(story((0, "client", EventKind.CONNECT), (1, "client", EventKind.RESET)))[1].flags == RST
+    assert after_opening((2, "client", RESET)) == [(2, True, RST | ACK, 0)]
+    assert seen(story((0, "client", CONNECT), (1, "client", RESET)))[1].flags == RST
 
 
 @given(st.binary(min_size=1).filter(any))
@@ -118,15 +109,11 @@ WRAPPING = 4000 * (2**32 - 5)  # the clock of the sequence numbers is about to b
 @pytest.mark.parametrize("start", [10**18, WRAPPING])
 def test_tshark_finds_nothing_odd(start: int, tmp_path: Path) -> None:
     data = bytes(range(256)) * 100
-    steps = (
-        *OPENED,
-        (2, "client", EventKind.DATA, b"\0 no protocol that tshark knows"),
-        (3, "server", EventKind.DATA, data),
-        (3, "client", EventKind.DATA, data),
-        (50, "server", EventKind.END),
-        (120, "client", EventKind.DATA, b"after the server's end"),
-        (300, "client", EventKind.END),
-    )
+    steps: list[Step] = [
+        *OPENED, (2, "client", SENT, b"\0 no protocol that tshark knows"), (3, "server", SENT, data),
+        (3, "client", SENT, data), (50, "server", END), (120, "client", SENT, b"after the server's end"),
+        (300, "client", END),
+    ]  # fmt: skip
     path = tmp_path / "story.pcap"
     path.write_bytes(write_capture(packets(story(*steps, start=start))))
     assert warnings(path) == ""
@@ -149,12 +136,12 @@ def events_of(name: str) -> Iterator[RelayEvent]:
         if one.flags == SYN:
             ends[client] = Endpoints(("192.0.2.2", int.from_bytes(client[-2:])), ("192.0.2.1", SERVER[1]))
         if one.flags & SYN:
-            kind = EventKind.CONNECT if one.flags == SYN else EventKind.ACCEPT
+            kind = CONNECT if one.flags == SYN else ACCEPT
             yield RelayEvent(one.time, ends[client], one.from_client, kind)
         if one.payload:
-            yield RelayEvent(one.time, ends[client], one.from_client, EventKind.DATA, one.payload)
+            yield RelayEvent(one.time, ends[client], one.from_client, SENT, one.payload)
         if one.flags & FIN:
-            yield RelayEvent(one.time, ends[client], one.from_client, EventKind.END)
+            yield RelayEvent(one.time, ends[client], one.from_client, END)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("*.pcap")))

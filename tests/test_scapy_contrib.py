@@ -34,16 +34,9 @@ def utscapy(folder: Path, *options: str, alone: bool = True) -> subprocess.Compl
     path.mkdir(exist_ok=True)
     if not (path / "scapy").exists():
         (path / "scapy").symlink_to(SCAPY, target_is_directory=True)
-    environment = dict(os.environ, PYTHONPATH=str(path) if alone else str(ROOT), PYTHONDONTWRITEBYTECODE="1")
-    command = [sys.executable, *(["-S"] if alone else []), "-m", "scapy.tools.UTscapy", "-f", "text"]
-    return subprocess.run(
-        [*command, "-t", "websocket.uts", *options],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    env = dict(os.environ, PYTHONPATH=str(path) if alone else str(ROOT), PYTHONDONTWRITEBYTECODE="1")
+    command = [sys.executable, *["-S"] * alone, "-m", "scapy.tools.UTscapy", "-f", "text", "-t", "websocket.uts"]
+    return subprocess.run([*command, *options], cwd=folder, env=env, capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -63,13 +56,13 @@ def test_it_is_short_and_says_what_scapys_session_loses(folder: Path) -> None:
     assert "wsedu.wire.WebSocketSession" in docstring.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("apply_mask(data, pkt.masking_key)", "apply_mask(data, pkt.masking_key[::-1])"),
-        pytest.param("return frame if frame.complete else None", "return frame", marks=pytest.mark.slow),
-    ],
-)
+FAULTS = [
+    ("apply_mask(data, pkt.masking_key)", "apply_mask(data, pkt.masking_key[::-1])"),
+    pytest.param("return frame if frame.complete else None", "return frame", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong"), FAULTS)
 def test_a_broken_module_is_seen(folder: Path, right: str, wrong: str) -> None:
     module = folder / "websocket.py"
     text = module.read_text()
@@ -98,12 +91,7 @@ def test_scapy_lists_it(folder: Path, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     shutil.copytree(SCAPY, checkout / "scapy", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(folder / "websocket.py", checkout / "scapy" / "contrib")
-    code = (
-        "from scapy.main import list_contrib, load_contrib; load_contrib('websocket'); "
-        "print(list_contrib('websocket', ret=True))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-S", "-c", code], cwd=checkout, capture_output=True, text=True,
-        env=dict(os.environ, PYTHONPATH=str(checkout)), check=True,
-    )  # fmt: skip
-    assert "'description': 'WebSocket (RFC 6455)', 'status': 'loads'" in done.stdout
+    code = "from scapy.main import *; load_contrib('websocket'); print(list_contrib('websocket', ret=True))"
+    environment = dict(os.environ, PYTHONPATH=str(checkout))
+    told = subprocess.check_output([sys.executable, "-S", "-c", code], cwd=checkout, text=True, env=environment)
+    assert "'description': 'WebSocket (RFC 6455)', 'status': 'loads'" in told

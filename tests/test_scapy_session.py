@@ -6,28 +6,35 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import struct
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import hostile
 import pytest
-from capture_maker import CLIENT, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
+from capture_maker import CAPTURES, CLIENT, DATA, GET, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from protocol_cases import any_frames
 from scapy.error import log_runtime
 from scapy.layers.http import HTTP, HTTPRequest, HTTPResponse
 from scapy.layers.inet import IP, TCP, fragment
 from scapy.layers.l2 import Ether
-from scapy.packet import Raw, bind_layers, split_layers
+from scapy.packet import Padding, Raw, bind_layers, fuzz, split_layers
 from scapy.sendrecv import sniff
 from scapy.sessions import IPSession, TCPSession
 
 import wsedu
-from wsedu.wire import WebSocket, WebSocketSession, connections
+from wsedu.protocol.frames import Frame, LengthForm, shortest_form
+from wsedu.protocol.opcodes import opcode_name
+from wsedu.protocol.status import status_name
+from wsedu.wire import WebSocket, WebSocketSession
 
-DATA = sorted((Path(__file__).parent.parent / "data").glob("*.pcap*"))
 KINDS = {HTTPRequest: "request", HTTPResponse: "response", WebSocket: "frame"}
 PORT = 8000  # none that Scapy knows
-GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 ONE, TWO, THREE = (frame(text) for text in (b"one", b"two", b"three"))
 
 
@@ -44,12 +51,11 @@ def said(given: Iterable[Any]) -> list[tuple[str, bytes]]:
     return [(kind, bytes(packet[layer])) for packet in given for layer, kind in KINDS.items() if layer in packet]
 
 
-def frames(packets: list[bytes], **options: Any) -> list[bytes]:
+def frames(packets: list[bytes]) -> list[bytes]:
     """The frames that our session gives, behind request and response."""
-    found = said(packets_of(packets, **options))
-    assert [kind for kind, _ in found[:2]] == ["request", "response"]
-    assert {kind for kind, _ in found[2:]} <= {"frame"}
-    return [raw for _, raw in found[2:]]
+    kinds, found = zip(*said(packets_of(packets)), strict=True)
+    assert kinds == ("request", "response", *["frame"] * (len(kinds) - 2))
+    return list(found[2:])
 
 
 def read(file: bytes) -> list[tuple[str, bytes]]:
@@ -65,13 +71,8 @@ def their_frames() -> Iterator[Any]:
     bind_layers(TCP, WebSocket, sport=PORT)
 
     def payloads(packets: list[bytes]) -> list[bytes]:
-        found = []
-        for packet in packets_of(packets, TCPSession):
-            layer = packet.getlayer(WebSocket)
-            while isinstance(layer, WebSocket):
-                found.append(bytes(layer.data))
-                layer = layer.payload
-        return found
+        given = (layer for packet in packets_of(packets, TCPSession) for layer in packet.iterpayloads())
+        return [bytes(layer.data) for layer in given if isinstance(layer, WebSocket)]
 
     yield payloads
     split_layers(TCP, WebSocket, sport=PORT)
@@ -89,7 +90,7 @@ def test_more_than_a_thousand_frames_in_one_segment(their_frames: Any) -> None:
 
 def test_a_lost_segment(their_frames: Any) -> None:
     one = talk()
-    begin, before, (first, _lost, last) = (one.shake(), one.say(SERVER, ONE), one.say(SERVER, frame(b"x" * 30), 12))
+    begin, before, (first, _lost, last) = one.shake(), one.say(SERVER, ONE), one.say(SERVER, frame(b"x" * 30), 12)
     after = one.say(SERVER, TWO) + one.say(CLIENT, THREE) + one.close()
     given = packets_of([*begin, *before, first, last, *after])
     assert [raw for kind, raw in said(given) if kind == "frame"] == [ONE, THREE]
@@ -188,23 +189,12 @@ def test_fragments_of_ip_can_be_put_together_first() -> None:
     assert found[2:] == [("frame", frame(bytes(1000)))]
 
 
-def test_connections_that_are_over_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST_CLOSED", 3)
-    ours = WebSocketSession()
-    packets: list[bytes] = []
-    for port in range(40000, 40020):
-        one = Talk(client=("192.0.2.1", port), server=("192.0.2.2", PORT))
-        packets += one.shake() + one.say(SERVER, ONE) + one.close()
-    assert len(said(packets_of(packets, ours))) == 60
-    assert len(set(ours._reader.connections.values())) == 3
-
-
 # Agreement
 
 
 def test_agrees_with_read_on_all_of_data_and_on_the_hostile_capture(tmp_path: Path) -> None:
     hostile.write_capture(tmp_path / "hostile.pcap")
-    for path in (*DATA, tmp_path / "hostile.pcap"):
+    for path in (*CAPTURES, tmp_path / "hostile.pcap"):
         assert said(sniff(offline=str(path), session=WebSocketSession)) == read(path.read_bytes()), path.name
 
 
@@ -212,7 +202,7 @@ def test_agrees_with_read_on_all_of_data_and_on_the_hostile_capture(tmp_path: Pa
 def test_no_bytes_raise(seed: int) -> None:
     """Captures with bytes changed at random, TCP and IP headers too."""
     rng = random.Random(seed)
-    for path in DATA:
+    for path in CAPTURES:
         file = bytearray(path.read_bytes()[:20_000])
         for _ in range(60):
             file[rng.randrange(24 if path.suffix == ".pcap" else 400, len(file))] = rng.randrange(256)
@@ -234,12 +224,151 @@ def test_a_long_message_costs_no_more_than_its_length() -> None:
 
 
 def test_compressed_messages_have_their_content() -> None:
-    path = next(path for path in DATA if path.name == "websockets-deflate.pcap")
-    packets = [
-        packet[WebSocket] for packet in sniff(offline=str(path), session=WebSocketSession) if WebSocket in packet
-    ]
-    ours = [message for message in wsedu.messages(path) if message.kind == "frame"]
-    assert [packet.content for packet in packets] == [
-        one.content if one.compressed and one.frame is not None and one.frame.fin else None for one in ours
-    ]
+    path = DATA / "websockets-deflate.pcap"
+    given = sniff(offline=str(path), session=WebSocketSession)
+    packets = [packet[WebSocket] for packet in given if WebSocket in packet]
+    frames = (one for one in wsedu.messages(path) if one.frame is not None)
+    expected = [one.content if one.compressed and one.frame.fin else None for one in frames]  # type: ignore[union-attr]
+    assert [packet.content for packet in packets] == expected
     assert packets[0].copy().content == packets[0].content == b"Hello" and packets[0].data != b"Hello"
+
+
+# The layer: fields in, exact bytes out; bytes in, every field out; whatever the bytes are.
+
+
+def fields_of(frame: Frame) -> dict[str, Any]:
+    """The fields that a user would give."""
+    key = frame.masking_key
+    fields: dict[str, Any] = {"mask": 1, "masking_key": key} if key is not None else {}
+    bits = {name: int(getattr(frame, name)) for name in ("fin", "rsv1", "rsv2", "rsv3")}
+    return {**fields, **bits, "opcode": int(frame.opcode), "data": frame.payload}
+
+
+def assert_every_field(packet: Any, frame: Frame, form: LengthForm) -> None:
+    """A packet dissected from the frame's bytes, its length in so many bits."""
+    size = len(frame.payload)
+    for name, value in fields_of(frame).items():
+        assert packet.getfieldval(name) == value, name
+    assert packet.mask == (frame.masking_key is not None)
+    lengths = {7: (size, None, None), 16: (126, size, None), 64: (127, None, size)}
+    assert (packet.length, packet.length16, packet.length64) == lengths[form]
+    assert packet.complete
+
+
+@given(any_frames())
+def test_fields_give_the_bytes_of_our_frame(frame: Frame) -> None:
+    assert bytes(WebSocket(**fields_of(frame))) == frame.serialize()
+
+
+@given(any_frames(), st.sampled_from([7, 16, 64]))
+def test_bytes_give_every_field_also_of_frames_that_are_not_legal(frame: Frame, form: LengthForm) -> None:
+    """Reserved bits and opcodes, long or fragmented control frames, lengths that are not minimal."""
+    form = max(form, shortest_form(len(frame.payload)))
+    raw = frame.serialize(length_form=form)
+    packet, longer = WebSocket(raw), WebSocket(raw + b"spare")
+    assert_every_field(packet, frame, form)
+    assert bytes(packet) == raw
+    assert longer.data == frame.payload and longer[Padding].load == b"spare"
+    packet.clear_cache()  # as after a change of any field
+    assert bytes(packet) == raw
+
+
+@given(st.binary(max_size=40), st.integers(0, 125), st.integers(0, 65535), st.integers(0, 2**64 - 1))
+def test_a_length_that_is_given_stays_right_or_wrong(data: bytes, seven: int, short: int, long: int) -> None:
+    assert bytes(WebSocket(length=seven, data=data)) == bytes([0x81, seven]) + data
+    header = struct.pack("!BBH", 0x81, 126, short)
+    assert bytes(WebSocket(length=126, length16=short, data=data)) == header + data
+    header = struct.pack("!BBQ", 0x81, 127, long)
+    assert bytes(WebSocket(length=127, length64=long, data=data)) == header + data
+    assert bytes(WebSocket(length=126, data=data)) == struct.pack("!BBH", 0x81, 126, len(data)) + data
+    assert bytes(WebSocket(length=127, data=data)) == struct.pack("!BBQ", 0x81, 127, len(data)) + data
+
+
+@given(any_frames(), st.data())
+def test_a_frame_that_was_cut_short_keeps_its_bytes_and_says_so(frame: Frame, data: st.DataObject) -> None:
+    raw = frame.serialize()
+    cut = raw[: data.draw(st.integers(1, min(len(raw) - 1, 60)))]
+    packet = WebSocket(cut)
+    assert bytes(packet) == cut and not packet.complete
+    assert "cut short" in packet.summary()
+    packet.show(dump=True)
+
+
+@given(st.binary(min_size=1, max_size=30))
+def test_any_bytes_are_taken(raw: bytes) -> None:
+    packet = WebSocket(raw)
+    assert bytes(packet) == raw
+    packet.show(dump=True), packet.summary(), packet.complete
+
+
+def test_a_64_bit_length_with_its_top_bit_set_is_shown_and_never_complete() -> None:
+    packet = WebSocket(b"\x82\x7f\x80\0\0\0\0\0\0\x01x")
+    assert packet.length64 == 2**63 + 1 and packet.data == b"x" and not packet.complete
+
+
+@settings(max_examples=20)
+@given(any_frames())
+def test_inside_other_layers(frame: Frame) -> None:
+    raw = frame.serialize()
+    if len(raw) < 65000:
+        built = bytes(Ether() / IP(dst="192.0.2.1") / TCP(dport=8765) / WebSocket(**fields_of(frame)))
+        assert built[54:] == raw == Ether(built)[TCP].payload.load  # Scapy guesses no more than before
+
+
+def test_names_and_close_payloads() -> None:
+    for code in range(16):
+        assert WebSocket(opcode=opcode_name(code)).opcode == code
+        assert WebSocket(opcode=code).sprintf("%opcode%") == opcode_name(code)
+    packet = WebSocket(b"\x88\x05\x03\xe9bye")
+    assert (packet.status_code, packet.reason) == (1001, "bye")
+    assert f"1001 {status_name(1001)}, b'bye'" in str(packet.show(dump=True))
+    for empty in WebSocket(b"\x88\x00"), WebSocket(b"\x88\x01\x03"), WebSocket(b"\x81\x02\x03\xe9"):
+        assert (empty.status_code, empty.reason) == (None, None)
+    assert WebSocket(b"\x88\x03\x03\xe9\xff").reason == "\ufffd"
+
+
+def test_fuzz_builds_something_that_can_be_read() -> None:
+    for _ in range(100):
+        assert bytes(WebSocket(bytes(fuzz(WebSocket()))))
+
+
+def test_what_is_under_a_frame_is_not_its_payload() -> None:
+    assert bytes(WebSocket(data=b"a") / Raw(b"rest")) == b"\x81\x01arest"
+
+
+IMPORT = """
+import sys
+from scapy.config import conf
+from scapy.packet import Packet
+import scapy.layers.l2, scapy.layers.inet, scapy.layers.inet6
+if {http}:
+    import scapy.layers.http, scapy.contrib.http2
+from scapy.layers.inet import TCP
+
+def classes(cls):
+    return {{cls}}.union(*map(classes, cls.__subclasses__()))
+
+def state():
+    found = {{name: repr(getattr(conf, name)) for name in set(dir(conf)) - {{"layers", "ifaces", "route", "route6"}}}}
+    found |= {{(each, name): repr(getattr(each, name, None)) for each in known for name in names}}
+    return found | {{"links": (len(conf.l2types.num2layer), len(conf.l3types.num2layer))}}
+
+known, names = classes(Packet), ("payload_guess", "_overload_fields", "fields_desc")
+state()  # some of what conf has is made when first asked for
+before = state()
+from wsedu.wire import {names}
+after = state()
+assert before == after, [name for name in before if before[name] != after[name]]
+from wsedu.wire import WebSocket
+assert classes(Packet) - known == {{WebSocket}}, classes(Packet) - known
+assert TCP in WebSocket._overload_fields
+assert {http} or "scapy.layers.http" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize(("names", "http"), [("WebSocket", False), ("WebSocket, WebSocketSession", True)])
+def test_importing_changes_nothing_else_of_scapy(names: str, http: bool) -> None:
+    """Every other layer's fields and bindings, HTTP's too, and all of ``conf`` are what they were."""
+    code = IMPORT.format(names=names, http=http)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
