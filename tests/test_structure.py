@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from programs import ROOT, python, run
 
 import wsedu
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = sorted((ROOT / "wsedu").rglob("*.py"))
 OUTSIDE_PRACTICE = [path for path in PACKAGE if path.parent.name != "practice"]
 TESTS, TOOLS = (sorted((ROOT / name).glob("*.py")) for name in ("tests", "tools"))
@@ -80,24 +79,17 @@ def _code_lines(path: Path) -> frozenset[int]:
 def _imports(path: Path) -> Iterator[tuple[str, str]]:
     """What a module imports: (room of ours, or "", the whole name). What is only for types does not count."""
     inside = path.relative_to(ROOT / "wsedu").parts
-    tree = _tree(path)
-    for_types = {
-        node
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    }
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(_tree(path)))
+    blocks = [one for one in nodes if isinstance(one, ast.If) and ast.unparse(one.test) == "TYPE_CHECKING"]
+    for_types = {node for block in blocks for node in ast.walk(block)}
+    for node in nodes:
         if node in for_types:
             continue
         if isinstance(node, ast.Import):
             yield from (("", alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            if not node.level:
-                yield "", node.module or ""
-                continue
             base = [*inside[: len(inside) - node.level], *(node.module or "").split(".")]
-            yield base[0], ".".join(base)
+            yield (base[0], ".".join(base)) if node.level else ("", node.module or "")
 
 
 def test_imports_go_one_way() -> None:
@@ -139,8 +131,7 @@ def test_there_are_no_circles() -> None:
     ],
 )
 def test_nothing_is_loaded_that_is_not_needed(code: str) -> None:
-    command = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)", str(ROOT / "data/http-408.pcap")]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = python("-c", f"import sys; {code}; print(*sys.modules)", "data/http-408.pcap", check=True).stdout
     heavy = {"scapy", "ipywidgets", "IPython", "anywidget", "tornado", "websockets", "socket", "asyncio"}
     assert set(said.split()) & heavy == set()
 
@@ -243,7 +234,7 @@ def test_the_words_are_those_of_the_field() -> None:
 
 
 def _tracked() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    listed = run("git", "ls-files", "-z")
     if listed.returncode:
         pytest.skip("not a git checkout: there is no list of files")
     return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
@@ -257,26 +248,17 @@ def test_every_source_names_its_licence() -> None:
     """Whatever its language: Python, JavaScript, CSS, YAML, TOML, make, sh and all that comes later."""
     sources = [path for path in _tracked() if path.suffix not in NO_SOURCES and path.name != "LICENSE"]
     assert {".py", ".js", ".css", ".yml", ".toml", ".cfg", ".uts"} <= {path.suffix for path in sources}
-    silent = []
-    for path in sources:
-        first = path.read_text(encoding="utf-8").splitlines()[:2]  # a "#!" or a title may stand before it
-        if not any(re.match(r"(#|//|/\*) SPDX-License-Identifier: GPL-2\.0-or-later\b", line) for line in first):
-            silent.append(_name(path))
-    assert silent == []
+    # A "#!" or a title may stand before it.
+    said = re.compile(r"(?:.*\n)?(#|//|/\*) SPDX-License-Identifier: GPL-2\.0-or-later\b")
+    assert [_name(path) for path in sources if not said.match(path.read_text(encoding="utf-8"))] == []
 
 
 def test_no_file_holds_what_it_must_not() -> None:
     """No unfinished work, no registry, and no place that exists on one machine only."""
     # Put together from pieces, so that this file does not find itself.
     words = ["TO" + "DO", "FIX" + "ME", "XX" + "X"]
-    hosts = [
-        "py" + "pi.org",
-        "python" + "hosted.org",
-        "registry." + "npmjs.org",
-        "/ro" + "ot/",
-        "/wo" + "rk/",
-        "/ho" + "me/",
-    ]
+    hosts = ["py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs.org"]
+    hosts += ["/ro" + "ot/", "/wo" + "rk/", "/ho" + "me/"]
     pattern = re.compile("|".join([*(rf"\b{word}\b" for word in words), *map(re.escape, hosts)]))
     found = []
     for path in _tracked():
