@@ -8,9 +8,9 @@ import random
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from programs import DATA
 
 import wsedu
 from wsedu.live import connect_raw, websocket_server
@@ -18,8 +18,6 @@ from wsedu.live.browser import NAMES, browser_page
 from wsedu.live.jupyter import jupyter_server, pack, run_code, unpack
 from wsedu.model.reconnect import reconnect
 from wsedu.show.page_log import Entry, endings, page_log
-
-DATA = Path(__file__).parent.parent / "data"
 
 
 def _log(name: str) -> list[Entry]:
@@ -30,11 +28,8 @@ def _log(name: str) -> list[Entry]:
 def test_each_line_of_the_log_is_at_its_message() -> None:
     log, session = _log("chromium-session"), wsedu.read(DATA / "chromium-session.pcap").conversations[1]
     rows = page_log(log, session).rows
-    assert [row.page for row in rows if row.page and not row.wire] == [
-        "bufferedAmount is 0",
-        'send("too late")',
-        "onclose: 1000, clean",
-    ]
+    alone = ["bufferedAmount is 0", 'send("too late")', "onclose: 1000, clean"]
+    assert [row.page for row in rows if row.page and not row.wire] == alone
     assert sum(bool(row.page) for row in rows) == len(log)
     assert [row.wire for row in rows if row.wire and row.wire.size] == [row.wire for row in rows if row.wire]
     assert sum(row.wire is not None for row in rows) == len(session.messages)

@@ -4,30 +4,30 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import socket
 import threading
 import time
 from base64 import b64decode
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from programs import DATA
 
 import wsedu
-from wsedu import lab
+from wsedu import lab, touch
 from wsedu.lab import cost_slider, frame_builder, handshake_bench, servers
 from wsedu.model.measured import held_against
 from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.handshake import request
 from wsedu.show.bits import frame_diagram
 from wsedu.show.controls import RangeSlider
-from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
+from wsedu.show.cost_slider import CostSlider
+from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer
 from wsedu.show.handshake_bench import SPOILED
-
-DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,14 +87,12 @@ def test_what_a_server_does_instead_of_an_answer_is_told(listener: socket.socket
 
 def test_the_diagram_has_each_bit_once() -> None:
     """Whatever the frame: the cells of a row have 32 columns, and their bits are those of the frame."""
-    for size in (0, 1, 5, 126, 70_000):
-        for key in (None, b"abcd"):
-            data = wsedu.Frame(2, bytes(size), masking_key=key).serialize()
-            drawn = frame_diagram(data, frame_spans(data))
-            rows = drawn.split("<tr")[2:]
-            for row in rows:
-                assert sum(int(piece.split('"')[1]) for piece in row.split("colspan=")[1:]) == 32
-            assert ("more of payload" in drawn) == (size > 30)
+    for size, key in itertools.product((0, 1, 5, 126, 70_000), (None, b"abcd")):
+        data = wsedu.Frame(2, bytes(size), masking_key=key).serialize()
+        drawn = frame_diagram(data, frame_spans(data))
+        for row in drawn.split("<tr")[2:]:
+            assert sum(map(int, re.findall(r'colspan="(\d+)"', row))) == 32
+        assert ("more of payload" in drawn) == (size > 30)
 
 
 def test_a_request_without_a_key_has_no_accept_value() -> None:
@@ -159,18 +157,14 @@ def test_a_ladder_sends_what_it_is_asked_for(answers: list[tuple[Any, ...]]) -> 
 
 
 def test_what_makes_no_sense_is_not_answered(answers: list[tuple[Any, ...]]) -> None:
-    ladder: Any = touch(wsedu.read(DATA / "http-408.pcap").conversations[0])
+    conversation = wsedu.read(DATA / "http-408.pcap").conversations[0]
     for ask, index in ((None, None), ("x", 0), ("message", 99_999), ("packet", -1), ("message", "0")):
-        ladder._asked(None, {"ask": ask, "index": index}, [])
+        touch(conversation)._asked(None, {"ask": ask, "index": index}, [])
     assert answers == []
-
-
-def test_an_empty_conversation_and_one_without_its_capture(answers: list[tuple[Any, ...]]) -> None:
+    # An empty conversation, and one without its capture.
     assert touch(SimpleNamespace(messages=[])).stretches == []
-    messages = wsedu.read(DATA / "http-408.pcap").conversations[0].messages
-    ladder = touch(SimpleNamespace(messages=messages))
-    ladder._asked(None, {"ask": "message", "index": 0}, [])
-    ladder._asked(None, {"ask": "packet", "index": 0}, [])
+    for ask in ("message", "packet"):
+        touch(SimpleNamespace(messages=conversation.messages))._asked(None, {"ask": ask, "index": 0}, [])
     assert len(answers) == 1 and answers[0][0]["packets"] == []
 
 
@@ -194,9 +188,15 @@ def test_a_packet_is_opened_at_its_message_and_several_messages_at_the_first() -
 # The cost slider: its numbers are the model's, its marks those of the file, whatever the controls say.
 
 
-def test_a_control_changes_the_numbers() -> None:
-    slider = cost_slider()
+@pytest.fixture
+def slider() -> CostSlider:
+    return cost_slider()
+
+
+def test_a_control_changes_the_numbers(slider: CostSlider) -> None:
     before = slider.shown.value
+    alt = re.search(r'<img [^>]*alt="([^"]*)"', before)
+    assert alt is not None and "websocket: from" in alt[1] and "20 points" in alt[1]
     assert "updates 1 a second, 27 bytes each: no keep-alive costs 8.5 times websocket" in before
     for control in (slider.clients, slider.rate, slider.payload, slider.poll_gap, slider.head):
         control.index += 1
@@ -204,23 +204,19 @@ def test_a_control_changes_the_numbers() -> None:
         before = slider.shown.value
 
 
-def test_clients_move_the_picture_on_an_axis_that_stays() -> None:
-    slider, tops, axes = cost_slider(), [], set()
+def test_clients_move_the_picture_on_an_axis_that_stays(slider: CostSlider) -> None:
+    tops, axes = [], set()
     for slider.clients.index in range(4):
-        source = re.search(r"base64,([^\"]+)", slider.drawn)
-        assert source is not None
-        svg = b64decode(source[1]).decode()
-        tops.append(
-            [float(point.split(",")[1]) for point in re.findall(r'points="([^"]+)" fill="none"', svg)[0].split()]
-        )
+        svg = b64decode(re.findall(r"base64,([^\"]+)", slider.drawn)[0]).decode()
+        line = re.findall(r'points="([^"]+)" fill="none"', svg)[0]
+        tops.append([float(point.split(",")[1]) for point in line.split()])
         axes.add(tuple(re.findall(r"y=\"([\d.]+)\"[^>]*>([^<]* [kMGTP]?bit/s)<", svg)))
     assert len(axes) == 1 and len(axes.pop()) == 6
     for before, after in zip(tops, tops[1:], strict=False):
         assert all(a - b > 20 for a, b in zip(before, after, strict=True)), "ten times the clients, and nobody sees it"
 
 
-def test_marks_are_what_was_measured() -> None:
-    slider = cost_slider()
+def test_marks_are_what_was_measured(slider: CostSlider) -> None:
     measured = [row for row in held_against() if 26 < row.situation.payload < 28 and not row.situation.fixed]
     measured = [row for row in measured if row.way != "polling" or row.situation.poll_gap == 1]
     assert f"{len(measured)} measurements" in slider.shown.value
@@ -228,9 +224,8 @@ def test_marks_are_what_was_measured() -> None:
     assert "Nothing was measured" in slider.shown.value
 
 
-def test_the_model_goes_through_the_marks() -> None:
+def test_the_model_goes_through_the_marks(slider: CostSlider) -> None:
     """The heads that the slider assumes are those that were measured."""
-    slider = cost_slider()
     for way, points in slider._measured(slider.settings).items():
         for rate, measured in points:
             slider.rate.options = (rate,)
@@ -257,12 +252,5 @@ def test_the_marks_lie_beside_the_curves(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_page_can_ask_for_no_value_that_is_not_there() -> None:
     control = RangeSlider("rate", (0.5, 1_000), 0.5, "bytes")
     assert control.shown == ["0.5 bytes", "1,000 bytes"]
-    control.index = 99
-    assert control.value == 1_000
-    control.index = -1
-    assert control.value == 0.5
-
-
-def test_the_picture_says_what_it_shows() -> None:
-    alt = re.search(r'<img [^>]*alt="([^"]*)"', cost_slider().shown.value)
-    assert alt is not None and "websocket: from" in alt[1] and "20 points" in alt[1]
+    for control.index, value in ((99, 1_000), (-1, 0.5)):
+        assert control.value == value
