@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -126,9 +126,8 @@ def axe_core() -> str:
         subprocess.run([npm, "pack", "--silent", AXE_CORE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         (packed,) = Path(folder).glob("*.tgz")
         with tarfile.open(packed) as archive:
-            script = archive.extractfile("package/axe.min.js")
-            assert script is not None
-            return script.read().decode()
+            script: Any = archive.extractfile("package/axe.min.js")
+            return str(script.read(), "utf-8")
 
 
 def _lacking(what: str, so: str) -> NoReturn:

@@ -12,15 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import reading
 from lab_browser import LabBrowser, NotebookPage, axe_core, lab_browser, screenshots, write_notebook
-from reading import (
-    EACH_NOTEBOOK,
-    NOTEBOOKS,
-    assert_hostile_is_text,
-    assert_runs_well,
-    assert_stored_outputs_read_well,
-    clone,
-)
 
 # What these tests must see when it happens: an error, a script that ran, a request to another host.
 BROKEN_CELLS = (
@@ -46,7 +39,7 @@ LOOKS = [(theme, width) for theme in ("light", "dark") for width in (1366, 1280,
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBrowser]:
     root = tmp_path_factory.mktemp("clone")
-    clone(root)
+    reading.clone(root)
     write_notebook(root / "notebooks/broken.ipynb", BROKEN_CELLS, BROKEN_PROSE)
     with lab_browser(root) as browser:
         yield browser
@@ -66,18 +59,18 @@ def ran(opened: NotebookPage) -> NotebookPage:
     return opened
 
 
-each_notebook = pytest.mark.parametrize("opened", EACH_NOTEBOOK, indirect=True)
+each_notebook = pytest.mark.parametrize("opened", reading.EACH_NOTEBOOK, indirect=True)
 
 
 def test_there_are_notebooks() -> None:
-    assert NOTEBOOKS, "no notebook was found, so none was opened"
+    assert reading.NOTEBOOKS, "no notebook was found, so none was opened"
 
 
 @each_notebook
 def test_a_fresh_clone_reads_well(opened: NotebookPage) -> None:
     trusted = [cell["metadata"].get("trusted") for cell in opened.cells]
     assert not any(trusted), "this must be the first look at the notebook"
-    assert_stored_outputs_read_well(opened)
+    reading.assert_stored_outputs_read_well(opened)
     assert [fault for prose in opened.prose() for fault in prose.faults] == []
 
 
@@ -87,18 +80,18 @@ def test_it_reads_well_when_it_is_trusted(opened: NotebookPage) -> None:
     opened.trust()
     code = [cell for cell in opened.cells if cell["cell_type"] == "code"]
     assert all(cell["metadata"].get("trusted") for cell in code)
-    assert_stored_outputs_read_well(opened)
+    reading.assert_stored_outputs_read_well(opened)
 
 
 @each_notebook
 def test_it_runs_to_the_end(opened: NotebookPage) -> None:
-    assert_runs_well(opened)
+    reading.assert_runs_well(opened)
 
 
 @pytest.mark.slow  # test_show_outside.py feeds every view with the same
 def test_captured_html_is_shown_as_text(lab: LabBrowser) -> None:
     with lab.open("notebooks/hostile.ipynb") as notebook:
-        assert_hostile_is_text(notebook)
+        reading.assert_hostile_is_text(notebook)
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     # As a terminal would get it.
     stored = "".join("".join(one.get("text") or one.get("data", {}).get("text/plain", "")) for one in outputs)

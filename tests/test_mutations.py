@@ -24,12 +24,13 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*")
 slow = pytest.mark.slow
 
 
-def _nbval(copy: Path, notebook: str) -> tuple[int, str]:
-    """Run a notebook of the copy up to its first red cell, with the copy's own package.
+def _nbval(copy: Path, notebook: str, red: int = 1) -> tuple[int, str]:
+    """Run a notebook of the copy up to its first red cell, or until so many are, with the copy's own package.
 
     Returns the exit status and what was said.
     """
-    done = nbval(copy, "-x", f"notebooks/{notebook}.ipynb", env=dict(os.environ, PYTHONPATH=str(copy)))
+    path = f"notebooks/{notebook}.ipynb"
+    done = nbval(copy, f"--maxfail={red}", path, env=dict(os.environ, PYTHONPATH=str(copy)))
     return done.returncode, done.stdout
 
 
@@ -118,5 +119,5 @@ def test_one_way_brings_other_news(copy: Path, way: str, update: int) -> None:
     data = capture.read_bytes()
     assert data.count(b'{"id":%d' % update) == 1
     capture.write_bytes(data.replace(b'{"id":%d' % update, b'{"ie":%d' % update))
-    status, said = _nbval(copy, COMPARED)
+    status, said = _nbval(copy, COMPARED, red=9)  # the timeline counts an update less, and is red before
     assert status == 1 and "the same: False" in said
