@@ -45,9 +45,7 @@ def test_a_cache_keeps_what_it_was_asked_for_and_believes_a_frame() -> None:
 
 
 @pytest.mark.parametrize(("version", "reads_status", "then"), [(9, False, 200), (9, True, 403), (13, True, 101)])
-def test_a_guard_looks_on_unless_it_takes_a_connection_for_a_tunnel(
-    version: int, reads_status: bool, then: int
-) -> None:
+def test_a_guard_looks_on_but_into_what_it_takes_for_a_tunnel(version: int, reads_status: bool, then: int) -> None:
     forbidden = SCRIPT.replace(b"script.js", b"internal")
     upgrade = wsedu.handshake.request("bank.example").replace(b"Version: 13", f"Version: {version}".encode())
     with web_server() as server, attacks.GuardingProxy(server.port, reads_status=reads_status) as proxy:

@@ -48,12 +48,6 @@ def test_endings_are_those_of_the_log_and_of_the_wire() -> None:
         assert (str(told["code"]) in wire) == (told["code"] not in (1005, 1006))
 
 
-def test_what_a_page_says_of_itself_is_text() -> None:
-    log = [{"what": "<script>alert(1)</script>\x1b[31m"}, *_log("chromium-session")]
-    picture = page_log(log, wsedu.read(DATA / "chromium-session.pcap").conversations[1])
-    assert "<script" not in picture._repr_html_() and "\x1b" not in repr(picture) + picture._repr_html_()
-
-
 def test_what_is_swallowed_is_recorded_and_not_passed_on() -> None:
     with websocket_server() as server, wsedu.record(port=server.port) as recording:
         with connect_raw(recording.port) as connection:
@@ -66,9 +60,7 @@ def test_what_is_swallowed_is_recorded_and_not_passed_on() -> None:
 
 
 @pytest.mark.parametrize(("delay", "most"), [(lambda failures, rng: 1.0, 6), (lambda failures, rng: rng.random(), 7)])
-def test_all_come_back_and_no_more_in_a_second_than_the_server_takes(
-    delay: Callable[[int, random.Random], float], most: float
-) -> None:
+def test_all_come_back_as_the_server_takes_them(delay: Callable[[int, random.Random], float], most: float) -> None:
     attempts = reconnect(1000, delay, random.Random(1), down=2, each_second=200)
     accepted = Counter(int(at) for at, succeeds in attempts if succeeds)
     assert sum(accepted.values()) == 1000 and min(accepted) == 2 and max(accepted.values()) == 200
@@ -91,9 +83,7 @@ def test_a_kernel_answers_on_its_channels() -> None:
     assert [(piece[0], json.loads(piece[4])["data"]["text/plain"]) for piece in results] == [(b"iopub", "42")]
 
 
-def test_without_a_browser_one_line_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_browser_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("PATH", "")
     with browser_page() as page:
         assert page is None

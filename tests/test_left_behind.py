@@ -101,9 +101,7 @@ def nothing_left_behind(
 @pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("error", [None, ZeroDivisionError, KeyboardInterrupt])
 @pytest.mark.parametrize("recorded", [False, True])
-def test_nothing_with_a_client_in_the_middle_of_it(
-    name: str, error: type[BaseException] | None, recorded: bool
-) -> None:
+def test_nothing_with_clients_in_the_middle(name: str, error: type[BaseException] | None, recorded: bool) -> None:
     make, question = SERVERS[name]
     with ExitStack() as still_open:
         with ExitStack() as block:
@@ -200,12 +198,8 @@ def test_an_interrupt_that_wakes_nobody_is_seen(monkeypatch: pytest.MonkeyPatch)
 
 
 BEFORE_ALL = """
-import time
-from test_left_behind import traces
-from wsedu import record
-from wsedu.live import connect_raw, deliver, websocket_server
+from test_left_behind import *
 from wsedu.live.load_test import poll_load, push_load
-from wsedu.live.publisher import Publisher
 
 def under_way(*anything):
     print("under way", flush=True)

@@ -285,9 +285,7 @@ def _stubborn(frame: bytes) -> bytes:
 
 @pytest.mark.parametrize("answer", [_in_vain, _deaf, _stubborn])
 @pytest.mark.parametrize("main_thread", [True, False])
-def test_an_endless_loop_is_stopped(
-    answer: Callable[..., Any], main_thread: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_endless_is_stopped(answer: Callable[..., Any], main_thread: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limit, "SECONDS", 0.05)
     with ThreadPoolExecutor(1) as other:
         verdict = check("unmask", answer) if main_thread else other.submit(check, "unmask", answer).result()
