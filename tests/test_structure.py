@@ -67,11 +67,7 @@ def _code_lines(path: Path) -> frozenset[int]:
             if ast.get_docstring(node) is not None:
                 explained |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-    return frozenset(
-        number
-        for number, line in lines
-        if line.strip() and not line.strip().startswith("#") and number not in explained
-    )
+    return frozenset(n for n, line in lines if line.strip() and not line.strip().startswith("#")) - explained
 
 
 def _imports(path: Path) -> Iterator[tuple[str, str]]:

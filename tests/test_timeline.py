@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from programs import DATA
@@ -79,9 +80,10 @@ def test_what_was_modelled_is_said_and_updates_are_those_of_the_server() -> None
 
 
 def test_what_cannot_be_drawn_is_told() -> None:
-    with pytest.raises(ValueError, match="one way or more"):
-        wsedu.timeline({})
-    with pytest.raises(ValueError, match="there are 0"):
-        wsedu.timeline({"nothing": SimpleNamespace(conversations=[])})
-    with pytest.raises(TypeError, match="not int"):
-        wsedu.timeline({"a number": 5})
+    rows: Any = (
+        (ValueError, {}, "one way or more"),
+        (ValueError, {"a": SimpleNamespace(conversations=[])}, "there are 0"),
+    )
+    for error, ways, words in (*rows, (TypeError, {"a number": 5}, "not int")):
+        with pytest.raises(error, match=words):
+            wsedu.timeline(ways)

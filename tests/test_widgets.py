@@ -151,7 +151,7 @@ def test_nothing_is_seen_twice(ran: NotebookPage) -> None:
             assert twin.locator("pre span").evaluate_all("all => all.every(e => getComputedStyle(e).width == 'auto')")
 
 
-def test_a_map_by_keyboard(ran: NotebookPage) -> None:
+def test_a_map_by_keyboard_and_by_pointer(ran: NotebookPage) -> None:
     output = _output(ran, "map")
     tree, first, before = output.get_by_role("tree"), output.get_by_role("treeitem").first, _asked(ran)
     _press(ran, "Home", on=output.locator(".wsedu-bytes"))
@@ -180,19 +180,14 @@ def test_a_map_by_keyboard(ran: NotebookPage) -> None:
         assert first.get_attribute("aria-expanded") == expanded
     row = output.locator(f"[id='{tree.get_attribute('aria-activedescendant')}']")
     assert row.get_attribute("aria-selected") == "true", "those who listen are told which row is the current one"
-    assert _asked(ran) == before, "moving within a map asks the kernel nothing"
-
-
-def test_the_pointer_does_the_same(ran: NotebookPage) -> None:
-    output, before = _output(ran, "map"), _asked(ran)
-    first = output.get_by_role("treeitem").first
+    # The pointer does the same.
     output.locator(".wsedu-hex [data-at='3']").hover()
     assert _said(output).startswith("masking key")
     output.get_by_role("treeitem").filter(has_text="payload").last.hover()
     assert output.locator(".wsedu-hex .wsedu-lit").count() == 5
     first.click()
     assert first.get_attribute("aria-expanded") == "false"
-    assert _asked(ran) == before, "hovering asks the kernel nothing"
+    assert _asked(ran) == before, "neither keys within a map nor the pointer ask the kernel anything"
 
 
 def _places(output: Any) -> list[Any]:
@@ -267,21 +262,17 @@ def test_a_wheel_moves_the_map_and_at_its_end_the_page(ran: NotebookPage) -> Non
     ran.page.wait_for_function("([node, before]) => node.scrollTop < before", arg=[page.element_handle(), before])
 
 
-@pytest.mark.parametrize(
-    ("cell", "here", "there", "at", "back"),
-    [
-        ("pair", "payload = Hello", "payload = Hello", 0, "FIN, RSV1, RSV2, RSV3, opcode"),
-        ("both", "content", "payload", 2, "content"),
-    ],
-)
-def test_two_maps_follow_each_other(ran: NotebookPage, cell: str, here: str, there: str, at: int, back: str) -> None:
+def test_two_maps_follow_each_other(ran: NotebookPage) -> None:
     """What HTTP carries is its content, and what a frame carries its payload."""
-    first, second = _output(ran, cell).locator(".wsedu-pane").all()
-    _press(ran, "End", on=first.locator(".wsedu-bytes"))
-    assert _said(first).startswith(here) and _said(second).startswith(there)
-    assert first.locator(".wsedu-hex .wsedu-lit").count() and second.locator(".wsedu-hex .wsedu-lit").count()
-    second.locator(f".wsedu-hex [data-at='{at}']").hover()
-    assert _said(first).startswith(back)
+    hello = "payload = Hello"
+    pairs = ("pair", hello, hello, 0, "FIN, RSV1, RSV2, RSV3, opcode"), ("both", "content", "payload", 2, "content")
+    for cell, here, there, at, back in pairs:
+        first, second = _output(ran, cell).locator(".wsedu-pane").all()
+        _press(ran, "End", on=first.locator(".wsedu-bytes"))
+        assert _said(first).startswith(here) and _said(second).startswith(there)
+        assert first.locator(".wsedu-hex .wsedu-lit").count() and second.locator(".wsedu-hex .wsedu-lit").count()
+        second.locator(f".wsedu-hex [data-at='{at}']").hover()
+        assert _said(first).startswith(back)
 
 
 def test_only_what_is_seen_is_drawn(ran: NotebookPage) -> None:

@@ -63,21 +63,20 @@ def test_a_loop_sends_while_it_does_other_things() -> None:
     assert "A WebSocket from here on" in said
 
 
-def _close_two(listener: socket.socket) -> None:
-    for _ in range(2):
-        listener.accept()[0].close()
-
-
 def test_what_a_server_does_instead_of_an_answer_is_told(listener: socket.socket) -> None:
     server: Any = SimpleNamespace(port=listener.getsockname()[1])
 
     async def ask() -> str:
         return (await lab._ask(server, lambda reader, _: lab._soon(reader.readexactly(1)), "a x"))[0]
 
+    def close_two() -> None:
+        for _ in range(2):
+            listener.accept()[0].close()
+
     assert "said nothing within" in asyncio.run(ask())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab, "PATIENCE", 60)
-        closing = threading.Thread(target=_close_two, args=(listener,))
+        closing = threading.Thread(target=close_two)
         closing.start()
         assert asyncio.run(ask()) == "closed the TCP connection, without a x."
         closing.join()
