@@ -6,15 +6,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from wsedu.live.program import program
 
 # The name of what shows notebooks, as in python -m jupyterlab.
 Application = Literal["jupyterlab", "notebook"]
@@ -58,29 +58,20 @@ def lab_server(root: Path, application: Application = "jupyterlab") -> Iterator[
         options = [*OPTIONS, f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"]
         options.append(f"--{CLASSES[application]}.expose_app_in_browser=True")  # the tests talk to Lab's own objects
         command = [sys.executable, "-m", application, *options]
-        with open(private / "log", "w") as log:
-            process = subprocess.Popen(
-                command, env=environment, cwd=root, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        try:
-            yield _answering(process, private), token
-        finally:
-            process.terminate()  # the kernels are Lab's children: Lab ends them when it is asked to end
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
-
-def _answering(process: subprocess.Popen[bytes], private: Path) -> str:
-    """Wait until Lab answers. It writes the port that it was given to its runtime folder."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError, ValueError, StopIteration):  # not there yet, half written, or not listening yet
-            said = json.loads(next((private / "runtime").glob("jpserver-*.json")).read_text())
+        def answers() -> str:
+            """It writes the port that it was given to its runtime folder, and then begins to listen."""
+            said = json.loads(b"".join(file.read_bytes() for file in (private / "runtime").glob("jpserver-*.json")))
             origin = f"http://127.0.0.1:{said['port']}"
-            urllib.request.urlopen(f"{origin}/api/status?token={said['token']}", timeout=5).read()
+            urllib.request.urlopen(f"{origin}/api/status?token={token}", timeout=5).read()
             return origin
-        time.sleep(0.05)
-    raise RuntimeError(f"JupyterLab did not start:\n{(private / 'log').read_text()}")
+
+        with open(private / "log", "w") as log:
+            own: Any = {"env": environment, "cwd": root, "stdout": log, "stderr": log, "start_new_session": True}
+            try:
+                # The kernels are Lab's children: Lab ends them when it is asked to end.
+                with program(application, command, answers, START_TIMEOUT, **own) as origin:
+                    yield origin, token
+            except RuntimeError as error:
+                error.add_note((private / "log").read_text())
+                raise

@@ -6,8 +6,10 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from programs import DATA
@@ -16,6 +18,7 @@ import wsedu
 from wsedu.live import connect_raw, websocket_server
 from wsedu.live.browser import NAMES, browser_page
 from wsedu.live.jupyter import jupyter_server, pack, run_code, unpack
+from wsedu.live.program import program
 from wsedu.model.reconnect import reconnect
 from wsedu.show.page_log import Entry, endings, page_log
 
@@ -81,6 +84,12 @@ def test_a_kernel_answers_on_its_channels() -> None:
     pieces = [unpack(frame.payload) for frame in frames if frame.frame and frame.frame.opcode == 2]
     results = [piece for piece in pieces if b'"execute_result"' in piece[1]]
     assert [(piece[0], json.loads(piece[4])["data"]["text/plain"]) for piece in results] == [(b"iopub", "42")]
+
+
+def test_a_program_that_ends_at_once_is_not_waited_for() -> None:
+    with pytest.raises(RuntimeError, match="it does not begin to listen"):
+        with program("it", [sys.executable, "-c", ""], Path("/nowhere").stat):
+            pass
 
 
 def test_no_browser_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

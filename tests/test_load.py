@@ -142,7 +142,7 @@ def breaks(how: Callable[..., None]) -> Callable[..., Any]:
     return partial(load_server, broadcast=how)
 
 
-PUSH, POLL = partial(push_load, 20, limit=0.3), partial(poll_load, 20, gap=0.1, limit=0.3, keep_alive=False)
+PUSH, POLL = partial(push_load, 20, limit=0.3), partial(poll_load, 20, gap=0.1, limit=0.3, of_pusher=True)
 FAULTS: list[tuple[Callable[..., object], Any, str]] = [
     (partial(PUSH, limit=LIMIT), breaks(two_are_lost), r"2 of 20 clients lost their connection to the"),
     (PUSH, breaks(nothing_is_sent), r"20 of 20 listeners had no update within 0\.3 s"),
@@ -209,7 +209,7 @@ def test_nothing_to_measure_is_refused(measure: Callable[..., object], more: str
         measure(1, **{more: 0})
 
 
-POLLS = "from wsedu.live.load_test import poll_load; print(poll_load(20, gap=0.1, keep_alive=False).clients)"
+POLLS = "from wsedu.live.load_test import poll_load; print(poll_load(20, gap=0.1, of_pusher=True).clients)"
 
 
 @pytest.mark.parametrize("how", ["-c", "-", "script.py"])

@@ -12,7 +12,6 @@ a user waits for.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator
 
 from bench_codec import codec_rows
@@ -34,10 +33,8 @@ WIDTHS = 52, 22, 34, 8, 25
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure this package beside its peers.")
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)}; all by default")
-    parts = parser.parse_args().parts or list(PARTS)
-    if unknown := [part for part in parts if part not in PARTS]:
-        sys.exit(f"bench: there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    parser.add_argument("part", nargs="*", choices=[*PARTS, []], help="which (all, if none is named)")
+    parts = parser.parse_args().part or PARTS
     _print("what", "ours", "peer", "ratio", "peak memory, ours / peer")
     for part in parts:
         _print(*("-" * width for width in WIDTHS))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from wsedu import read, record
 from wsedu.live.load_test import push_load
 from wsedu.live.load_worker import load_server
+from wsedu.live.program import program
 from wsedu.live.servers import Listening
 from wsedu.wire.capture import Capture
 
@@ -35,20 +35,18 @@ QUIET = 0.1  # seconds in which a file that has not grown is taken to be whole
 
 # TCP servers of a process of their own: it says its port, and then sends back what it gets, or only counts it.
 ECHO = """
-import contextlib, socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-while True:
-    connection, _ = listener.accept()
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    count = 0
-    while data := connection.recv(1 << 18):
-        if sys.argv[1] == "echo":
-            connection.sendall(data)
-        count += len(data)
-    with contextlib.suppress(OSError):
-        connection.sendall(str(count).encode())
-    connection.close()
+import socketserver, sys
+class Handler(socketserver.BaseRequestHandler):
+    def handle(self):
+        count = 0
+        while data := self.request.recv(1 << 18):
+            if sys.argv[1] == "echo":
+                self.request.sendall(data)
+            count += len(data)
+        self.request.sendall(str(count).encode())
+with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+    print(server.server_address[1], flush=True)
+    server.serve_forever()
 """
 
 
@@ -100,9 +98,7 @@ def _round_trip(port: int) -> float:
         for _ in range(TRIPS):
             begin = time.perf_counter()
             connection.sendall(bytes(64))
-            left = 64
-            while left:
-                left -= len(connection.recv(left))
+            connection.recv(64, socket.MSG_WAITALL)
             taken.append(time.perf_counter() - begin)
     return median(taken)
 
@@ -114,8 +110,7 @@ def _throughput() -> Row:
 
     with _server("count") as port:
         ours, peer = _in_turn(relayed, lambda: _send(port, bytes(1 << 16), AMOUNT >> 16))
-    what = f"{AMOUNT >> 20} MiB through the relay"
-    return row(what, ours, "without it", peer, milli)
+    return row(f"{AMOUNT >> 20} MiB through the relay", ours, "without it", peer, milli)
 
 
 def _send(port: int, data: bytes, count: int) -> float:
@@ -142,15 +137,9 @@ def _recording() -> Iterator[Row]:
 
         yield beside("not recorded", lambda: _send(port, bytes(64), MESSAGES) / MESSAGES, kernel=False)
         try:
-            with record(port=port, kernel=True):
-                pass
-        except (OSError, RuntimeError) as error:
-            yield Row(f"{what} kernel=True", "not allowed here", str(error).splitlines()[0])
-            return
-        if shutil.which("tcpdump") is None:
-            yield Row(f"{what} kernel=True", rate(_recorded(port, kernel=True)), "tcpdump is not here")
-        else:
             yield beside("tcpdump", lambda: _tcpdump(port), kernel=True)
+        except (OSError, RuntimeError) as error:  # one is not allowed to, or there is no tcpdump
+            yield Row(f"{what} kernel=True", "not measured", str(error).splitlines()[0])
 
 
 def _recorded(port: int, *, kernel: bool) -> float:
@@ -167,21 +156,15 @@ def _tcpdump(port: int) -> float:
     """Seconds a send that tcpdump records, until its file grows no more: it may lose the last ones."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "peer.pcap")
-        command = f"tcpdump -i lo -U -B {64 << 10} -Z root -w".split()  # KiB of buffer, so that it loses nothing
-        command += [str(path), f"tcp port {port}"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stderr is not None
-            while "listening" not in (line := process.stderr.readline()):
-                if not line:
-                    raise RuntimeError("tcpdump did not start")
+        # KiB of buffer, so that it loses nothing
+        command = f"tcpdump -i lo -U -B {64 << 10} -Z root -w {path} tcp port {port}".split()
+        with program("tcpdump", command, path.stat):  # it listens, and then makes the file
             begin = time.perf_counter()
             _send(port, bytes(64), MESSAGES)
             ended, size = time.perf_counter(), -1  # of the writing: what it still holds then it throws away
             while (now := path.stat().st_size) != size:
                 ended, size = time.perf_counter(), now
                 time.sleep(QUIET)
-            process.terminate()
-            process.stderr.read()
         return (ended - begin) / _sends_in(read(path))
 
 

@@ -13,9 +13,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from timeit import Timer
 from typing import NamedTuple
 
-SLICES, SLICE = 25, 0.01  # of each call that is compared; seconds of one
+SLICES = 25  # of each call that is compared, of a hundredth of a second
 RUNS = 3  # of each program that is compared
 
 
@@ -58,17 +59,11 @@ def megabytes(count: float) -> str:
 
 def seconds_of(*calls: Callable[[], object]) -> list[float]:
     """Seconds of CPU time that one call of each takes."""
-    best = [float("inf")] * len(calls)
-    counts = [1] * len(calls)
-    for _ in range(SLICES):
-        for number, call in enumerate(calls):
-            count, begin = counts[number], time.thread_time()
-            for _ in range(count):
-                call()
-            taken = time.thread_time() - begin
-            best[number] = min(best[number], taken / count)
-            counts[number] = max(1, int(SLICE / best[number]))
-    return best
+    timers = [Timer(call, timer=time.thread_time) for call in calls]
+    # ``autorange`` finds how many calls take 0.2 seconds, or a little more.
+    counted = [(timer, max(1, timer.autorange()[0] // 20)) for timer in timers]
+    rounds = [[timer.timeit(count) / count for timer, count in counted] for _ in range(SLICES)]
+    return list(map(min, zip(*rounds, strict=True)))
 
 
 class Run(NamedTuple):

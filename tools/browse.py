@@ -16,22 +16,16 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import sync_playwright
 
-# The first three keep the browser from talking to anybody but the page's server. The last makes it treat the
-# page as it would over TLS, as nearly every page is now: without it a request has no Sec-Fetch and no
+# The first three keep the browser from talking to anybody but the page's server.
+_ARGUMENTS = "--disable-background-networking --disable-component-update --no-proxy-server --no-sandbox".split()
+# It treats the page as it would over TLS, as nearly every page is now: without this a request has no Sec-Fetch and no
 # Sec-CH-UA fields.
-_ARGUMENTS = (
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-proxy-server",
-    "--no-sandbox",
-    "--unsafely-treat-insecure-origin-as-secure={origins}",
-)
+_TRUST = "--unsafely-treat-insecure-origin-as-secure="
 
 
 def browse(*urls: str) -> list[object]:
     """Return what the pages at `urls` noted. Raises playwright's TimeoutError after 30 seconds."""
-    origins = ",".join(f"http://{urlsplit(url).netloc}" for url in urls)
-    arguments = [argument.format(origins=origins) for argument in _ARGUMENTS]
+    arguments = [*_ARGUMENTS, _TRUST + ",".join(f"http://{urlsplit(url).netloc}" for url in urls)]
     noted: list[object] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)

@@ -7,38 +7,24 @@ The pages' scripts are in tools/pages/: log.js and talk.js, which write down wha
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from http_samples import nginx
+from dialogues import listen
 from netns import SERVER, SERVER_IPV6
-from publisher_pages import NEWS
-from websockets.asyncio.server import Server, ServerConnection, serve
+from publisher_pages import NEWS, PAGE
+from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 _PAGES = Path(__file__).resolve().parent / "pages"
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>{name}</title>
-<link rel="icon" href="data:,">
-<script>
-{script}
-story().then(() => {{ finished = true; }});
-</script>
-</html>
-"""
+_STARTED = "story().then(() => { finished = true; });"
 _COOKIE = "login=alice-5d41402a"
 _ACCOUNT = '{"owner":"Alice","balance":"1204.00"}'
-
-_LOGGER = logging.getLogger("browser_pages")
-_LOGGER.disabled = True  # refusals and a handler that raises are what these servers are for
 
 
 def _guard(connection: ServerConnection, request: Request) -> Response | None:
@@ -54,7 +40,7 @@ def _guard(connection: ServerConnection, request: Request) -> Response | None:
 
 def _listen(
     scripts: tuple[str, ...],
-    handler: Callable[[ServerConnection], Coroutine[None, None, None]],
+    handler: Callable[[ServerConnection], Awaitable[None]],
     address: str = SERVER,
     port: int = 80,
     *,
@@ -64,7 +50,7 @@ def _listen(
     """A server with one page, at /, and WebSockets at all other paths."""
     # Each without its first line, the licence's.
     texts = [(_PAGES / f"{name}.js").read_text(encoding="utf-8").partition("\n")[2] for name in scripts]
-    page = _PAGE.format(name=scripts[-1], script="\n".join(texts).strip())
+    page = PAGE.format(name=scripts[-1], script="\n".join(texts) + _STARTED)
 
     def answer(connection: ServerConnection, request: Request) -> Response | None:
         if request.path != "/":
@@ -76,8 +62,7 @@ def _listen(
             response.headers["Set-Cookie"] = cookie
         return response
 
-    options = {"compression": None, "ping_interval": None, "logger": _LOGGER, **options}
-    return serve(handler, address, port, process_request=answer, **options)
+    return listen(handler, address, port, process_request=answer, **options)
 
 
 async def _session(connection: ServerConnection) -> None:
@@ -124,26 +109,10 @@ async def _account(connection: ServerConnection) -> None:
     await connection.close(1000)
 
 
-class Story(NamedTuple):
-    """What one capture tells."""
-
-    port: int | None  # the one that is recorded; all, if None
-    connections: int
-    urls: tuple[str, ...]  # what the browser opens, one after the other
-    servers: tuple[Callable[[], AbstractAsyncContextManager[object]], ...]
-
-
-_HOME, _OTHER_PORT, _OTHER_SITE = f"http://{SERVER}/", f"http://{SERVER}:8080/", f"http://[{SERVER_IPV6}]:8080/"
-_deflated = partial(
+deflated = partial(
     _listen, ("log", "talk", "session"), _session, compression="deflate", subprotocols=[Subprotocol("news.v1")]
 )
-_closing = partial(_listen, ("log", "talk", "closes"), _closes, max_size=125)
-_behind = partial(_listen, ("log", "talk", "idle"), _idle, "127.0.0.1", 8080)
-_bank = partial(_listen, ("log", "account"), _account, cookie=f"{_COOKIE}; Path=/account; HttpOnly; SameSite=Strict")
-_attackers = [partial(_listen, ("log", "attack"), _account, address, 8080) for address in (SERVER, SERVER_IPV6)]
-STORIES = {
-    "chromium-session.pcap": Story(80, 2, (_HOME,), (_deflated,)),
-    "chromium-closes.pcap": Story(80, 9, (_HOME,), (_closing,)),
-    "nginx-idle.pcap": Story(80, 4, (_HOME,), (_behind, nginx)),
-    "chromium-hijack.pcap": Story(None, 8, (_HOME, _OTHER_PORT, _OTHER_SITE), (_bank, *_attackers)),
-}
+closing = partial(_listen, ("log", "talk", "closes"), _closes, max_size=125)
+behind = partial(_listen, ("log", "talk", "idle"), _idle, "127.0.0.1", 8080)
+bank = partial(_listen, ("log", "account"), _account, cookie=f"{_COOKIE}; Path=/account; HttpOnly; SameSite=Strict")
+attackers = [partial(_listen, ("log", "attack"), _account, address, 8080) for address in (SERVER, SERVER_IPV6)]

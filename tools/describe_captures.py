@@ -46,10 +46,10 @@ def _row(path: Path, tshark: Callable[..., str]) -> tuple[str, ...]:
     decode = ("-d", "tcp.port==8765,http")
     output = tshark("-n", *decode, "-r", path, "-T", "fields", "-E", "aggregator=|", *options)
     packets = [line.split("\t") for line in output.splitlines()]
-    columns: dict[str, list[str]] = {name: [] for name in _FIELDS}
-    for packet in packets:
-        for name, value in zip(_FIELDS, packet, strict=True):
-            columns[name] += [one for one in value.split("|") if one]
+    columns = {
+        name: [one for value in values for one in value.split("|") if one]
+        for name, values in zip(_FIELDS, zip(*packets, strict=True), strict=True)
+    }
     first = datetime.fromtimestamp(float(columns["frame.time_epoch"][0]), UTC)
     return (
         path.name,
@@ -88,10 +88,8 @@ def main() -> None:
     if not parser.parse_args().write:
         print(text, end="")
         return
-    begin, end = MARKS
-    before, _, rest = README.read_text(encoding="utf-8").partition(begin)
-    _, _, after = rest.partition(end)
-    README.write_text(before + begin + text + end + after, encoding="utf-8")
+    marked = r"(?s)(?<={}).*(?={})".format(*MARKS)
+    README.write_text(re.sub(marked, lambda _: text, README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,12 @@ The servers are context managers for the recording process. The clients are run 
 from __future__ import annotations
 
 import asyncio
-import http
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
 
 from netns import SERVER, SERVER_IPV6
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,18 +22,26 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Origin
 
+from wsedu import handshake
+from wsedu.live.connect_raw import connect_raw
+
 PORT = 8765
-_URL = f"ws://{SERVER}:{PORT}/echo"
 _ORIGIN = Origin(f"http://{SERVER}")
 _COMMAND = "please: "  # a text that begins so is not echoed but obeyed
 
 
-def echo_server(address: str = SERVER, *, compression: str | None = None) -> AbstractAsyncContextManager[Server]:
-    """A `websockets` server that echoes, and does what a text with "please: " asks for."""
-    return serve(_answer, address, PORT, compression=compression, ping_interval=None)
+_LOGGER = logging.getLogger("captures")
+_LOGGER.disabled = True  # refusals, and a handler that raises, are what these servers are for: no tracebacks
 
 
-async def _answer(connection: ServerConnection) -> None:
+def listen(
+    handler: Callable[[ServerConnection], Awaitable[None]], address: str, port: int, **options: Any
+) -> AbstractAsyncContextManager[Server]:
+    """A `websockets` server; without compression, unless its ``options`` say otherwise."""
+    return serve(handler, address, port, **{"compression": None, "ping_interval": None, "logger": _LOGGER} | options)
+
+
+async def answer(connection: ServerConnection) -> None:
     async for message in connection:
         if not isinstance(message, str) or not message.startswith(_COMMAND):
             await connection.send(message)
@@ -56,15 +65,19 @@ async def _pieces(connection: ClientConnection) -> AsyncIterator[str]:
     yield "the fragments"
 
 
+def _connect(url: str = f"ws://{SERVER}:{PORT}/echo", *, compression: str | None = None) -> connect:
+    return connect(url, compression=compression, ping_interval=None)
+
+
 async def _exchange(connection: ClientConnection, *messages: str | bytes) -> None:
     for message in messages:
         await connection.send(message)
         await connection.recv()
 
 
-async def _session() -> None:
+async def session() -> None:
     """Text, binary, fragments, control frames, lengths of 7 and 16 bits; the client closes."""
-    async with connect(_URL, compression=None, ping_interval=None) as connection:
+    async with _connect() as connection:
         await _exchange(connection, "Hello", "naïve café, 5 µm ✓ 🍵", bytes(range(16)), "", b"")
         await _exchange(connection, "7" * 125, "16" * 63, b"\x00\xff" * 500)
         await (await connection.ping(b"are you there?"))
@@ -75,15 +88,15 @@ async def _session() -> None:
         await connection.close(1000, "that was all")
 
 
-async def _large() -> None:
+async def large() -> None:
     """One message of 65,536 bytes, the shortest that needs a 64 bit length."""
-    async with connect(_URL, compression=None, ping_interval=None) as connection:
+    async with _connect() as connection:
         await _exchange(connection, _COMMAND + "64 KiB")
 
 
-async def _deflate() -> None:
+async def deflate() -> None:
     """permessage-deflate with context takeover: what was said before costs next to nothing."""
-    async with connect(_URL, ping_interval=None) as connection:
+    async with _connect(compression="deflate") as connection:
         news = '{"id":%d,"news":"tea ready","price":"4.20","place":"the corner"}'
         await _exchange(connection, "Hello", "Hello", *(news % number for number in (1, 2, 3)), "")
         await _exchange(connection, b"\x00" * 1000, bytes(range(256)))
@@ -91,98 +104,74 @@ async def _deflate() -> None:
         await connection.recv()
 
 
-async def _ipv6() -> None:
+async def ipv6() -> None:
     """A short exchange that the server ends."""
-    url = f"ws://[{SERVER_IPV6}]:{PORT}/echo"
-    async with connect(url, compression=None, ping_interval=None) as connection:
+    async with _connect(f"ws://[{SERVER_IPV6}]:{PORT}/echo") as connection:
         await _exchange(connection, "Hello over IPv6", b"\x06" * 6)
         await connection.send(_COMMAND + "go away")
         await connection.wait_closed()
 
 
-def choosy_server() -> AbstractAsyncContextManager[Server]:
-    """A `websockets` server that takes one origin and one path, and refuses all else."""
-
-    def only_the_news(connection: ServerConnection, request: Request) -> Response | None:
-        if request.path == "/news":
-            return None
-        return connection.respond(http.HTTPStatus.NOT_FOUND, "There is only /news here.\n")
-
-    logger = logging.getLogger("choosy_server")
-    logger.disabled = True  # refusals are what this server is for, they need no traceback
-    return serve(
-        _answer, SERVER, PORT, compression=None, origins=[_ORIGIN], process_request=only_the_news, logger=logger
-    )
+def only_the_news(connection: ServerConnection, request: Request) -> Response | None:
+    """Refuse all paths but one."""
+    return None if request.path == "/news" else connection.respond(404, "There is only /news here.\n")
 
 
-_FIELDS = {
-    "Host": f"{SERVER}:{PORT}",
-    "Origin": _ORIGIN,
-    "Upgrade": "websocket",
-    "Connection": "Upgrade",
-    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    "Sec-WebSocket-Version": "13",
-}
-# What differs from a good handshake: the request line, and fields set or (None) left out.
-_ATTEMPTS: list[tuple[str, dict[str, str | None]]] = [
-    ("GET /news HTTP/1.1", {"Upgrade": None, "Connection": None}),
-    ("GET /news HTTP/1.1", {"Upgrade": "h2c"}),
-    ("GET /news HTTP/1.1", {"Connection": "keep-alive"}),
-    ("GET /news HTTP/1.1", {"Sec-WebSocket-Version": "8"}),
-    ("GET /news HTTP/1.1", {"Sec-WebSocket-Version": None}),
-    ("GET /news HTTP/1.1", {"Sec-WebSocket-Key": None}),
-    ("GET /news HTTP/1.1", {"Sec-WebSocket-Key": "dG9vIHNob3J0"}),
-    ("GET /news HTTP/1.1", {"Origin": "http://evil.example"}),
-    ("GET /olds HTTP/1.1", {}),
-    ("POST /news HTTP/1.1", {}),
-    ("GET /news HTTP/1.0", {}),
+# A server that echoes, and does what a text with "please: " asks for; and one that takes one origin and one path only.
+echo_server = partial(listen, answer, SERVER, PORT)
+choosy_server = partial(echo_server, origins=[_ORIGIN], process_request=only_the_news)
+
+_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+_HANDSHAKE = handshake.request(f"{SERVER}:{PORT}", "/news", key=_KEY, fields=[("Origin", _ORIGIN)]).decode()
+# What makes a mistake of it: what to take out, and what to put there instead.
+_MISTAKES = [
+    ("Upgrade: websocket\r\nConnection: Upgrade\r\n", ""),
+    ("Upgrade: websocket", "Upgrade: h2c"),
+    ("Connection: Upgrade", "Connection: keep-alive"),
+    ("Version: 13", "Version: 8"),
+    ("Sec-WebSocket-Version: 13\r\n", ""),
+    (f"Sec-WebSocket-Key: {_KEY}\r\n", ""),
+    (_KEY, "dG9vIHNob3J0"),
+    (f"Origin: {_ORIGIN}", "Origin: http://evil.example"),
+    ("GET /news", "GET /olds"),
+    ("GET", "POST"),
+    ("HTTP/1.1", "HTTP/1.0"),
 ]
 
 
-async def _refused() -> None:
+async def refused() -> None:
     """Handshakes with one mistake each, by hand; the last one, without a mistake, is accepted."""
-    for request_line, changes in _ATTEMPTS:
-        fields = {name: value for name, value in {**_FIELDS, **changes}.items() if value is not None}
-        head = [request_line, *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-        await _say("\r\n".join(head), PORT)
+    for right, wrong in _MISTAKES:
+        assert right in _HANDSHAKE
+        _say(_HANDSHAKE.replace(right, wrong), PORT)
     async with connect(f"ws://{SERVER}:{PORT}/news", origin=_ORIGIN, compression=None):
         pass
 
 
-async def _say(text: str, port: int) -> None:
+def _say(text: str, port: int) -> None:
     """Send this by hand on a connection of its own, and wait until the server closes it."""
-    reader, writer = await asyncio.open_connection(SERVER, port)
-    writer.write(text.encode("ascii"))
-    await reader.read()
-    writer.close()
-    await writer.wait_closed()
+    with connect_raw(port, SERVER) as connection:
+        connection.send(text.encode("ascii"))
+        connection.receive_all()
 
 
 def _get(target: str, field: str = "") -> str:
     return f"GET {target} HTTP/1.1\r\nHost: {SERVER}:8080\r\n{field}\r\n"
 
 
-async def _pipelined() -> None:
+async def pipelined() -> None:
     """Four requests in one segment, on one connection: the answers come in the order of the questions."""
     requests = [_get(target) for target in ("/first", "/second", "/third")]
-    await _say("".join(requests) + _get("/fourth", "Connection: close\r\n"), 8080)
+    _say("".join(requests) + _get("/fourth", "Connection: close\r\n"), 8080)
 
 
-async def _silent() -> None:
+async def silent() -> None:
     """A client that connects and says nothing at all; then one that asks once and says nothing more."""
-    await _say("", 8080)
-    await _say(_get("/"), 8080)
+    _say("", 8080)
+    _say(_get("/"), 8080)
 
 
-CLIENTS: dict[str, Callable[[], Coroutine[None, None, None]]] = {
-    "session": _session,
-    "large": _large,
-    "deflate": _deflate,
-    "ipv6": _ipv6,
-    "refused": _refused,
-    "pipelined": _pipelined,
-    "silent": _silent,
-}
+CLIENTS = {client.__name__: client for client in (session, large, deflate, ipv6, refused, pipelined, silent)}
 
 if __name__ == "__main__":
     asyncio.run(CLIENTS[sys.argv[1]]())

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import tornado.httpserver
 import tornado.web
 from netns import SERVER
+
+from wsedu.live.program import program
+from wsedu.live.servers import serving
 
 PORT = 8080
 _BASE = f"http://{SERVER}:{PORT}"
@@ -35,18 +37,10 @@ _QUESTIONS: list[list[str]] = [
 ]
 
 
-_CURL = ["--silent", "--show-error", "--output", "/dev/null"]
-
-
-def curl_command() -> list[str]:
-    """All questions on one connection."""
-    words = [word for question in _QUESTIONS for word in ("--next", *_CURL, *question)]
-    return ["curl", *words[1:]]
-
-
-def old_curl_command() -> list[str]:
-    """One question in HTTP/1.0, whose answer has no length: it ends with the connection."""
-    return ["curl", *_CURL, "--http1.0", f"{_BASE}/chunked"]
+_OPTIONS = ["--silent", "--show-error", "--output", "/dev/null"]
+# All questions on one connection; and one in HTTP/1.0, whose answer has no length: it ends with the connection.
+CURL = ["curl", *[word for question in _QUESTIONS for word in ("--next", *_OPTIONS, *question)][1:]]
+OLD_CURL = ["curl", *_OPTIONS, "--http1.0", f"{_BASE}/chunked"]
 
 
 class _Handler(tornado.web.RequestHandler):
@@ -85,37 +79,18 @@ class _Handler(tornado.web.RequestHandler):
     put = post
 
 
-def listen() -> Callable[[], None]:
-    """Start the server in the running event loop; the function that comes back stops it."""
-    application = tornado.web.Application(
-        [(r"/(.*)", _Handler)], compress_response=True, log_function=lambda handler: None
-    )
-    server = tornado.httpserver.HTTPServer(application)
-    server.listen(PORT, SERVER)
-    return server.stop
+serve = partial(serving, [(r"/(.*)", _Handler)], SERVER, PORT, compress_response=True)
 
 
 @asynccontextmanager
-async def program(*command: str, ready: str) -> AsyncIterator[None]:
-    """Run a server in a folder of its own, in which it makes a file when it is `ready`.
-
-    Raises FileNotFoundError where it is not installed, RuntimeError if it ends before.
-    """
+async def _proxy(*command: str, ready: str) -> AsyncIterator[None]:
+    """Run one in a folder of its own, in which it makes a file when it is ready."""
     with tempfile.TemporaryDirectory(prefix=f"{command[0]}-") as folder:
-        process = await asyncio.create_subprocess_exec(*command, cwd=folder)
-        try:
-            while not (Path(folder) / ready).exists():
-                if process.returncode is not None:
-                    raise RuntimeError(f"{command[0]}: exit {process.returncode}")
-                await asyncio.sleep(0.01)
-            await asyncio.sleep(0.1)  # HAProxy makes it a moment before it serves
+        with program(command[0], command, Path(folder, ready).stat, cwd=folder, stderr=None):
+            time.sleep(0.1)  # HAProxy makes it a moment before it serves
             yield
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
 
 
 _TOOLS = Path(__file__).resolve().parent
-haproxy = partial(program, "haproxy", "-db", "-q", "-f", str(_TOOLS / "haproxy.cfg"), ready="admin")
-nginx = partial(program, "nginx", "-p", ".", "-e", "error.log", "-c", str(_TOOLS / "nginx.conf"), ready="nginx.pid")
+haproxy = partial(_proxy, "haproxy", "-db", "-q", "-f", str(_TOOLS / "haproxy.cfg"), ready="admin")
+nginx = partial(_proxy, "nginx", "-p", ".", "-e", "error.log", "-c", str(_TOOLS / "nginx.conf"), ready="nginx.pid")

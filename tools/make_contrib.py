@@ -15,12 +15,13 @@ import ast
 import re
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LAYER = "wire.layer"
 SPEC = ROOT / "tests" / "websocket.uts"
-CAPTURES = ("websockets-session.pcap",)
+CAPTURE = "websockets-session.pcap"
 
 HEADER = '''\
 # SPDX-License-Identifier: GPL-2.0-or-later
@@ -57,19 +58,15 @@ class Module:
         for node in ast.parse("\n".join(self.lines)).body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
                 self.defined[node.name] = node
-            elif isinstance(node, ast.Import | ast.ImportFrom):
-                self._note_import(node)
+            elif isinstance(node, ast.ImportFrom):
+                module = f"{name.partition('.')[0]}.{node.module}" if node.level == 1 else node.module or ""
+                self.imported.update({alias.name: (module, node.level > 0) for alias in node.names})
+            elif isinstance(node, ast.Import):
+                self.imported.update({alias.name: ("", False) for alias in node.names})
             elif not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant):
                 targets = node.targets if isinstance(node, ast.Assign) else []
                 names = [each.id for each in targets if isinstance(each, ast.Name)]
                 self.defined.update(dict.fromkeys(names or [f"line {node.lineno}"], node))
-
-    def _note_import(self, node: ast.Import | ast.ImportFrom) -> None:
-        module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
-        ours = isinstance(node, ast.ImportFrom) and node.level > 0
-        if ours and isinstance(node, ast.ImportFrom) and node.level == 1:
-            module = f"{self.name.partition('.')[0]}.{module}"
-        self.imported.update({alias.name: (module, ours) for alias in node.names})
 
     def excerpt(self, node: ast.stmt) -> str:
         """The text of a statement, with the comments above it."""
@@ -79,24 +76,23 @@ class Module:
         return re.sub(r"  # (noqa|type: ignore).*", "", "\n".join(self.lines[start : node.end_lineno]))
 
 
+_module = cache(Module)
+
+
 class Bundle:
     """The module, put together: each statement behind those that it uses."""
 
     def __init__(self) -> None:
-        self.modules: dict[str, Module] = {}
         self.owner: dict[str, str] = {}  # name -> module
         self.imports: dict[str, set[str]] = {}
         self.blocks: list[str] = []
-        for name in self._module(LAYER).defined:
+        for name in _module(LAYER).defined:
             self._need(LAYER, name)
-
-    def _module(self, name: str) -> Module:
-        return self.modules.setdefault(name, self.modules.get(name) or Module(name))
 
     def _need(self, module: str, name: str) -> None:
         if self.owner.setdefault(name, module) != module:
             raise ValueError(f"{name} is defined in {self.owner[name]} and in {module}")
-        source = self._module(module)
+        source = _module(module)
         text = source.excerpt(source.defined[name])
         if text in self.blocks:
             return
@@ -129,12 +125,11 @@ class Bundle:
 
 
 def main(folder: Path) -> None:
-    """Write the module, its tests and the captures that they read."""
+    """Write the module, its tests and the capture that they read."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "websocket.py").write_text(Bundle().text(), encoding="utf-8")
     shutil.copy(SPEC, folder)
-    for name in CAPTURES:
-        shutil.copy(ROOT / "data" / name, folder)
+    shutil.copy(ROOT / "data" / CAPTURE, folder)
 
 
 if __name__ == "__main__":

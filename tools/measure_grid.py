@@ -26,6 +26,7 @@ import time
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -37,8 +38,8 @@ from packet_counter import CountedPacket, PacketCounter
 from wsedu.live.news_client import NewsClient
 from wsedu.live.news_server import news_server
 from wsedu.live.publisher import Publisher, text_of
+from wsedu.model.measured import FILE
 
-FILE = Path(__file__).resolve().parent.parent / "data" / "measured-grid.csv"
 FOREVER = 1 << 40  # the number of an update that never comes
 SETTLE = 0.7  # seconds, in which delayed acknowledgements go out and the last update arrives
 MARGIN = 0.02  # seconds before a poll in which nothing is published: the poll may come early or late by that
@@ -57,25 +58,19 @@ class Measured:
 
     async def publish(self, counter: PacketCounter) -> None:
         """Publish the cell's updates, from now or from the next poll on."""
-        cell = self.cell
-        start = time.time()
-        if cell.way == "polling":
-            start = await self._next_poll(counter)
-        self.begin = start + cell.poll_gap / 2 if cell.way == "polling" else start
-        count = cell.updates
-        rng = random.Random(f"{cell}")
-        room = cell.seconds - 2 * MARGIN
+        cell, count, polls = self.cell, self.cell.updates, self.cell.way == "polling"
+        start = await self._next_poll(counter) if polls else time.time()
+        self.begin = start + (cell.poll_gap / 2 if polls else 0)
+        self.end = start + cell.seconds + (cell.poll_gap / 2 if polls else SETTLE)
         # So many moments anywhere in a stretch of time are a Poisson process of which one knows the count.
-        moments = (
-            [room * (index + 0.5) / count for index in range(count)]
-            if cell.updates_are == "fixed"
-            else sorted(room * rng.random() for _ in range(count))
-        )
+        rng = random.Random(f"{cell}")
+        moments = sorted(rng.random() for _ in range(count))
+        if cell.updates_are == "fixed":
+            moments = [(index + 0.5) / count for index in range(count)]
         for number, moment in enumerate(moments, start=1):
-            await asyncio.sleep(max(start + MARGIN + moment - time.time(), 0))
+            await asyncio.sleep(start + MARGIN + moment * (cell.seconds - 2 * MARGIN) - time.time())
             self.publisher.publish(text_of(number, cell.payload) if cell.payload else "")
-        self.end = start + cell.seconds + (cell.poll_gap / 2 if cell.way == "polling" else SETTLE)
-        await asyncio.sleep(max(self.end - time.time(), 0))
+        await asyncio.sleep(self.end - time.time())
 
     async def _next_poll(self, counter: PacketCounter) -> float:
         seen = len(counter.counted[self.port])
@@ -85,14 +80,11 @@ class Measured:
                 if packet.head == "request":
                     return packet.time
 
-    def counted(self, counter: PacketCounter) -> list[CountedPacket]:
-        """The packets of the time that counts."""
-        return [packet for packet in counter.counted[self.port] if self.begin <= packet.time < self.end]
-
 
 def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[str, Any]:
     """What was measured in a cell, by all who measured in it."""
-    lists = [one.counted(counter) for one in measured]
+    # The packets of the time that counts.
+    lists = [[packet for packet in counter.counted[one.port] if one.begin <= packet.time < one.end] for one in measured]
     packets = [packet for packets in lists for packet in packets]
     updates = [update for one in measured for update in one.publisher.updates]
     heads = {
@@ -101,7 +93,7 @@ def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[st
     requests = len(heads["request"])
     total = sum(packet.size for packet in packets)
     return {
-        "way": cell.written,
+        "way": cell.way if cell.keep_alive else f"{cell.way} closing",
         "rate": cell.rate,
         "payload": cell.payload,
         "poll_gap": cell.poll_gap if cell.way == "polling" else "",
@@ -132,14 +124,9 @@ def _mean(sizes: list[int]) -> str:
 
 def _turnaround(lists: list[list[CountedPacket]]) -> float:
     """Mean seconds from the end of a response to the next request, as the server's host sees them."""
-    gaps = []
-    for packets in lists:
-        answered = None
-        for packet in packets:
-            if packet.head == "request" and answered is not None:
-                gaps.append(packet.time - answered)
-            if packet.data and not packet.to_server:
-                answered = packet.time
+    with_data = [[packet for packet in packets if packet.data] for packets in lists]
+    turns = [turn for packets in with_data for turn in pairwise(packets)]
+    gaps = [then.time - before.time for before, then in turns if then.head == "request" and not before.to_server]
     return fmean(gaps) if gaps else 0.0
 
 
@@ -186,13 +173,11 @@ async def be_clients(specs: list[Any]) -> None:
     print(json.dumps([(one.inbox.cursor, one.inbox.doubled + len(one.inbox.lost)) for one in clients]))
 
 
-def write(rows: list[dict[str, Any]]) -> None:
-    """Write the file, with where and when it was measured in its first line."""
-    programs = ", ".join(f"{name} {version(name)}" for name in ("tornado", "httpx", "websockets"))
-    kernel = os.uname().release.split("-")[0]
-    with FILE.open("w", newline="") as file:
-        file.write(f"# measured {datetime.now(UTC):%Y-%m-%d} by tools/measure_grid.py on Linux {kernel}, ")
-        file.write(f"Python {platform.python_version()}, {programs}\n")
+def write(path: Path, rows: list[dict[str, Any]], program: str, *packages: str) -> None:
+    """Write the file, with when and with what it was measured in its first line."""
+    programs = ", ".join([program, *(f"{name} {version(name)}" for name in packages)])
+    with path.open("w", newline="") as file:
+        file.write(f"# measured {datetime.now(UTC):%Y-%m-%d} by tools/{Path(sys.argv[0]).name} with {programs}\n")
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -231,7 +216,9 @@ def main() -> None:
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         sys.exit(f"measure_grid: {error}")
     order = list(dict.fromkeys(row["way"] for row in rows))
-    write(sorted(rows, key=lambda row: (order.index(row["way"]), row["rate"], row["payload"])))
+    rows.sort(key=lambda row: (order.index(row["way"]), row["rate"], row["payload"]))
+    system = f"Linux {os.uname().release.split('-')[0]}, Python {platform.python_version()}"
+    write(FILE, rows, system, "tornado", "httpx", "websockets")
 
 
 if __name__ == "__main__":

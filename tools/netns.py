@@ -15,7 +15,6 @@ import os
 import socket
 import struct
 import subprocess
-from types import TracebackType
 
 # Addresses set aside for documentation: RFC 5737 (IPv4), RFC 3849 (IPv6), RFC 9542, 2.1.2 (Ethernet).
 SERVER, CLIENT = "192.0.2.1", "192.0.2.2"
@@ -52,9 +51,7 @@ class Network:
         self._lay_the_cable()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._keeper.communicate(timeout=10)
 
     def client_command(self, *command: str) -> list[str]:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 README = ROOT / "README.md"
 HEAD = "| notebook | the question |\n|---|---|\n"  # of the map in notebook 00
+README_HEAD = "|  | notebook | the question | minutes |\n| --- | --- | --- | --: |\n"  # of that in the README
 MARKS = "<!-- notebooks -->\n", "<!-- /notebooks -->\n"
 PARTS = {"01": "HTTP", "04": "WebSocket", "09": "What it costs", "11": "In the wild"}  # by the first notebook of each
 
@@ -30,21 +31,18 @@ class Notebook:
         first = "".join(self.content["cells"][0]["source"])
         self.number = path.name[:2]
         self.title = first.splitlines()[0].removeprefix("# ")
-        question = re.search(r"\*\*(.+?\?)\*\*", first)
-        minutes = re.search(r"[Aa]bout (\d+) minutes", first)
-        self.question = question[1] if question else ""
-        self.minutes = minutes[1] if minutes else "2"
+        self.question = (re.search(r"\*\*(.+?\?)\*\*", first) or ("", ""))[1]
+        self.minutes = (re.search(r"[Aa]bout (\d+) minutes", first) or ("", "2"))[1]
 
-    def point(self, links: str, rows: list[str]) -> None:
+    def point(self, links: str, rows: str) -> None:
         """Put these links into the last cell and these rows into a map, if there is one."""
         self.content["cells"][-1]["source"] = [links]
         for cell in self.content["cells"]:
             source = "".join(cell["source"])
             if HEAD in source:
                 start, _, rest = source.partition(HEAD)
-                cell["source"] = (start + HEAD + "".join(rows) + rest[rest.index("\n\n") + 1 :]).splitlines(
-                    keepends=True
-                )
+                source = start + HEAD + rows + rest[rest.index("\n\n") + 1 :]
+                cell["source"] = source.splitlines(keepends=True)
 
     def text(self) -> str:
         """The file."""
@@ -58,36 +56,27 @@ def notebooks() -> list[Notebook]:
 
 def links(every: list[Notebook], index: int) -> str:
     """What the last cell of a notebook should say."""
-    parts = ["[Contents](../README.md)"]
-    if index > 0:
-        parts.insert(0, f"[← {every[index - 1].title}]({every[index - 1].path.name})")
-    if index + 1 < len(every):
-        parts.append(f"[{every[index + 1].title} →]({every[index + 1].path.name})")
-    return " · ".join(parts)
+    before = [f"[← {one.title}]({one.path.name})" for one in every[:index][-1:]]
+    after = [f"[{one.title} →]({one.path.name})" for one in every[index + 1 :][:1]]
+    return " · ".join([*before, "[Contents](../README.md)", *after])
 
 
-def table(every: list[Notebook]) -> str:
-    """The map for the README."""
-    lines = ["|  | notebook | the question | minutes |\n", "| --- | --- | --- | --: |\n"]
-    for one in every:
-        lines += [f"|  | **{PARTS[one.number]}** |  |  |\n"] if one.number in PARTS else []
-        lines += [f"| {one.number} | [{one.title}](notebooks/{one.path.name}) | {one.question} | {one.minutes} |\n"]
-    return "".join(lines)
+def table(every: list[Notebook], part: str, row: str) -> str:
+    """The lines of a map: one for each part, before its first notebook, and one for each notebook."""
+    return "".join((part.format(PARTS[one.number]) if one.number in PARTS else "") + row.format(one) for one in every)
 
 
 def main(check: bool) -> int:
     """Write, or check; gives the exit status."""
     every, files = notebooks(), dict[Path, str]()
+    rows = table(every[1:], "| **{}** | |\n", "| [{0.number} {0.title}]({0.path.name}) | {0.question} |\n")
     for index, one in enumerate(every):
-        rows = []
-        for other in every[1:]:
-            rows += [f"| **{PARTS[other.number]}** | |\n"] if other.number in PARTS else []
-            rows += [f"| [{other.number} {other.title}]({other.path.name}) | {other.question} |\n"]
         one.point(links(every, index), rows)
         files[one.path] = one.text()
-    before, _, rest = README.read_text(encoding="utf-8").partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    files[README] = f"{before}{MARKS[0]}{table(every)}{MARKS[1]}{after}"
+    linked = "| {0.number} | [{0.title}](notebooks/{0.path.name}) | {0.question} | {0.minutes} |\n"
+    text = README_HEAD + table(every, "|  | **{}** |  |  |\n", linked)
+    marked = r"(?s)(?<={}).*(?={})".format(*MARKS)
+    files[README] = re.sub(marked, lambda _: text, README.read_text(encoding="utf-8"))
     wrong = [path for path, text in files.items() if path.read_text(encoding="utf-8") != text]
     for path in wrong:
         if not check:

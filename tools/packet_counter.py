@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from wsedu.wire.packet_recorder import PacketRecorder
 from wsedu.wire.packets import segment_of
 from wsedu.wire.pcapfile import Packet
 
-_HEADS = {b"GET ": "request", b"HTTP/1.1 200 ": "news", b"HTTP/1.1 204 ": "no news"}
+_KINDS = {b"GET ": "request", b"HTTP/1.1 200 ": "news", b"HTTP/1.1 204 ": "no news"}
+_HEAD = re.compile(b"(%s).*?\r\n\r\n" % b"|".join(_KINDS), re.DOTALL)
 
 
 class CountedPacket(NamedTuple):
@@ -21,8 +23,8 @@ class CountedPacket(NamedTuple):
         to_server: its direction.
         size: bytes, from the Ethernet header on.
         data: bytes of TCP data in it.
-        head: what begins in it: "request", "news", "no news", or "" for anything else.
-        head_size: bytes of that head, in so far as they are in this packet.
+        head: what begins in it: "request", "news", "no news", or "" for anything else, and for half a head.
+        head_size: bytes of that head.
     """
 
     time: float
@@ -55,11 +57,7 @@ class PacketCounter(PacketRecorder):
         assert segment is not None  # nothing else comes through the recorder's filter
         to_server = segment.destination[0] == self._server
         _, port = segment.destination if to_server else segment.source
-        data = segment.payload
-        kind = next((kind for begin, kind in _HEADS.items() if data.startswith(begin)), "")
-        head, found, _ = data.partition(b"\r\n\r\n")
-        self.counted.setdefault(port, []).append(
-            CountedPacket(
-                packet.time / 1e9, to_server, len(packet.data), len(data), kind, len(head) + len(found) if kind else 0
-            )
-        )
+        found = _HEAD.match(segment.payload)
+        kind, head_size = (_KINDS[found[1]], found.end()) if found else ("", 0)
+        one = CountedPacket(packet.time / 1e9, to_server, len(packet.data), len(segment.payload), kind, head_size)
+        self.counted.setdefault(port, []).append(one)

@@ -8,43 +8,42 @@ from the moment at which the page first asks: a page that polls finds an answer 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
-import tornado.httpserver
 import tornado.web
 import tornado.websocket
+from netns import SERVER
+
+from wsedu.live.news_server import WAYS
+from wsedu.live.publisher import Publisher
+from wsedu.live.servers import serving
 
 # Texts of equal length: whatever differs between the captures is the way, not the news.
-NEWS = tuple(
-    json.dumps({"id": number, "news": text}, separators=(",", ":"))
-    for number, text in enumerate(
-        ["sun rises", "rain soon", "bread out", "tea ready", "bus is in", "moon rise"], start=1
-    )
-)
+_TEXTS = "sun rises", "rain soon", "bread out", "tea ready", "bus is in", "moon rise"
+NEWS = [f'{{"id":{number},"news":"{text}"}}' for number, text in enumerate(_TEXTS, 1)]
 GAP = 0.3
-WAYS = ("polling", "longpoll", "eventsource", "websocket")
 
-# Each script shows what came in `received` and sets `finished` when it has all of it.
-_PAGE = """<!doctype html>
+PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>News by {way}</title>
+<title>{name}</title>
 <link rel="icon" href="data:,">
-<ol id="news"></ol>
 <script>
-const received = [];
-let finished = false;
-function show(text) {{
-  received.push(text);
-  const item = document.createElement("li");
-  item.textContent = JSON.parse(text).news;
-  document.getElementById("news").append(item);
-  return received.length === {count};
-}}
 {script}
 </script>
 </html>
+"""
+
+# Each of the scripts below shows what came and sets `finished` when it has all of it.
+_SHOW = """
+const received = [];
+let finished = false;
+function show(text) {
+  received.push(text);
+  document.body.append(JSON.parse(text).news, document.createElement("br"));
+  return received.length === 6;
+}
 """
 
 _SCRIPTS = {
@@ -83,97 +82,84 @@ socket.onclose = () => { finished = true; };
 }
 
 
-class Clock:
-    """When which news breaks. The clock starts with the first reader."""
+class _TimedPublisher(Publisher):
+    """News breaks by the clock, which starts with the first reader."""
 
-    start: float | None = None  # by the clock of the event loop
+    _plan: list[asyncio.TimerHandle] = []
 
     def open(self) -> None:
         """Start it, unless it runs already."""
-        if self.start is None:
-            self.start = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        self._plan = self._plan or [loop.call_later(at * GAP, self.publish, text) for at, text in enumerate(NEWS, 1)]
 
-    def elapsed(self) -> float:
-        """Seconds since it was started."""
-        assert self.start is not None
-        return asyncio.get_running_loop().time() - self.start
-
-    async def wait_for(self, number: int) -> str:
-        """Update `number` (the first is 1), as soon as it is out."""
-        await asyncio.sleep(number * GAP - self.elapsed())
-        return NEWS[number - 1]
+    async def texts(self) -> AsyncIterator[str]:
+        """Each of the news, as soon as it is out."""
+        async for update in self.follow(0):
+            yield update.text
+            if update.number == len(NEWS):
+                return
 
 
 class _Page(tornado.web.RequestHandler):
     def get(self, way: str) -> None:
         self.set_header("Connection", "close")  # the news gets a connection of its own
-        self.write(_PAGE.format(way=way, count=len(NEWS), script=_SCRIPTS[way].strip()))
+        self.write(PAGE.format(name=f"News by {way}", script=(_SHOW + _SCRIPTS[way]).strip()))
 
 
 class _News(tornado.web.RequestHandler):
-    def initialize(self) -> None:
-        self.clock: Clock = self.settings["clock"]
-
     def prepare(self) -> None:
-        self.clock.open()
+        self.publisher: _TimedPublisher = self.settings["publisher"]
+        self.publisher.open()
+
+    def set_default_headers(self) -> None:
+        self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
 
     def compute_etag(self) -> None:
         """News that is not stored needs no validator."""
 
-    def answer(self, update: str) -> None:
-        self.set_header("Content-Type", "application/json")
-        self.write(update)
-
 
 class _Polling(_News):
     def get(self) -> None:
-        seen = int(self.get_query_argument("after"))
-        if (seen + 1) * GAP <= self.clock.elapsed():
-            self.answer(NEWS[seen])
+        updates = self.publisher.after(int(self.get_query_argument("after")))
+        if updates:
+            self.write(updates[0].text)
         else:
+            self.clear_header("Content-Type")
             self.set_status(204)
 
 
 class _LongPoll(_News):
     async def get(self) -> None:
-        self.answer(await self.clock.wait_for(int(self.get_query_argument("after")) + 1))
+        updates = await self.publisher.wait_after(int(self.get_query_argument("after")))
+        self.write(updates[0].text)
 
 
 class _EventSource(_News):
     async def get(self) -> None:
         self.set_header("Content-Type", "text/event-stream")
         await self.flush()
-        for number in range(1, len(NEWS) + 1):
-            self.write(f"data: {await self.clock.wait_for(number)}\n\n")
+        async for text in self.publisher.texts():
+            self.write(f"data: {text}\n\n")
             await self.flush()
         # Here the content ends. An EventSource asks again after a few seconds, if its page lets it.
 
 
 class _WebSocket(tornado.websocket.WebSocketHandler):
     async def open(self) -> None:
-        self.clock: Clock = self.settings["clock"]
-        self.clock.open()
-        for number in range(1, len(NEWS) + 1):
-            await self.write_message(await self.clock.wait_for(number))
+        publisher: _TimedPublisher = self.settings["publisher"]
+        publisher.open()
+        async for text in publisher.texts():
+            await self.write_message(text)
 
     def on_message(self, message: str | bytes) -> None:
         """The page only listens."""
 
 
-def listen(address: str, port: int) -> Callable[[], None]:
-    """Start the server in the running event loop; the function that comes back stops it."""
-    application = tornado.web.Application(
-        [
-            (r"/(polling|longpoll|eventsource|websocket)", _Page),
-            (r"/news/polling", _Polling),
-            (r"/news/longpoll", _LongPoll),
-            (r"/news/eventsource", _EventSource),
-            (r"/news/websocket", _WebSocket),
-        ],
-        clock=Clock(),
-        log_function=lambda handler: None,
-    )
-    server = tornado.httpserver.HTTPServer(application)
-    server.listen(port, address)
-    return server.stop
+_HANDLERS = zip(WAYS, (_Polling, _LongPoll, _EventSource, _WebSocket), strict=True)
+_ROUTES = [(f"/({'|'.join(WAYS)})", _Page), *((f"/news/{way}", handler) for way, handler in _HANDLERS)]
+
+
+def serve() -> AbstractAsyncContextManager[object]:
+    """The server, whose clock has not started yet."""
+    return serving(_ROUTES, SERVER, 80, publisher=_TimedPublisher())

@@ -19,23 +19,45 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-import browser_pages
+import browser_pages as pages
 import dialogues
 import http_samples
 import publisher_pages
+from dialogues import answer, choosy_server, echo_server, listen
+from http_samples import CURL, OLD_CURL, haproxy, nginx
 from netns import CLIENT, SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
+from publisher_pages import NEWS
 
+from wsedu.live.news_server import WAYS
 from wsedu.wire.packet_recorder import PacketRecorder
 from wsedu.wire.packets import ACK, FIN, RST, SYN, segment_of
 from wsedu.wire.pcapfile import write_capture
 
 TOOLS = Path(__file__).resolve().parent
-Recording = Callable[[Network], Coroutine[None, None, list[object] | None]]  # what comes back is the pages' log
+
+
+class Recording(NamedTuple):
+    """Who speaks in a capture.
+
+    Attributes:
+        port: the one that is recorded; all, if None.
+        servers: that run meanwhile.
+        clients: the commands that run on the client's host, one after the other.
+        connections: how many there must be, where that is the client's choice.
+        expected: what the pages must say at the end; what they say otherwise is a log, kept beside the capture.
+    """
+
+    port: int | None
+    servers: Sequence[Callable[[], AbstractAsyncContextManager[object]]]
+    clients: Sequence[Sequence[str]]
+    connections: int | None = None
+    expected: list[str] | None = None
 
 
 async def run_client(network: Network, *command: str) -> bytes:
@@ -52,80 +74,52 @@ async def run_client(network: Network, *command: str) -> bytes:
     return output
 
 
-def chromium(way: str) -> Recording:
-    """Chromium gets the news in one of the four ways."""
-
-    async def record(network: Network) -> None:
-        stop = publisher_pages.listen(SERVER, 80)
-        url = f"http://{SERVER}/{way}"
-        received = json.loads(await run_client(network, sys.executable, str(TOOLS / "browse.py"), url))
-        stop()
-        if received != list(publisher_pages.NEWS):
-            raise RuntimeError(f"the page received {received}")
-
-    return record
+def _by_hand(client: str) -> tuple[str, ...]:
+    return sys.executable, str(TOOLS / "dialogues.py"), client
 
 
-async def pages(story: browser_pages.Story, network: Network) -> list[object]:
-    """Chromium opens pages, and comes back with their log."""
-    async with AsyncExitStack() as servers:
-        for server in story.servers:
-            await servers.enter_async_context(server())
-        command = (sys.executable, str(TOOLS / "browse.py"), *story.urls)
-        return list(json.loads(await run_client(network, *command)))
+def _chromium(*urls: str) -> tuple[str, ...]:
+    return sys.executable, str(TOOLS / "browse.py"), *urls
 
 
-def websockets(client: str, server: Callable[[], AbstractAsyncContextManager[object]]) -> Recording:
-    """One of the clients in dialogues.py talks to one of the servers there."""
-
-    async def record(network: Network) -> None:
-        async with server():
-            await run_client(network, sys.executable, str(TOOLS / "dialogues.py"), client)
-
-    return record
-
-
-async def keepalive(network: Network) -> None:
-    """Pipelined requests by hand, then curl's questions on one connection, then one in HTTP/1.0."""
-    stop = http_samples.listen()
-    await run_client(network, sys.executable, str(TOOLS / "dialogues.py"), "pipelined")
-    await run_client(network, *http_samples.curl_command())
-    await run_client(network, *http_samples.old_curl_command())
-    stop()
-
-
-async def unasked(network: Network) -> None:
-    """HAProxy, and a client that says nothing."""
-    async with http_samples.haproxy():
-        await run_client(network, sys.executable, str(TOOLS / "dialogues.py"), "silent")
-
-
-echo = dialogues.echo_server
-RECORDINGS: dict[str, tuple[int | None, Recording]] = {
-    **{name: (story.port, partial(pages, story)) for name, story in browser_pages.STORIES.items()},
-    **{f"chromium-{way}.pcap": (80, chromium(way)) for way in publisher_pages.WAYS},
-    "websockets-session.pcap": (dialogues.PORT, websockets("session", echo)),
-    "websockets-large.pcap": (dialogues.PORT, websockets("large", echo)),
-    "websockets-deflate.pcap": (dialogues.PORT, websockets("deflate", partial(echo, compression="deflate"))),
-    "websockets-ipv6.pcapng": (dialogues.PORT, websockets("ipv6", partial(echo, SERVER_IPV6))),
-    "handshake-refused.pcap": (dialogues.PORT, websockets("refused", dialogues.choosy_server)),
-    "http-keepalive.pcap": (http_samples.PORT, keepalive),
-    "http-408.pcap": (http_samples.PORT, unasked),
+HOME, OTHER_PORT, OTHER_SITE = f"http://{SERVER}/", f"http://{SERVER}:8080/", f"http://[{SERVER_IPV6}]:8080/"
+ECHO, HTTP, PAGES = dialogues.PORT, http_samples.PORT, 80
+_deflating, _over_ipv6 = partial(echo_server, compression="deflate"), partial(listen, answer, SERVER_IPV6, ECHO)
+RECORDINGS = {
+    "chromium-session.pcap": Recording(PAGES, [pages.deflated], [_chromium(HOME)], 2),
+    "chromium-closes.pcap": Recording(PAGES, [pages.closing], [_chromium(HOME)], 9),
+    "nginx-idle.pcap": Recording(PAGES, [pages.behind, nginx], [_chromium(HOME)], 4),
+    "chromium-hijack.pcap": Recording(
+        None, [pages.bank, *pages.attackers], [_chromium(HOME, OTHER_PORT, OTHER_SITE)], 8
+    ),
+    **{
+        f"chromium-{way}.pcap": Recording(PAGES, [publisher_pages.serve], [_chromium(HOME + way)], 2, NEWS)
+        for way in WAYS
+    },
+    "websockets-session.pcap": Recording(ECHO, [echo_server], [_by_hand("session")]),
+    "websockets-large.pcap": Recording(ECHO, [echo_server], [_by_hand("large")]),
+    "websockets-deflate.pcap": Recording(ECHO, [_deflating], [_by_hand("deflate")]),
+    "websockets-ipv6.pcapng": Recording(ECHO, [_over_ipv6], [_by_hand("ipv6")]),
+    "handshake-refused.pcap": Recording(ECHO, [choosy_server], [_by_hand("refused")]),
+    "http-keepalive.pcap": Recording(HTTP, [http_samples.serve], [_by_hand("pipelined"), CURL, OLD_CURL]),
+    "http-408.pcap": Recording(HTTP, [haproxy], [_by_hand("silent")]),
 }
-CONNECTIONS = {f"chromium-{way}.pcap": 2 for way in publisher_pages.WAYS}  # page, news
-CONNECTIONS |= {name: story.connections for name, story in browser_pages.STORIES.items()}
 
 
 async def record(name: str, network: Network, folder: Path) -> None:
     """Record one capture and write it to a folder."""
-    port, recording = RECORDINGS[name]
+    port, servers, clients, connections, expected = RECORDINGS[name]
     recorder = PacketRecorder(SERVER_INTERFACE, port, SERVER, CLIENT, grace=10)
     with closing(recorder):
         recorder.start()
-        log = await recording(network)
+        async with AsyncExitStack() as running:
+            for server in servers:
+                await running.enter_async_context(server())
+            said = [await run_client(network, *client) for client in clients]
         # In a thread, since the servers run in this event loop and may still have to close their side.
         await asyncio.to_thread(recorder.stop)
-    segments = [segment_of(packet.link_type, packet.data) for packet in recorder.packets]
+    log = json.loads(said[-1] or "null")
+    segments = (segment_of(packet.link_type, packet.data) for packet in recorder.packets)
     flags = [segment.flags for segment in segments if segment is not None]
     opened = sum(flag & (SYN | ACK) == SYN for flag in flags)
     faults = list(recorder.missing)
@@ -133,13 +127,14 @@ async def record(name: str, network: Network, folder: Path) -> None:
         faults.append("a connection was reset, not closed")
     if sum(bool(flag & FIN) for flag in flags) != 2 * opened:
         faults.append("a connection is still open")
-    if name in CONNECTIONS and opened != CONNECTIONS[name]:
-        faults.append(f"{opened} connections, not {CONNECTIONS[name]}")
+    if connections not in (None, opened):
+        faults.append(f"{opened} connections, not {connections}")
+    if expected not in (None, log):
+        faults.append(f"the page received {log}")
     if faults:
         raise RuntimeError(f"{name}: {'; '.join(faults)}: record again")
-    capture = write_capture(recorder.packets, pcapng=name.endswith(".pcapng"))
-    (folder / name).write_bytes(capture)
-    if log is not None:  # one entry a line
+    (folder / name).write_bytes(write_capture(recorder.packets, pcapng=name.endswith(".pcapng")))
+    if log and not expected:  # one entry a line
         lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in log)
         (folder / name).with_suffix(".json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     print(f"{name}: {len(recorder.packets)} packets")

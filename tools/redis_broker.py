@@ -11,19 +11,18 @@ update, or had one that was not published, is refused and not written.
 from __future__ import annotations
 
 import asyncio
-import csv
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
 
+from measure_grid import write
 from websockets.asyncio.server import ServerConnection, broadcast
 
 from wsedu import Frame, Opcode, handshake
+from wsedu.live.program import program
 from wsedu.live.publisher import Publisher, text_of
 from wsedu.live.servers import serve
 from wsedu.model.measured import BROKER_FILE
@@ -32,7 +31,7 @@ SERVERS, UPDATES, PAYLOAD = 2, 20, 27
 LISTENERS = 5, 50, 500  # of each server
 LIMIT = 60.0  # seconds for what takes less than one
 COLUMNS = ("servers", "listeners", "updates", "messages", "publisher_bytes", "broker_bytes", "server_bytes")
-Value = bytes | int | list["Value"]
+Value = bytes | list["Value"]
 
 
 def command(*words: bytes) -> bytes:
@@ -41,7 +40,7 @@ def command(*words: bytes) -> bytes:
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[Value, int]:
-    """The next value that the Redis sends, and how many bytes it took."""
+    """The next value that the Redis sends, numbers and errors as they are written, and how many bytes it took."""
     line = await reader.readuntil(b"\r\n")
     kind, said = line[:1], line[1:-2]
     if kind == b"*":
@@ -50,26 +49,18 @@ async def answer(reader: asyncio.StreamReader) -> tuple[Value, int]:
     if kind == b"$":
         data = await reader.readexactly(int(said) + 2)
         return data[:-2], len(line) + len(data)
-    if kind == b"-":
-        raise RuntimeError(f"Redis says {said.decode()}")
-    return (int(said) if kind == b":" else said), len(line)
+    return said, len(line)
 
 
 @contextmanager
 def redis() -> Iterator[int]:
     """A Redis that keeps nothing, while the block runs; gives its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+        at = free.getsockname()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
-        options = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", folder]
-        with subprocess.Popen(["redis-server", *options], stdout=subprocess.PIPE, text=True) as process:
-            assert process.stdout is not None
-            try:
-                if not any("Ready to accept connections" in line for line in process.stdout):
-                    raise RuntimeError("the Redis did not start")
-                yield port
-            finally:
-                process.terminate()
+        options = ["--bind", "127.0.0.1", "--port", str(at[1]), "--save", "", "--dir", folder]
+        with program("the Redis", ["redis-server", *options], lambda: socket.create_connection(at).close()):
+            yield at[1]
 
 
 class Subscriber:
@@ -99,18 +90,15 @@ class Subscriber:
 
 async def frames(port: int, connected: asyncio.Semaphore, published: list[str]) -> int:
     """One listener; how many bytes the frames had that brought it what was published."""
+    expected = b"".join(Frame(Opcode.TEXT, text.encode()).serialize() for text in published)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     with closing(writer):
         writer.write(handshake.request("127.0.0.1"))
         await reader.readuntil(b"\r\n\r\n")
         connected.release()
-        data = await reader.readexactly(sum(len(Frame(Opcode.TEXT, text.encode()).serialize()) for text in published))
-    at, texts = 0, list[str]()
-    while at < len(data):
-        frame, used = Frame.parse(data[at:], role="server")
-        at, texts = at + used, [*texts, frame.payload.decode()]
-    if texts != published:
-        raise RuntimeError(f"a listener had {texts}")
+        data = await reader.readexactly(len(expected))
+    if data != expected:
+        raise RuntimeError(f"a listener had {data!r}")
     return len(data)
 
 
@@ -141,8 +129,8 @@ async def run(port: int, each: int) -> dict[str, int]:
             publish = command(b"PUBLISH", b"news", text.encode())
             writer.write(publish)
             said += len(publish)
-            if (reached := (await answer(reader))[0]) != SERVERS:
-                raise RuntimeError(f"{reached!r} servers have subscribed")
+            if (reached := (await answer(reader))[0]) != b"%d" % SERVERS:
+                raise RuntimeError(f"not two servers have subscribed, but {reached!r}")
         sent = await asyncio.gather(*listeners)
     row = SERVERS, len(sent), UPDATES, len(sent) * UPDATES, said, sum(one.received for one in subscribers), sum(sent)
     return dict(zip(COLUMNS, row, strict=True))
@@ -153,12 +141,7 @@ def main() -> None:
     with redis() as port:
         rows = [asyncio.run(run(port, each)) for each in LISTENERS]
     told = subprocess.run(["redis-server", "--version"], capture_output=True, text=True, check=True).stdout
-    programs = f"Redis {told.split()[2].removeprefix('v=')}, websockets {version('websockets')}"
-    with BROKER_FILE.open("w", newline="") as file:
-        file.write(f"# measured {datetime.now(UTC):%Y-%m-%d} by tools/redis_broker.py with {programs}\n")
-        table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write(BROKER_FILE, rows, f"Redis {told.split()[2].removeprefix('v=')}", "websockets")
     print(BROKER_FILE.read_text(), end="")
 
 

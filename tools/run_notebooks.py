@@ -38,12 +38,8 @@ def run(path: Path) -> None:
         resources={"metadata": {"path": path.parent}},
     )
     client.execute()
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-        }
-    )
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "language_info": {"name": "python"}})
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
@@ -56,16 +52,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run notebooks and store what they print.")
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
     paths = parser.parse_args().notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
-    failed = 0
+    failed = False
     for path in paths:
         try:
             run(path)
-        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            failed += 1
-            print(f"{path.name}: not stored\n{error}", file=sys.stderr)
-        else:
             print(f"{path.name}: run and stored")
-    return min(failed, 1)
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+            failed = True
+            print(f"{path.name}: not stored\n{error}", file=sys.stderr)
+    return failed
 
 
 if __name__ == "__main__":

@@ -6,23 +6,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from subprocess import DEVNULL
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from .program import program
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # No other host is asked for anything; and a container's root and small /dev/shm do no harm.
 ARGUMENTS = ("--headless", "--remote-debugging-port=0", "--disable-background-networking", "--no-first-run",
              "--no-proxy-server", "--disable-dev-shm-usage")  # fmt: skip
-START_LIMIT, ANSWER_LIMIT = 30.0, 20.0  # seconds
+ANSWER_LIMIT = 20.0  # seconds
 
 
 class BrowserPage:
@@ -65,31 +65,22 @@ class BrowserPage:
 @contextmanager
 def browser_page() -> Iterator[BrowserPage | None]:
     """Start a Chromium with a profile that is deleted afterwards; ``None`` and a line of text where there is none."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
+    name = next(filter(None, map(shutil.which, NAMES)), None)
+    if name is None:
         print("There is no Chromium here, so nothing is run: what you see was stored elsewhere.")
         yield None
         return
     root = ["--no-sandbox"] if os.name == "posix" and os.geteuid() == 0 else []
+    opened = partial(connect, proxy=None, max_size=None, compression=None)
     with tempfile.TemporaryDirectory(prefix="wsedu-", ignore_cleanup_errors=True) as profile:
-        command = [program, *ARGUMENTS, *root, f"--user-data-dir={profile}", "about:blank"]
-        with subprocess.Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL) as process:
-            try:
-                where = _debugging_address(Path(profile) / "DevToolsActivePort", process)
-                with connect(where, proxy=None, max_size=None, compression=None) as all_pages:
-                    target = BrowserPage(all_pages).call("Target.createTarget", url="about:blank")["targetId"]
-                    page = f"{where.partition('/devtools/')[0]}/devtools/page/{target}"
-                    with connect(page, proxy=None, max_size=None, compression=None) as socket:
-                        yield BrowserPage(socket)
-            finally:
-                process.terminate()
 
+        def listens() -> str:
+            # A file of its profile, in which it writes the port and a path; half of that is a ValueError.
+            port, path = Path(profile, "DevToolsActivePort").read_text().split()
+            return f"ws://127.0.0.1:{port}{path}"
 
-def _debugging_address(file: Path, process: subprocess.Popen[bytes]) -> str:
-    """Where the browser listens: it writes its port and a path into a file of its profile."""
-    until = time.monotonic() + START_LIMIT
-    while time.monotonic() < until and process.poll() is None:
-        if file.exists() and len(lines := file.read_text().split()) == 2:
-            return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
-        time.sleep(0.05)
-    raise RuntimeError("the browser did not begin to listen")
+        command = [name, *ARGUMENTS, *root, f"--user-data-dir={profile}", "about:blank"]
+        with program("the browser", command, listens) as where, opened(where) as all_pages:
+            target = BrowserPage(all_pages).call("Target.createTarget", url="about:blank")["targetId"]
+            with opened(f"{where.partition('/devtools/')[0]}/devtools/page/{target}") as socket:
+                yield BrowserPage(socket)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from select import select
 from typing import Self
 
 from ..protocol.errors import NeedMoreData
@@ -23,7 +25,7 @@ class RawConnection:
     """
 
     def __init__(self, connected: socket.socket, timeout: float = TIMEOUT) -> None:
-        self._socket, self._received, self._timeout = connected, bytearray(), timeout
+        self._socket, self._received = connected, bytearray()
         connected.settimeout(timeout)
 
     def send(self, data: bytes) -> None:
@@ -53,32 +55,24 @@ class RawConnection:
     def receive_frame(self) -> bytes:
         """The bytes of one WebSocket frame, header and payload; legal or not (RFC 6455, 5.2)."""
         while True:
-            try:
+            with suppress(NeedMoreData):
                 header = parse_header(self._received)
-            except NeedMoreData:
-                self._read("the header of a frame")
-            else:
                 return self.receive_exactly(header.size + header.payload_length)
+            self._read("the header of a frame")
 
     def receive_all(self) -> bytes:
         """All bytes until the other side closes; empty if it has closed already."""
-        while True:
-            try:
+        with suppress(EOFError):
+            while True:
                 self._read("the end of the connection")
-            except EOFError:
-                return self.receive_exactly(len(self._received))
+        return self.receive_exactly(len(self._received))
 
     def quiet_for(self, seconds: float) -> bool:
         """Whether no byte comes within so many seconds, and none is there unread."""
-        if self._received:
-            return False
-        self._socket.settimeout(seconds)
-        try:
-            self._read("a byte")
-        except TimeoutError:
-            return True
-        finally:
-            self._socket.settimeout(self._timeout)
+        if not self._received:
+            if not select([self._socket], [], [], seconds)[0]:
+                return True
+            self._read("a byte")  # if it is the end that has come, this says so
         return False
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import quantiles
 from typing import TYPE_CHECKING, TypeVar
@@ -82,7 +83,6 @@ class DeliveryMonitor:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a signal handler may stop it while its own thread does
         self._stop = threading.Event()
         self._running: asyncio.Future[None] | None = None
         self._parts: tuple[Publisher, NewsClient, LiveBill] | None = None
@@ -115,9 +115,10 @@ class DeliveryMonitor:
 
     def stop(self) -> None:
         """End the delivery: nothing further is published, and ``deliver`` returns what was delivered until now."""
-        with self._lock:
-            self._stop.set()
-            if self._running is not None:
+        # First the one and then the other, and `run` the other way round: so one of the two sees the other.
+        self._stop.set()
+        if self._running is not None:
+            with suppress(RuntimeError):  # the loop has ended already
                 self._running.get_loop().call_soon_threadsafe(self._running.cancel)
 
     def received(self, number: int, text: str) -> None:
@@ -130,19 +131,14 @@ class DeliveryMonitor:
 
     async def run(self, work: Coroutine[None, None, None]) -> None:
         """For ``deliver``: do the work, or as much of it as there is before ``stop``."""
-        running = asyncio.ensure_future(work)
-        with self._lock:
-            self._running = running
-            if self.stopped:
-                running.cancel()
+        self._running = asyncio.ensure_future(work)
+        if self.stopped:
+            self._running.cancel()
         try:
-            await running
+            await self._running
         except asyncio.CancelledError:
             if not self.stopped:
                 raise
-        finally:
-            with self._lock:  # from here on the loop may be closed, and nothing can be cancelled in it
-                self._running = None
 
 
 def deliver(

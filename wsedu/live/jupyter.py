@@ -7,22 +7,21 @@ import json
 import os
 import secrets
 import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
-from subprocess import DEVNULL
 
+import httpx
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from .program import program
+
 V1 = Subprotocol("v1.kernel.websocket.jupyter.org")
-START_LIMIT, ANSWER_LIMIT = 45.0, 30.0  # seconds
+ANSWER_LIMIT = 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,9 @@ class JupyterServer:
 
     def start_kernel(self) -> str:
         """Start a kernel by a POST, as JupyterLab does, and give its id."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_LIMIT)
-        try:
-            connection.request("POST", "/api/kernels", headers={"Authorization": f"token {self.token}"})
-            kernel: str = json.loads(connection.getresponse().read())["id"]
-            return kernel
-        finally:
-            connection.close()
+        url, said = f"http://127.0.0.1:{self.port}/api/kernels", {"Authorization": f"token {self.token}"}
+        kernel: str = httpx.post(url, headers=said, timeout=ANSWER_LIMIT, trust_env=False).json()["id"]
+        return kernel
 
 
 def pack(channel: str, *parts: object) -> bytes:
@@ -99,27 +94,14 @@ def jupyter_server() -> Iterator[JupyterServer]:
         environment = {**os.environ, **private, "JUPYTER_TOKEN": token, "IPYTHONDIR": folder, "PYTHONWARNINGS": ""}
         options = ["--ip=127.0.0.1", "--port=0", "--no-browser", f"--ServerApp.root_dir={folder}"]
         options += ["--ServerApp.jpserver_extensions={}", *(["--allow-root"] if os.name == "posix" else [])]
-        with subprocess.Popen(
-            [sys.executable, "-m", "jupyter_server", *options],
-            env=environment,
-            stdin=DEVNULL,
-            stdout=DEVNULL,
-            stderr=DEVNULL,
-        ) as process:
-            try:
-                yield JupyterServer(_port(Path(folder, "RUNTIME"), process), token)
-            finally:
-                process.terminate()
+        command = [sys.executable, "-m", "jupyter_server", *options]
 
-
-def _port(runtime: Path, process: subprocess.Popen[bytes]) -> int:
-    """The port: a Jupyter server writes it into a file of its runtime folder, and then begins to listen."""
-    until = time.monotonic() + START_LIMIT
-    while time.monotonic() < until and process.poll() is None:
-        # No file, half a file, or nobody who listens yet.
-        with suppress(OSError, ValueError, StopIteration):
-            port: int = json.loads(next(runtime.glob("jpserver-*.json")).read_text())["port"]
+        def listens() -> int:
+            # It writes the port into a file of its runtime folder, and then begins to listen.
+            (file,) = Path(folder, "RUNTIME").glob("jpserver-*.json")
+            port: int = json.loads(file.read_text())["port"]
             socket.create_connection(("127.0.0.1", port), ANSWER_LIMIT).close()
             return port
-        time.sleep(0.05)
-    raise RuntimeError("the Jupyter server does not begin to listen")
+
+        with program("the Jupyter server", command, listens, env=environment) as port:
+            yield JupyterServer(port, token)

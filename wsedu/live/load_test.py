@@ -228,7 +228,6 @@ def poll_load(
     *,
     gap: float = 1.0,
     rounds: int = 3,
-    keep_alive: bool = True,
     of_pusher: bool = False,
     progress: Callable[[int], object] = lambda connected: None,
     limit: float = LIMIT,
@@ -243,8 +242,8 @@ def poll_load(
         clients: how many.
         gap: seconds between a response and the same client's next request.
         rounds: how many.
-        keep_alive: one connection for all polls of a client, or one for each, closed after it.
-        of_pusher: ask the server that ``push_load`` measures, which keeps no connection alive, and not Tornado.
+        of_pusher: ask the server that ``push_load`` measures, which closes a connection after each poll, and not
+            Tornado, which has one for all polls of a client.
         progress: called with the number of connected clients now and then.
         limit: seconds that this tenth may take.
         server: what is measured, where it is not ours.
@@ -271,7 +270,7 @@ def poll_load(
         return seen
 
     way = "websocket" if of_pusher else "polling"
-    with _loaded(server, way, clients, progress, gap, keep_alive and not of_pusher) as (serving, asking, empty, _):
+    with _loaded(server, way, clients, progress, gap, not of_pusher) as (serving, asking, empty, _):
         begin, before = polls(0, 1), serving("usage")  # by now it goes round
         end, after = polls(begin.received, rounds), serving("usage")
     requests = (end.received - begin.received) / (end.time - begin.time)

@@ -295,13 +295,10 @@ async def _frame(reader: asyncio.StreamReader) -> None:
     """Read one frame of a server."""
     data = await reader.readexactly(2)  # no header is shorter (RFC 6455, 5.2), and those of short payloads end here
     while True:
-        try:
-            header = parse_header(data)
-        except NeedMoreData:
-            data += await reader.readexactly(1)
-        else:
-            await reader.readexactly(header.payload_length)
+        with suppress(NeedMoreData):
+            await reader.readexactly(parse_header(data).payload_length)
             return
+        data += await reader.readexactly(1)
 
 
 async def _response(reader: asyncio.StreamReader, *statuses: int) -> None:

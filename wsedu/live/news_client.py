@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from httpx import AsyncClient, Limits, ReadError, RemoteProtocolError, WriteError
 from websockets.asyncio.client import connect
@@ -32,6 +33,9 @@ OnUpdate = Callable[[int, str], Awaitable[None] | None]
 # Nothing else is a reason to connect again: a refused request or connection, and what ``on_update`` raises, would only
 # come once more.
 BROKEN = ReadError, WriteError, RemoteProtocolError, ConnectionClosed, InvalidMessage, ConnectionResetError
+
+# For websockets: what it would do by itself, and what is decided in ``fields`` here.
+NOTHING_ADDED: dict[str, Any] = {"user_agent_header": None, "compression": None, "ping_interval": None, "proxy": None}
 
 # Seconds before a client connects again after two connections in a row brought it nothing; doubled each time.
 PAUSE, LONGEST_PAUSE = 0.01, 1.0
@@ -150,25 +154,16 @@ class NewsClient:
                 if line:
                     name, _, value = line.partition(": ")
                     event[name] = value
-                    continue
-                # "If the line is empty: dispatch the event" (HTML Living Standard, 9.2.6): what is not whole is lost.
-                yield event["id"], event["data"]
-                event = {}
+                else:
+                    # "If the line is empty: dispatch the event" (HTML Living Standard, 9.2.6): half of one is lost.
+                    yield event["id"], event["data"]
 
     async def _websocket(self) -> News:
         self.requests += 1
         target = f"ws://{self.host}/news/websocket"
         if self.inbox.cursor:
             target += f"?after={self.inbox.cursor}"
-        async with connect(
-            target,
-            additional_headers=self.fields(),
-            user_agent_header=None,
-            compression=None,
-            ping_interval=None,
-            close_timeout=1,
-            proxy=None,
-        ) as connection:
+        async with connect(target, additional_headers=self.fields(), close_timeout=1, **NOTHING_ADDED) as connection:
             self.ready.set()
             async for message in connection:
                 yield str(message).partition(" ")[0], str(message)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
@@ -148,5 +149,5 @@ def news_server(
     if way == "websocket":
         return Server("news server by WebSocket", lambda: _over_websocket(publisher, host), host)
     pages = [(f"/news/{way}", HANDLERS[way])]
-    settings = {"publisher": publisher, "longest_wait": longest_wait}
-    return Server(f"news server by {way}", lambda: serving(pages, host, **settings), host)
+    listen = partial(serving, pages, host, publisher=publisher, longest_wait=longest_wait)
+    return Server(f"news server by {way}", listen, host)

@@ -115,7 +115,7 @@ class Publisher:
         with self._lock:
             update = Update(len(self._updates) + 1, self._clock(), text)
             self._updates.append(update)
-            waiting, self._waiting = self._waiting, set()
+            waiting = tuple(self._waiting)
         for wake in waiting:
             wake()
         return update
@@ -138,15 +138,12 @@ class Publisher:
             with suppress(RuntimeError):  # its loop is closed, and nobody waits there any more
                 loop.call_soon_threadsafe(published.set)
 
+        with self._lock:
+            self._waiting.add(wake)  # before looking: an update between looking and waiting would wake nobody
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(limit):
-                    while True:
-                        # One step under the lock: an update between looking and waiting would wake nobody.
-                        with self._lock:
-                            if number < len(self._updates):
-                                break
-                            self._waiting.add(wake)
+                    while number >= len(self._updates):
                         await published.wait()  # the next one may have a number that is still too low
                         published.clear()
         finally:

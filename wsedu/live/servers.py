@@ -166,13 +166,17 @@ class Handler(tornado.web.RequestHandler):
 
 @asynccontextmanager
 async def serving(
-    pages: Sequence[tuple[str, type[Handler]]], host: str = "127.0.0.1", **settings: Any
+    pages: Sequence[tuple[str, type[tornado.web.RequestHandler]]],
+    host: str = "127.0.0.1",
+    port: int = 0,
+    **settings: Any,
 ) -> AsyncIterator[Listening]:
-    """Serve pages with Tornado on a free port while the block runs, and write no log of what clients do.
+    """Serve pages with Tornado while the block runs, and write no log of what clients do.
 
     Args:
         pages: patterns of targets, each with its handler.
         host: the address to listen on.
+        port: the port; 0 for a free one.
         settings: what the handlers find in their ``settings``.
     """
     streams = weakref.WeakSet[tornado.iostream.IOStream]()
@@ -185,7 +189,7 @@ async def serving(
 
     application = tornado.web.Application(list(pages), **{"log_function": lambda handler: None} | settings)
     server = KnowsItsStreams(application)
-    sockets = tornado.netutil.bind_sockets(0, host, backlog=BACKLOG)
+    sockets = tornado.netutil.bind_sockets(port, host, backlog=BACKLOG)
     server.add_sockets(sockets)
     listening = Listening(sockets[0].getsockname()[1])
     try:
@@ -198,16 +202,11 @@ async def serving(
         await _while_patient(server.close_all_connections())
 
 
-class _Hello(Handler):
-    def get(self) -> None:
-        self.write("Hello\n")
+class _Word(Handler):
+    """Says a word of its target: Hello, or a number, so that a reader can tell which response is which."""
 
-
-class _Number(Handler):
-    """Says its own number, so that a reader can tell which response is which."""
-
-    def get(self, number: str) -> None:
-        self.write(f"{number}\n")
+    def get(self, word: str) -> None:
+        self.write(f"{word.title()}\n")
 
 
 class _Visits(Handler):
@@ -245,8 +244,8 @@ class _Wait(Handler):
 
 
 PAGES = (
-    (r"/hello", _Hello),
-    (r"/number/(\d+)", _Number),
+    (r"/(hello)", _Word),
+    (r"/number/(\d+)", _Word),
     (r"/visits", _Visits),
     (r"/echo", _EchoPage),
     (r"/chunks", _Chunks),
@@ -358,20 +357,14 @@ async def serve(
         await _while_patient(server.wait_closed())
 
 
-def websocket_server(
-    *,
-    greeting: str | None = None,
-    origins: Sequence[str] | None = None,
-    compression: bool = False,
-    open_timeout: float = 10,
-) -> Server:
+def websocket_server(*, greeting: str | None = None, compression: bool = False, **options: Any) -> Server:
     """An echo server on 127.0.0.1: each message comes back as it is.
 
     Args:
         greeting: sent to each client as soon as the handshake is done, before the client says anything.
-        origins: the values of Origin that are welcome; ``None`` welcomes all.
         compression: take up permessage-deflate when a client offers it.
-        open_timeout: seconds that an opening handshake may take.
+        options: the library's own: ``origins``, the values of Origin that are welcome (all, by default);
+            ``open_timeout``, seconds that an opening handshake may take (10).
 
     Returns:
         The running server; its Server field reads ``websockets``, whatever the version of Python.
@@ -384,7 +377,5 @@ def websocket_server(
             async for message in connection:
                 await connection.send(message)
 
-    method = "deflate" if compression else None
-    return Server(
-        "WebSocket server", lambda: serve(echo, origins=origins, compression=method, open_timeout=open_timeout)
-    )
+    options["compression"] = "deflate" if compression else None
+    return Server("WebSocket server", lambda: serve(echo, **options))

@@ -18,8 +18,10 @@ from math import ceil, exp, expm1, inf, lgamma, log, sqrt
 LINK, IP, TCP = 14, 20, 20
 # 10 bytes of option and 2 of padding, in each segment but SYN once both sides have agreed (RFC 7323, 3.2).
 TIMESTAMPS = 12
-# SYN also says maximum segment size, SACK permitted and window scale: with timestamps, and without them.
-SYN_OPTIONS, SYN_OPTIONS_BARE = 20, 12
+# SYN also says maximum segment size, SACK permitted and window scale.
+SYN_OPTIONS = 20
+PACKET = LINK + IP + TCP + TIMESTAMPS  # bytes of a packet without data
+MSS = 1500 - IP - TCP - TIMESTAMPS  # bytes of TCP data in a full segment on Ethernet
 # Linux waits so long for data on which an acknowledgement could ride; RFC 9293, 3.8.6.3 allows 0.5.
 ACK_DELAY = 0.04
 # Updates in the mean for each poll, or during a long one; with fewer the sums are beyond what floats hold.
@@ -46,10 +48,6 @@ class Situation:
             chunk around them; for a WebSocket its frame header.
         fixed: whether updates come at equal gaps, instead of at random.
         keep_alive: for polling: whether all polls share a connection, or each has its own.
-        mss: bytes of TCP data in a full segment (Ethernet's 1,500 less IP, TCP and timestamps).
-        link: bytes of the link's header in each packet; 0 leaves the link out.
-        options: bytes of TCP options in each segment but SYN: timestamps, or 0 where they are off (``mss`` follows).
-        ack_delay: seconds for which an acknowledgement waits for data to ride on.
 
     Raises:
         ValueError: a size or time that cannot be; the message names the fields.
@@ -66,22 +64,12 @@ class Situation:
     around: float = 1
     fixed: bool = False
     keep_alive: bool = True
-    mss: int = 1448
-    link: int = LINK
-    options: int = TIMESTAMPS
-    ack_delay: float = ACK_DELAY
 
     def __post_init__(self) -> None:
         if self.rate <= 0 or self.poll_gap <= 0 or self.longest_wait <= 0:
             raise ValueError("rate, poll_gap and longest_wait are more than 0")
-        sizes = self.payload, self.request_head, self.news_head, self.empty_head, self.options
-        if min(*sizes, self.turnaround, self.ack_delay) < 0:
+        if min(self.payload, self.request_head, self.news_head, self.empty_head, self.turnaround) < 0:
             raise ValueError("sizes and times are not negative")
-
-    @property
-    def packet(self) -> int:
-        """Bytes of a packet without data."""
-        return self.link + IP + TCP + self.options
 
 
 @dataclass(frozen=True)
@@ -133,8 +121,8 @@ def _counts(situation: Situation, mean: float) -> list[tuple[int, float]]:
     return [(count, exp(count * log(mean) - mean - lgamma(count + 1))) for count in counts]
 
 
-def _segments(size: float, situation: Situation) -> int:
-    return max(1, ceil(size / situation.mss))
+def _segments(size: float) -> int:
+    return max(1, ceil(size / MSS))
 
 
 def _acknowledgements(segments: int) -> int:
@@ -149,12 +137,12 @@ def _acknowledgements(segments: int) -> int:
 def _polling(situation: Situation) -> Cost:
     """Each poll is a request, a response and its acknowledgement, whether there is news or not."""
     mean = _mean(situation.rate, situation.poll_gap, "poll_gap")
-    asked = _segments(situation.request_head, situation)
+    asked = _segments(situation.request_head)
     packets = application = syn = 0.0  # of one poll
     for count, probability in _counts(situation, mean):
         content = count * (situation.payload + situation.around)
         response = (situation.news_head if count else situation.empty_head) + content
-        segments = _segments(response, situation)
+        segments = _segments(response)
         application += probability * (situation.request_head + response)
         # The request's acknowledgement rides on the response; the response's own has nothing to ride on.
         packets += probability * (asked + segments + _acknowledgements(segments))
@@ -163,8 +151,8 @@ def _polling(situation: Situation) -> Cost:
         # Linux learns the other's pace); FIN from both sides, and the last ACK: the first FIN's rides on the second.
         packets += 3 + 1 + 3
         # Two of these seven, the SYNs, have other options than the rest.
-        syn = 2 * ((SYN_OPTIONS if situation.options else SYN_OPTIONS_BARE) - situation.options)
-    size = packets * situation.packet + application + syn
+        syn = 2 * (SYN_OPTIONS - TIMESTAMPS)
+    size = packets * PACKET + application + syn
     polls = 1 / mean  # for each update
     return Cost(polls * size, polls * packets, polls, polls * application)
 
@@ -179,26 +167,26 @@ def _longpoll(situation: Situation) -> Cost:
     late = exp(-mean)
     empty = waits * late / -expm1(-mean)  # responses, for each with news
     news = situation.news_head + updates * (situation.payload + situation.around)
-    segments = _segments(news, situation)
-    asked = _segments(situation.request_head, situation)
+    segments = _segments(news)
+    asked = _segments(situation.request_head)
     # The request's acknowledgement rides on the response, if that comes before it can wait no longer.
-    alone = exp(-situation.rate * (situation.turnaround + situation.ack_delay))
+    alone = exp(-situation.rate * (situation.turnaround + ACK_DELAY))
     # A long response is acknowledged on the way; the acknowledgement of its end rides on the next request.
     packets = asked + segments + (segments - 1) // 2 + alone
     packets += empty * (asked + 1 + 1)  # the request, its acknowledgement (nothing came in time), and the 204
     application = situation.request_head + news + empty * (situation.request_head + situation.empty_head)
-    size = packets * situation.packet + application
+    size = packets * PACKET + application
     return Cost(size / updates, packets / updates, (1 + empty) / updates, application / updates)
 
 
 def _pushed(situation: Situation) -> Cost:
     """An update is one piece of data on an open connection, and an acknowledgement comes back."""
     size = situation.payload + situation.around
-    segments = _segments(size, situation)
+    segments = _segments(size)
     # Nothing ever goes the other way on which an acknowledgement could ride, and Linux knows: as soon as the program
     # has read what was pushed it acknowledges, and waits for nothing.
     packets = segments + _acknowledgements(segments)
-    return Cost(packets * situation.packet + size, packets, 0.0, size)
+    return Cost(packets * PACKET + size, packets, 0.0, size)
 
 
 _MODELS = {"polling": _polling, "longpoll": _longpoll, "eventsource": _pushed, "websocket": _pushed}

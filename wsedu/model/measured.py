@@ -7,16 +7,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from .cost import CASES, Cost, Situation, cost
 
 # Where the measurements are, in a clone of the project.
 FILE = Path(__file__).resolve().parents[2] / "data" / "measured-grid.csv"
 BROKER_FILE = FILE.with_name("redis-broker.csv")
+Point = tuple[float, float]  # in a drawing
 
 DIGITS = 2  # of the number of an update, as 10 to 99 have
 CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own
@@ -29,7 +31,7 @@ class Row:
     Attributes:
         way: as in ``cost``.
         situation: as it was measured.
-        bytes, packets, requests: of an update, measured.
+        bytes, packets: of an update, measured.
         model: the same, by the model.
     """
 
@@ -37,7 +39,6 @@ class Row:
     situation: Situation
     bytes: float
     packets: float
-    requests: float
     model: Cost
 
     @property
@@ -56,29 +57,33 @@ class Row:
         return f"{self.label} {self.situation.rate:g}/s {self.situation.payload:g} B{gap}{fixed}"
 
 
-def held_against(path: str | Path = FILE) -> list[Row]:
-    """Each measurement of a file beside the model.
+def held_against() -> list[Row]:
+    """Each measurement beside the model.
 
     Raises:
         OSError: the file cannot be read.
     """
-    return [_row(line) for line in _lines(path)]
+    return [_row(line) for line in _lines(FILE)]
 
 
-def _lines(path: str | Path) -> list[dict[str, str]]:
-    with open(path, newline="") as file:
+def _lines(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
-def by_case(rows: Iterable[Row]) -> dict[str, list[tuple[float, float]]]:
+def by_case(rows: Iterable[Row]) -> dict[str, list[Point]]:
     """Bytes of an update by case, each as (measured, by the model), to be drawn."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    return _grouped(rows, lambda row: (row.bytes, row.model.bytes))
+
+
+def _grouped(rows: Iterable[Row], point: Callable[[Row], Point]) -> dict[str, list[Point]]:
+    found: dict[str, list[Point]] = {}
     for row in rows:
-        found.setdefault(row.label, []).append((row.bytes, row.model.bytes))
+        found.setdefault(row.label, []).append(point(row))
     return found
 
 
-def broker_rows(path: str | Path = BROKER_FILE) -> list[dict[str, int]]:
+def broker_rows() -> list[dict[str, int]]:
     """What a Redis sent to two WebSocket servers, and they to their listeners: a row for each run.
 
     Returns:
@@ -89,26 +94,24 @@ def broker_rows(path: str | Path = BROKER_FILE) -> list[dict[str, int]]:
     Raises:
         OSError: the file cannot be read.
     """
-    return [{name: int(value) for name, value in line.items()} for line in _lines(path)]
+    return [{name: int(value) for name, value in line.items()} for line in _lines(BROKER_FILE)]
 
 
 def _row(line: dict[str, str]) -> Row:
     # A second word, whatever it is, says that each poll had a connection of its own.
     way, _, own_connection = line["way"].partition(" ")
+    payload, measured = float(line["mean_payload"]), ("request_head", "news_head", "empty_head", "turnaround")
     situation = Situation(
         rate=int(line["updates"]) / float(line["seconds"]),
-        payload=float(line["mean_payload"]),
+        payload=payload,
         poll_gap=float(line["poll_gap"] or 1),
-        request_head=float(line["request_head"] or 0),
-        news_head=float(line["news_head"] or 0),
-        empty_head=float(line["empty_head"] or 0),
-        turnaround=float(line["turnaround"] or 0),
-        around=around(way, float(line["mean_payload"]), float(line["mean_digits"])),
+        around=around(way, payload, float(line["mean_digits"])),
         fixed=line["updates_are"] == "fixed",
         keep_alive=not own_connection,
+        **{name: float(line[name] or 0) for name in measured},
     )
-    size, packets, requests = (float(line[f"{what}_per_update"]) for what in ("bytes", "packets", "requests"))
-    return Row(way, situation, size, packets, requests, cost(way, situation))
+    size, packets = float(line["bytes_per_update"]), float(line["packets_per_update"])
+    return Row(way, situation, size, packets, cost(way, situation))
 
 
 def around(way: str, payload: float, digits: float) -> float:
@@ -126,55 +129,30 @@ def around(way: str, payload: float, digits: float) -> float:
     return 1  # an update is a line of the response
 
 
-def modelled_bytes(
-    case: str,
-    *,
-    rate: float,
-    payload: int = 27,
-    poll_gap: float = 1.0,
-    request_head: float = Situation.request_head,
-    longest_wait: float = Situation.longest_wait,
-) -> float:
+def modelled_bytes(case: str, *, payload: int = 27, **more: Any) -> float:
     """Bytes on the wire of one update, by the model.
 
     Args:
         case: a key of ``CASES``.
-        rate: updates a second.
         payload: bytes of an update.
-        poll_gap: seconds between two polls.
-        request_head: bytes of the head with which a client asks.
-        longest_wait: seconds after which a long poll is answered without news.
+        more: what else ``Situation`` takes, its rate at least; the heads of responses are those of our own servers.
     """
-    way, keep_alive = CASES[case]
-    close = 0 if keep_alive else CLOSE
-    situation = Situation(
-        rate=rate,
-        payload=payload,
-        poll_gap=poll_gap,
-        request_head=request_head,
-        longest_wait=longest_wait,
-        news_head=Situation.news_head + close,
-        empty_head=Situation.empty_head + close,
-        around=around(way, payload, DIGITS),
-        keep_alive=keep_alive,
-    )
-    return cost(way, situation).bytes
+    way, more["keep_alive"] = CASES[case]
+    for head in "news_head", "empty_head":
+        more[head] = getattr(Situation, head) + (0 if more["keep_alive"] else CLOSE)
+    return cost(way, Situation(payload=payload, around=around(way, payload, DIGITS), **more)).bytes
 
 
-def measured_points(payload: int, poll_gap: float) -> dict[str, list[tuple[float, float]]]:
+def measured_points(payload: int, poll_gap: float) -> dict[str, list[Point]]:
     """What was measured of random updates, by case: (updates a second, bytes of an update).
 
     Args:
         payload: bytes of an update, in the mean; the measured ones differ from it by less than one.
         poll_gap: seconds between two polls, of those cases that poll.
     """
-    found: dict[str, list[tuple[float, float]]] = {}
-    for row in _rows():
-        situation = row.situation
-        gap_is_right = row.way != "polling" or situation.poll_gap == poll_gap
-        if round(situation.payload) == payload and not situation.fixed and gap_is_right:
-            found.setdefault(row.label, []).append((situation.rate, row.bytes))
-    return found
+    rows = [row for row in _rows() if round(row.situation.payload) == payload and not row.situation.fixed]
+    right = [row for row in rows if row.way != "polling" or row.situation.poll_gap == poll_gap]
+    return _grouped(right, lambda row: (row.situation.rate, row.bytes))
 
 
 @cache

@@ -12,12 +12,8 @@ from typing import NamedTuple
 
 from .cost import Situation, cost
 
-# How many clients ask once a second, in the three cases of 2010.
-CLIENTS = 1_000, 10_000, 100_000
 # Bytes of content of each response, by its Content-Length; the comparison prints and counts none of them.
 CONTENT_2010 = 21
-# "Mbps" as the comparison prints them.
-PRINTED_2010 = {"polling": (6.6, 66.0, 665.0), "websocket": (0.015, 0.153, 1.526)}
 # Bytes of head of each poll in the sum of 2013: 800 of HTTP, 50 of cookie and message number.
 POLL_2013 = 850
 # Its clients, and the seconds between two polls of each.

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Programs of others that run for the length of a block, from the moment at which one can talk to them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from subprocess import DEVNULL, Popen
+from typing import Any, TypeVar
+
+Where = TypeVar("Where")
+START_LIMIT = 45.0  # seconds
+
+
+@contextmanager
+def program(
+    name: str, command: Sequence[str], find: Callable[[], Where], limit: float = START_LIMIT, **options: Any
+) -> Iterator[Where]:
+    """Run a program, silent, until the block ends.
+
+    Args:
+        name: what it is, for the error.
+        command: the program and its arguments.
+        find: gives where it listens, from what it has written, say; raises OSError or ValueError until it does.
+        limit: seconds until it must be found.
+        options: those of ``Popen``.
+
+    Yields:
+        What ``find`` gives.
+
+    Raises:
+        RuntimeError: it ended before, or took longer.
+    """
+    with Popen(command, **{"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL} | options) as process:
+        try:
+            until = time.monotonic() + limit
+            while time.monotonic() < until and process.poll() is None:
+                with suppress(OSError, ValueError):
+                    where = find()
+                    break
+                time.sleep(0.05)
+            else:
+                raise RuntimeError(f"{name} does not begin to listen")
+            yield where
+        finally:
+            process.terminate()
