@@ -56,7 +56,7 @@ class ByteMap(Picture):
             if head:
                 yield from head_text(head_lines(self.view.data, parts))
             else:
-                yield from dump_text(self.view.between(parts), folded=self.folded, origin=parts[0].start)
+                yield from dump_text(self.view.data, parts, folded=self.folded)
         if rows := self.rows():
             yield from ("", *_table_text(self.view.data, rows))
         if self._more:
@@ -69,7 +69,7 @@ class ByteMap(Picture):
             if head:
                 pieces.append(head_html(self.view.data, head_lines(self.view.data, parts)))
             else:
-                pieces.append(dump_html(self.view.between(parts), folded=self.folded, origin=parts[0].start))
+                pieces.append(dump_html(self.view.data, parts, folded=self.folded))
         # A frame begins with two bytes of flags; of several frames those of the first.
         if flags := [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]:
             pieces.append(flags_table(self.view.data, flags))

@@ -10,7 +10,7 @@ from ..protocol.spans import Kind
 from .dump import BOX, ascii_column, dump_html, dump_text
 from .html import LEFT, MUTED, RIGHT, Markup, Picture, bar_row, join, table_row, tag, wide_table
 from .palette import LOOKS, chip, order, stacked_bar, stacked_letters
-from .parts import Part, View, named_views
+from .parts import Part, View, named_views, runs
 from .text import WIDTH, bytes_of, clip, pad
 
 NEWS = (Kind.CONTENT, Kind.PAYLOAD)
@@ -91,7 +91,7 @@ class Comparison(Picture):
             yield clip(f"  {'':{self._width}}  {'':12}  {'':{3 * BEFORE - 1}} | {said}", WIDTH)
         for one in self.views:
             yield from ("", f"{clip(one.name, 60)}, {bytes_of(len(one.data))}")
-            yield from dump_text(one, folded=LOOKS)
+            yield from dump_text(one.data, one.parts, folded=LOOKS)
 
     def html(self) -> Markup:
         """The picture as HTML."""
@@ -99,7 +99,7 @@ class Comparison(Picture):
         pieces = [head, self._bars_html(), self._news_html()]
         for one in self.views:
             title = tag("div", tag("b", one.name), f"  {bytes_of(len(one.data))}", style="margin:14px 0 6px 0")
-            pieces += [title, dump_html(one, by_kind=True, folded=LOOKS)]
+            pieces += [title, dump_html(one.data, runs(one.parts), folded=LOOKS)]
         return tag("div", *pieces, style="max-width:100%")
 
     def _bars_html(self) -> Markup:
@@ -120,7 +120,7 @@ class Comparison(Picture):
             left_out = f"… {start:,} more" if start else ""
             named = f"{pad(one.name, self._width)}  {left_out:>13}  "
             shown = [tag("span", named, style=MUTED), "   " * (BEFORE - run.start + start)]
-            for part in one.runs():
+            for part in runs(one.parts):
                 if data := one.data[max(part.start, start) : min(part.end, stop)]:
                     shown += [tag("span", data.hex(" "), style=LOOKS[part.kind].style), " "]
             indent = " " * (self._width + 2 + 13 + 2 + 3 * BEFORE)
@@ -134,7 +134,7 @@ class Comparison(Picture):
         The characters are one a byte; those of a masked payload as it reads once unmasked.
         """
         for one in self.views:
-            run = next((run for run in one.runs() if run.kind in NEWS), None)
+            run = next((run for run in runs(one.parts) if run.kind in NEWS), None)
             if run is None:
                 continue
             start, stop = max(0, run.start - BEFORE), min(run.end, run.start + AFTER)

@@ -20,8 +20,8 @@ import ipywidgets as widgets
 import traitlets
 from IPython.display import display
 
-from ..protocol.errors import Data, NeedMoreData, ProtocolError
-from .html import Markup, Picture, join, sentence, tag, with_links
+from ..protocol.errors import Data
+from .html import Markup, Picture, join, tag
 
 _HERE = Path(__file__).parent
 
@@ -38,21 +38,6 @@ class NotRun:
 
     def __repr__(self) -> str:
         return f"(run this cell: {self.promise})"
-
-
-def verdict(check: Callable[[], Markup], missing: str) -> Markup:
-    """What a parser says of bytes that a reader made, as HTML.
-
-    Args:
-        check: parses them, and says what is right about them.
-        missing: what is said of bytes that end too early.
-    """
-    try:
-        return check()
-    except ProtocolError as error:
-        return sentence("✗ Must be refused: ", with_links(f"{error}; status code {error.status_code}"))
-    except NeedMoreData:
-        return sentence("… Not whole: ", missing)
 
 
 class WithTwin(NotRun, anywidget.AnyWidget):

@@ -80,18 +80,17 @@ class CostSlider(AskingWidget):
 
     def _drawn(self) -> Markup:
         clients, settings = self.settings()
-        curves = {
-            way: [(rate, 8 * clients * rate * self._cost(way, replace(settings, rate=rate))) for rate in CURVE]
-            for way in self._ways
-        }
-        measured = {
-            way: [(rate, 8 * clients * rate * cost) for rate, cost in points]
-            for way, points in self._measured(settings).items()
-        }
+        per = 8 * clients  # bits for each byte of an update
+        curves, costs = {}, {}
+        for way in self._ways:
+            costs[way] = self._cost(way, settings)
+            curves[way] = [(rate, per * rate * self._cost(way, replace(settings, rate=rate))) for rate in CURVE]
+        points = self._measured(settings)
+        measured = {way: [(rate, per * rate * cost) for rate, cost in found] for way, found in points.items()}
         axes: dict[str, Any] = {"x": RATE, "y": "all clients, bits a second", "logarithmic": True, "y_ticks": TICKS}
         picture = plot(curves, **axes, measured=measured, at=settings.rate)
-        costs = {way: self._cost(way, settings) for way in self._ways}
-        return join(self._sentence(costs), picture.html(), self._table(costs, measured))
+        bits = {way: per * settings.rate * cost for way, cost in costs.items()}
+        return join(self._sentence(costs), picture.html(), _table(costs, bits, sum(map(len, measured.values()))))
 
     def _sentence(self, costs: Mapping[str, float]) -> Markup:
         most, least = max(costs, key=lambda way: costs[way]), min(costs, key=lambda way: costs[way])
@@ -99,15 +98,15 @@ class CostSlider(AskingWidget):
         clients, rate, payload, *_ = (shown[at] for (_, shown), at in zip(self.sliders, self.chosen, strict=True))
         return sentence(f"Clients {clients}, updates {rate} a second, {payload} each: {said}.")
 
-    def _table(self, costs: Mapping[str, float], measured: Mapping[str, Points]) -> Markup:
-        rows = []
-        clients, settings = self.settings()
-        for way, cost in costs.items():
-            bits = 8 * clients * settings.rate * cost
-            unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
-            rows.append((way, (f"{cost:,.0f}", f"{bits / size:,.3g} {unit}")))
-        table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
-        marks = "Nothing was measured with this payload, poll and head."
-        if count := sum(map(len, measured.values())):
-            marks = f"Marks: {count} measurements, between two network namespaces of Linux."
-        return tag("div", tag("p", f"Lines: the model. {marks}"), table)
+
+def _table(costs: Mapping[str, float], bits: Mapping[str, float], marks: int) -> Markup:
+    """Of each way the bytes of an update, and the bits of a second; and what the lines and the marks are."""
+    rows = []
+    for way, cost in costs.items():
+        unit, size = next((one for one in UNITS if bits[way] >= one[1]), UNITS[-1])
+        rows.append((way, (f"{cost:,.0f}", f"{bits[way] / size:,.3g} {unit}")))
+    table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
+    said = "Nothing was measured with this payload, poll and head."
+    if marks:
+        said = f"Marks: {marks} measurements, between two network namespaces of Linux."
+    return tag("div", tag("p", f"Lines: the model. {said}"), table)

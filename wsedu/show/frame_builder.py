@@ -58,7 +58,7 @@ class FrameBuilder(AskingWidget):
         spans = HELLO.spans()
         drawn = view(HELLO.serialize(), spans, "Text frame")
         legal = sentence("✓ Legal", " as a client's first frame.")
-        return join(legal, title_html(drawn), dump_html(drawn), frame_diagram(drawn.data, spans))
+        return join(legal, title_html(drawn), dump_html(drawn.data, drawn.parts), frame_diagram(drawn.data, spans))
 
     def answer(self, what: str, data: bytes, tell: Callable[..., None]) -> None:
         """Send the frame, and tell what the servers did, side by side."""
@@ -144,6 +144,6 @@ def _side_by_side(answers: Answers) -> Markup:
     # Each as wide as what it holds, so that no row of a dump is cut; where both do not fit one goes beneath the other.
     sides = []
     for name, (what, answer) in answers.items():
-        dump = dump_html(view(answer, frame_spans(answer))) if answer else Markup("")
+        dump = dump_html(answer, view(answer, frame_spans(answer)).parts) if answer else Markup("")
         sides.append(tag("div", sentence(f"{name}: ", what), dump, style="flex:1 1 auto;min-width:0"))
     return tag("div", *sides, style="display:flex;flex-wrap:wrap;gap:8px 24px")

@@ -78,15 +78,11 @@ class View:
             sizes[part.kind] += part.size
         return {kind: sizes[kind] for kind in (*Kind, None) if kind in sizes}
 
-    def between(self, parts: Sequence[Part]) -> View:
-        """Some neighbouring parts of it, as a view of their own."""
-        start = parts[0].start
-        return View(self.name, self.data[start : parts[-1].end], tuple(part.shifted(-start) for part in parts))
 
-    def runs(self) -> list[Part]:
-        """The parts, with neighbours of one kind made one."""
-        groups = [(kind, list(group)) for kind, group in groupby(self.parts, key=lambda part: part.kind)]
-        return [Part(same[0].start, same[-1].end, kind, kind or "bytes") for kind, same in groups]
+def runs(parts: Iterable[Part]) -> list[Part]:
+    """The parts, with neighbours of one kind made one."""
+    groups = [(kind, list(group)) for kind, group in groupby(parts, key=lambda part: part.kind)]
+    return [Part(same[0].start, same[-1].end, kind, kind or "bytes") for kind, same in groups]
 
 
 def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") -> View:

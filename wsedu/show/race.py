@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import traitlets
 
-from .bars import BillLike, kinds_of
+from .bars import kinds_of
 from .controls import AskingWidget, DeliverySettings, script
 from .palette import LOOKS_BY_NAME
 from .text import visible
@@ -24,27 +24,12 @@ from .text import visible
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 60.0  # seconds; a race that is stopped ends within one, unless others keep the machine busy
 GHOSTS = 2  # races that stay on the page when the next one begins
-
-
-class RunningDelivery(Protocol):
-    """One who takes part; all but ``stop`` is asked from one thread only."""
-
-    @property
-    def published(self) -> int: ...
-    @property
-    def requests(self) -> int: ...
-    @property
-    def delays(self) -> Sequence[float]: ...
-    @property
-    def done(self) -> bool: ...
-    @property
-    def error(self) -> str: ...
-    def bill(self) -> BillLike: ...
-    def stop(self) -> None: ...
-
-
-Deliveries = Mapping[str, RunningDelivery]
+# Those who take part, by name: each has ``published`` and ``requests`` (how many so far), ``delays`` (seconds, of what has
+# come), ``done``, ``error`` (in words), ``bill()`` and ``stop()``. All but the last is asked from one thread only.
+Deliveries = Mapping[str, Any]
 StartRace = Callable[[DeliverySettings], Deliveries]
+Estimate = Callable[[DeliverySettings], float]
+Often = Callable[[Callable[[], bool]], None]
 
 
 class DeliveryRace(AskingWidget):
@@ -73,12 +58,7 @@ class DeliveryRace(AskingWidget):
     ghosts: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
-        self,
-        start: StartRace,
-        ways: Sequence[str],
-        heads: Sequence[str],
-        most: Callable[[DeliverySettings], float],
-        often: Callable[[Callable[[], bool]], None],
+        self, start: StartRace, ways: Sequence[str], heads: Sequence[str], most: Estimate, often: Often
     ) -> None:
         self._start, self._most, self._often = start, most, often
         self._deliveries: Deliveries = {}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..protocol.spans import Kind
-from .html import MUTED, RIGHT, TABLE, Markup, Picture, row_head, scrolling, table_row, tag
+from .html import MUTED, RIGHT, Markup, Picture, row_head, table_row, tag, wide_table
 from .palette import LOOKS, chip, order
 from .parts import view
 from .text import WIDTH, clip, visible
@@ -127,24 +127,13 @@ class Timeline(Picture):
         head = f"text-align:center;padding:2px 18px;min-width:{max(90, 600 // len(self.ways))}px"
         names = (tag("th", name, scope="col", style=head) for name in self.ways)
         wires, height = self._wires()
-        counters = (
-            table_row(row_head(name), *(tag("td", cell, style=f"{RIGHT};padding-right:18px") for cell in cells))
-            for name, cells in self._rows()
-        )
-        table = tag(
-            "table",
-            table_row(tag("td"), *names),
-            table_row(tag("td", self._clock(height), style="padding:0"), *wires),
-            *counters,
-            style=f"{TABLE};width:100%;table-layout:auto",
-        )
-        return tag(
-            "div",
-            tag("div", tag("b", self.sentence)),
-            tag("div", SCALE, self.note, " ", *legend, style="margin:4px 0 8px 0;line-height:1.8"),
-            scrolling(table),
-            style="max-width:100%",
-        )
+        rows = [table_row(tag("td"), *names), table_row(tag("td", self._clock(height), style="padding:0"), *wires)]
+        for name, cells in self._rows():
+            counted = (tag("td", cell, style=f"{RIGHT};padding-right:18px") for cell in cells)
+            rows.append(table_row(row_head(name), *counted))
+        head = tag("div", tag("b", self.sentence))
+        scale = tag("div", SCALE, self.note, " ", *legend, style="margin:4px 0 8px 0;line-height:1.8")
+        return tag("div", head, scale, wide_table(*rows), style="max-width:100%")
 
     def _clock(self, height: float) -> Markup:
         step, ticks = _step(self.seconds / 5), []
