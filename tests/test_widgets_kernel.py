@@ -21,9 +21,7 @@ import wsedu
 from wsedu import lab
 from wsedu.lab import cost_slider, frame_builder, handshake_bench, servers
 from wsedu.model.measured import held_against
-from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.handshake import request
-from wsedu.show.bits import frame_diagram
 from wsedu.show.cost_slider import CostSlider
 from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
 from wsedu.show.handshake_bench import SPOILED
@@ -84,18 +82,6 @@ def test_what_a_server_does_instead_of_an_answer_is_told(listener: socket.socket
         closing.join()
     listener.close()
     assert "could not be asked" in asyncio.run(ask())
-
-
-def test_the_diagram_has_each_bit_once() -> None:
-    """Whatever the frame: the cells of a row have 32 columns, and their bits are those of the frame."""
-    for size in (0, 1, 5, 126, 70_000):
-        for key in (None, b"abcd"):
-            data = wsedu.Frame(2, bytes(size), masking_key=key).serialize()
-            drawn = frame_diagram(data, frame_spans(data))
-            rows = drawn.split("<tr")[2:]
-            for row in rows:
-                assert sum(int(piece.split('"')[1]) for piece in row.split("colspan=")[1:]) == 32
-            assert ("more of payload" in drawn) == (size > 30)
 
 
 def test_a_request_without_a_key_has_no_accept_value() -> None:

@@ -13,7 +13,7 @@ from .head import cut_at_heads, head_html, head_lines, head_text
 from .html import TABLE, Markup, Picture, join, rfc_link, scrolling, table_row, tag
 from .palette import chip
 from .parts import Part, View, show_value, view
-from .text import WIDTH, bytes_of, clip, columns, pad
+from .text import WIDTH, bytes_of, clip, columns, text_row
 
 # Rows of a table; the parts after them are counted, not listed.
 MOST_ROWS = 120
@@ -156,6 +156,4 @@ def _table_text(data: bytes, rows: Sequence[Part | Span]) -> Iterator[str]:
     widths[-2] = room - widths[-3]
     for *cells, meaning, section in table:
         # Only the meaning goes on over further lines.
-        words, *further = wrap(meaning, widths[-2]) or [""]
-        for line in ([*cells, words, section], *([""] * len(cells) + [more, ""] for more in further)):
-            yield "  " + "  ".join(map(pad, line, widths))
+        yield from text_row([*([cell] for cell in cells), wrap(meaning, widths[-2]), [section]], widths)

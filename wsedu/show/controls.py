@@ -22,13 +22,12 @@ from IPython.display import display
 
 from ..protocol.errors import Data
 from .html import Markup, Picture, join, tag
-
-_HERE = Path(__file__).parent
+from .palette import LOOKS_BY_NAME
 
 
 def script(*names: str) -> str:
     """Scripts, or styles, of this package one behind the other: anywidget takes one module without imports."""
-    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
+    return "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in names)
 
 
 class NotRun:
@@ -51,6 +50,7 @@ class WithTwin(NotRun, anywidget.AnyWidget):
 
     _css = script("explorer.css", "frame_builder.css")
     twin = traitlets.Unicode().tag(sync=True)
+    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
 
     def pictures(self) -> Sequence[Picture]:
         """What the twin shows, one under the other."""

@@ -16,7 +16,6 @@ from ..protocol.spans import Span
 from .bytemap import ByteMap
 from .controls import AskingWidget, WithTwin, script
 from .html import Picture
-from .palette import LOOKS_BY_NAME
 from .parts import Part, View, named_views, show_value, view
 from .sequence import SequenceRow, ends_of, ladder, row_of, stretches
 from .text import bytes_of, clip, visible
@@ -64,7 +63,6 @@ class ByteExplorer(WithTwin):
     _esm = script("byte_pane.js", "explorer.js")
     sides = traitlets.List(traitlets.Dict()).tag(sync=True)
     data = traitlets.List(traitlets.Bytes()).tag(sync=True)
-    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
 
     def __init__(self, views: Sequence[View]) -> None:
         self._views = views
@@ -84,7 +82,6 @@ class SequenceExplorer(AskingWidget):
 
     promise = "a ladder of messages that open"
     _esm = script("byte_pane.js", "kernel.js", "sequence_explorer.js")
-    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
     ends = traitlets.List(traitlets.Unicode()).tag(sync=True)
     stretches: traitlets.List[Any] = traitlets.List().tag(sync=True)
     first: traitlets.List[Any] = traitlets.List().tag(sync=True)

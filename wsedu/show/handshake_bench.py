@@ -30,16 +30,12 @@ Sec-WebSocket-Key: {KEY}
 Sec-WebSocket-Version: 13"""
 
 
-def _without(name: str) -> str:
-    return "\n".join(line for line in REQUEST.split("\n") if not line.startswith(name))
-
-
 SPOILED = {
     "nothing": REQUEST,
-    "no Host": _without("Host"),
-    "no Upgrade": _without("Upgrade"),
+    "no Host": REQUEST.replace("Host: 127.0.0.1\n", ""),
+    "no Upgrade": REQUEST.replace("Upgrade: websocket\n", ""),
     "Connection: keep-alive": REQUEST.replace("Connection: Upgrade", "Connection: keep-alive"),
-    "no Sec-WebSocket-Key": _without("Sec-WebSocket-Key"),
+    "no Sec-WebSocket-Key": REQUEST.replace(f"Sec-WebSocket-Key: {KEY}\n", ""),
     "a key of 15 bytes": REQUEST.replace(KEY, base64.b64encode(bytes(15)).decode()),
     "version 8": REQUEST.replace("Version: 13", "Version: 8"),
     "HTTP/1.0": REQUEST.replace("HTTP/1.1", "HTTP/1.0"),

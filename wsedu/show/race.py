@@ -18,14 +18,13 @@ import traitlets
 
 from .bars import kinds_of
 from .controls import AskingWidget, DeliverySettings, script
-from .palette import LOOKS_BY_NAME
 from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 60.0  # seconds; a race that is stopped ends within one, unless others keep the machine busy
 GHOSTS = 2  # races that stay on the page when the next one begins
-# Those who take part, by name: each has ``published`` and ``requests`` (how many so far), ``delays`` (seconds, of what has
-# come), ``done``, ``error`` (in words), ``bill()`` and ``stop()``. All but the last is asked from one thread only.
+# Those who take part, by name: each has ``published`` and ``requests`` (how many so far), ``delays`` (seconds, one for
+# each that came), ``done``, ``error`` (in words), ``bill()`` and ``stop()``. All but the last is asked from one thread.
 Deliveries = Mapping[str, Any]
 StartRace = Callable[[DeliverySettings], Deliveries]
 Estimate = Callable[[DeliverySettings], float]
@@ -50,7 +49,6 @@ class DeliveryRace(AskingWidget):
 
     promise = "a race of the ways to deliver news"
     _esm = script("byte_pane.js", "kernel.js", "race.js")
-    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
     ways = traitlets.List(traitlets.Unicode()).tag(sync=True)
     heads = traitlets.List(traitlets.Unicode()).tag(sync=True)
     chosen = traitlets.Dict(asdict(DeliverySettings())).tag(sync=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import Any
 
-from .html import LEFT, TABLE, Markup, Picture, join, rfc_link, row_head, scrolling, table_row, tag
+from .html import TABLE, Markup, Picture, join, rfc_link, scrolling, table_rows, tag
 from .text import WIDTH, pad, visible
 
 # Of each thing that a server does: a mark, a tint that reads on light and dark pages, and the border under it.
@@ -59,14 +59,12 @@ class Reactions(Picture):
     def html(self) -> Markup:
         """The table."""
         heads = ("bytes", "RFC 6455", *self.counts())
-        head = table_row(*(tag("th", one, scope="col", style=LEFT) for one in heads))
-        rows = []
-        for name, (section, done) in self._rows.items():
-            cells = (tag("td", _mark(one), style=LEFT) for one in done.values())
-            rule = tag("td", rfc_link(f"RFC 6455, {section}", section), style=LEFT)
-            rows.append(table_row(row_head(f"{_differ(done)} {name}"), rule, *cells))
+        rows = (
+            (f"{_differ(done)} {name}", rfc_link(f"RFC 6455, {section}", section), *map(_mark, done.values()))
+            for name, (section, done) in self._rows.items()
+        )
         caption = tag("caption", CAPTION, style="text-align:left;caption-side:top;padding:0 0 6px")
-        return join(tag("p", LEGEND), scrolling(tag("table", caption, head, *rows, style=TABLE)))
+        return join(tag("p", LEGEND), scrolling(tag("table", caption, *table_rows(heads, rows), style=TABLE)))
 
 
 def _differ(done: Mapping[str, Any]) -> str:
