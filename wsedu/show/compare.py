@@ -83,12 +83,12 @@ class Comparison(Picture):
         for name, *cells in rows:
             yield f"  {pad(name, self._width)}  " + "".join(f"{clip(cell, wide - 1):>{wide}}" for cell in cells)
         yield ""
-        for one, run, start, stop, said in self._first_news():
+        for one, run, start, stop, label, said in self._first_news():
             before, news = one.data[start : run.start].hex(" "), one.data[run.start : stop].hex(" ")
             left_out, more = f"{start:,} more …" if start else "", " …" if run.size > AFTER else ""
             name = pad(one.name, self._width)
             yield clip(f"  {name}  {left_out:>12}  {before:>{3 * BEFORE - 1}} | {news}{more}", WIDTH)
-            yield clip(f"  {'':{self._width}}  {'':12}  {'':{3 * BEFORE - 1}} | {said}", WIDTH)
+            yield clip(f"  {'':{self._width}}  {'':12}  {label:>{3 * BEFORE - 1}} | {said}", WIDTH)
         for one in self.views:
             yield from ("", f"{clip(one.name, 60)}, {bytes_of(len(one.data))}")
             yield from dump_text(one.data, one.parts, folded=LOOKS)
@@ -116,34 +116,33 @@ class Comparison(Picture):
     def _news_html(self) -> Markup:
         """A few bytes of each, indented so that the news begins at the same place."""
         lines: list[str] = []
-        for one, run, start, stop, said in self._first_news():
+        for one, run, start, stop, label, said in self._first_news():
             left_out = f"… {start:,} more" if start else ""
             named = f"{pad(one.name, self._width)}  {left_out:>13}  "
             shown = [tag("span", named, style=MUTED), "   " * (BEFORE - run.start + start)]
             for part in runs(one.parts):
                 if data := one.data[max(part.start, start) : min(part.end, stop)]:
                     shown += [tag("span", data.hex(" "), style=LOOKS[part.kind].style), " "]
-            indent = " " * (self._width + 2 + 13 + 2 + 3 * BEFORE)
-            below = tag("span", indent + said, style=MUTED)
+            below = tag("span", f"{label:>{self._width + 2 + 13 + 2 + 3 * BEFORE - 1}} {said}", style=MUTED)
             lines.append(join(*shown, "…" if run.size > AFTER else "", "\n", below, "\n"))
         return tag("pre", *lines, style=f"{BOX};margin:14px 0", tabindex=0) if lines else Markup("")
 
-    def _first_news(self) -> Iterator[tuple[View, Part, int, int, str]]:
+    def _first_news(self) -> Iterator[tuple[View, Part, int, int, str, str]]:
         """Of each view with news: its first content or payload, from where to where it is shown, and as characters.
 
-        The characters are one a byte; those of a masked payload as it reads once unmasked.
+        The characters are one a byte; those of a masked payload as it reads once unmasked, which a label says.
         """
         for one in self.views:
             run = next((run for run in runs(one.parts) if run.kind in NEWS), None)
             if run is None:
                 continue
             start, stop = max(0, run.start - BEFORE), min(run.end, run.start + AFTER)
-            data = one.data[run.start : stop]
+            sent = data = one.data[run.start : stop]
             part = next(part for part in one.parts if part.start == run.start)
             value = part.value.encode("utf-8", "replace") if isinstance(part.value, str) else part.value
             if isinstance(value, bytes) and len(value) == part.size:
                 data = value[: len(data)] + data[part.size :]
-            yield one, run, start, stop, "  ".join(ascii_column(data))
+            yield one, run, start, stop, "" if data == sent else "unmasked:", "  ".join(ascii_column(data))
 
 
 compare = Comparison

@@ -22,9 +22,11 @@ GAPS = (0.1, 1, 10)
 NUMBERS = (("clients", CLIENTS, ""), (RATE, RATES, ""), ("payload", PAYLOADS, " bytes"), ("a poll every", GAPS, " s"))
 HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen."
 CURVE = tuple(10 ** (step / 8 - 1) for step in range(25))  # updates a second, from the least to the most
-# The axis stays as it is, so that what moves is seen to move: from one client's to ten millions'.
-TICKS = {1e2: "100 bit/s", 1e3: "1 kbit/s", 1e6: "1 Mbit/s", 1e9: "1 Gbit/s", 1e12: "1 Tbit/s", 1e15: "1 Pbit/s"}
-UNITS = (("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
+# The axis stays as it is, so that what moves is seen to move: eight powers of ten from the first of these, twice what the
+# curves take; where they would leave it, from the next.
+AXES = 1e1, 1e4, 1e7
+TICKS = 1, 1e2, 1e5, 1e8
+UNITS = (("Pbit/s", 1e15), ("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
 
 
 Costs = Callable[[str, DeliverySettings], float]
@@ -87,7 +89,10 @@ class CostSlider(AskingWidget):
             curves[way] = [(rate, per * rate * self._cost(way, replace(settings, rate=rate))) for rate in CURVE]
         points = self._measured(settings)
         measured = {way: [(rate, per * rate * cost) for rate, cost in found] for way, found in points.items()}
-        axes: dict[str, Any] = {"x": RATE, "y": "all clients, bits a second", "logarithmic": True, "y_ticks": TICKS}
+        most = max(bits for curve in curves.values() for _, bits in curve)
+        low = next((low for low in AXES if most <= low * TICKS[-1]), AXES[-1])
+        ticks = {low * tick: _in_units(low * tick) for tick in TICKS}
+        axes: dict[str, Any] = {"x": RATE, "y": "all clients, bits a second", "logarithmic": True, "y_ticks": ticks}
         picture = plot(curves, **axes, measured=measured, at=settings.rate)
         bits = {way: per * settings.rate * cost for way, cost in costs.items()}
         return join(self._sentence(costs), picture.html(), _table(costs, bits, sum(map(len, measured.values()))))
@@ -101,12 +106,14 @@ class CostSlider(AskingWidget):
 
 def _table(costs: Mapping[str, float], bits: Mapping[str, float], marks: int) -> Markup:
     """Of each way the bytes of an update, and the bits of a second; and what the lines and the marks are."""
-    rows = []
-    for way, cost in costs.items():
-        unit, size = next((one for one in UNITS if bits[way] >= one[1]), UNITS[-1])
-        rows.append((way, (f"{cost:,.0f}", f"{bits[way] / size:,.3g} {unit}")))
+    rows = ((way, (f"{cost:,.0f}", _in_units(bits[way]))) for way, cost in costs.items())
     table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
     said = "Nothing was measured with this payload, poll and head."
     if marks:
         said = f"Marks: {marks} measurements, between two network namespaces of Linux."
     return tag("div", tag("p", f"Lines: the model. {said}"), table)
+
+
+def _in_units(bits: float) -> str:
+    unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
+    return f"{bits / size:,.3g} {unit}"
