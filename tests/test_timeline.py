@@ -12,7 +12,7 @@ import pytest
 from programs import DATA
 
 import wsedu
-from wsedu.show.timeline_explorer import TimelineExplorer
+from wsedu.show.explorer import TimelineExplorer
 from wsedu.wire.capture import Conversation
 
 WAYS = "polling", "longpoll", "eventsource", "websocket"
@@ -31,11 +31,10 @@ def test_its_counters_add_up_and_the_play_head_has_them() -> None:
         assert counted == (bill.total_bytes, bill.packets, len(ways[name].messages), 6)
     widget = wsedu.touch(picture)
     assert isinstance(widget, TimelineExplorer)
-    for name, packets in widget.head.ways.items():
+    for name, packets in widget.ways.items():
         assert tuple(map(sum, zip(*packets, strict=True)))[1:] == picture.totals()[name]
-        assert packets[0][0] == 0 and packets[-1][0] <= widget.head.clock[0]
-    data = widget._repr_mimebundle_()
-    assert picture.html() in data["text/html"] and data["text/plain"] == str(picture)
+        assert packets[0][0] == 0 and packets[-1][0] <= widget.clock[0]
+    assert picture.html() == widget.shown == widget.picture() and widget.pictures() == [picture]
 
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.pcap*")), ids=lambda path: path.stem)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -96,9 +97,9 @@ def test_a_race_stays_as_a_ghost_with_its_settings_and_the_axis_has_room_for_it(
 
 def test_the_button_stops_and_starts_again_and_a_second_race_ends_the_first(race: DeliveryRace) -> None:
     for _ in range(2):
-        race._asked(None, {"do": "start", "chosen": {"updates": 2_000}}, [])
+        race.answer("start", json.dumps({"updates": 2_000}).encode(), print)
         assert race.look() and race.now["state"] == "Running"
-        race._asked(None, {"do": "stop"}, [])
+        race.answer("stop", b"", print)
         race.join()
         assert race.now["state"] == "Stopped" and not race.running
     race.start()
@@ -112,7 +113,7 @@ def test_the_button_stops_and_starts_again_and_a_second_race_ends_the_first(race
 
 @pytest.mark.parametrize("wrong", [{"rate": 0}, {"rate": "<b>"}, {"updates": None}, {"head": "1999"}, {"no": 1}])
 def test_what_cannot_begin_or_breaks_is_told(race: DeliveryRace, wrong: dict[str, object]) -> None:
-    race._asked(None, {"do": "start", "chosen": wrong}, [])
+    race.answer("start", json.dumps(wrong).encode(), print)
     race.join()
     errors = [way["error"] for way in race.now.get("ways", [])]
     assert "could not begin: " in race.now["state"] or all("must be one of" in error for error in errors)

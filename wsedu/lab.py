@@ -32,11 +32,11 @@ from .protocol.handshake import request
 from .protocol.http1 import Request, Response
 from .protocol.opcodes import Opcode, opcode_name
 from .protocol.status import parse_close_payload
-from .show.controls import ProgressBar
-from .show.cost_slider import CostSettings, CostSlider
+from .show.controls import DeliverySettings, ProgressBar
+from .show.cost_slider import CostSlider
 from .show.frame_builder import Answers, FrameBuilder, Send
 from .show.handshake_bench import HandshakeBench
-from .show.race import LOOKS_EVERY, DeliveryRace, RaceSettings
+from .show.race import LOOKS_EVERY, DeliveryRace
 from .show.reactions import Reactions
 from .show.text import visible
 
@@ -189,14 +189,14 @@ def reactions(attempts: Mapping[str, tuple[Any, ...]]) -> Reactions:
 class DeliveryThread(DeliveryMonitor):
     """One way of delivery, under way in a thread of its own."""
 
-    def __init__(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
+    def __init__(self, way: Way, gaps: list[float], settings: DeliverySettings) -> None:
         super().__init__()
         self.error = ""
         arguments = way, gaps, settings
         self._thread = threading.Thread(target=self._deliver, args=arguments, name=f"wsedu {way}", daemon=True)
         self._thread.start()
 
-    def _deliver(self, way: Way, gaps: list[float], settings: RaceSettings) -> None:
+    def _deliver(self, way: Way, gaps: list[float], settings: DeliverySettings) -> None:
         try:
             head: Any = settings.head  # one of HEAD_STYLES, which are what the race has to choose from
             deliver(way, gaps, payload=settings.payload, poll_gap=settings.poll_gap, head=head, monitor=self)
@@ -221,11 +221,11 @@ def delivery_race() -> DeliveryRace:
     with suppress(RuntimeError):
         asyncio.get_running_loop().call_soon(_hear_interrupts)
 
-    def start(settings: RaceSettings) -> dict[str, DeliveryThread]:
+    def start(settings: DeliverySettings) -> dict[str, DeliveryThread]:
         gaps = list(poisson(1 / settings.rate, settings.updates, random.Random(settings.updates)))
         return {way: DeliveryThread(way, gaps, settings) for way in WAYS}
 
-    def most(settings: RaceSettings) -> float:
+    def most(settings: DeliverySettings) -> float:
         return settings.updates * max(_modelled(way, settings) for way in WAYS)
 
     _race = DeliveryRace(start, WAYS, HEAD_STYLES, most, _often)
@@ -265,7 +265,7 @@ progress_bar = ProgressBar
 def cost_slider() -> CostSlider:
     """What clients × rate × payload × head cost by each way: the model's curves, and what was measured on them."""
 
-    def measured(given: CostSettings) -> dict[str, list[tuple[float, float]]]:
+    def measured(given: DeliverySettings) -> dict[str, list[tuple[float, float]]]:
         # All measurements are of clients with a browser's head.
         return measured_points(given.payload, given.poll_gap) if given.head == "browser" else {}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
-from typing import Protocol
+from typing import Any
 
 from ..protocol.spans import Kind
 from .html import LEFT, MUTED, Markup, Picture, bar_row, figures, scrolling, table_row, tag, wide_table
@@ -14,38 +14,38 @@ from .text import WIDTH, clip, pad, visible
 
 # The look of each part of a bill; in the order of legends.
 KIND_OF: dict[str, Kind | None] = {
-    "http head": Kind.HTTP_HEAD,
-    "handshake": Kind.HTTP_HEAD,
+    **dict.fromkeys(("http head", "handshake"), Kind.HTTP_HEAD),
     "content": Kind.CONTENT,
     "frame header": Kind.FRAME_HEADER,
     "payload": Kind.PAYLOAD,
-    "tcp": Kind.TCP_IP,
-    "ip": Kind.TCP_IP,
-    "link": Kind.TCP_IP,
-    "acknowledgements": Kind.TCP_IP,
+    **dict.fromkeys(("tcp", "ip", "link", "acknowledgements"), Kind.TCP_IP),
     "other": None,
 }
 
 
-class BillLike(Protocol):
-    """What ``bars`` draws: a bill of the package ``wire``, or anything of its shape."""
-
-    parts: dict[str, int]
-    packets: int
-    connections: int
-
-    @property
-    def total_bytes(self) -> int: ...
-
-
 class Bars(Picture):
-    """Bills, the longest bar for the dearest. In a notebook it shows itself; ``print`` gives the same as text."""
+    """Bills side by side as bars, the longest for the dearest, with a table of every part.
 
-    def __init__(self, bills: Mapping[str, BillLike], updates: int) -> None:
+    In a notebook it shows itself; ``print`` gives the same as text.
+
+    Args:
+        bills: a name for each, in the order of drawing. A bill has ``parts`` (bytes, by the names of ``KIND_OF``),
+            ``total_bytes``, ``packets`` and ``connections``.
+        updates: divides all bytes and packets, so that bills of different length can be compared; at least 1.
+
+    Raises:
+        ValueError: no bill, or no update.
+    """
+
+    def __init__(self, bills: Mapping[str, Any], *, updates: int = 1) -> None:
+        if not bills or updates < 1:
+            raise ValueError(
+                f"bars draws one bill or more, for one update or more: {len(bills)} bills, {updates} updates"
+            )
         self.bills = {visible(name): bill for name, bill in bills.items()}
         self.updates = updates
         self._each = {name: bill.total_bytes / updates for name, bill in self.bills.items()}
-        self._kinds = {name: self._kinds_of(bill) for name, bill in self.bills.items()}
+        self._kinds = {name: kinds_of(bill, updates) for name, bill in self.bills.items()}
         self._most = max(self._each.values()) or 1
         self._legend = order(kind for kinds in self._kinds.values() for kind in kinds)
 
@@ -69,14 +69,6 @@ class Bars(Picture):
         if len(each) < 2 or not each[low]:
             return f"{said} {unit}."
         return f"{said} {unit}: {high} costs {each[high] / each[low]:.1f} times {low}."
-
-    def _kinds_of(self, bill: BillLike) -> dict[Kind | None, float]:
-        """Bytes of each kind for an update, in the order of legends."""
-        sums: dict[Kind | None, float] = {}
-        for part, count in bill.parts.items():
-            if count:
-                sums[KIND_OF[part]] = sums.get(KIND_OF[part], 0) + count / self.updates
-        return {kind: sums[kind] for kind in order(sums)}
 
     def _rows(self) -> Iterator[tuple[str, list[str]]]:
         """The table: name of the row, a number for each bill. Parts that no bill has are left out."""
@@ -117,48 +109,56 @@ class Bars(Picture):
             bars.append(bar_row(name, bar, f"{self._each[name]:,.0f}", style=";width:85%"))
         legend = (Markup(f"{chip(kind)} ") for kind in self._legend)
         rows = ((chip(KIND_OF[part], part) if part in KIND_OF else part, row) for part, row in self._rows())
-        return tag(
-            "div",
+        pieces = [
             tag("div", tag("b", self.sentence), style="margin:4px 0 10px 0"),
             wide_table(*bars),
             tag("div", *legend, style="margin:6px 0 12px 0"),
             tag("details", tag("summary", "each part, in bytes"), scrolling(figures(list(self.bills), rows))),
-            *([tag("div", self.note, style=f"{MUTED};margin-top:6px")] if self.note else []),
-            style="max-width:100%",
-        )
+        ]
+        if self.note:
+            pieces.append(tag("div", self.note, style=f"{MUTED};margin-top:6px"))
+        return tag("div", *pieces, style="max-width:100%")
 
 
-def bars(bills: Mapping[str, BillLike], *, updates: int = 1) -> Bars:
-    """Bills side by side as bars, with a table of every part.
+bars = Bars
 
-    Args:
-        bills: a name for each, in the order of drawing.
-        updates: divides all bytes and packets, so that bills of different length can be compared; at least 1.
 
-    Returns:
-        A picture that a notebook shows by itself, and whose ``str`` is the same as text.
-
-    Raises:
-        ValueError: no bill, or no update.
-    """
-    if not bills or updates < 1:
-        raise ValueError(f"bars draws one bill or more, for one update or more: {len(bills)} bills, {updates} updates")
-    return Bars(bills, updates)
+def kinds_of(bill: Any, updates: int = 1) -> dict[Kind | None, float]:
+    """Bytes of each kind that is there, for an update, in the order of legends."""
+    sums: dict[Kind | None, float] = {}
+    for part, count in bill.parts.items():
+        if count:
+            sums[KIND_OF[part]] = sums.get(KIND_OF[part], 0) + count / updates
+    return {kind: sums[kind] for kind in order(sums)}
 
 
 Values = Mapping[str, float | Mapping[str, float]]
 
 
 class BarChart(Picture):
-    """Numbers, the longest bar for the greatest. In a notebook it shows itself; ``print`` gives the same as text."""
+    """Numbers side by side as bars, all of them on one scale: the longest for the greatest.
 
-    def __init__(self, values: Values, unit: str, ratios: bool) -> None:
+    In a notebook it shows itself; ``print`` gives the same as text.
+
+    Args:
+        values: a number for each name, in the order of drawing; or for the name of a group its names and numbers.
+        unit: what they count.
+        ratios: say above each group how many times its last number the first one is.
+
+    Raises:
+        ValueError: there are no numbers, or one of them is below 0.
+    """
+
+    def __init__(self, values: Values, *, unit: str, ratios: bool = False) -> None:
         self.unit, self.ratios = visible(unit), ratios
         self.groups: dict[str, dict[str, float]] = {}
         for name, value in values.items():
             group, members = (name, value) if isinstance(value, Mapping) else ("", {name: value})
             self.groups.setdefault(visible(group), {}).update((visible(one), size) for one, size in members.items())
-        self._most = max((abs(size) for group in self.groups.values() for size in group.values()), default=0) or 1
+        numbers = [size for group in self.groups.values() for size in group.values()]
+        if not all(self.groups.values()) or not numbers or min(numbers) < 0:
+            raise ValueError(f"bar_chart draws numbers that are not negative, one in each group or more: {values}")
+        self._most = max(numbers) or 1
 
     def _heads(self) -> Iterator[tuple[str, Mapping[str, float]]]:
         """Each group and what stands above it."""
@@ -189,26 +189,8 @@ class BarChart(Picture):
         return tag("div", tag("div", tag("b", self.unit), style="margin:4px 0"), wide_table(*rows))
 
 
+bar_chart = BarChart
+
+
 def _number(number: float) -> str:
     return f"{number:.2g}" if 0 < number < 0.95 else f"{number:,.{1 if number < 1000 else 0}f}".removesuffix(".0")
-
-
-def bar_chart(values: Values, *, unit: str, ratios: bool = False) -> BarChart:
-    """Numbers side by side as bars, all of them on one scale.
-
-    Args:
-        values: a number for each name, in the order of drawing; or for the name of a group its names and numbers.
-        unit: what they count.
-        ratios: say above each group how many times its last number the first one is.
-
-    Returns:
-        A picture that a notebook shows by itself, and whose ``str`` is the same as text.
-
-    Raises:
-        ValueError: there are no numbers, or one of them is below 0.
-    """
-    chart = BarChart(values, unit, ratios)
-    numbers = [size for group in chart.groups.values() for size in group.values()]
-    if not all(chart.groups.values()) or not numbers or min(numbers) < 0:
-        raise ValueError(f"bar_chart draws numbers that are not negative, one in each group or more: {values}")
-    return chart

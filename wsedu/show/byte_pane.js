@@ -28,9 +28,10 @@ const printable = (byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte
 const asBytes = (data) => (Array.isArray(data) ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 let numbers = 0; // for ids
 
-// Hide the picture that stands before a widget and shows the same, as soon as the widget is seen: the nearest one before
-// it of the class `twin`. Gives a function that shows it again.
-function hideTwin(el, twin) {
+// Show a widget, and hide the picture of the same that stands before it as soon as it is seen: the nearest one before it
+// of the class that is its twin. Gives what ends it, and shows the picture again.
+function inPlaceOfTwin(model, el, root, end = () => {}) {
+  const twin = model.get("twin");
   let hidden = null;
   const seen = new ResizeObserver(() => {
     if (!twin || !el.isConnected) return;
@@ -40,20 +41,26 @@ function hideTwin(el, twin) {
     if (hidden) hidden.style.display = "none";
     seen.disconnect();
   });
+  el.replaceChildren(root);
+  keepKeys(root);
   seen.observe(el);
   return () => {
     seen.disconnect();
     if (hidden) hidden.style.display = "";
+    end();
   };
 }
 
 // Keys that are pressed inside a widget stay there: on the page around it JupyterLab deletes a cell on d d, and inserts
 // one on b. What is pressed with Ctrl, Alt or Command is a command all the same, and Shift+Enter goes to the next cell.
+// On a button, which has no use for them, the keys that go far would scroll the page, and the widget out of sight.
 const isCommand = (event) => event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
 
 function keepKeys(root) {
   root.addEventListener("keydown", (event) => {
-    if (!isCommand(event)) event.stopPropagation();
+    if (isCommand(event)) return;
+    event.stopPropagation();
+    if (event.target.matches("button, summary, a") && /^(Home|End|Page)/.test(event.key)) event.preventDefault();
   });
 }
 
@@ -450,7 +457,7 @@ class BytePane {
     return [
       make("span", { "aria-hidden": "true", text: mark, style: `padding-left:${node.level * 16 - 8}px` }),
       make("span", { class: "wsedu-chip", style: look, text: node.name }),
-      ` ${node.shown}`,
+      ` ${node.value.length > 40 ? `${node.value.slice(0, 39)}…` : node.value}`,
     ];
   }
 
@@ -608,7 +615,5 @@ const EXPLORE_HINT =
 // Maps with their hint, as a widget and in an exported page.
 function byteMaps(sides, looks, data) {
   const maps = make("div", { class: "wsedu-panes" }, ...panes(sides, looks, data).map((pane) => pane.root));
-  const root = make("div", { class: "wsedu-explorer" }, make("div", { class: "wsedu-hint", text: EXPLORE_HINT }), maps);
-  keepKeys(root);
-  return root;
+  return make("div", { class: "wsedu-explorer" }, make("div", { class: "wsedu-hint", text: EXPLORE_HINT }), maps);
 }

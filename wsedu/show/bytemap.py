@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from ..protocol.spans import Kind, Span
@@ -14,27 +13,13 @@ from .head import cut_at_heads, head_html, head_lines, head_text
 from .html import TABLE, Markup, Picture, join, rfc_link, scrolling, table_row, tag
 from .palette import chip
 from .parts import Part, View, show_value, view
-from .text import WIDTH, bytes_of, clip, columns, pad, visible
+from .text import WIDTH, bytes_of, clip, columns, text_row
 
 # Rows of a table; the parts after them are counted, not listed.
 MOST_ROWS = 120
 
 WRAPS = "max-width:300px;overflow-wrap:break-word"
 CELL = "text-align:left;vertical-align:baseline;padding:3px 16px 3px 0"
-
-
-@dataclass(frozen=True, slots=True)
-class MapRow:
-    """A row of the table: bytes or bits that say one thing."""
-
-    kind: Kind
-    offset: int
-    size: int
-    raw: str
-    name: str
-    value: str
-    meaning: str
-    section: str
 
 
 class ByteMap(Picture):
@@ -53,9 +38,12 @@ class ByteMap(Picture):
         self._tabled = [part for head, parts in self._stretches if not head for part in parts]
         self._more = max(0, len(self._tabled) - MOST_ROWS)
 
-    def rows(self) -> list[MapRow]:
-        """The rows of the table, at most ``MOST_ROWS``; none for lines of a head and for bytes that nobody explains."""
-        return [row for part in self._tabled[:MOST_ROWS] for row in _rows(self.view.data, part)]
+    def rows(self) -> list[Part | Span]:
+        """What has a row in the table: parts, or the bits of one; of very many parts the first.
+
+        No lines of a head, and no bytes that nobody explains.
+        """
+        return [row for part in self._tabled[:MOST_ROWS] if part.kind for row in part.bits or (part,)]
 
     def lines(self) -> Iterator[str]:
         """The picture as lines of text."""
@@ -68,9 +56,9 @@ class ByteMap(Picture):
             if head:
                 yield from head_text(head_lines(self.view.data, parts))
             else:
-                yield from dump_text(self.view.between(parts), folded=self.folded, origin=parts[0].start)
+                yield from dump_text(self.view.data, parts, folded=self.folded)
         if rows := self.rows():
-            yield from ("", *_table_text(rows))
+            yield from ("", *_table_text(self.view.data, rows))
         if self._more:
             yield f"  … {self._more:,} more …"
 
@@ -81,13 +69,39 @@ class ByteMap(Picture):
             if head:
                 pieces.append(head_html(self.view.data, head_lines(self.view.data, parts)))
             else:
-                pieces.append(dump_html(self.view.between(parts), folded=self.folded, origin=parts[0].start))
+                pieces.append(dump_html(self.view.data, parts, folded=self.folded))
         # A frame begins with two bytes of flags; of several frames those of the first.
         if flags := [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]:
             pieces.append(flags_table(self.view.data, flags))
         if rows := self.rows():
-            pieces.append(table_html(rows, self._more, {start: name for name, start, _ in self.view.layers}))
+            pieces.append(self._table_html(rows))
         return tag("div", *pieces, style="max-width:100%", **{"class": "wsedu-map"})
+
+    def _table_html(self, rows: Sequence[Part | Span]) -> Markup:
+        """The rows as a table; a layer is named before its first row."""
+        heads = ("field", "offset", "bytes", "value", "meaning", "defined in")
+        lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
+        fixed = f"{CELL};white-space:nowrap"
+        layers = {start: name for name, start, _ in self.view.layers}
+        for row in rows:
+            if row.start in layers:
+                head = tag("th", layers.pop(row.start), colspan=6, scope="colgroup", style=f"{CELL};padding-top:10px")
+                lines.append(table_row(head))
+            raw, value = _told(self.view.data, row)
+            cells = (
+                tag("th", chip(row.kind, clip(row.name, 40)), scope="row", style=f"{CELL};font-weight:normal"),
+                tag("td", f"{row.start:,}", style=CELL.replace("left", "right", 1)),
+                tag("td", tag("samp", raw), style=fixed),
+                # dir=auto: a value in Hebrew or Arabic reads from the right, and does not turn the line around it.
+                tag("td", tag("samp", value, dir="auto"), style=f"{CELL};{WRAPS}" if len(value) > 30 else fixed),
+                tag("td", row.meaning, style=f"{CELL};min-width:200px"),
+                tag("td", rfc_link(row.section), style=fixed),
+            )
+            lines.append(table_row(*cells))
+        if self._more:
+            lines.append(tag("tr", tag("td", f"… {self._more:,} more …", colspan=6, style=CELL)))
+        table = tag("table", *lines, style=TABLE, **{"class": "wsedu-fields"})
+        return scrolling(table, style=";margin:12px 0 4px 0")
 
 
 def byte_map(x: object, spans: Iterable[Span] | None = None, *, fold: bool = True) -> ByteMap:
@@ -108,17 +122,12 @@ def byte_map(x: object, spans: Iterable[Span] | None = None, *, fold: bool = Tru
     return ByteMap(view(x, spans), CARRIED if fold else ())
 
 
-def _rows(data: bytes, part: Part) -> Iterator[MapRow]:
-    if part.kind is None:
-        return
-    for span in part.bits:
-        texts = visible(span.name), show_value(span.value, 28), visible(span.meaning), visible(span.section)
-        yield MapRow(part.kind, part.start, 1, bit_mask(span, data[part.start]), *texts)
-    if not part.bits:
-        raw = data[part.start : part.end].hex(" ") if part.size <= 8 else f"{part.size:,} bytes"
-        value = show_value(part.value, 200, part.kind)
-        texts = clip(part.name, 40), value, visible(part.meaning), visible(part.section)
-        yield MapRow(part.kind, part.start, part.size, raw, *texts)
+def _told(data: bytes, row: Part | Span) -> tuple[str, str]:
+    """What is in a row, in hex or bit by bit, and its value."""
+    if isinstance(row, Span):
+        return bit_mask(row, data[row.start]), show_value(row.value, 28)
+    raw = data[row.start : row.end].hex(" ") if row.size <= 8 else bytes_of(row.size)
+    return raw, show_value(row.value, 200, row.kind)
 
 
 def title_html(view: View) -> Markup:
@@ -132,37 +141,13 @@ def title_html(view: View) -> Markup:
     return tag("div", tag("b", view.name), "  ", size, legend_of, style="margin:4px 0 8px 0;line-height:1.8")
 
 
-def table_html(rows: Sequence[MapRow], more: int = 0, layers: Mapping[int, str] | None = None) -> Markup:
-    """The rows as a table; ``more`` of them are counted only, and a layer is named before its first row."""
-    heads = ("field", "offset", "bytes", "value", "meaning", "defined in")
-    lines = [tag("tr", *(tag("th", head, scope="col", style=CELL) for head in heads))]
-    fixed = f"{CELL};white-space:nowrap"
-    layers = dict(layers or {})
-    for row in rows:
-        if row.offset in layers:
-            head = tag("th", layers.pop(row.offset), colspan=6, scope="colgroup", style=f"{CELL};padding-top:10px")
-            lines.append(table_row(head))
-        cells = (
-            tag("th", chip(row.kind, row.name), scope="row", style=f"{CELL};font-weight:normal"),
-            tag("td", f"{row.offset:,}", style=CELL.replace("left", "right", 1)),
-            tag("td", tag("samp", row.raw), style=fixed),
-            # dir=auto: a value in Hebrew or Arabic reads from the right, and does not turn the line around it.
-            tag("td", tag("samp", row.value, dir="auto"), style=f"{CELL};{WRAPS}" if len(row.value) > 30 else fixed),
-            tag("td", row.meaning, style=f"{CELL};min-width:200px"),
-            tag("td", rfc_link(row.section), style=fixed),
-        )
-        lines.append(table_row(*cells))
-    if more:
-        lines.append(tag("tr", tag("td", f"… {more:,} more …", colspan=6, style=CELL)))
-    table = tag("table", *lines, style=TABLE, **{"class": "wsedu-fields"})
-    return scrolling(table, style=";margin:12px 0 4px 0")
-
-
-def _table_text(rows: Sequence[MapRow]) -> Iterator[str]:
+def _table_text(data: bytes, rows: Sequence[Part | Span]) -> Iterator[str]:
     table: list[tuple[str, ...]] = [("offset", "bytes", "field", "value", "meaning", "RFC")]
     for row in rows:
-        raw = row.raw.replace("·", ".") if len(row.raw) <= 14 else bytes_of(row.size)
-        table.append((f"{row.offset:,}", raw, row.name, row.value, row.meaning, row.section.removeprefix("RFC ")))
+        raw, value = _told(data, row)
+        raw = raw.replace("·", ".") if len(raw) <= 14 else bytes_of(row.end - row.start)
+        name, section = clip(row.name, 40), row.section.removeprefix("RFC ")
+        table.append((f"{row.start:,}", raw, name, value, row.meaning, section))
     widths = [min(24, max(columns(line[i]) for line in table)) for i in range(len(table[0]))]
     widths[-1] = min(16, widths[-1])
     # Value and meaning share what the others leave of the line.
@@ -171,6 +156,4 @@ def _table_text(rows: Sequence[MapRow]) -> Iterator[str]:
     widths[-2] = room - widths[-3]
     for *cells, meaning, section in table:
         # Only the meaning goes on over further lines.
-        words, *further = wrap(meaning, widths[-2]) or [""]
-        for line in ([*cells, words, section], *([""] * len(cells) + [more, ""] for more in further)):
-            yield "  " + "  ".join(map(pad, line, widths))
+        yield from text_row([*([cell] for cell in cells), wrap(meaning, widths[-2]), [section]], widths)

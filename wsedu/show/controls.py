@@ -1,31 +1,33 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Controls that pass an accessibility check, and what the widgets with controls share.
+"""What the widgets share: a picture in their place where they do not run, and questions to the kernel.
 
 ipywidgets' own sliders are a <div> with a role and no name, which axe-core refuses and a screen reader calls "slider"
-and nothing else. A <select>, a field for text or numbers, a checkbox and a button of theirs are those of the browser,
-each with its <label>: they are used as they are.
+and nothing else. The controls here are those of the browser, each with its <label>, and what they look like and do is
+JavaScript's; Python gives them what to say.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import anywidget
 import ipywidgets as widgets
 import traitlets
+from IPython.display import display
 
-from ..protocol.errors import Data, NeedMoreData, ProtocolError
-from .html import MUTED, Markup, join, sentence, tag, with_links
-from .text import visible
-
-_HERE = Path(__file__).parent
+from ..protocol.errors import Data
+from .html import Markup, Picture, join, tag
+from .palette import LOOKS_BY_NAME
 
 
 def script(*names: str) -> str:
     """Scripts, or styles, of this package one behind the other: anywidget takes one module without imports."""
-    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
+    return "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in names)
 
 
 class NotRun:
@@ -37,141 +39,76 @@ class NotRun:
         return f"(run this cell: {self.promise})"
 
 
-class RangeSlider(anywidget.AnyWidget):
-    """A slider over a few values: the browser's own range input, within its label.
+class WithTwin(NotRun, anywidget.AnyWidget):
+    """A widget that has a twin: the same as a picture, displayed before it as an output of its own.
 
-    Args:
-        name: its label.
-        options: the values, in order.
-        value: one of them, to begin with.
-        unit: follows the value that is shown.
-
-    Attributes:
-        index: which of the values is chosen.
-        name, shown: what the page says.
-    """
-
-    _esm = script("byte_pane.js", "range_slider.js")
-    _css = _HERE / "explorer.css"
-    name = traitlets.Unicode().tag(sync=True)
-    shown = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    index = traitlets.Int().tag(sync=True)
-
-    def __init__(self, name: str, options: Sequence[Any], value: Any, unit: str = "") -> None:
-        self.options = tuple(options)
-        shown = [
-            one if isinstance(one, str) else f"{one:{'g' if one < 1 else ',.0f'}} {unit}".rstrip() for one in options
-        ]
-        super().__init__(name=visible(name), shown=shown, index=self.options.index(value))
-        self.on_msg(lambda *asked: self.send("heard"))
-
-    @traitlets.validate("index")
-    def _inside(self, proposal: Any) -> int:
-        return max(0, min(int(proposal["value"]), len(self.options) - 1))
-
-    @property
-    def value(self) -> Any:
-        """The value that is chosen."""
-        return self.options[self.index]
-
-
-def row(*controls: widgets.Widget) -> widgets.HBox:
-    """Controls side by side, as far as there is room."""
-    return widgets.HBox(controls, layout=widgets.Layout(flex_flow="row wrap"))
-
-
-def fitted(*content: str) -> Markup:
-    """What an HTML widget shows: its lines as close as elsewhere on the page, and never wider than the page.
-
-    A widget's own rules set lines as far apart as its buttons are high, and let it grow with its content, past the edge
-    of the page: ``contain:inline-size`` makes the content ask for no width.
-    """
-    return tag("div", *content, style="contain:inline-size;line-height:1.5")
-
-
-def verdict(check: Callable[[], Markup], missing: str) -> Markup:
-    """What a parser says of bytes that a reader made, as HTML.
-
-    Args:
-        check: parses them, and says what is right about them.
-        missing: what is said of bytes that end too early.
-    """
-    try:
-        return check()
-    except ProtocolError as error:
-        return sentence("✗ Must be refused: ", with_links(f"{error}; status code {error.status_code}"))
-    except NeedMoreData:
-        return sentence("… Not whole: ", missing)
-
-
-class WithPicture(NotRun):
-    """Part of a widget: a picture for a page that was never run, of what the widget shows before anybody has used it.
-
-    A notebook holds no widget views: without a kernel one that is trusted shows "model not found" in their place.
-    """
-
-    def picture(self) -> Markup:
-        """The picture, as HTML."""
-        raise NotImplementedError
-
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle: Any = super()._repr_mimebundle_(**options)  # type: ignore[misc]
-        hint = tag("p", "A picture. Run this cell, and it can be changed.", style=MUTED)
-        # anywidget gives metadata as well, which Colab needs.
-        data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
-        data = {**data, "text/html": tag("div", hint, self.picture())}
-        return (data, *metadata) if metadata else data
-
-
-class WidgetWithPicture(WithPicture, widgets.VBox):
-    """Controls of ipywidgets, and a picture that they change.
-
-    Args:
-        children: from top to bottom.
-        controls: those of them that change the picture; whenever one does, and once at the beginning, ``_changed``
-            draws it again.
-    """
-
-    drawn = Markup("")
-
-    def __init__(self, children: Sequence[widgets.Widget], controls: Sequence[widgets.Widget]) -> None:
-        super().__init__(children)
-        for control in controls:
-            # The index is what is chosen among a few, whatever is chosen with.
-            control.observe(self._changed, names="index" if control.has_trait("index") else "value")
-        self._changed()
-
-    def _changed(self, change: object = None) -> None:
-        raise NotImplementedError
-
-    def draw(self, *content: str) -> Markup:
-        """Make this the picture, and give it as an HTML widget shows it."""
-        self.drawn = join(*content)
-        return fitted(self.drawn)
-
-    def picture(self) -> Markup:
-        """What was drawn last; Lab would take out of it what ``fitted`` adds."""
-        return self.drawn
-
-
-class AskingWidget(WithPicture, anywidget.AnyWidget):
-    """A widget that is all JavaScript and asks the kernel (``kernel.js``): bytes there, HTML back when it is ready.
-
-    Each question has a name, which comes back with its answer, so that none is taken for that of another.
+    The picture is what a page shows that is not trusted, that was not run, or whose kernel has gone; a widget's view
+    would read "model not found" there. Where the widget runs, it hides the picture (``inPlaceOfTwin`` in byte_pane.js),
+    so that nothing is seen twice. The class by which it finds it comes from the picture, so that a cell stores the same
+    whenever it is run.
     """
 
     _css = script("explorer.css", "frame_builder.css")
+    twin = traitlets.Unicode().tag(sync=True)
+    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
+
+    def pictures(self) -> Sequence[Picture]:
+        """What the twin shows, one under the other."""
+        return ()
+
+    def picture(self) -> Markup:
+        """The same as HTML; empty where there is nothing to see before somebody acts."""
+        return join(*(picture.html() for picture in self.pictures()))
+
+    def _ipython_display_(self, **options: Any) -> None:
+        if html := self.picture():
+            lasting = re.sub(r":\d{4,5}\b", "", html)  # a live conversation has other ports each time
+            self.twin = f"wsedu-twin-{crc32(lasting.encode()):08x}"
+            twin = tag("div", html, **{"class": f"wsedu-twin {self.twin}"})
+            text = "\n\n".join(map(repr, self.pictures())) or repr(self)
+            display({"text/html": twin, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
+        data, metadata = self._repr_mimebundle_() or ({}, {})
+        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+
+
+class AskingWidget(WithTwin):
+    """A widget that is all JavaScript and asks the kernel (``kernel.js``): bytes there, an answer when it is ready.
+
+    Each question has a name, which comes back with its answer, so that none is taken for that of another.
+    """
 
     def __init__(self, **traits: object) -> None:
         super().__init__(**traits)
         self.on_msg(self._asked)
 
     def _asked(self, widget: object, question: Any, buffers: Sequence[Data]) -> None:
-        self.answer(question["what"], bytes(buffers[0]), lambda html: self.send({"to": question["ask"], "html": html}))
+        def tell(said: object, *data: bytes) -> None:
+            self.send({"to": question["ask"], "said": said}, list(data))
 
-    def answer(self, what: str, data: bytes, tell: Callable[[str], None]) -> None:
-        """Answer a question about these bytes: ``tell`` takes HTML, now or later."""
+        self.answer(question["what"], bytes(buffers[0]), tell)
+
+    def answer(self, what: str, data: bytes, tell: Callable[..., None]) -> None:
+        """Answer a question about these bytes: ``tell`` takes HTML or other JSON, and bytes; at any time."""
         raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    """What those who are told of updates are given: in the race, and by the cost slider each client.
+
+    Attributes:
+        updates: how many.
+        rate: updates a second, in the mean.
+        poll_gap: seconds between two polls.
+        payload: bytes of an update.
+        head: whose request head is sent.
+    """
+
+    updates: int = 40
+    rate: float = 5.0
+    poll_gap: float = 0.2
+    payload: int = 27
+    head: str = "browser"
 
 
 class ProgressBar(NotRun, widgets.IntProgress):

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import ipywidgets as widgets
+import traitlets
 
-from .controls import RangeSlider, WidgetWithPicture, row
-from .html import Markup, figures, scrolling, sentence, tag
+from .controls import AskingWidget, DeliverySettings, script
+from .html import Markup, figures, join, scrolling, sentence, tag
 from .plot import Points, plot
 
 RATE = "updates a second"
@@ -18,34 +18,22 @@ CLIENTS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 RATES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
 GAPS = (0.1, 1, 10)
+# Of each slider over numbers its name, its values and their unit.
+NUMBERS = (("clients", CLIENTS, ""), (RATE, RATES, ""), ("payload", PAYLOADS, " bytes"), ("a poll every", GAPS, " s"))
+HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen."
 CURVE = tuple(10 ** (step / 8 - 1) for step in range(25))  # updates a second, from the least to the most
-# The axis stays as it is, so that what moves is seen to move: from one client's to ten millions'.
-TICKS = {1e2: "100 bit/s", 1e3: "1 kbit/s", 1e6: "1 Mbit/s", 1e9: "1 Gbit/s", 1e12: "1 Tbit/s", 1e15: "1 Pbit/s"}
-UNITS = (("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
+# The axis stays as it is, so that what moves is seen to move: eight powers of ten from the first of these, twice what the
+# curves take; where they would leave it, from the next.
+AXES = 1e1, 1e4, 1e7
+TICKS = 1, 1e2, 1e5, 1e8
+UNITS = (("Pbit/s", 1e15), ("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
 
 
-@dataclass(frozen=True)
-class CostSettings:
-    """What the controls say of each client.
-
-    Attributes:
-        rate: updates a second.
-        payload: bytes of an update.
-        poll_gap: seconds between two polls.
-        head: whose request head is sent.
-    """
-
-    rate: float
-    payload: int
-    poll_gap: float
-    head: str
+Costs = Callable[[str, DeliverySettings], float]
+Measured = Callable[[DeliverySettings], Mapping[str, Points]]
 
 
-Costs = Callable[[str, CostSettings], float]
-Measured = Callable[[CostSettings], Mapping[str, Points]]
-
-
-class CostSlider(WidgetWithPicture):
+class CostSlider(AskingWidget):
     """Clients, rate, payload and head as controls; a curve for each way, over the rate.
 
     Args:
@@ -54,59 +42,78 @@ class CostSlider(WidgetWithPicture):
         measured: for each way the points (updates a second, bytes of an update) that were measured with this payload,
             poll gap and head, at any rate; none if there are none.
         heads: whose request heads there are to choose from.
+
+    Attributes:
+        sliders: the name of each, and its values in words.
+        chosen: of each, the index of the value at which it stands.
+        shown: the picture, as HTML.
     """
 
     promise = "what so many clients cost, with sliders"
+    _esm = script("byte_pane.js", "kernel.js", "cost_slider.js")
+    hint = traitlets.Unicode(HINT).tag(sync=True)
+    sliders: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    chosen = traitlets.List(traitlets.Int(), [3, 3, 0, 1, 0]).tag(sync=True)
+    shown = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, ways: Sequence[str], cost: Costs, measured: Measured, heads: Sequence[str]) -> None:
         self._ways, self._cost, self._measured = ways, cost, measured
-        self.clients = RangeSlider("clients", CLIENTS, 1_000)
-        self.rate = RangeSlider(RATE, RATES, 1)
-        self.payload = RangeSlider("payload", PAYLOADS, 27, "bytes")
-        self.poll_gap = RangeSlider("a poll every", GAPS, 1, "s")
-        self.head = RangeSlider("request head", heads, heads[0])
-        self.shown = widgets.HTML()
-        ranges = self.clients, self.rate, self.payload, self.poll_gap, self.head
-        super().__init__([widgets.HTML(tag("p", HINT)), row(*ranges), self.shown], ranges)
+        self._values: Sequence[Sequence[Any]] = (*(values for _, values, _ in NUMBERS), heads)
+        shown = [
+            (name, [f"{one:{'g' if one < 1 else ',.0f'}}{unit}" for one in values]) for name, values, unit in NUMBERS
+        ]
+        super().__init__(sliders=[*shown, ("request head", list(heads))])
+        self.shown = self._drawn()
 
-    @property
-    def settings(self) -> CostSettings:
-        """As the controls stand."""
-        return CostSettings(self.rate.value, int(self.payload.value), self.poll_gap.value, self.head.value)
+    def answer(self, what: str, data: bytes, tell: Callable[..., None]) -> None:
+        """Draw what the sliders say now; there is a byte for the index of each."""
+        self.chosen = [min(at, len(values) - 1) for at, values in zip(data, self._values, strict=True)]
+        self.shown = self._drawn()
+        tell("")
 
-    def _changed(self, change: object = None) -> None:
-        settings, clients = self.settings, int(self.clients.value)
-        curves = {way: [(rate, self._bits(way, replace(settings, rate=rate))) for rate in CURVE] for way in self._ways}
-        measured = {
-            way: [(rate, 8 * clients * rate * cost) for rate, cost in points]
-            for way, points in self._measured(settings).items()
-        }
-        axes: dict[str, Any] = {"x": RATE, "y": "all clients, bits a second", "logarithmic": True, "y_ticks": TICKS}
+    def picture(self) -> Markup:
+        """What was drawn last."""
+        return Markup(self.shown)
+
+    def settings(self) -> tuple[int, DeliverySettings]:
+        """As the sliders stand: how many clients, and what holds for each."""
+        clients, rate, payload, gap, head = (values[at] for values, at in zip(self._values, self.chosen, strict=True))
+        return clients, DeliverySettings(rate=rate, payload=payload, poll_gap=gap, head=head)
+
+    def _drawn(self) -> Markup:
+        clients, settings = self.settings()
+        per = 8 * clients  # bits for each byte of an update
+        curves, costs = {}, {}
+        for way in self._ways:
+            costs[way] = self._cost(way, settings)
+            curves[way] = [(rate, per * rate * self._cost(way, replace(settings, rate=rate))) for rate in CURVE]
+        points = self._measured(settings)
+        measured = {way: [(rate, per * rate * cost) for rate, cost in found] for way, found in points.items()}
+        most = max(bits for curve in curves.values() for _, bits in curve)
+        low = next((low for low in AXES if most <= low * TICKS[-1]), AXES[-1])
+        ticks = {low * tick: _in_units(low * tick) for tick in TICKS}
+        axes: dict[str, Any] = {"x": RATE, "y": "all clients, bits a second", "logarithmic": True, "y_ticks": ticks}
         picture = plot(curves, **axes, measured=measured, at=settings.rate)
-        costs = {way: self._cost(way, settings) for way in self._ways}
-        self.shown.value = self.draw(self._sentence(costs), picture.html(), self._table(costs, measured))
-
-    def _bits(self, way: str, settings: CostSettings) -> float:
-        """A second, for all clients."""
-        return 8 * float(self.clients.value) * settings.rate * self._cost(way, settings)
+        bits = {way: per * settings.rate * cost for way, cost in costs.items()}
+        return join(self._sentence(costs), picture.html(), _table(costs, bits, sum(map(len, measured.values()))))
 
     def _sentence(self, costs: Mapping[str, float]) -> Markup:
         most, least = max(costs, key=lambda way: costs[way]), min(costs, key=lambda way: costs[way])
         said = f"{most} costs {costs[most] / costs[least]:,.1f} times {least}"
-        what = f"{self.rate.shown[self.rate.index]} a second, {self.payload.shown[self.payload.index]} each"
-        return sentence(f"Clients {self.clients.shown[self.clients.index]}, updates {what}: {said}.")
-
-    def _table(self, costs: Mapping[str, float], measured: Mapping[str, Points]) -> Markup:
-        rows = []
-        for way, cost in costs.items():
-            bits = self._bits(way, self.settings)
-            unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
-            rows.append((way, (f"{cost:,.0f}", f"{bits / size:,.3g} {unit}")))
-        table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
-        marks = "Nothing was measured with this payload, poll and head."
-        if count := sum(map(len, measured.values())):
-            marks = f"Marks: {count} measurements, between two network namespaces of Linux."
-        return tag("div", tag("p", f"Lines: the model. {marks}"), table)
+        clients, rate, payload, *_ = (shown[at] for (_, shown), at in zip(self.sliders, self.chosen, strict=True))
+        return sentence(f"Clients {clients}, updates {rate} a second, {payload} each: {said}.")
 
 
-HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen."
+def _table(costs: Mapping[str, float], bits: Mapping[str, float], marks: int) -> Markup:
+    """Of each way the bytes of an update, and the bits of a second; and what the lines and the marks are."""
+    rows = ((way, (f"{cost:,.0f}", _in_units(bits[way]))) for way, cost in costs.items())
+    table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
+    said = "Nothing was measured with this payload, poll and head."
+    if marks:
+        said = f"Marks: {marks} measurements, between two network namespaces of Linux."
+    return tag("div", tag("p", f"Lines: the model. {said}"), table)
+
+
+def _in_units(bits: float) -> str:
+    unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
+    return f"{bits / size:,.3g} {unit}"

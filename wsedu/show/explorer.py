@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The byte map and the sequence diagram to explore, by pointer and by keyboard, over the same parts as the pictures.
+"""The byte map, the sequence diagram and the ladder to scale to explore, over the same parts as the pictures.
 
 A map needs a running page, not a running kernel: its bytes and their tree are sent once. A conversation may have ten
 thousand messages: of it the browser has only what it shows, and asks for the rest.
@@ -7,46 +7,26 @@ thousand messages: of it the browser has only what it shows, and asks for the re
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-from zlib import crc32
 
-import anywidget
 import traitlets
-from IPython.display import display
 
 from ..protocol.spans import Span
 from .bytemap import ByteMap
-from .controls import NotRun, script
-from .html import Picture, tag
-from .palette import LOOKS
+from .controls import AskingWidget, WithTwin, script
+from .html import Picture
 from .parts import Part, View, named_views, show_value, view
-from .sequence import ends_of, ladder, row_of, stretches
+from .sequence import SequenceRow, ends_of, ladder, row_of, stretches
 from .text import bytes_of, clip, visible
-from .timeline import Timeline
-from .timeline_explorer import TimelineExplorer
+from .timeline import HEIGHT, Timeline
 
 # Messages that go to the browser at once.
 CHUNK = 100
 # Packets that are listed of one message.
 MOST_PACKETS = 500
 
-LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
-
 Node = dict[str, Any]
-
-
-def _tree(shown: View) -> list[Node]:
-    """The parts of a view as nodes for the browser, beneath their layer if there is one; bits beneath their byte."""
-    nodes = [_node(part) for part in shown.parts]
-    layers = []
-    for index, (name, start, end) in enumerate(shown.layers):
-        inside = [node for node in nodes if start <= node["start"] < end]
-        node = _plain(Part(start, end, None, name), clip(name, 60), bytes_of(end - start))
-        kind = inside[0]["kind"] if inside else ""
-        layers.append({**node, "kind": kind, "children": inside, "open": index == shown.first})
-    return layers or nodes
 
 
 def side_of(shown: View) -> Node:
@@ -55,53 +35,25 @@ def side_of(shown: View) -> Node:
     return {"name": shown.name, "tree": _tree(shown), "start": start}
 
 
-def _node(part: Part) -> Node:
-    value = "" if part.bits else show_value(part.value, 200, part.kind)
-    bits = []
-    for span in part.bits:
-        node = _plain(span, visible(span.name), show_value(span.value, 40))
-        bits.append({**node, "bits": list(span.bits or (0, 8)), "children": []})
-    return {**_plain(part, clip(part.name, 60), value), "children": bits}
+def _tree(shown: View) -> list[Node]:
+    """The parts of a view as nodes for the browser, beneath their layer if there is one; bits beneath their byte."""
+    nodes = []
+    for part in shown.parts:
+        bits = [{**_node(span, show_value(span.value, 40)), "bits": span.bits} for span in part.bits]
+        nodes.append({**_node(part, show_value(part.value, 200, part.kind)), "children": bits})
+    layers = []
+    for index, (name, start, end) in enumerate(shown.layers):
+        inside = [node for node in nodes if start <= node["start"] < end]
+        kind = inside[0]["kind"] if inside else None
+        node = _node(Part(start, end, kind, name), bytes_of(end - start))
+        layers.append({**node, "children": inside, "open": index == shown.first})
+    return layers or nodes
 
 
-def _plain(what: Part | Span, name: str, value: str) -> Node:
-    """A node without its children: where it is, and what is said of it."""
-    return {
-        "start": what.start,
-        "end": what.end,
-        "name": name,
-        "kind": what.kind or "",
-        "value": value,
-        "meaning": visible(what.meaning),
-        "section": visible(what.section),
-        "shown": clip(value, 40),
-    }
-
-
-class WithTwin(NotRun, anywidget.AnyWidget):
-    """Part of a widget that has a twin: the same as a picture, displayed before it as an output of its own.
-
-    The picture is what a page shows that is not trusted, that was not run, or whose kernel has gone; a widget's view
-    would read "model not found" there. Where the widget runs, it hides the picture (``hideTwin`` in byte_pane.js), so
-    that nothing is seen twice. The class by which it finds it comes from the picture, so that a cell stores the same
-    whenever it is run.
-    """
-
-    twin = traitlets.Unicode().tag(sync=True)
-
-    def pictures(self) -> Sequence[Picture]:
-        """What the twin shows, one under the other."""
-        raise NotImplementedError
-
-    def _ipython_display_(self, **options: Any) -> None:
-        shown = self.pictures()
-        html = [picture.html() for picture in shown]
-        lasting = re.sub(r":\d{4,5}\b", "", "".join(html))  # a live conversation has other ports each time
-        self.twin = f"wsedu-twin-{crc32(lasting.encode()):08x}"
-        twin = tag("div", *html, **{"class": f"wsedu-twin {self.twin}"})
-        display({"text/html": twin, "text/plain": "\n\n".join(map(repr, shown))}, raw=True)  # type: ignore[no-untyped-call]
-        data, metadata = self._repr_mimebundle_() or ({}, {})
-        display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]
+def _node(one: Part | Span, value: str) -> Node:
+    """Where something is, and what is said of it."""
+    said = {"name": clip(one.name, 60), "value": value, "meaning": one.meaning, "section": one.section}
+    return {"start": one.start, "end": one.end, "kind": one.kind or "", **said}
 
 
 class ByteExplorer(WithTwin):
@@ -109,21 +61,19 @@ class ByteExplorer(WithTwin):
 
     promise = "a byte map for pointer and keyboard"
     _esm = script("byte_pane.js", "explorer.js")
-    _css = script("explorer.css")
     sides = traitlets.List(traitlets.Dict()).tag(sync=True)
     data = traitlets.List(traitlets.Bytes()).tag(sync=True)
-    looks = traitlets.Dict().tag(sync=True)
 
     def __init__(self, views: Sequence[View]) -> None:
         self._views = views
-        super().__init__(looks=LOOKS_BY_NAME, data=[one.data for one in views], sides=[side_of(one) for one in views])
+        super().__init__(data=[one.data for one in views], sides=[side_of(one) for one in views])
 
     def pictures(self) -> Sequence[Picture]:
         """A byte map for each."""
         return [ByteMap(one) for one in self._views]
 
 
-class SequenceExplorer(WithTwin):
+class SequenceExplorer(AskingWidget):
     """A conversation to look into: who said what when, and behind each message its bytes and its packets.
 
     The browser asks for further messages as they come into view, and for the bytes of a message or of a packet when it
@@ -131,9 +81,7 @@ class SequenceExplorer(WithTwin):
     """
 
     promise = "a ladder of messages that open"
-    _esm = script("byte_pane.js", "sequence_explorer.js")
-    _css = script("explorer.css")
-    looks = traitlets.Dict().tag(sync=True)
+    _esm = script("byte_pane.js", "kernel.js", "sequence_explorer.js")
     ends = traitlets.List(traitlets.Unicode()).tag(sync=True)
     stretches: traitlets.List[Any] = traitlets.List().tag(sync=True)
     first: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -144,47 +92,32 @@ class SequenceExplorer(WithTwin):
         self._capture = getattr(conversation, "capture", None)
         self._start = self._messages[0].time if self._messages else 0.0
         super().__init__(
-            looks=LOOKS_BY_NAME,
             ends=[visible(end) for end in ends_of(conversation)],
             stretches=[list(stretch) for stretch in stretches(self._messages)],
             first=self._rows(0),
         )
-        self.on_msg(self._asked)
 
     def pictures(self) -> Sequence[Picture]:
         """The ladder; of a conversation that was recorded just now without the times, which move from run to run."""
         return [ladder(self._conversation, times=not getattr(self._capture, "modelled", False))]
 
-    def _rows(self, index: int) -> list[list[Any]]:
-        """Of each message: sender, seconds since the first one, text, bytes, and how many of each kind."""
-        rows = []
-        for message in self._messages[index : index + CHUNK]:
-            row = row_of(message, self._start)
-            kinds = [[kind or "", count] for kind, count in row.kinds]
-            rows.append([row.sender, row.time, clip(row.text, 56), row.size, kinds])
-        return rows
+    def _rows(self, index: int) -> list[SequenceRow]:
+        """So many messages from this one on; their times are seconds since the first of all."""
+        return [row_of(message, self._start) for message in self._messages[index : index + CHUNK]]
 
-    def _asked(self, widget: object, asked: Any, buffers: object) -> None:
-        """Answer the browser; what makes no sense is not answered."""
-        answers = {"messages": self._more, "message": self._message, "packet": self._packet}
-        what, index = asked.get("ask"), asked.get("index")
-        if what not in answers or not isinstance(index, int) or index < 0:
-            return
-        try:
-            answer, data = answers[what](index)
-        except IndexError:
-            return
-        self.send({**answer, "view": asked.get("view"), "focus": asked.get("focus")}, data)
-
-    def _more(self, index: int) -> tuple[dict[str, Any], list[bytes]]:
-        return {"messages": self._rows(index), "index": index}, []
-
-    def _message(self, index: int) -> tuple[dict[str, Any], list[bytes]]:
-        message = self._messages[index]
-        shown = view(message)
-        when = f"at {message.time - self._start:.6f} s"
-        title = f"message {index + 1:,} of {len(self._messages):,}, from the {message.sender}, {when}"
-        return {"side": side_of(shown), "title": title, **self._carried(message)}, [shown.data]
+    def answer(self, what: str, data: bytes, tell: Callable[..., None]) -> None:
+        """Tell what has this index: messages from there on, a message or a packet; what makes no sense, nothing."""
+        index = int.from_bytes(data, "big")
+        if what == "messages":
+            tell(self._rows(index))
+        elif what == "message" and index < len(self._messages):
+            shown, message = view(self._messages[index]), self._messages[index]
+            when = f"at {message.time - self._start:.6f} s"
+            title = f"message {index + 1:,} of {len(self._messages):,}, from the {message.sender}, {when}"
+            tell({"side": side_of(shown), "title": title, **self._carried(message)}, shown.data)
+        elif what == "packet" and self._capture is not None and index < len(self._capture.packets):
+            shown = view(self._capture.packet(index))
+            tell({"side": side_of(shown)}, shown.data)
 
     def _carried(self, message: Any) -> dict[str, Any]:
         """The packets that carried a message: of each its index, seconds on the diagram's clock, and bytes."""
@@ -201,23 +134,34 @@ class SequenceExplorer(WithTwin):
             carried += f"; the first {len(listed):,} of them"
         return {"packets": listed, "carried": carried}
 
-    def _packet(self, index: int) -> tuple[dict[str, Any], list[bytes]]:
-        if self._capture is None:
-            raise IndexError
-        shown = view(self._capture.packet(index))
-        return {"side": side_of(shown)}, [shown.data]
+
+class TimelineExplorer(WithTwin):
+    """The ladder to scale with a play-head: a line to drag, and counters that follow it; it asks the kernel nothing."""
+
+    promise = "the ladder to scale, with a play-head"
+    _esm = script("byte_pane.js", "kernel.js", "timeline.js")
+    ways: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    clock = traitlets.List(traitlets.Float()).tag(sync=True)
+    shown = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        # Of each way its packets: the time, and what each adds to the counters.
+        counts = {name: [[one.time, *one.counts] for one in packets] for name, packets in timeline.ways.items()}
+        super().__init__(ways=counts, clock=[timeline.seconds, HEIGHT], shown=timeline.html())
+
+    def pictures(self) -> Sequence[Picture]:
+        """The ladder without it."""
+        return [self._timeline]
 
 
-def touch(
-    *things: object, spans: Iterable[Span] | None = None, names: Sequence[str] | None = None
-) -> ByteExplorer | SequenceExplorer | TimelineExplorer:
+def touch(*things: object, names: Sequence[str] | None = None) -> ByteExplorer | SequenceExplorer | TimelineExplorer:
     """What can be drawn, to explore: by pointer, or by Tab, arrows, Home, End and Enter.
 
     Args:
         things: what ``byte_map`` takes; two or more are shown side by side, and each follows the other. Or one
             conversation, as ``ladder`` takes it: its messages open, and so do the packets that carried them. Or what
             ``timeline`` gives: it gets a play-head.
-        spans: what the bytes mean, where there is one thing and it is bytes.
         names: what to call them; else what they are.
 
     Returns:
@@ -231,4 +175,4 @@ def touch(
         return TimelineExplorer(things[0])
     if len(things) == 1 and hasattr(things[0], "messages"):
         return SequenceExplorer(things[0])
-    return ByteExplorer(named_views("touch", things, names, spans if len(things) == 1 else None))
+    return ByteExplorer(named_views("touch", things, names))

@@ -145,10 +145,8 @@ class FrameBuilder {
     this.told = make("span", { class: "wsedu-told", role: "status" });
     this.cards = new SentCards("what was sent", "What you send is kept here, with what both servers answered.", (bytes) => this.put(bytes));
     this.send = button("Send it", () => this.ask(), { class: "wsedu-send" });
-    const root = make("div", { class: "wsedu-explorer wsedu-builder" }, this.verdict, this.controls(), this.diagram, this.said);
-    root.append(make("div", { class: "wsedu-line" }, this.send, this.told), this.cards.box);
-    this.root = root;
-    keepKeys(root);
+    this.root = make("div", { class: "wsedu-explorer wsedu-builder" }, this.verdict, this.controls(), this.diagram, this.said);
+    this.root.append(make("div", { class: "wsedu-line" }, this.send, this.told), this.cards.box);
     this.listen();
     this.draw();
   }
@@ -163,7 +161,10 @@ class FrameBuilder {
     this.slider.addEventListener("input", () => this.act(() => this.frame.resize(BigInt(STOPS[+this.slider.value]))));
     this.count = make("input", { type: "number", min: "0", step: "1", "aria-label": "payload length in bytes" });
     this.count.addEventListener("input", () => {
-      if (/^\d{1,19}$/.test(this.count.value)) this.act(() => this.frame.resize(BigInt(this.count.value)));
+      const taken = /^\d{1,19}$/.test(this.count.value);
+      this.count.setAttribute("aria-invalid", !taken);
+      if (taken) this.act(() => this.frame.resize(BigInt(this.count.value)));
+      else this.notTaken("a payload length is a number, of at most 19 digits.");
     });
     this.count.addEventListener("change", () => this.draw()); // what is no length gives way to the length
     const forms = [[7, "the shortest form"], [16, "16 bits"], [64, "64 bits"]];
@@ -247,10 +248,16 @@ class FrameBuilder {
     const hexed = this.as.value === "hex";
     const wrong = hexed && !/^([0-9a-f]{2})*$/i.test(digits);
     this.payload.setAttribute("aria-invalid", wrong);
-    if (wrong) return this.tell("Not taken yet: hex is two digits from 0 to f for each byte.");
+    if (wrong) return this.notTaken("hex is two digits from 0 to f for each byte.");
     const bytes = hexed ? Uint8Array.from(digits.match(/../g) ?? [], (byte) => parseInt(byte, 16)) : new TextEncoder().encode(value);
     this.act(() => this.frame.type(bytes.slice(0, MOST)), true);
     if (bytes.length > MOST) this.tell(`Of ${bytesOf(bytes.length)} the first ${MOST.toLocaleString("en")} are taken.`);
+  }
+
+  // Instead of the verdict, which would be that of the frame before.
+  notTaken(why) {
+    this.tell("");
+    this.verdict.replaceChildren(make("b", { text: "… Not taken yet: " }), why);
   }
 
   put(bytes) {
@@ -277,6 +284,7 @@ class FrameBuilder {
     this.slider.value = passed;
     this.slider.setAttribute("aria-valuetext", bytesOf(Number(frame.length)));
     if (+this.count.value !== Number(frame.length) || !this.count.value) this.count.value = frame.length;
+    this.count.removeAttribute("aria-invalid");
     if (!typing) this.write();
     this.drawWords(bytes);
     this.cards.mark(bytes);
@@ -351,8 +359,8 @@ class FrameBuilder {
     }
     const field = make("input", { value: hex(bytes[at]), maxlength: "2", "data-byte": at, tabindex: "-1", "aria-label": `byte ${at}: ${name ?? "header"}` });
     Object.assign(field, { spellcheck: false, autocomplete: "off" });
-    const box = make("div", { class: "wsedu-byte" }, make("div", { class: "wsedu-tinted", style: this.looks[kind] }, over, row, make("div", { class: "wsedu-under" }, field)));
-    if (kind === "payload" && frame.key) box.append(make("div", { class: "wsedu-key", style: this.looks["masking key"], text: `⊕ ${hex(frame.key[index % 4])}` }));
+    const box = make("div", { class: "wsedu-byte" }, make("div", { class: "wsedu-tinted", style: this.looks[kind].style }, over, row, make("div", { class: "wsedu-under" }, field)));
+    if (kind === "payload" && frame.key) box.append(make("div", { class: "wsedu-key", style: this.looks["masking key"].style, text: `⊕ ${hex(frame.key[index % 4])}` }));
     return box;
   }
 
@@ -404,8 +412,7 @@ class FrameBuilder {
 
 function render({ model, el }) {
   const builder = new FrameBuilder(model);
-  el.replaceChildren(builder.root);
-  return () => builder.kernel.close();
+  return inPlaceOfTwin(model, el, builder.root, () => builder.kernel.close());
 }
 
 export { FrameInHand, judge };

@@ -26,7 +26,6 @@ class HandshakeBench {
       make("div", { class: "wsedu-line" }, button("Send it", () => this.send(), { class: "wsedu-send" }), this.told),
       this.cards.box,
     );
-    keepKeys(this.root);
     this.lines.value = Object.values(this.spoiled)[0];
     showPicture(this.verdict, model.get("shown"));
     this.choose();
@@ -84,8 +83,7 @@ class HandshakeBench {
 
 function render({ model, el }) {
   const bench = new HandshakeBench(model);
-  el.replaceChildren(bench.root);
-  return () => bench.kernel.close();
+  return inPlaceOfTwin(model, el, bench.root, () => bench.kernel.close());
 }
 
 export default { render };

@@ -34,7 +34,7 @@ function linesOf(map, kind) {
     const start = parseInt(details.querySelector("pre").textContent, 10);
     const size = [...details.querySelector("pre").textContent.matchAll(/(?<= )[0-9a-f]{2}(?= |$)/gm)].length;
     const said = saidOf(details.closest("tr").lastElementChild);
-    return { start, end: start + size, name: name ?? "empty line", kind, value, shown: value, ...said };
+    return { start, end: start + size, name: name ?? "empty line", kind, value, ...said };
   });
 }
 
@@ -51,22 +51,21 @@ function fieldsOf(map) {
     const bits = /^[01·]{4} [01·]{4}$/.test(raw);
     const size = bits ? 1 : raw.endsWith("byte") || raw.endsWith("bytes") ? count(raw) : raw.split(" ").length;
     const kind = kindOf(head.firstElementChild);
-    const node = { start, end: start + size, name: words(head), kind, value, shown: value, meaning, section };
+    const node = { start, end: start + size, name: words(head), kind, value, meaning, section };
     if (!bits) fields.push(node);
     else {
       const mask = raw.replace(" ", "");
       node.bits = [mask.search(/[01]/), mask.replace(/·+$/, "").length];
       const byte = fields.at(-1);
       if (byte?.start === start && byte.children) byte.children.push(node);
-      else fields.push({ ...node, bits: undefined, value: "", shown: "", meaning: "", section: "", children: [node] });
+      else fields.push({ ...node, bits: undefined, value: "", meaning: "", section: "", children: [node] });
     }
   }
   for (const field of all.flatMap((one) => (one.layer ? one.children : one)))
     if (field.children) field.name = field.children.map((one) => one.name).join(", ");
   for (const layer of all.filter((one) => one.layer)) {
     const [start, end, kind] = [layer.children[0].start, layer.children.at(-1).end, layer.children[0].kind];
-    const shown = `${end - start} bytes`;
-    Object.assign(layer, { start, end, kind, value: shown, shown, meaning: "", section: "", open: layer === all.at(-1) });
+    Object.assign(layer, { start, end, kind, value: `${end - start} bytes`, meaning: "", section: "", open: layer === all.at(-1) });
   }
   return all;
 }

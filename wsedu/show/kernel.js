@@ -16,7 +16,7 @@ class KernelQuestions {
     this.name = Math.random().toString(36).slice(2); // several views may show one model
     this.count = 0;
     this.dead = false;
-    this.heard = (said) => this.end(said.to, (question) => question.answered(said.html));
+    this.heard = ({ to, said }, data) => this.end(to, (question) => question.answered(said, ...data));
     // Said by ipywidgets when it lets go of the kernel. Elsewhere than in Jupyter nobody says it, and BUSY has to do.
     this.disconnected = () => {
       this.dead = true;
@@ -27,13 +27,18 @@ class KernelQuestions {
     model.on("comm_live_update", this.disconnected);
   }
 
-  // `answered` gets HTML that the kernel made, and escaped; `waits` and `failed` get text.
+  // `answered` gets what the kernel tells, where that is HTML escaped by it, and the bytes that go with it; `waits` and
+  // `failed` get text.
   ask(what, bytes, question) {
     if (this.dead) return question.failed(RESTARTED);
     const name = `${this.name}-${this.count++}`;
     question.timer = setTimeout(() => question.waits(BUSY), PATIENCE);
     this.open.set(name, question);
-    this.model.send({ ask: name, what }, undefined, [bytes.slice().buffer]);
+    try {
+      this.model.send({ ask: name, what }, undefined, [bytes.slice().buffer]);
+    } catch {
+      this.end(name, () => question.failed(RESTARTED)); // the kernel that made this widget is gone
+    }
   }
 
   end(name, tell) {

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
-from ..protocol.opcodes import Opcode, opcode_name
+from ..protocol.opcodes import Opcode
 from ..protocol.status import parse_close_payload
-from .html import LEFT, MUTED, Markup, Picture, table_row, tag, wide_table
+from .html import LEFT, MUTED, Markup, Picture, table_row, table_rows, tag, wide_table
 from .palette import chip, order
 from .sequence import SequenceRow, arrow_html, arrow_text, row_of
 from .text import clip, pad, visible
@@ -84,8 +83,6 @@ def page_log(log: Iterable[Entry], conversation: Any) -> PageLog:
         frame = message.frame
         if frame is not None:
             opcode = frame.opcode or opcode
-            if message.compressed:
-                row = replace(row, text=_said(message, frame))
         # A message in fragments is sent with the first of them and arrives with the last.
         first = frame is None or (frame.fin if message.sender == "server" else frame.opcode)
         seen = LOGGED.get(message.kind if frame is None else (message.sender, opcode), ()) if first else ()
@@ -102,14 +99,6 @@ def _never_sent(entry: Entry, before: Sequence[PageRow]) -> bool:
     """Whether no byte left because of it: a note of the page's own, or a ``send`` after ``close``."""
     closing = any(row.page.startswith("close") for row in before)
     return entry["what"] not in SEEN or (entry["what"] == "send" and closing)
-
-
-def _said(message: Any, frame: Any) -> str:
-    what = opcode_name(frame.opcode)
-    if not frame.fin:
-        return f"{what}, not the last fragment, compressed"
-    said = message.content.hex(" ") if message.text is None else message.text
-    return visible(f"{what}, compressed: {clip(said, 30)}")
 
 
 def _line(entry: Entry) -> str:
@@ -146,13 +135,12 @@ class Endings(Picture):
     def html(self) -> Markup:
         """The picture as HTML."""
         heads = ("target", "on the wire, last", "code", "wasClean", "reason")
-        lines = [table_row(*(tag("th", head, scope="col", style=LEFT) for head in heads))]
+        rows = []
         for name, wire, told in self.rows:
             clean = "✓ true" if told["wasClean"] else "✗ false"
-            cells = (tag("samp", wire), tag("b", str(told["code"])), clean, tag("samp", clip(told["reason"], 48)))
-            row_name = tag("th", tag("samp", name), scope="row", style=LEFT)
-            lines.append(table_row(row_name, *(tag("td", cell, style=LEFT) for cell in cells)))
-        return wide_table(*lines)
+            reason = tag("samp", clip(told["reason"], 48))
+            rows.append((tag("samp", name), tag("samp", wire), tag("b", str(told["code"])), clean, reason))
+        return wide_table(*table_rows(heads, rows))
 
 
 def endings(log: Iterable[Entry], conversations: Iterable[Any]) -> Endings:

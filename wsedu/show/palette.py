@@ -10,7 +10,7 @@ on them keeps a contrast of 4.5 to 1 (1.4.3): a test measures all of this.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..protocol.spans import Kind
 from .html import Markup, tag
@@ -56,6 +56,8 @@ LOOKS: dict[Kind | None, Look] = {
     Kind.TCP_IP: Look("tcp/ip", "T", (96, 96, 96, 0.42), "#808080", "1px solid"),
     None: Look("not explained", "?", (128, 128, 128, 0.12), "#808080", "0 none"),
 }
+# The same as a page's scripts need it.
+LOOKS_BY_NAME = {kind or "": {"label": look.label, "style": look.style} for kind, look in LOOKS.items()}
 
 
 def order(kinds: Iterable[Kind | None]) -> list[Kind | None]:
@@ -77,10 +79,9 @@ def tone(index: int) -> str:
     The names are bold as well, and under what separates the line is dotted: never colour alone.
     """
     look = LOOKS[Kind.HTTP_HEAD]
-    red, green, blue, opacity = look.tint
     pattern, more = (("2px solid", ";font-weight:bold"), ("2px solid", ""), ("2px dotted", ""))[index]
-    tint = f"background:rgba({red},{green},{blue},{opacity / 3**index:.2f})"
-    return f"{tint};border-bottom:{pattern} {look.line}{more}"
+    paler = (*look.tint[:3], round(look.tint[3] / 3**index, 2))
+    return replace(look, tint=paler, pattern=pattern).style + more
 
 
 def stacked_bar(sizes: Sizes, whole: float, *, box: str, row: str, digits: int = 2, narrowest: int = 0) -> Markup:

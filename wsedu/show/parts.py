@@ -29,11 +29,11 @@ class Part:
     Attributes:
         start, end: offsets of the first byte, and after the last.
         kind: which of the six kinds of byte they are; ``None`` if no span names them.
-        name: the RFC's term, or a field's own name; safe to show.
+        name: the RFC's term, or a field's own name.
         value: as the span has it; ``None`` for a byte of flags.
-        meaning, section: as the span has them.
+        meaning, section: what it says, and where that is defined; these and the name are safe to show.
         bits: the spans within one byte; else empty.
-        pieces: the spans that it was made of.
+        pieces: the spans that it was made of; their words are safe as well.
     """
 
     start: int
@@ -78,15 +78,11 @@ class View:
             sizes[part.kind] += part.size
         return {kind: sizes[kind] for kind in (*Kind, None) if kind in sizes}
 
-    def between(self, parts: Sequence[Part]) -> View:
-        """Some neighbouring parts of it, as a view of their own."""
-        start = parts[0].start
-        return View(self.name, self.data[start : parts[-1].end], tuple(part.shifted(-start) for part in parts))
 
-    def runs(self) -> list[Part]:
-        """The parts, with neighbours of one kind made one."""
-        groups = [(kind, list(group)) for kind, group in groupby(self.parts, key=lambda part: part.kind)]
-        return [Part(same[0].start, same[-1].end, kind, kind or "bytes") for kind, same in groups]
+def runs(parts: Iterable[Part]) -> list[Part]:
+    """The parts, with neighbours of one kind made one."""
+    groups = [(kind, list(group)) for kind, group in groupby(parts, key=lambda part: part.kind)]
+    return [Part(same[0].start, same[-1].end, kind, kind or "bytes") for kind, same in groups]
 
 
 def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") -> View:
@@ -122,10 +118,8 @@ def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") ->
     return View(name_of(x), bytes(raw), tuple(_parts(len(raw), own_spans())), named, max(0, len(named) - 1))
 
 
-def named_views(
-    caller: str, things: Sequence[object], names: Sequence[str] | None, spans: Iterable[Span] | None = None
-) -> list[View]:
-    """Several things to be drawn side by side, under names of the caller's if there are any; ``spans`` as in ``view``.
+def named_views(caller: str, things: Sequence[object], names: Sequence[str] | None) -> list[View]:
+    """Several things to be drawn side by side, under names of the caller's if there are any.
 
     Raises:
         TypeError: one of them has no bytes to show.
@@ -133,7 +127,7 @@ def named_views(
     """
     if not things or (names is not None and len(names) != len(things)):
         raise ValueError(f"{caller} draws one thing or more, with a name for each: {len(things)} given")
-    views = [view(thing, spans) for thing in things]
+    views = [view(thing) for thing in things]
     if names is None:
         return views
     return [replace(one, name=visible(str(name))) for one, name in zip(views, names, strict=True)]
@@ -145,10 +139,7 @@ def name_of(x: object) -> str:
     opcode = getattr(frame, "opcode", None)
     if isinstance(opcode, int):
         return f"{opcode_name(opcode)} frame"
-    for attribute, name in (("method", "request"), ("status", "response")):
-        if hasattr(x, attribute):
-            return name
-    return visible(str(getattr(x, "kind", "bytes")))
+    return visible(str(getattr(x, "kind", type(x).__name__.lower())))
 
 
 def _several(views: Sequence[View]) -> View:
@@ -166,7 +157,9 @@ def _several(views: Sequence[View]) -> View:
 def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
     """Parts that cover ``size`` bytes: spans put together where a reader would read them as one."""
     groups: list[list[Span]] = []
-    for span in sorted(spans, key=lambda span: (span.start, span.bits or (0, 8))):
+    for given in sorted(spans, key=lambda span: (span.start, span.bits or (0, 8))):
+        name, meaning, section = map(visible, (given.name, given.meaning, given.section))
+        span = replace(given, name=name, meaning=meaning, section=section)
         if groups and _goes_on(groups[-1], span):
             groups[-1].append(span)
         else:
@@ -188,13 +181,13 @@ def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
 def _part(group: list[Span], start: int, end: int) -> Part:
     first = group[0]
     if first.bits:
-        names = ", ".join(visible(span.name) for span in group)
+        names = ", ".join(span.name for span in group)
         return Part(start, end, first.kind, names, bits=tuple(group), pieces=tuple(group))
     name, value = first.name, first.value
     if first.name == "field name":
-        name = str(first.value)
+        name = visible(str(first.value))
         value = next((span.value for span in group if span.name == "field value"), "")
-    return Part(start, end, first.kind, visible(name), value, first.meaning, first.section, pieces=tuple(group))
+    return Part(start, end, first.kind, name, value, first.meaning, first.section, pieces=tuple(group))
 
 
 def _goes_on(group: list[Span], span: Span) -> bool:

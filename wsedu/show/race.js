@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The race: a track for each way, in which a dot goes for each request and each update, and a bar of bytes that grows. The
-// kernel says a few times a second how far they are; all that moves is drawn here. It stands behind byte_pane.js.
+// kernel says a few times a second how far they are; all that moves is drawn here. It stands behind byte_pane.js
+// and kernel.js.
 
 // Of each number its label, the least and the most that it may be, and whether it is whole.
 const NUMBERS = {
@@ -11,14 +12,11 @@ const NUMBERS = {
 };
 const TAKES = 700; // milliseconds that a dot is seen
 const LOOK = 200; // milliseconds between two words of the kernel, about
-const PATIENCE = 3000; // milliseconds without a word of the kernel after which that is said
 const DOTS = 40; // that begin in a track at once
 const AGO = ["the race before", "the one before that"];
-const SAY = {
-  hint: "Set the controls, press Start: each way delivers the same news to a client of its own, until Stop. While they " +
-    "run, the controls are locked. TCP/IP in these bytes is modelled by the relay that records.",
-  silent: "The kernel says nothing: it is busy with another cell, or it was restarted. Then run this cell again.",
-};
+const HINT =
+  "Set the controls, press Start: each way delivers the same news to a client of its own, until Stop. While they " +
+  "run, the controls are locked. TCP/IP in these bytes is modelled by the relay that records.";
 
 const number = (value) => value.toLocaleString("en");
 const inWords = (given) =>
@@ -79,10 +77,9 @@ class RaceView {
     this.waits = null; // what the kernel was asked and has not answered
     this.build();
     this.draw = this.draw.bind(this);
-    this.heard = () => this.hear();
+    this.kernel = new KernelQuestions(model, (why) => this.silent(why));
     model.on("change:now", this.draw);
     model.on("change:ghosts", this.draw);
-    model.on("msg:custom", this.heard);
     this.draw();
   }
 
@@ -120,10 +117,9 @@ class RaceView {
         legend.append(make("span", { class: "wsedu-chip", style: look.style, text: look.label }), " ");
     legend.append("■ ► a request, ● ◄ an update");
     this.root = make("div", { class: "wsedu-explorer wsedu-race" });
-    const hint = make("div", { class: "wsedu-hint", text: SAY.hint });
+    const hint = make("div", { class: "wsedu-hint", text: HINT });
     const act = make("div", { class: "wsedu-act" }, this.button, this.state);
     this.root.append(hint, this.settings, act, legend, make("div", { class: "wsedu-wide", tabindex: 0 }, table), this.before);
-    keepKeys(this.root);
   }
 
   // A number within its limits.
@@ -141,16 +137,20 @@ class RaceView {
     for (const name of Object.keys(NUMBERS)) chosen[name] = this.inside(name);
     this.waits = running ? "stop" : "start";
     this.draw();
-    try {
-      this.model.send(running ? { do: "stop" } : { do: "start", chosen });
-    } catch {
-      this.state.textContent = SAY.silent; // the kernel that made this widget is gone
-    }
+    const heard = () => {
+      this.waits = null;
+      this.draw();
+    };
+    const failed = (why) => {
+      heard();
+      this.silent(why);
+    };
+    const given = new TextEncoder().encode(JSON.stringify(chosen));
+    this.kernel.ask(this.waits, given, { answered: heard, waits: (why) => this.silent(why), failed });
   }
 
-  hear() {
-    this.waits = null;
-    this.draw();
+  silent(why) {
+    this.state.textContent = why;
   }
 
   draw() {
@@ -178,7 +178,7 @@ class RaceView {
     );
     this.say(now);
     clearTimeout(this.timer);
-    if (running || this.waits) this.timer = setTimeout(() => (this.state.textContent = SAY.silent), PATIENCE);
+    if (running) this.timer = setTimeout(() => this.silent(BUSY), PATIENCE); // it speaks without being asked
   }
 
   say(now) {
@@ -201,14 +201,13 @@ class RaceView {
     clearTimeout(this.timer);
     this.model.off("change:now", this.draw);
     this.model.off("change:ghosts", this.draw);
-    this.model.off("msg:custom", this.heard);
+    this.kernel.close();
   }
 }
 
 function render({ model, el }) {
   const view = new RaceView(model);
-  el.replaceChildren(view.root);
-  return () => view.remove();
+  return inPlaceOfTwin(model, el, view.root, () => view.remove());
 }
 
 export default { render };

@@ -7,67 +7,31 @@ and in no thread: some notebooks drop what a thread says to a widget, and a kern
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
-import anywidget
 import traitlets
 
-from .bars import KIND_OF, BillLike
-from .controls import NotRun, script
-from .explorer import LOOKS_BY_NAME
-from .palette import order
+from .bars import kinds_of
+from .controls import AskingWidget, DeliverySettings, script
 from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 60.0  # seconds; a race that is stopped ends within one, unless others keep the machine busy
 GHOSTS = 2  # races that stay on the page when the next one begins
+# Those who take part, by name: each has ``published`` and ``requests`` (how many so far), ``delays`` (seconds, one for
+# each that came), ``done``, ``error`` (in words), ``bill()`` and ``stop()``. All but the last is asked from one thread.
+Deliveries = Mapping[str, Any]
+StartRace = Callable[[DeliverySettings], Deliveries]
+Estimate = Callable[[DeliverySettings], float]
+Often = Callable[[Callable[[], bool]], None]
 
 
-@dataclass(frozen=True)
-class RaceSettings:
-    """What all who take part are given.
-
-    Attributes:
-        updates: how many.
-        rate: updates a second, in the mean.
-        poll_gap: seconds between two polls.
-        payload: bytes of an update.
-        head: whose request head is sent.
-    """
-
-    updates: int = 40
-    rate: float = 5.0
-    poll_gap: float = 0.2
-    payload: int = 27
-    head: str = "browser"
-
-
-class RunningDelivery(Protocol):
-    """One who takes part; all but ``stop`` is asked from one thread only."""
-
-    @property
-    def published(self) -> int: ...
-    @property
-    def requests(self) -> int: ...
-    @property
-    def delays(self) -> Sequence[float]: ...
-    @property
-    def done(self) -> bool: ...
-    @property
-    def error(self) -> str: ...
-    def bill(self) -> BillLike: ...
-    def stop(self) -> None: ...
-
-
-Deliveries = Mapping[str, RunningDelivery]
-StartRace = Callable[[RaceSettings], Deliveries]
-
-
-class DeliveryRace(NotRun, anywidget.AnyWidget):
+class DeliveryRace(AskingWidget):
     """Controls, a button that starts and stops, and a track for each way.
 
     Args:
@@ -78,33 +42,25 @@ class DeliveryRace(NotRun, anywidget.AnyWidget):
         often: calls what it is given a few times a second, for as long as that gives true.
 
     Attributes:
-        chosen: what the controls say, by the names of ``RaceSettings``.
+        chosen: what the controls say, by the names of ``DeliverySettings``.
         now: the race that is on, or was last, for the page; empty before the first.
         ghosts: those before it.
     """
 
     promise = "a race of the ways to deliver news"
-    _esm = script("byte_pane.js", "race.js")
-    _css = script("explorer.css")
-    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
+    _esm = script("byte_pane.js", "kernel.js", "race.js")
     ways = traitlets.List(traitlets.Unicode()).tag(sync=True)
     heads = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    chosen = traitlets.Dict(asdict(RaceSettings())).tag(sync=True)
+    chosen = traitlets.Dict(asdict(DeliverySettings())).tag(sync=True)
     now: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     ghosts: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
-        self,
-        start: StartRace,
-        ways: Sequence[str],
-        heads: Sequence[str],
-        most: Callable[[RaceSettings], float],
-        often: Callable[[Callable[[], bool]], None],
+        self, start: StartRace, ways: Sequence[str], heads: Sequence[str], most: Estimate, often: Often
     ) -> None:
         self._start, self._most, self._often = start, most, often
         self._deliveries: Deliveries = {}
         super().__init__(ways=[visible(way) for way in ways], heads=list(heads))
-        self.on_msg(self._asked)
 
     @property
     def running(self) -> bool:
@@ -116,7 +72,7 @@ class DeliveryRace(NotRun, anywidget.AnyWidget):
         if self.running:
             return
         try:
-            settings = RaceSettings(**self.chosen)
+            settings = DeliverySettings(**self.chosen)
             most = self._most(settings)
             self._deliveries = self._start(settings)
         except (OSError, ValueError, TypeError, ArithmeticError) as error:
@@ -152,13 +108,14 @@ class DeliveryRace(NotRun, anywidget.AnyWidget):
         self.join()
         super().close()
 
-    def _asked(self, widget: object, asked: Any, buffers: object) -> None:
-        if asked.get("do") == "start":
-            self.chosen = {**self.chosen, **asked.get("chosen", {})}
+    def answer(self, what: str, data: bytes, tell: Callable[..., None]) -> None:
+        """Start with what was chosen, which comes as JSON, or stop; and say that this was heard."""
+        if what == "start":
+            self.chosen = {**self.chosen, **json.loads(data)}
             self.start()
         else:
             self.stop()
-        self.send({"heard": asked.get("do")})
+        tell("")
 
 
 def standing(deliveries: Deliveries, updates: int, *, running: bool) -> dict[str, Any]:
@@ -166,12 +123,9 @@ def standing(deliveries: Deliveries, updates: int, *, running: bool) -> dict[str
     ways = []
     for name, delivery in deliveries.items():
         bill, delays = delivery.bill(), delivery.delays
-        kinds = dict.fromkeys(order(KIND_OF.values()), 0)
-        for part, count in bill.parts.items():
-            kinds[KIND_OF[part]] += count
         way = {"name": visible(name), "received": len(delays), "requests": delivery.requests, "bytes": bill.total_bytes}
         delay = 1000 * median(delays) if delays else None
-        ways.append({**way, "kinds": [*kinds.items()], "delay": delay, "error": visible(delivery.error)})
+        ways.append({**way, "kinds": [*kinds_of(bill).items()], "delay": delay, "error": visible(delivery.error)})
     over = "Finished" if all(way["received"] == updates for way in ways) else "Stopped"
     published = max(delivery.published for delivery in deliveries.values())
     return {"state": "Running" if running else over, "published": published, "ways": ways}

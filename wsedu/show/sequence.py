@@ -4,9 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.spans import Kind
@@ -25,8 +24,7 @@ LIFELINES = "border-left:2px solid #808080;border-right:2px solid #808080"
 CELL = "text-align:right;padding:2px 12px 2px 0;white-space:nowrap"
 
 
-@dataclass(frozen=True, slots=True)
-class SequenceRow:
+class SequenceRow(NamedTuple):
     """A line of the diagram: a message, or many that repeat the ones above.
 
     Attributes:
@@ -45,7 +43,18 @@ class SequenceRow:
 
 
 class SequenceDiagram(Picture):
-    """Who said what when. In a notebook it shows itself; ``print`` gives the same as text.
+    """The sequence diagram of a conversation, or ladder: who said what when, an arrow a message.
+
+    In a notebook it shows itself; ``print`` gives the same as text.
+
+    Args:
+        conversation: has ``.messages``, ``.client`` and ``.server``; or messages. A message has ``.kind``,
+            ``.sender``, ``.time`` and ``.raw``, and ``.frame`` or ``.head``.
+        times: show when, in seconds since the first message.
+        fold: show what repeats itself once, and how often.
+
+    Raises:
+        TypeError: there are no messages in it.
 
     Attributes:
         client, server: who they are.
@@ -54,8 +63,12 @@ class SequenceDiagram(Picture):
         times: whether times are shown.
     """
 
-    def __init__(self, client: str, server: str, messages: Sequence[Any], *, times: bool, fold: bool) -> None:
-        self.client, self.server, self.times = visible(client), visible(server), times
+    def __init__(self, conversation: object, *, times: bool = True, fold: bool = True) -> None:
+        messages = getattr(conversation, "messages", conversation)
+        if not isinstance(messages, Iterable):
+            raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
+        messages, self.times = list(messages), times
+        self.client, self.server = map(visible, ends_of(conversation))
         shown = list(islice(_rows(messages, fold), MOST_ROWS))
         self.rows = [row for row, _ in shown]
         self.more = len(messages) - sum(count for _, count in shown)
@@ -88,25 +101,7 @@ class SequenceDiagram(Picture):
         return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), wide_table(*lines), *more)
 
 
-def ladder(conversation: object, *, times: bool = True, fold: bool = True) -> SequenceDiagram:
-    """Who said what when: the messages of a conversation as arrows between client and server.
-
-    Args:
-        conversation: has ``.messages``, ``.client`` and ``.server``; or messages. A message has ``.kind``,
-            ``.sender``, ``.time`` and ``.raw``, and ``.frame`` or ``.head``.
-        times: show when, in seconds since the first message.
-        fold: show what repeats itself once, and how often.
-
-    Returns:
-        A picture that a notebook shows by itself, and whose ``str`` is the same as text.
-
-    Raises:
-        TypeError: there are no messages in it.
-    """
-    messages = getattr(conversation, "messages", conversation)
-    if not isinstance(messages, Iterable):
-        raise TypeError(f"ladder draws a conversation or its messages, not {type(conversation).__name__}")
-    return SequenceDiagram(*ends_of(conversation), list(messages), times=times, fold=fold)
+ladder = SequenceDiagram
 
 
 def ends_of(conversation: object) -> tuple[str, str]:
@@ -184,7 +179,7 @@ def _describe(message: Any) -> str:
     if message.kind == "gap":
         return f"gap: {getattr(message, 'missing', 0):,} bytes are missing; after them nothing is read"
     if frame is not None:
-        return _describe_frame(frame)
+        return _describe_frame(message, frame)
     if head is None:
         return visible(str(message.kind))
     if message.kind == "request":
@@ -192,18 +187,20 @@ def _describe(message: Any) -> str:
     return visible(f"{head.status} {head.reason[:200]}")
 
 
-def _describe_frame(frame: Any) -> str:
+def _describe_frame(message: Any, frame: Any) -> str:
     text, payload = opcode_name(frame.opcode), frame.payload
     if not frame.fin:
         text += ", not the last fragment"
-    # What is compressed (RFC 7692, 6) reads as noise; to say so says more.
-    if frame.rsv1:
+    # What is compressed (RFC 7692, 6) reads as noise: it is told as it was meant, by the last frame of its message.
+    if getattr(message, "compressed", False):
+        text, payload = f"{text}, compressed", message.content if message.text is None else message.text
+    elif frame.rsv1:
         return text + ", RSV1 set: compressed"
     if frame.opcode == Opcode.CLOSE:
         # RFC 6455, 5.5.1: the first two bytes, if there are any, are the status code, and the rest is UTF-8.
         code = f" {int.from_bytes(payload[:2], 'big')} " if len(payload) >= 2 else ""
         return f"{text}{code}{visible(payload[2:].decode('utf-8', 'replace'))}".rstrip()
-    if frame.opcode == Opcode.TEXT:
+    if frame.opcode == Opcode.TEXT and isinstance(payload, bytes):
         payload = payload[:200].decode("utf-8", "replace")
     shown = show_value(payload, 48)
     return f"{text}: {shown}" if shown else text

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The ladder to touch: messages as arrows between client and server. The kernel is asked for what is seen and for what
-// is opened, and for nothing else. It stands behind byte_pane.js.
+// is opened, and for nothing else. It stands behind byte_pane.js and kernel.js.
 
 const MESSAGE_HEIGHT = 30; // pixels
 const MOST = 10; // rows that are seen at once
 const CHUNK = 100; // messages that are asked for at once
 const REST = 60; // milliseconds that the rows must rest before they are asked for
-const PATIENCE = 3000; // milliseconds that an answer may take before something is said
 const SAY = {
   hint: "Point and click, or Tab to the messages: the arrow keys, Home and End move, Enter opens a message or unfolds " +
     "what repeats itself, Escape closes.",
   none: "The packets that carried it are not known.",
   shut: "Here a message opens: its bytes, and the packets that carried it.",
-  silent: "The kernel gives no answer: it is busy, or it was restarted. Then run this cell again.",
 };
 
 // Messages and folds as rows, from the stretches that the kernel sends: first, shown, folded, text.
@@ -28,14 +26,12 @@ function rowsOf(stretches) {
 class SequenceView {
   constructor(model) {
     this.model = model;
-    this.id = crypto.getRandomValues(new Uint32Array(2)).join("-"); // of this view: several may show one model
     this.looks = model.get("looks");
     this.known = new Map(model.get("first").map((message, i) => [i, message]));
     this.asked = new Set([0]);
     this.roots = rowsOf(model.get("stretches"));
     this.open = [];
-    this.hear = (said, buffers) => said.view === this.id && this.answer(said, buffers);
-    model.on("msg:custom", this.hear);
+    this.kernel = new KernelQuestions(model, (why) => this.tell(why));
     this.build();
   }
 
@@ -105,7 +101,7 @@ class SequenceView {
     const [sender, time, text, size, kinds] = message;
     const shaft = make("div", { class: "wsedu-shaft", "aria-hidden": "true" });
     for (const [kind, count] of kinds) {
-      const look = this.looks[kind];
+      const look = this.looks[kind ?? ""];
       shaft.append(make("div", { style: `${look.style};width:${(100 * count) / (size || 1)}%`, title: `${look.label} ${count}` }));
     }
     const said = make("samp", { text, dir: "auto" });
@@ -143,7 +139,7 @@ class SequenceView {
   // By keyboard the focus goes to what opens, and by pointer nothing scrolls.
   act(row, keyboard) {
     if (row.message === undefined) return this.fold(row, keyboard);
-    this.ask({ ask: "message", index: row.message, focus: keyboard });
+    this.ask("message", row.message, (said, data) => this.openMessage(said, data, keyboard));
   }
 
   fold(row, reveal = true) {
@@ -160,35 +156,31 @@ class SequenceView {
         const chunk = Math.floor((row.message ?? row.from) / CHUNK);
         if (row.message === undefined || this.asked.has(chunk)) continue;
         this.asked.add(chunk);
-        this.ask({ ask: "messages", index: chunk * CHUNK });
+        this.ask("messages", chunk * CHUNK, (messages) => {
+          messages.forEach((message, i) => this.known.set(chunk * CHUNK + i, message));
+          this.rows.draw();
+        });
       }
     }, REST);
   }
 
-  ask(what) {
-    const silent = () => this.opened.replaceChildren(make("div", { role: "alert", text: SAY.silent }));
-    try {
-      this.model.send({ ...what, view: this.id });
-    } catch {
-      return silent(); // the kernel that made this widget is gone
-    }
-    if (what.ask === "messages") return;
-    clearTimeout(this.patience);
-    this.patience = setTimeout(silent, PATIENCE);
+  // Ask for what has this index. What is opened last is shown, whatever is answered before it.
+  ask(what, index, answered) {
+    const last = what === "messages" ? null : (this.last = {});
+    const tell = (text) => this.tell(text);
+    const bytes = Uint8Array.of(index >> 24, index >> 16, index >> 8, index);
+    this.kernel.ask(what, bytes, {
+      answered: (...said) => (!last || last === this.last) && answered(...said),
+      waits: tell,
+      failed: tell,
+    });
   }
 
-  answer(said, buffers) {
-    if (said.messages) {
-      said.messages.forEach((message, i) => this.known.set(said.index + i, message));
-      this.rows.draw();
-      return;
-    }
-    clearTimeout(this.patience);
-    if (said.packets) this.openMessage(said, buffers[0]);
-    else this.openPacket(said, buffers[0]);
+  tell(text) {
+    this.opened.replaceChildren(make("div", { role: "alert", text }));
   }
 
-  openMessage(said, data) {
+  openMessage(said, data, focus) {
     this.open = [[said.side, data]];
     const packets = make("div", { class: "wsedu-packets" });
     packets.append(make("span", { text: said.packets.length ? `${said.carried}:` : SAY.none }));
@@ -201,7 +193,7 @@ class SequenceView {
         button.setAttribute("aria-pressed", String(!pressed));
         this.open.length = 1;
         if (pressed) this.drawOpen();
-        else this.ask({ ask: "packet", index });
+        else this.ask("packet", index, (more, bytes) => this.openPacket(more, bytes));
       });
       packets.append(button);
     }
@@ -212,7 +204,7 @@ class SequenceView {
     this.opened.replaceChildren(title, packets, this.maps);
     this.drawOpen();
     this.opened.scrollTop = 0;
-    if (said.focus) this.opened.querySelector(".wsedu-bytes").focus();
+    if (focus) this.opened.querySelector(".wsedu-bytes").focus();
   }
 
   openPacket(said, data) {
@@ -227,26 +219,20 @@ class SequenceView {
 
   close() {
     const inside = this.opened.contains(document.activeElement);
+    this.last = null;
     this.opened.replaceChildren(make("div", { class: "wsedu-hint", text: SAY.shut }));
     if (inside) this.rows.box.focus();
   }
 
   remove() {
     clearTimeout(this.timer);
-    clearTimeout(this.patience);
-    this.model.off("msg:custom", this.hear);
+    this.kernel.close();
   }
 }
 
 function render({ model, el }) {
   const view = new SequenceView(model);
-  el.replaceChildren(view.root);
-  keepKeys(view.root);
-  const showTwin = hideTwin(el, model.get("twin"));
-  return () => {
-    showTwin();
-    view.remove();
-  };
+  return inPlaceOfTwin(model, el, view.root, () => view.remove());
 }
 
 export default { render };

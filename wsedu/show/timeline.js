@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The play-head of the ladder to scale. The picture stands behind it in the same box, as Python has drawn it: over that
-// this lays a line to drag, covers what is still to come, and lets the counters stand where the line stands. The kernel
-// is asked for nothing. It stands behind byte_pane.js.
+// The ladder to scale with its play-head: over the picture, as Python has drawn it, this lays a line to drag, covers what
+// is still to come, and lets the counters stand where the line stands. The kernel is asked for nothing. It stands behind
+// byte_pane.js and kernel.js.
 
 const SHORTEST = 4, LONGEST = 20; // seconds that it plays, however long it took
 
@@ -10,24 +10,15 @@ function render({ model, el }) {
   const range = make("input", { type: "range", min: 0, step: 0.01 });
   const shown = make("output");
   const label = make("label", {}, "play-head ", range, " ", shown);
-  el.replaceChildren(make("div", { class: "wsedu-explorer wsedu-playing" }, play, label));
-
-  // The views of a box are made one by one: wait for the picture.
-  let stop = () => {};
-  let waiting = requestAnimationFrame(function look() {
-    const box = el.closest(".wsedu-timeline");
-    const table = box?.querySelector("table");
-    if (table) stop = lay(model, box, table, { play, range, shown });
-    else waiting = requestAnimationFrame(look);
-  });
-  return () => {
-    cancelAnimationFrame(waiting);
-    stop();
-  };
+  const picture = make("div", { class: "wsedu-drawn" });
+  showPicture(picture, model.get("shown"));
+  const stop = lay(model, picture.querySelector("table"), { play, range, shown });
+  const playing = make("div", { class: "wsedu-playing" }, play, label);
+  return inPlaceOfTwin(model, el, make("div", { class: "wsedu-explorer wsedu-timeline" }, playing, picture), stop);
 }
 
 // Lay the play-head over the table; gives what ends it.
-function lay(model, box, table, { play, range, shown }) {
+function lay(model, table, { play, range, shown }) {
   const [seconds, height] = model.get("clock");
   const ways = Object.entries(model.get("ways"));
   range.max = Math.ceil(seconds * 100) / 100;
@@ -95,7 +86,6 @@ function lay(model, box, table, { play, range, shown }) {
   });
   row.addEventListener("pointermove", (event) => row.hasPointerCapture(event.pointerId) && drag(event));
 
-  keepKeys(box);
   at(+range.max);
   return stop;
 }
