@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from wsedu import Frame, Opcode
+from wsedu import Frame, Opcode, handshake
 from wsedu.doctor import doctor
 from wsedu.live import Publisher, connect_raw, http_server, news_server, websocket_server
 from wsedu.live.news_server import WAYS, Way
@@ -20,10 +20,7 @@ from wsedu.live.servers import STOP_LIMIT, Handler, Server, serving, tornado_ech
 
 LIMIT = 60.0  # seconds for what takes milliseconds
 
-UPGRADE = (
-    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
+UPGRADE = handshake.request("127.0.0.1", key="dGhlIHNhbXBsZSBub25jZQ==")
 
 
 def get(port: int, target: str) -> bytes:

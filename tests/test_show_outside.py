@@ -45,18 +45,16 @@ from wsedu.wire.rows import as_line
 # What JupyterLab's sanitizer keeps of a notebook that is not trusted, and we need; tabindex it takes away.
 ALLOWED = {
     "a": {"href", "style"},
-    "details": {"style"},
     "div": {"style", "title", "tabindex", "class"},
     "img": {"src", "alt", "width", "height", "style"},
     "pre": {"style", "tabindex", "class"},
     "progress": {"value", "max", "aria-label"},  # in a widget, which Lab does not sanitize
     "samp": {"style", "dir"},
     "span": {"style", "title", "class"},
-    "summary": {"style"},
     "table": {"style", "class"},
     "td": {"style", "colspan"},
     "th": {"style", "colspan", "scope"},
-    **dict.fromkeys(("b", "br", "caption", "col", "colgroup", "p", "tr"), {"style"}),
+    **dict.fromkeys(("b", "br", "caption", "col", "colgroup", "details", "p", "summary", "tr"), {"style"}),
 }
 STYLE = re.compile(r"([a-z-]+:[a-z0-9#%.,()* -]+;)*[a-z-]+:[a-z0-9#%.,()* -]+")
 LINK = re.compile(r"https://www\.rfc-editor\.org/rfc/rfc\d+#section-[\d.]+")
