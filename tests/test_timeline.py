@@ -93,4 +93,4 @@ def test_the_play_head_has_what_the_counters_add_up() -> None:
     for name, packets in widget.ways.items():
         assert tuple(map(sum, zip(*packets, strict=True)))[1:] == picture.totals()[name]
         assert packets[0][0] == 0 and packets[-1][0] <= widget.clock[0]
-    assert picture.html() == widget.shown == widget.picture() and widget.pictures() == [picture]
+    assert picture.html() == widget.shown == widget.picture() and widget.pictures == [picture]
