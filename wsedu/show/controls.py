@@ -49,23 +49,20 @@ class WithTwin(NotRun, anywidget.AnyWidget):
     """
 
     _css = script("explorer.css", "frame_builder.css")
+    pictures: Sequence[Picture] = ()  # what the twin shows, one under the other
     twin = traitlets.Unicode().tag(sync=True)
     looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
 
-    def pictures(self) -> Sequence[Picture]:
-        """What the twin shows, one under the other."""
-        return ()
-
     def picture(self) -> Markup:
         """The same as HTML; empty where there is nothing to see before somebody acts."""
-        return join(*(picture.html() for picture in self.pictures()))
+        return join(*(picture.html() for picture in self.pictures))
 
     def _ipython_display_(self, **options: Any) -> None:
         if html := self.picture():
             lasting = re.sub(r":\d{4,5}\b", "", html)  # a live conversation has other ports each time
             self.twin = f"wsedu-twin-{crc32(lasting.encode()):08x}"
             twin = tag("div", html, **{"class": f"wsedu-twin {self.twin}"})
-            text = "\n\n".join(map(repr, self.pictures())) or repr(self)
+            text = "\n\n".join(map(repr, self.pictures)) or repr(self)
             display({"text/html": twin, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
         data, metadata = self._repr_mimebundle_() or ({}, {})
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]

@@ -20,10 +20,9 @@ PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
 GAPS = (0.1, 1, 10)
 # Of each slider over numbers its name, its values and their unit.
 NUMBERS = (("clients", CLIENTS, ""), (RATE, RATES, ""), ("payload", PAYLOADS, " bytes"), ("a poll every", GAPS, " s"))
-HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen."
 CURVE = tuple(10 ** (step / 8 - 1) for step in range(25))  # updates a second, from the least to the most
-# The axis stays as it is, so that what moves is seen to move: eight powers of ten from the first of these, twice what the
-# curves take; where they would leave it, from the next.
+# The axis stays as it is, so that what moves is seen to move: eight powers of ten from the first of these on, which is
+# twice what the curves take; where they would leave it, from the next one on.
 AXES = 1e1, 1e4, 1e7
 TICKS = 1, 1e2, 1e5, 1e8
 UNITS = (("Pbit/s", 1e15), ("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
@@ -51,7 +50,6 @@ class CostSlider(AskingWidget):
 
     promise = "what so many clients cost, with sliders"
     _esm = script("byte_pane.js", "kernel.js", "cost_slider.js")
-    hint = traitlets.Unicode(HINT).tag(sync=True)
     sliders: traitlets.List[Any] = traitlets.List().tag(sync=True)
     chosen = traitlets.List(traitlets.Int(), [3, 3, 0, 1, 0]).tag(sync=True)
     shown = traitlets.Unicode().tag(sync=True)

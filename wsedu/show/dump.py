@@ -96,7 +96,8 @@ def dump_html(data: bytes, parts: Sequence[Part], *, folded: Kinds = CARRIED) ->
         folded: kinds of which the middle is left out where they are long.
     """
     rows = list(_rows(parts, folded))
-    digits, width = _digits(parts), max((len(_hex(data[at:end])) for at, end, pieces in rows if pieces), default=0)
+    digits = len(str(parts[-1].end if parts else 0))
+    width = max((len(_hex(data[at:end])) for at, end, pieces in rows if pieces), default=0)
     lines: list[str] = []
     for at, end, pieces in rows:
         if not pieces:
@@ -121,7 +122,7 @@ def dump_html(data: bytes, parts: Sequence[Part], *, folded: Kinds = CARRIED) ->
 
 def dump_text(data: bytes, parts: Sequence[Part], *, folded: Kinds = CARRIED) -> list[str]:
     """The dump as lines of text, a new row for each change of kind, with its label before it."""
-    digits, lines = _digits(parts), []
+    digits, lines = len(str(parts[-1].end if parts else 0)), []
     width = len(_hex(bytes(min(ROW, max((run.size for run in runs(parts)), default=0)))))
     for run in runs(parts):
         label = LOOKS[run.kind].label if parts[0].kind or len(parts) > 1 else "bytes"
@@ -136,7 +137,3 @@ def dump_text(data: bytes, parts: Sequence[Part], *, folded: Kinds = CARRIED) ->
     if folded and len(lines) > MOST_ROWS:
         lines[MOST_ROWS:] = [f"  … {len(lines) - MOST_ROWS:,} more rows …"]
     return lines
-
-
-def _digits(parts: Sequence[Part]) -> int:
-    return len(str(parts[-1].end if parts else 0))

@@ -41,7 +41,6 @@ SPOILED = {
     "HTTP/1.0": REQUEST.replace("HTTP/1.1", "HTTP/1.0"),
     "POST": REQUEST.replace("GET", "POST"),
 }
-HINT = "Choose what to break, or edit the request: change a field, take its line out, add one. Then send it."
 
 
 class HandshakeBench(AskingWidget):
@@ -53,7 +52,6 @@ class HandshakeBench(AskingWidget):
 
     promise = "an opening handshake to edit and to send"
     _esm = script("byte_pane.js", "kernel.js", "handshake_bench.js")
-    hint = traitlets.Unicode(HINT).tag(sync=True)
     spoiled = traitlets.Dict(SPOILED).tag(sync=True)
     shown = traitlets.Unicode().tag(sync=True)
 

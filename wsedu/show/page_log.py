@@ -21,10 +21,8 @@ PAGE = 42  # columns of a terminal for the page's side
 LOGGED: dict[object, tuple[str, ...]] = {
     "request": ("new WebSocket",),
     "response": ("onopen", "onerror"),
-    ("client", Opcode.TEXT): ("send",),
-    ("client", Opcode.BINARY): ("send",),
-    ("server", Opcode.TEXT): ("onmessage",),
-    ("server", Opcode.BINARY): ("onmessage",),
+    **dict.fromkeys([("client", Opcode.TEXT), ("client", Opcode.BINARY)], ("send",)),
+    **dict.fromkeys([("server", Opcode.TEXT), ("server", Opcode.BINARY)], ("onmessage",)),
     ("client", Opcode.CLOSE): ("close",),
 }
 SEEN = {*chain.from_iterable(LOGGED.values()), "onclose"}
