@@ -7,7 +7,7 @@
         assert notebook.run_all() == []                # runs to the end
         assert not notebook.console_errors and not notebook.foreign_requests
         notebook.page.keyboard.press("ArrowRight")     # .page is playwright's Page: drive what is on it
-        notebook.photograph(screenshots(tmp_path))
+        notebook.photograph(screenshots(tmp_path), "start")
 
 Lab runs with private settings and a private store of trusted notebooks, so every notebook opens untrusted, as in a
 fresh clone. Other hosts cannot be reached; whatever a page asks of another origin is written down.
@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -51,13 +51,12 @@ RUN_ALL = "() => { window.ranAll = null; jupyterapp.commands.execute('notebook:r
     ".then(done => { window.ranAll = {done} }, error => { window.ranAll = {done: false} }) }"
 )
 
-ERRORS = f"""() => [...{PANEL}.content.model.cells].flatMap((cell, number) => cell.type !== 'code' ? [] :
-    cell.outputs.toJSON().filter(output => output.output_type === 'error')
-        .map(output => `cell ${{number}}: ${{output.ename}}: ${{output.evalue}}`))"""
-
-NOT_RUN = f"""() => [...{PANEL}.content.model.cells].flatMap((cell, number) =>
-    cell.type === 'code' && cell.sharedModel.source.trim() && cell.executionState !== 'idle'
-        ? [`cell ${{number}}: not run to its end`] : [])"""
+# What went wrong, a line each: the outputs that are errors, and the cells that were not run to their end.
+ERRORS = f"""() => [...{PANEL}.content.model.cells].flatMap((cell, number) => cell.type !== 'code' ? [] : [
+    ...cell.outputs.toJSON().filter(output => output.output_type === 'error')
+        .map(output => `cell ${{number}}: ${{output.ename}}: ${{output.evalue}}`),
+    ...cell.sharedModel.source.trim() && cell.executionState !== 'idle' ? [`cell ${{number}}: not run to its end`] : []
+])"""
 
 # Lab attaches and draws what is near the view. A cell is ready when it is attached, in view, and drawn; widgets come
 # later than the rest, and one that has nothing to show is given five seconds for it.
@@ -74,16 +73,12 @@ SHOW_CELL = f"""async number => {{
     await ({DRAWN})(cell.node);
 }}"""
 
-OUTPUTS = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAll('.jp-OutputArea-output')]
-    .map(node => {{
+OUTPUTS = f"""([at, selector]) => [...{PANEL}.content.widgets[at].node.querySelectorAll(selector)].map(node => {{
     const box = node.getBoundingClientRect();
-    return {{cell: number, mime: node.dataset.mimeType || '', visible: node.innerText, text: node.textContent,
+    return {{cell: at, mime: node.dataset.mimeType || '', visible: node.innerText, text: node.textContent,
              html: node.innerHTML, width: box.width, height: box.height,
              cut: ({CUT})(node), active: ({ACTIVE})(node), mute: ({MUTE})(node)}}
 }})"""
-
-PROSE = f"""number => [...{PANEL}.content.widgets[number].node.querySelectorAll('.jp-MarkdownOutput')]
-    .map(node => ({{cut: ({CUT})(node), mute: ({MUTE})(node)}}))"""
 
 # Each field of each tree of a cell is chosen in turn, by the keys that a reader has, so that all that is said of it is
 # seen: what has been said, and what in it does something.
@@ -132,7 +127,7 @@ SCROLLER = ".jp-NotebookPanel:visible .jp-WindowedPanel-outer"
 
 @dataclass(frozen=True)
 class Output:
-    """One output as it stands on the page."""
+    """One output, or a cell of prose, as it stands on the page."""
 
     # Index of the cell in the notebook, prose counted.
     cell: int
@@ -156,12 +151,8 @@ class Output:
     @property
     def faults(self) -> list[str]:
         """What keeps somebody from reading it, a line each."""
-        return _faults(self.cell, self.cut, self.mute)
-
-
-def _faults(cell: int, cut: float, mute: list[str]) -> list[str]:
-    lines = [f"cell {cell}: {cut:.0f} pixels cut off"] if cut > 1 else []
-    return lines + [f"cell {cell}: a picture without a word: {image}" for image in mute]
+        lines = [f"cell {self.cell}: {self.cut:.0f} pixels cut off"] if self.cut > 1 else []
+        return lines + [f"cell {self.cell}: a picture without a word: {image}" for image in self.mute]
 
 
 class NotebookPage(PageMonitor):
@@ -186,11 +177,9 @@ class NotebookPage(PageMonitor):
         from playwright.sync_api import TimeoutError as Late
 
         self.page.evaluate(RUN_ALL)
-        try:
+        with suppress(Late):
             self.page.wait_for_function("() => window.ranAll")
             self.page.wait_for_function(IDLE)
-        except Late:
-            return [*self.page.evaluate(ERRORS), *self.page.evaluate(NOT_RUN)]
         return list(self.page.evaluate(ERRORS))
 
     def trust(self) -> None:
@@ -205,23 +194,23 @@ class NotebookPage(PageMonitor):
         """Scroll until the cell stands at the top of the view, and is drawn."""
         self.page.evaluate(SHOW_CELL, number)
 
-    def outputs(self, cells: Iterable[int] | None = None) -> list[Output]:
-        """Go to each cell with outputs, as one who scrolls, and read what is shown. `cells`: all by default."""
-        found = []
-        with_outputs = [number for number, cell in enumerate(self.cells) if cell.get("outputs")]
-        for number in with_outputs if cells is None else cells:
-            self.show_cell(number)
-            found += [Output(**output) for output in self.page.evaluate(OUTPUTS, number)]
-        return found
+    def outputs(self) -> list[Output]:
+        """Go to each cell with outputs, as one who scrolls, and read what is shown."""
+        return self._read(".jp-OutputArea-output", lambda cell: bool(cell.get("outputs")))
 
-    def prose_faults(self) -> list[str]:
-        """Go to each prose cell, and read it. Returns what keeps somebody from reading it, a line each."""
+    def prose(self) -> list[Output]:
+        """Go to each cell of prose, and read it."""
+        return self._read(".jp-MarkdownOutput", lambda cell: bool(cell["cell_type"] == "markdown"))
+
+    def faults(self) -> list[str]:
+        """What keeps somebody from reading the notebook, a line each."""
+        return [fault for output in (*self.outputs(), *self.prose()) for fault in output.faults]
+
+    def _read(self, selector: str, is_read: Callable[[dict[str, Any]], bool]) -> list[Output]:
         found = []
-        for number, cell in enumerate(self.cells):
-            if cell["cell_type"] == "markdown":
-                self.show_cell(number)
-                for node in self.page.evaluate(PROSE, number):
-                    found += _faults(number, node["cut"], node["mute"])
+        for number in (number for number, cell in enumerate(self.cells) if is_read(cell)):
+            self.show_cell(number)
+            found += [Output(**output) for output in self.page.evaluate(OUTPUTS, [number, selector])]
         return found
 
     def choose_all(self, cell: int) -> tuple[list[str], list[str]]:
@@ -247,13 +236,10 @@ class NotebookPage(PageMonitor):
                 return
             assert where == "there", f"screen {number} is not where it should be"
 
-    def photograph(self, folder: Path, name: str = "") -> list[Path]:
-        """Write each screenful to `folder` as NAME-00.png, NAME-01.png, ... and give the paths."""
-        taken = []
+    def photograph(self, folder: Path, name: str) -> None:
+        """Write each screenful to `folder` as NAME-00.png, NAME-01.png, ..."""
         for number in self.screens():
-            taken.append(folder / f"{name or Path(self.name).stem}-{number:02}.png")
-            self.page.screenshot(path=taken[-1])
-        return taken
+            self.page.screenshot(path=folder / f"{name}-{number:02}.png")
 
     def axe(self, script: str) -> list[str]:
         """Ask axe-core about every output. `script`: axe-core itself, see `axe_core`. Returns findings, a line each."""
@@ -307,12 +293,10 @@ def _window(width: int) -> ViewportSize:
 def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()) -> None:
     """A notebook of code cells that nobody has run, and after them cells of prose."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    cells: list[dict[str, object]] = [
-        {"cell_type": "code", "source": source.strip(), "outputs": [], "execution_count": None} for source in sources
-    ]
-    cells += [{"cell_type": "markdown", "source": text} for text in prose]
-    for number, cell in enumerate(cells):
-        cell |= {"id": f"c{number}", "metadata": {}}
+    not_run: Any = {"outputs": [], "execution_count": None}
+    code = [{"cell_type": "code", "source": one.strip(), **not_run} for one in sources]
+    texts = [{"cell_type": "markdown", "source": text} for text in prose]
+    cells = [{"id": f"c{number}", "metadata": {}, **cell} for number, cell in enumerate([*code, *texts])]
     notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(notebook), encoding="utf-8")
 

@@ -6,16 +6,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from wsedu.live.program import program
 
 # The name of what shows notebooks, as in python -m jupyterlab.
 Application = Literal["jupyterlab", "notebook"]
@@ -32,6 +31,15 @@ SETTINGS: dict[str, dict[str, object]] = {
 }
 
 
+# Where Lab and its kernels keep what is theirs: in a folder of our own.
+PLACES = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython"}
+PLACES |= {f"JUPYTER_{name.upper()}_DIR": name for name in ("config", "data", "runtime")}
+
+# Nothing is fetched from elsewhere.
+OPTIONS = """--no-browser --allow-root --ServerApp.ip=127.0.0.1 --ServerApp.port=0 --LabApp.extension_manager=readonly
+    --LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate""".split()
+
+
 @contextmanager
 def lab_server(root: Path, application: Application = "jupyterlab") -> Iterator[tuple[str, str]]:
     """Start JupyterLab, or Notebook 7, on a free port, showing the folder `root`.
@@ -42,58 +50,28 @@ def lab_server(root: Path, application: Application = "jupyterlab") -> Iterator[
     token = secrets.token_hex(16)
     with tempfile.TemporaryDirectory(prefix="wsedu-lab-") as folder:
         private = Path(folder)
+        settings = private / "settings/@jupyterlab/apputils-extension"
+        settings.mkdir(parents=True)
         for name, content in SETTINGS.items():
-            file = private / f"settings/@jupyterlab/apputils-extension/{name}.jupyterlab-settings"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(content))
-        places = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
-        environment = dict(os.environ, JUPYTERLAB_SETTINGS_DIR=str(private / "settings"))
-        environment |= {f"JUPYTER_{key}_DIR": str(private / value) for key, value in places.items()}
-        environment |= {
-            "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
-            "IPYTHONDIR": str(private / "ipython"),
-        }
-        options = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
-        options += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"]
-        # The tests talk to Lab's own objects; nothing is fetched from elsewhere.
-        options += [
-            f"--{CLASSES[application]}.expose_app_in_browser=True",
-            "--LabApp.extension_manager=readonly",
-            "--LabApp.news_url=",
-        ]
-        options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+            (settings / f"{name}.jupyterlab-settings").write_text(json.dumps(content))
+        environment = os.environ | {name: str(private / place) for name, place in PLACES.items()}
+        options = [*OPTIONS, f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"]
+        options.append(f"--{CLASSES[application]}.expose_app_in_browser=True")  # the tests talk to Lab's own objects
+        command = [sys.executable, "-m", application, *options]
+
+        def answers() -> str:
+            """It writes the port that it was given to its runtime folder, and then begins to listen."""
+            said = json.loads(b"".join(file.read_bytes() for file in (private / "runtime").glob("jpserver-*.json")))
+            origin = f"http://127.0.0.1:{said['port']}"
+            urllib.request.urlopen(f"{origin}/api/status?token={token}", timeout=5).read()
+            return origin
+
         with open(private / "log", "w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", application, *options],
-                env=environment,
-                cwd=root,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            yield _answering(process, private), token
-        finally:
-            # The kernels are Lab's children: Lab ends them when it is asked to end.
-            process.send_signal(signal.SIGTERM)
+            own: Any = {"env": environment, "cwd": root, "stdout": log, "stderr": log, "start_new_session": True}
             try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _answering(process: subprocess.Popen[bytes], private: Path) -> str:
-    """Wait until Lab answers. It writes the port that it was given to its runtime folder."""
-    deadline = time.monotonic() + START_TIMEOUT
-    while process.poll() is None and time.monotonic() < deadline:
-        for file in (private / "runtime").glob("jpserver-*.json"):
-            try:
-                said = json.loads(file.read_text())
-                origin = f"http://127.0.0.1:{said['port']}"
-                urllib.request.urlopen(f"{origin}/api/status?token={said['token']}", timeout=5).read()
-                return origin
-            except (OSError, ValueError):
-                pass  # half written, or not listening yet
-        time.sleep(0.05)
-    raise RuntimeError(f"JupyterLab did not start:\n{(private / 'log').read_text()}")
+                # The kernels are Lab's children: Lab ends them when it is asked to end.
+                with program(application, command, answers, START_TIMEOUT, **own) as origin:
+                    yield origin, token
+            except RuntimeError as error:
+                error.add_note((private / "log").read_text())
+                raise

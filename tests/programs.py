@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Where the project is, and how a test runs another program there."""
+"""Where the project is, and how a test runs another program there or waits for what runs beside it."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,21 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+
+def cells(path: Path) -> list[dict[str, Any]]:
+    """The cells of a notebook, each source in one piece."""
+    stored = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return [{**cell, "source": "".join(cell["source"])} for cell in stored]
+
+
+def until(is_so: Callable[[], object]) -> None:
+    """Wait for something that another thread or process brings about, where nobody else uses the machine at once."""
+    deadline = time.monotonic() + 300
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.001)
 
 
 def run(*command: object, **options: Any) -> subprocess.CompletedProcess[str]:

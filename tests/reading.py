@@ -12,16 +12,14 @@ from typing import Any
 import pytest
 from hostile import HOSTILE, HOSTILE_CELLS, write_capture
 from lab_browser import NotebookPage, Output, write_notebook
+from programs import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 
 # What ``make test`` opens in a browser: among them they have every kind of output and widget. Opening all of them costs
 # two minutes of processor more, and is for ``make test-all``; nbval runs all of them every time.
 OPENED = ("08",)
 EACH_NOTEBOOK = [pytest.param(name, marks=() if name.startswith(OPENED) else pytest.mark.slow) for name in NOTEBOOKS]
-
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def clone(root: Path) -> None:
@@ -89,16 +87,12 @@ def _assert_reads_well(stored: dict[str, Any], page: Output) -> None:
     assert page.visible.strip() or "<img" in page.html, f"{where}: an output of {page.mime} shows nothing"
     assert page.width > 0 and page.height > 0, f"{where}: an output takes no room"
     assert "model not found" not in page.text, f"{where}: a widget without its model"
-    # Trusted, without a kernel, such a view would read "model not found".
-    assert WIDGET_VIEW not in stored.get("data", {}), f"{where}: a widget's view is stored"
     html = stored.get("data", {}).get("text/html")
     if html:
         assert page.mime == "text/html", f"{where}: {page.mime} is shown instead of HTML"
-        wanted = Reading("".join(html))
-        got = Reading(page.html)
-        assert got.text == wanted.text, f"{where}: Lab took text out of the HTML"
-        assert got.tags == wanted.tags, f"{where}: Lab took elements out of the HTML"
-        assert got.styles == wanted.styles, f"{where}: Lab took styles out of the HTML"
+        got, wanted = Reading(page.html), Reading("".join(html))
+        for what in ("text", "tags", "styles"):
+            assert getattr(got, what) == getattr(wanted, what), f"{where}: Lab took {what} out of the HTML"
 
 
 class Reading(HTMLParser):
@@ -106,9 +100,7 @@ class Reading(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.text = ""
-        self.tags: list[str] = []
-        self.styles: list[str] = []
+        self.text, self.tags, self.styles = "", list[str](), list[str]()
         self.feed(html)
         self.close()
 

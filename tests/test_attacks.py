@@ -8,19 +8,9 @@ import pytest
 import wsedu
 from wsedu import Frame
 from wsedu.lab import reactions
-from wsedu.live.attacks import (
-    COOKIE,
-    CachingProxy,
-    GuardingProxy,
-    Reaction,
-    account_server,
-    answering_server,
-    reaction,
-    web_server,
-    wsproto_echo_server,
-)
-from wsedu.live.connect_raw import RawConnection, connect_raw
-from wsedu.live.servers import websocket_server
+from wsedu.live import attacks, connect_raw, websocket_server
+from wsedu.live.attacks import COOKIE, Reaction, answering_server, reaction, web_server
+from wsedu.live.connect_raw import RawConnection
 
 SCRIPT = b"GET /script.js HTTP/1.1\r\nHost: bank.example\r\n\r\n"
 KEY = bytes.fromhex("37 fa 21 3d")
@@ -34,14 +24,14 @@ def _head(connection: RawConnection, sent: bytes) -> bytes:
 @pytest.mark.parametrize(("cookie", "origin", "status"), [("", "", 401), (COOKIE, "", 403), (COOKIE, "http://a", 101)])
 def test_an_account_is_told_to_whom_it_belongs(cookie: str, origin: str, status: int) -> None:
     fields = [field for field in (("Cookie", cookie), ("Origin", origin)) if field[1]]
-    with account_server(origins=["http://a"]) as server, connect_raw(server.port) as connection:
+    with attacks.account_server(origins=["http://a"]) as server, connect_raw(server.port) as connection:
         said = _head(connection, wsedu.handshake.request("a", fields=fields))
         assert said == f"HTTP/1.1 {status}".encode()
 
 
 def test_a_cache_keeps_what_it_was_asked_for_and_believes_a_frame() -> None:
     with web_server() as bank, answering_server(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!") as evil:
-        with CachingProxy({"bank.example": bank.port, "evil.example": evil.port}) as proxy:
+        with attacks.CachingProxy({"bank.example": bank.port, "evil.example": evil.port}) as proxy:
             for key in KEY, None:  # what a masked frame says is not seen, and what an unmasked one says is
                 with connect_raw(proxy.port) as connection:
                     _head(connection, wsedu.handshake.request("evil.example"))
@@ -55,12 +45,10 @@ def test_a_cache_keeps_what_it_was_asked_for_and_believes_a_frame() -> None:
 
 
 @pytest.mark.parametrize(("version", "reads_status", "then"), [(9, False, 200), (9, True, 403), (13, True, 101)])
-def test_a_guard_looks_on_unless_it_takes_a_connection_for_a_tunnel(
-    version: int, reads_status: bool, then: int
-) -> None:
+def test_a_guard_looks_on_but_into_what_it_takes_for_a_tunnel(version: int, reads_status: bool, then: int) -> None:
     forbidden = SCRIPT.replace(b"script.js", b"internal")
     upgrade = wsedu.handshake.request("bank.example").replace(b"Version: 13", f"Version: {version}".encode())
-    with web_server() as server, GuardingProxy(server.port, reads_status=reads_status) as proxy:
+    with web_server() as server, attacks.GuardingProxy(server.port, reads_status=reads_status) as proxy:
         with connect_raw(proxy.port) as connection:
             assert _head(connection, forbidden) == b"HTTP/1.1 403"
             opened = _head(connection, upgrade)
@@ -73,17 +61,17 @@ def test_a_guard_looks_on_unless_it_takes_a_connection_for_a_tunnel(
 
 def test_what_a_server_did_is_told_by_what_it_answers() -> None:
     hello = Frame(1, b"Hello", masking_key=KEY).serialize()
+    pong, close = (Frame(opcode, masking_key=KEY).serialize() for opcode in (10, 8))
     with websocket_server() as server:
-        assert reaction(server.port, hello * 2) == Reaction("accepted", "2 × Text")
-        assert reaction(server.port, Frame(10, masking_key=KEY).serialize()) == Reaction("accepted", "")
-        assert reaction(server.port, Frame(8, masking_key=KEY).serialize()) == Reaction("accepted", "Close")
+        for sent, words in ((hello * 2, "2 × Text"), (pong, ""), (close, "Close")):
+            assert reaction(server.port, sent) == Reaction("accepted", words)
         assert reaction(server.port, hello[:-1], None) == Reaction("waits", "")
         assert reaction(server.port, hello.replace(b"\x81", b"\xc1")).words == "1002 reserved bits must be 0"
 
 
 def test_wsproto_echoes_a_message_whole() -> None:
     parts = Frame(2, b"ab", fin=False, masking_key=KEY), Frame(0, b"c", masking_key=KEY)
-    with wsproto_echo_server() as server, connect_raw(server.port) as connection:
+    with attacks.wsproto_echo_server() as server, connect_raw(server.port) as connection:
         _head(connection, wsedu.handshake.request("a"))
         connection.send(b"".join(part.serialize() for part in parts))
         assert connection.receive_frame() == b"\x82\x03abc"

@@ -6,32 +6,28 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, distributions, requires, version
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
+from programs import ROOT, python, run
 from ruamel.yaml import YAML
 
-ROOT = Path(__file__).resolve().parent.parent
 FIRST_PAGE = "notebooks/00-start-here.ipynb"
 NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=180"
 PYTHONS = ("3.11", "3.12", "3.13")
-SYSTEMS = [
-    {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": platform}
-    | {"platform_system": system, "os_name": os_name}
-    for python in PYTHONS
-    for platform, system, os_name in map(str.split, ("linux Linux posix", "darwin Darwin posix", "win32 Windows nt"))
-]
+MARKERS = "python_version", "python_full_version", "sys_platform", "platform_system", "os_name"
+PLATFORMS = ("linux", "Linux", "posix"), ("darwin", "Darwin", "posix"), ("win32", "Windows", "nt")
+SYSTEMS = [dict(zip(MARKERS, (one, f"{one}.0", *where), strict=True)) for one, where in product(PYTHONS, PLATFORMS)]
 
 
 def _yaml(name: str) -> Any:
@@ -51,34 +47,29 @@ PINS = {canonicalize_name(name): pin for name, _, pin in (line.partition("==") f
 
 def _needed(lines: Iterable[str], system: dict[str, str]) -> set[NormalizedName]:
     """The packages that pip would install for these requirements on that system, as the installed ones say."""
-    names: set[NormalizedName] = set()
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[NormalizedName, str]] = set()
     todo = [Requirement(line) for line in lines]
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
-        names.add(name)
-        for extra in {"", *requirement.extras} - {extra for known, extra in seen if known == name}:
+        for extra in {extra for extra in ("", *requirement.extras) if (name, extra) not in seen}:
             seen.add((name, extra))
-            try:
+            with suppress(PackageNotFoundError):  # which is of another system
                 others = [Requirement(line) for line in requires(name) or []]
-            except PackageNotFoundError:
-                continue  # of another system
-            todo += [o for o in others if o.marker is None or o.marker.evaluate(system | {"extra": extra})]
-    return names - {canonicalize_name("wsedu")}
+                todo += [o for o in others if o.marker is None or o.marker.evaluate(system | {"extra": extra})]
+    return {name for name, _ in seen} - {canonicalize_name("wsedu")}
 
 
 def test_binder_takes_environment_yml_and_nothing_else(tmp_path: Path) -> None:
     """repo2docker is asked what it would do with the files that git knows, as they are now."""
     clone = tmp_path / "wsedu"
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    listed = run("git", "ls-files", "-z")
     if listed.returncode:  # no clone, but a copy without its history
         shutil.copytree(ROOT, clone, ignore=shutil.ignore_patterns(".venv", "*cache*", "*.egg-info"))
     for name in filter(None, listed.stdout.split("\0")):
         (clone / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, clone / name)
-    command = [sys.executable, "-m", "repo2docker", "--no-build", "--debug", "."]
-    done = subprocess.run(command, cwd=clone, capture_output=True, text=True, timeout=60)
+    done = python("-m", "repo2docker", "--no-build", "--debug", ".", cwd=clone, timeout=60)
     assert done.returncode == 0, done.stderr
     dockerfile = done.stdout
     assert "LABEL repo2docker.version=" in dockerfile, "a Dockerfile of our own"
@@ -107,41 +98,34 @@ def test_each_dependency_is_used() -> None:
     assert set(DEPENDENCIES) - {"jupyterlab", "ipywidgets"} <= imported
 
 
-def test_constraints_are_exact_versions_in_order() -> None:
+def test_all_that_is_needed_is_pinned_and_no_more() -> None:
+    """Constraints are exact versions, in order."""
     assert [line for line in CONSTRAINTS if not re.fullmatch(r"[a-z0-9-]+==[a-z0-9.]+", line)] == []
     assert CONSTRAINTS == sorted(CONSTRAINTS, key=lambda line: line.partition("==")[0])
     assert len(PINS) == len(CONSTRAINTS)
-
-
-def test_all_that_is_needed_is_pinned_and_no_more() -> None:
     build: list[str] = PYPROJECT["build-system"]["requires"]
     asked = [*DEPENDENCIES, *TEST_PACKAGES, *build]
     assert set().union(*(_needed(asked, system) for system in SYSTEMS)) == set(PINS)
     assert build == [f"setuptools=={PINS[canonicalize_name('setuptools')]}"]
 
 
-def test_the_pinned_versions_are_the_installed_ones() -> None:
+def test_the_pinned_versions_are_the_installed_ones_and_take_the_oldest_python() -> None:
+    """3.11 means its first release too: Debian 12 has 3.11.2, and pip would say "ResolutionImpossible"."""
     here = {name: str(value) for name, value in default_environment().items()}
     needed = _needed([*DEPENDENCIES, *TEST_PACKAGES], here)
     assert {name: version(name) for name in needed} == {name: PINS[name] for name in needed}
-
-
-def test_the_pinned_versions_take_the_oldest_python() -> None:
-    """3.11 means its first release too: Debian 12 has 3.11.2, and pip would say "ResolutionImpossible"."""
     installed = {canonicalize_name(one.name): one.metadata["Requires-Python"] for one in distributions()}
     asked = {name: installed[name] for name in PINS if installed.get(name)}
     assert len(asked) > 50
     assert {name: needs for name, needs in asked.items() if "3.11.0" not in SpecifierSet(needs)} == {}
 
 
-@pytest.mark.parametrize("name", ["constraints.txt", "environment.yml", "pyproject.toml", "Makefile"])
-def test_no_registry_is_named(name: str) -> None:
-    assert re.findall(r"\S*://\S*|\S*index-url\S*|\S*find-links\S*", (ROOT / name).read_text()) == []
-
-
 def test_the_workflow_does_what_make_does() -> None:
     text = (ROOT / ".github/workflows/test.yml").read_text()
     linux = _yaml(".github/workflows/test.yml")["jobs"]["linux"]
+    for name in ("constraints.txt", "environment.yml", "pyproject.toml", "Makefile"):
+        named = re.findall(r"\S*://\S*|\S*index-url\S*|\S*find-links\S*", (ROOT / name).read_text())
+        assert named == [], "no registry is named"
     assert linux["strategy"]["matrix"]["python"] == list(PYTHONS) and linux["env"]["CI"] == "true"
     assert all(python in SpecifierSet(PYPROJECT["project"]["requires-python"]) for python in PYTHONS)
     assert f"NBVAL := {NBVAL}\n" in (ROOT / "Makefile").read_text() and f"pytest -q {NBVAL} " in text
@@ -154,7 +138,7 @@ def test_ci_runs_the_readmes_command_as_on_a_machine_that_says_nothing_to_python
     (tmp_path / "make").chmod(0o755)
     told = {"PYTHONUNBUFFERED": "1", "PYTHON": "x", "PYTHONX": "two\nlines", "PIP_CERT": "kept"}
     environment = os.environ | told | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = subprocess.run([ROOT / ".ci/run"], env=environment, capture_output=True, text=True)
+    done = run(ROOT / ".ci/run", env=environment)
     command, *said = done.stdout.splitlines()
     assert (done.returncode, command) == (0, "test") and {"CI=true", "PIP_CERT=kept"} <= set(said)
     assert [line for line in said if line.startswith("PYTHON")] == []
@@ -163,9 +147,9 @@ def test_ci_runs_the_readmes_command_as_on_a_machine_that_says_nothing_to_python
 def test_a_home_that_cannot_be_written_is_replaced(tmp_path: Path) -> None:
     """Jupyter ends in a traceback otherwise."""
     (tmp_path / "show.mk").write_text("show:; @echo $$HOME\n")
-    command = ["make", "-s", "-f", "Makefile", "-f", str(tmp_path / "show.mk"), "show"]
     for home, replaced in (str(tmp_path), str(tmp_path)), ("/proc/nowhere", f"{ROOT}/.venv/home"):
-        said = subprocess.run(command, cwd=ROOT, env=os.environ | {"HOME": home}, capture_output=True, text=True)
+        command = "make", "-s", "-f", "Makefile", "-f", tmp_path / "show.mk", "show"
+        said = run(*command, env=os.environ | {"HOME": home})
         assert said.stdout == f"{replaced}\n", said.stderr
 
 

@@ -38,8 +38,7 @@ def test_it_reads_and_runs_well(notebook7: LabBrowser, usual: list[str], name: s
         for width in (1366, 600):
             notebook.look("light", width)
             notebook.photograph(screenshots(tmp_path), f"{name}-notebook7-{width}")
-            faults = [fault for output in notebook.outputs() for fault in output.faults]
-            assert faults + notebook.prose_faults() == []
+            assert notebook.faults() == []
 
 
 def test_captured_html_is_shown_as_text(notebook7: LabBrowser, usual: list[str]) -> None:

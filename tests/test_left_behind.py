@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -23,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from programs import kernel
+from programs import kernel, until
 
 from wsedu import handshake, record
 from wsedu.live import Publisher, connect_raw, deliver, http_server, news_server, websocket_server
@@ -101,9 +100,7 @@ def nothing_left_behind(
 @pytest.mark.parametrize("name", SERVERS)
 @pytest.mark.parametrize("error", [None, ZeroDivisionError, KeyboardInterrupt])
 @pytest.mark.parametrize("recorded", [False, True])
-def test_nothing_with_a_client_in_the_middle_of_it(
-    name: str, error: type[BaseException] | None, recorded: bool
-) -> None:
+def test_nothing_with_clients_in_the_middle(name: str, error: type[BaseException] | None, recorded: bool) -> None:
     make, question = SERVERS[name]
     with ExitStack() as still_open:
         with ExitStack() as block:
@@ -123,14 +120,9 @@ def test_nothing_with_a_client_in_the_middle_of_it(
                 socket.create_connection(("127.0.0.1", closed), LIMIT)
 
 
-def threads_have_ended() -> bool:
-    """Whether all other threads of ours end by themselves."""
-    deadline = time.monotonic() + LIMIT
-    while any(thread.name.startswith("wsedu ") for thread in threading.enumerate()):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.001)  # `join` takes no thread that is only about to begin
-    return True
+def until_threads_have_ended() -> None:
+    """All other threads of ours end by themselves; `join` takes no thread that is only about to begin."""
+    until(lambda: not any(thread.name.startswith("wsedu ") for thread in threading.enumerate()))
 
 
 BEGINNINGS: dict[str, Callable[[], object]] = {
@@ -171,7 +163,7 @@ def test_nothing_after_an_interrupt_at_any_line_of_its_beginning(name: str) -> N
             if isinstance(begun, Server | Recording):
                 begun.__exit__(None, None, None)
             break
-        assert threads_have_ended(), line
+        until_threads_have_ended()
         assert traces() == before, line
 
 
@@ -196,16 +188,13 @@ def test_an_interrupt_that_wakes_nobody_is_seen(monkeypatch: pytest.MonkeyPatch)
     finally:
         signal.signal(signal.SIGALRM, heard)
     assert len(published) == 1
-    assert threads_have_ended()
+    until_threads_have_ended()
 
 
 BEFORE_ALL = """
 import time
-from test_left_behind import traces
-from wsedu import record
-from wsedu.live import connect_raw, deliver, websocket_server
+from test_left_behind import *
 from wsedu.live.load_test import poll_load, push_load
-from wsedu.live.publisher import Publisher
 
 def under_way(*anything):
     print("under way", flush=True)

@@ -179,9 +179,7 @@ NEWS = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n1 a"
         (0.0, b"HTTP/1.1 500 Oops\r\n\r\n", 0, "ConnectionError: the server answered 500 Oops"),
     ],
 )
-def test_what_is_whole_is_counted_and_what_is_not_is_said(
-    gap: float | None, answer: bytes, received: int, why: str
-) -> None:
+def test_what_is_whole_is_counted(gap: float | None, answer: bytes, received: int, why: str) -> None:
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
         writer.write_eof()
@@ -211,15 +209,6 @@ def test_nothing_to_measure_is_refused(measure: Callable[..., object], more: str
         measure(1, **{more: 0})
 
 
-def test_processes_end_with_an_exception() -> None:
-    def interrupted(connected: int) -> None:
-        assert len(multiprocessing.active_children()) == 2
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        push_load(100, progress=interrupted)
-
-
 POLLS = "from wsedu.live.load_test import poll_load; print(poll_load(20, gap=0.1, of_pusher=True).clients)"
 
 
@@ -234,20 +223,12 @@ def test_a_program_says_nothing_else_in_development_mode(how: str, tmp_path: Pat
 
 
 # A shell has what it starts in the background ignore SIGINT, and who is started by that does as well.
-WAITS = """
-import multiprocessing
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from functools import partial
-from test_load import nothing_is_sent
-from wsedu.live.load_test import push_load
-from wsedu.live.load_worker import load_server
+def waits() -> None:
+    def connected(count: int) -> None:
+        print(*[process.pid for process in multiprocessing.active_children()], flush=True)
 
-def connected(count):
-    print(*[process.pid for process in multiprocessing.active_children()], flush=True)
-
-push_load(3, progress=connected, limit=1e6, server=partial(load_server, broadcast=nothing_is_sent))
-"""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    push_load(3, progress=connected, limit=1e6, server=breaks(nothing_is_sent))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
@@ -255,7 +236,8 @@ push_load(3, progress=connected, limit=1e6, server=partial(load_server, broadcas
 def test_processes_end_with_their_parent_whatever_they_wait_for(how: str) -> None:
     """A killed parent can say nothing to them; and Ctrl-C goes to all the processes of a shell's job."""
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-    with subprocess.Popen([sys.executable, "-c", WAITS], cwd=Path(__file__).parent, **pipes) as parent:
+    command = [sys.executable, "-c", "import test_load; test_load.waits()"]
+    with subprocess.Popen(command, cwd=Path(__file__).parent, **pipes) as parent:
         assert parent.stdout is not None and parent.stderr is not None
         children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
         assert len(children) == 2

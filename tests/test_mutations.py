@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import struct
 from pathlib import Path
 
 import pytest
+from by_hand import packets_in, tcp_packets
 from programs import ROOT, nbval
 
 REQUEST = "01-one-request-one-response"
@@ -24,12 +24,13 @@ LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*")
 slow = pytest.mark.slow
 
 
-def _nbval(copy: Path, notebook: str) -> tuple[int, str]:
-    """Run a notebook of the copy up to its first red cell, with the copy's own package.
+def _nbval(copy: Path, notebook: str, red: int = 1) -> tuple[int, str]:
+    """Run a notebook of the copy up to its first red cell, or until so many are, with the copy's own package.
 
     Returns the exit status and what was said.
     """
-    done = nbval(copy, "-x", f"notebooks/{notebook}.ipynb", env=dict(os.environ, PYTHONPATH=str(copy)))
+    path = f"notebooks/{notebook}.ipynb"
+    done = nbval(copy, f"--maxfail={red}", path, env=dict(os.environ, PYTHONPATH=str(copy)))
     return done.returncode, done.stdout
 
 
@@ -57,13 +58,6 @@ def test_unbroken_it_is_green(copy: Path, notebook: str) -> None:
     assert status == 0, said
 
 
-@slow
-def test_the_copy_is_what_runs(copy: Path) -> None:
-    (copy / "wsedu/__init__.py").write_text("raise ImportError('this is the copy')\n")
-    status, said = _nbval(copy, FRAME)
-    assert status == 1 and "this is the copy" in said
-
-
 @pytest.mark.parametrize(
     ("module", "old", "new"),
     [  # two bytes change places, and a span is dropped
@@ -78,16 +72,9 @@ def test_a_fault_in_the_package(copy: Path, module: str, old: str, new: str) -> 
 
 def _carried(data: bytes) -> list[int]:
     """Where in a pcap file the bytes stand that TCP carried: HTTP and WebSocket, no header below them."""
-    places: list[int] = []
-    at = 24
-    while at < len(data):
-        packet = at + 16
-        at = packet + struct.unpack_from("<I", data, at + 8)[0]
-        ip = packet + 14
-        tcp = ip + (data[ip] & 0x0F) * 4
-        end = ip + struct.unpack_from(">H", data, ip + 2)[0]
-        places += range(tcp + (data[tcp + 12] >> 4) * 4, end)
-    return places
+    packets = tcp_packets(packets_in(data))
+    ends = [data.index(packet.frame) + len(packet.frame) for packet in packets]
+    return [at for end, one in zip(ends, packets, strict=True) for at in range(end - len(one.payload), end)]
 
 
 def test_what_is_carried_begins_with_a_request_and_ends_with_a_close_frame() -> None:
@@ -118,5 +105,5 @@ def test_one_way_brings_other_news(copy: Path, way: str, update: int) -> None:
     data = capture.read_bytes()
     assert data.count(b'{"id":%d' % update) == 1
     capture.write_bytes(data.replace(b'{"id":%d' % update, b'{"ie":%d' % update))
-    status, said = _nbval(copy, COMPARED)
+    status, said = _nbval(copy, COMPARED, red=9)  # the timeline counts an update less, and is red before
     assert status == 1 and "the same: False" in said

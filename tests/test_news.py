@@ -141,9 +141,7 @@ def test_a_cursor_ahead_of_the_publisher_waits_for_its_update() -> None:
 
 
 @pytest.mark.parametrize("way, poll_gap, limit", [("websocket", 9.0, "0.01"), ("polling", 0.2, "0.21")])
-def test_a_delivery_that_fails_says_what_it_waited_for(
-    way: Way, poll_gap: float, limit: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_it_waited_for_is_said(way: Way, poll_gap: float, limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last update has so much more time as its client lets pass between two polls."""
 
     async def never(client: NewsClient, last: int) -> None:

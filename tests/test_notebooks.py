@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import configparser
 import itertools
-import json
 import re
 import statistics
 from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import ROOT, python
+from programs import NOTEBOOKS, ROOT, cells, python
 
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # What the sanitize file may replace, and how each pattern begins: none of them reaches further.
@@ -30,17 +28,12 @@ Cell = dict[str, Any]
 everywhere = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-def _cells(path: Path) -> list[Cell]:
-    cells: list[Cell] = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return [{**cell, "source": "".join(cell["source"])} for cell in cells]
-
-
 def _code(path: Path) -> list[Cell]:
-    return [cell for cell in _cells(path) if cell["cell_type"] == "code"]
+    return [cell for cell in cells(path) if cell["cell_type"] == "code"]
 
 
 def _prose(path: Path) -> list[Cell]:
-    return [cell for cell in _cells(path) if cell["cell_type"] == "markdown"]
+    return [cell for cell in cells(path) if cell["cell_type"] == "markdown"]
 
 
 def _outline(path: Path) -> list[str]:
@@ -65,8 +58,8 @@ def test_proportions(path: Path) -> None:
     inner = [line for line in _outline(path) if line.startswith("## ")]
     assert inner[-2:] == ["## What we saw", "## Exercises"]
     assert 4 <= len(inner) - 2 <= 7
-    cells, code, prose = _cells(path), _code(path), _prose(path)
-    assert 30 <= len(cells) <= most_cells and len(code) >= 12
+    stored, code, prose = cells(path), _code(path), _prose(path)
+    assert 30 <= len(stored) <= most_cells and len(code) >= 12
     assert 1.15 <= len(prose) / len(code) <= 1.55  # 1.2 to 1.5, give or take a cell
     words = sum(len(re.findall(r"\w[\w'’-]*", cell["source"])) for cell in prose)
     assert 900 <= words <= most_words
@@ -76,11 +69,11 @@ def test_proportions(path: Path) -> None:
 
 @everywhere
 def test_code_cells_are_short_and_prose_leads_to_them(path: Path) -> None:
-    cells, lengths = _cells(path), [len(cell["source"].splitlines()) for cell in _code(path)]
+    stored, lengths = cells(path), [len(cell["source"].splitlines()) for cell in _code(path)]
     assert statistics.median(lengths) <= 3 and max(lengths) <= 15
-    order = "".join(cell["cell_type"][0] for cell in cells)
-    assert order[0] == "m" and "ccc" not in order, "prose first, and never more than two code cells in a row"
-    for before, cell in itertools.pairwise(cells):
+    order = "".join(cell["cell_type"][0] for cell in stored)
+    assert order[0] == "m" and "ccc" not in order, "prose first, and never more than two code stored in a row"
+    for before, cell in itertools.pairwise(stored):
         if (before["cell_type"], cell["cell_type"]) == ("markdown", "code"):
             last = before["source"].splitlines()[-1]
             assert last.endswith((":", "?")), f"asks nothing and announces nothing: {last}"
@@ -106,28 +99,31 @@ def test_the_first_code_cell_imports_and_none_does_what_a_notebook_should_not(pa
 
 @everywhere
 def test_it_was_run_from_top_to_bottom(path: Path) -> None:
-    cells = _code(path)
-    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
-    for cell in cells:
+    stored = _code(path)
+    assert [cell["execution_count"] for cell in stored] == list(range(1, len(stored) + 1))
+    for cell in stored:
         for output in cell["outputs"]:
             assert output["output_type"] != "error" or "raises-exception" in cell["metadata"].get("tags", [])
             assert output.get("name") != "stderr", output
             assert WIDGET not in output.get("data", {}), "a stored view of a widget reads badly without a kernel"
+    text = path.read_text(encoding="utf-8")  # nothing of one machine is stored
+    assert not re.search(r"/(ro" + r"ot|ho" + r"me|wo" + r"rk|tmp|Users)/|site-packages", text)
+    assert "0x7f" not in text.replace("0x7f}", "")
 
 
 @everywhere
 def test_few_outputs_are_ignored_and_the_prose_says_why(path: Path) -> None:
-    cells = _cells(path)
-    tagged = [i for i, cell in enumerate(cells) if cell["metadata"].get("tags")]
-    assert all(cells[i]["metadata"]["tags"] == ["nbval-ignore-output"] for i in tagged) and len(tagged) <= 2
-    for before in (cells[i - 1] for i in tagged):
+    stored = cells(path)
+    tagged = [i for i, cell in enumerate(stored) if cell["metadata"].get("tags")]
+    assert all(stored[i]["metadata"]["tags"] == ["nbval-ignore-output"] for i in tagged) and len(tagged) <= 2
+    for before in (stored[i - 1] for i in tagged):
         assert before["cell_type"] == "markdown"
         assert re.search(r"compared|never compare", before["source"]), "the prose before says why"
 
 
 @everywhere
 def test_each_exercise_has_a_check_and_hints_in_steps(path: Path) -> None:
-    after = "\n".join(cell["source"] for cell in _cells(path)).split("## Exercises")[-1]
+    after = "\n".join(cell["source"] for cell in cells(path)).split("## Exercises")[-1]
     exercises = re.split(r"\*\*\d\. ", after)[1:]
     assert len(exercises) >= 3
     for text in exercises:
@@ -145,13 +141,6 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_navigation_is_that_of_the_files() -> None:
     done = python("tools/notebook_nav.py", "--check")
     assert (done.returncode, done.stdout) == (0, "")
-
-
-@everywhere
-def test_nothing_of_one_machine_is_stored(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(r"/(ro" + r"ot|ho" + r"me|wo" + r"rk|tmp|Users)/|site-packages", text)
-    assert "0x7f" not in text.replace("0x7f}", "")
 
 
 def test_what_is_sanitized() -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import ROOT, python
+from programs import NOTEBOOKS, ROOT, cells, python
 
 from wsedu import Frame
 from wsedu.practice import check, limit, n04, n07, n08, progress
@@ -31,7 +31,7 @@ from wsedu.protocol.frames import check_header, parse_header
 
 SEEDS = range(10)
 UNMASK = EXERCISES["unmask"]
-NOTEBOOKS = {path.name[:2]: path for path in sorted((ROOT / "notebooks").glob("*.ipynb"))}
+NUMBERED = {path.stem[:2]: path for path in NOTEBOOKS}
 
 
 def _seeds(asked: Exercise) -> range:
@@ -50,14 +50,9 @@ def progress_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def _cells(number: str) -> list[str]:
-    """The sources of a notebook's cells."""
-    return ["".join(cell["source"]) for cell in json.loads(NOTEBOOKS[number].read_text(encoding="utf-8"))["cells"]]
-
-
 def test_three_in_every_notebook() -> None:
     counted = Counter(one.notebook for one in EXERCISES.values())
-    assert counted.keys() == NOTEBOOKS.keys() and min(counted.values()) >= 3
+    assert counted.keys() == NUMBERED.keys() and min(counted.values()) >= 3
 
 
 @each
@@ -154,9 +149,6 @@ def _answers(solve: Callable[..., Any]) -> list[tuple[Any, bool | None, str]]:
     def undone(*arguments: Any) -> Any:
         raise NotImplementedError
 
-    def prints(*arguments: Any) -> None:
-        print("said", solve(*arguments))
-
     def forgets(*arguments: Any) -> None:
         solve(*arguments)
 
@@ -175,7 +167,7 @@ def _answers(solve: Callable[..., Any]) -> list[tuple[Any, bool | None, str]]:
     line = broken.__code__.co_firstlineno + 1
     return [
         *((answer, None, "○ not attempted") for answer in (untouched, undone, None)),
-        (prints, False, "prints its result; a check sees only what it returns"),
+        (lambda *arguments: print("said", solve(*arguments)), False, "a check sees only what it returns"),
         (forgets, False, "is there a return?"),
         (yields, False, "a generator, whose values are not there yet"),
         (later, False, "write def alone"),
@@ -285,9 +277,7 @@ def _stubborn(frame: bytes) -> bytes:
 
 @pytest.mark.parametrize("answer", [_in_vain, _deaf, _stubborn])
 @pytest.mark.parametrize("main_thread", [True, False])
-def test_an_endless_loop_is_stopped(
-    answer: Callable[..., Any], main_thread: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_endless_is_stopped(answer: Callable[..., Any], main_thread: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limit, "SECONDS", 0.05)
     with ThreadPoolExecutor(1) as other:
         verdict = check("unmask", answer) if main_thread else other.submit(check, "unmask", answer).result()
@@ -325,14 +315,15 @@ def test_all_of_a_notebook_solved_is_said(progress_file: Path) -> None:
 @each
 def test_a_section_to_read_is_there(asked: Exercise) -> None:
     for number, section in re.findall(r"(?:notebook (\d\d), |the section )“(.+?)”", asked.read):
-        lines = "\n".join(_cells(number or asked.notebook)).splitlines()
-        assert f"## {section}" in lines, asked.read
+        sources = [cell["source"] for cell in cells(NUMBERED[number or asked.notebook])]
+        assert f"## {section}" in "\n".join(sources).splitlines(), asked.read
 
 
 @each
 def test_a_gap_says_what_comes_in_and_goes_out(asked: Exercise) -> None:
     line = f"def {asked.name}{inspect.signature(asked.solution)}:".replace("'", "")
-    assert any(cell.startswith(line) and cell.endswith("\n    ...") for cell in _cells(asked.notebook))
+    sources = [cell["source"] for cell in cells(NUMBERED[asked.notebook])]
+    assert any(source.startswith(line) and source.endswith("\n    ...") for source in sources)
 
 
 def test_progress_is_kept(progress_file: Path) -> None:

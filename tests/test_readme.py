@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from programs import ROOT
+
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 PICTURES = re.findall(r'\bsrc(?:set)?="([^"]+)"', TEXT)
 MOST = 1_000_000  # bytes of a picture
@@ -20,9 +20,8 @@ def test_links_lead_somewhere() -> None:
 
 def test_each_picture_has_a_dark_twin_and_words() -> None:
     assert {(ROOT / name).stat().st_size < MOST for name in PICTURES} == {True}
-    assert sorted(name.replace("dark", "light") for name in PICTURES if "dark" in name) == sorted(
-        name for name in PICTURES if "light" in name
-    )
+    dark = [name.replace("dark", "light") for name in PICTURES if "dark" in name]
+    assert sorted(dark) == sorted(name for name in PICTURES if "light" in name)
     images = re.findall(r"<img [^>]*>", TEXT)
     assert images and all(re.search(r'alt="[^"]{20,}', image) for image in images)
     assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").iterdir()} == set(PICTURES)

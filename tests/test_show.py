@@ -154,7 +154,8 @@ def test_the_same_news_begins_in_the_same_column() -> None:
     assert len(aligned) == 6 and len({line.index(" | ") for line in aligned}) == 1
     assert [line.partition(" | ")[2][:8] for line in aligned[::2]] == ["7b 22 70", "4c d8 51", "7b 22 70"]
     assert "37 fa 21 3d | 4c d8 51" in aligned[2] and "  81 11 | 7b 22 70" in aligned[4]
-    # Under the bytes stands what they say, also where they are masked.
+    # Under the bytes stands what they say, also where they are masked, which is said.
+    assert [line.partition(" | ")[0].split()[-1:] for line in aligned[1::2]] == [[], ["unmasked:"], []]
     assert {line.partition(" | ")[2] for line in aligned[1::2]} == {"  ".join('{"price": 101.25')}
     boxes = re.findall("<pre.*?</pre>", both._repr_html_(), re.DOTALL)
     in_html = unescape(re.sub("<.*?>", "", boxes[0])).splitlines()
@@ -179,6 +180,14 @@ def test_ladder_says_who_said_what_when() -> None:
     assert "--- Text: Hello -" in lines[3] and "- Close 1000 bye ---|" in lines[4]
     assert "1,448 bytes are missing" in lines[5]
     assert len({line.rindex("|") for line in lines[1:]}) == 1
+    meant = {"compressed": True, "content": b"Hello", "text": "Hello"}
+    squeezed = framed("client", 0, Frame(1, b"noise", rsv1=True))
+    assert "Text, RSV1 set: compressed" in str(ladder([squeezed]))
+    vars(squeezed).update(meant)
+    assert "Text, compressed: Hello -" in str(ladder([squeezed]))
+    noise = framed("client", 0, Frame(2, b"noise", rsv1=True))
+    vars(noise).update(meant | {"text": None, "content": b"He\xff"})
+    assert "Binary, compressed: 48 65 ff -" in str(ladder([noise]))
     untimed = str(ladder(talk, times=False))
     assert "0.100" not in untimed and "seconds" not in untimed and "Text: Hello" in untimed
 

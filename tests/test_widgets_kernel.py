@@ -11,24 +11,20 @@ import time
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from programs import DATA
 
 import wsedu
-from wsedu import lab
+from wsedu import lab, touch
 from wsedu.lab import cost_slider, frame_builder, handshake_bench, servers
 from wsedu.model.measured import held_against
-from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.handshake import request
-from wsedu.show.bits import frame_diagram
 from wsedu.show.cost_slider import CostSlider
-from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer, touch
+from wsedu.show.explorer import CHUNK, ByteExplorer, SequenceExplorer
 from wsedu.show.handshake_bench import SPOILED
-
-DATA = Path(__file__).parent.parent / "data"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,38 +60,25 @@ def test_a_loop_sends_while_it_does_other_things() -> None:
     assert "A WebSocket from here on" in said
 
 
-def _close_two(listener: socket.socket) -> None:
-    for _ in range(2):
-        listener.accept()[0].close()
-
-
 def test_what_a_server_does_instead_of_an_answer_is_told(listener: socket.socket) -> None:
     server: Any = SimpleNamespace(port=listener.getsockname()[1])
 
     def ask() -> str:
         return lab._ask(server, lambda connection: connection.receive_exactly(1), "a x")[0]
 
+    def close_two() -> None:
+        for _ in range(2):
+            listener.accept()[0].close()
+
     assert "said nothing within" in ask()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab, "PATIENCE", 60)
-        closing = threading.Thread(target=_close_two, args=(listener,))
+        closing = threading.Thread(target=close_two)
         closing.start()
         assert ask() == "closed the TCP connection, without a x."
         closing.join()
     listener.close()
     assert "could not be asked" in ask()
-
-
-def test_the_diagram_has_each_bit_once() -> None:
-    """Whatever the frame: the cells of a row have 32 columns, and their bits are those of the frame."""
-    for size in (0, 1, 5, 126, 70_000):
-        for key in (None, b"abcd"):
-            data = wsedu.Frame(2, bytes(size), masking_key=key).serialize()
-            drawn = frame_diagram(data, frame_spans(data))
-            rows = drawn.split("<tr")[2:]
-            for row in rows:
-                assert sum(int(piece.split('"')[1]) for piece in row.split("colspan=")[1:]) == 32
-            assert ("more of payload" in drawn) == (size > 30)
 
 
 def test_a_request_without_a_key_has_no_accept_value() -> None:
@@ -177,17 +160,13 @@ def test_a_ladder_sends_what_it_is_asked_for() -> None:
 
 
 def test_what_makes_no_sense_is_not_answered() -> None:
-    ladder = touch(wsedu.read(DATA / "http-408.pcap").conversations[0])
+    conversation = wsedu.read(DATA / "http-408.pcap").conversations[0]
     for what, index in (("x", 0), ("message", 99_999), ("packet", 99_999)):
-        assert asked(ladder, what, index) == []
-
-
-def test_an_empty_conversation_and_one_without_its_capture() -> None:
+        assert asked(touch(conversation), what, index) == []
+    # An empty conversation, and one without its capture.
     assert touch(SimpleNamespace(messages=[])).stretches == []
-    messages = wsedu.read(DATA / "http-408.pcap").conversations[0].messages
-    ladder = touch(SimpleNamespace(messages=messages))
-    assert asked(ladder, "message", 0)[0]["packets"] == []
-    assert asked(ladder, "packet", 0) == []
+    ladder = touch(SimpleNamespace(messages=conversation.messages))
+    assert asked(ladder, "message", 0)[0]["packets"] == [] == asked(ladder, "packet", 0)
 
 
 @pytest.mark.parametrize("name", ["frame_builder", "handshake_bench", "delivery_race", "cost_slider"])
@@ -210,6 +189,11 @@ def test_a_packet_is_opened_at_its_message_and_several_messages_at_the_first() -
 # The cost slider: its numbers are the model's, its marks those of the file, whatever the controls say.
 
 
+@pytest.fixture
+def slider() -> CostSlider:
+    return cost_slider()
+
+
 def turned(slider: CostSlider, control: int, index: int) -> str:
     """The picture after one of the sliders was moved."""
     chosen, told = list(slider.chosen), list[str]()
@@ -219,12 +203,23 @@ def turned(slider: CostSlider, control: int, index: int) -> str:
     return slider.shown
 
 
+def svg_in(picture: str) -> str:
+    return b64decode(re.findall(r"base64,([^\"]+)", picture)[0]).decode()
+
+
+def lines_in(picture: str) -> list[list[float]]:
+    """How far down the points of each line of a plot lie."""
+    lines = re.findall(r'points="([^"]+)" fill="none"', svg_in(picture))
+    return [[float(point.split(",")[1]) for point in line.split()] for line in lines]
+
+
 CLIENTS, PAYLOAD = 0, 2
 
 
-def test_a_control_changes_the_numbers() -> None:
-    slider = cost_slider()
+def test_a_control_changes_the_numbers(slider: CostSlider) -> None:
     before = slider.shown
+    alt = re.search(r'<img [^>]*alt="([^"]*)"', before)
+    assert alt is not None and "websocket: from" in alt[1] and "20 points" in alt[1]
     assert "updates 1 a second, 27 bytes each: no keep-alive costs 8.5 times websocket" in before
     assert [name for name, _ in slider.sliders][CLIENTS] == "clients"
     for control, index in enumerate(slider.chosen):
@@ -232,32 +227,33 @@ def test_a_control_changes_the_numbers() -> None:
         before = slider.picture()
 
 
-def test_clients_move_the_picture_on_an_axis_that_stays() -> None:
-    slider, tops, axes = cost_slider(), [], set()
+def test_clients_move_the_picture_on_an_axis_that_stays(slider: CostSlider) -> None:
+    tops, axes = [], set()
     for index in range(4):
-        source = re.search(r"base64,([^\"]+)", turned(slider, CLIENTS, index))
-        assert source is not None
-        svg = b64decode(source[1]).decode()
-        tops.append(
-            [float(point.split(",")[1]) for point in re.findall(r'points="([^"]+)" fill="none"', svg)[0].split()]
-        )
-        axes.add(tuple(re.findall(r"y=\"([\d.]+)\"[^>]*>([^<]* [kMGTP]?bit/s)<", svg)))
-    assert len(axes) == 1 and len(axes.pop()) == 6
+        tops.append(lines_in(turned(slider, CLIENTS, index))[0])
+        axes.add(tuple(re.findall(r"y=\"([\d.]+)\"[^>]*>([^<]* [kMGTP]?bit/s)<", svg_in(slider.shown))))
+    assert len(axes) == 1 and len(axes.pop()) == 4
     for before, after in zip(tops, tops[1:], strict=False):
         assert all(a - b > 20 for a, b in zip(before, after, strict=True)), "ten times the clients, and nobody sees it"
 
 
-def test_marks_are_what_was_measured() -> None:
-    slider = cost_slider()
+def test_the_axis_has_room_for_all_and_no_more_than_they_need(slider: CostSlider) -> None:
+    for chosen in ([0, 0, 0, 1, 0], [3, 3, 0, 1, 0], [4, 3, 0, 1, 0], [7, 9, 0, 0, 0], [7, 9, 4, 0, 0]):
+        slider.answer("draw", bytes(chosen), lambda said: None)
+        heights = sum(lines_in(slider.shown), [])
+        assert 16 <= min(heights) and max(heights) <= 360 - 48, chosen  # the frame of the axes
+        assert max(heights) - min(heights) > 110, "a narrow band"
+
+
+def test_marks_are_what_was_measured(slider: CostSlider) -> None:
     measured = [row for row in held_against() if 26 < row.situation.payload < 28 and not row.situation.fixed]
     measured = [row for row in measured if row.way != "polling" or row.situation.poll_gap == 1]
     assert f"{len(measured)} measurements" in slider.shown
     assert "Nothing was measured" in turned(slider, PAYLOAD, slider.sliders[PAYLOAD][1].index("125 bytes"))
 
 
-def test_the_model_goes_through_the_marks() -> None:
+def test_the_model_goes_through_the_marks(slider: CostSlider) -> None:
     """The heads that the slider assumes are those that were measured."""
-    slider = cost_slider()
     _, settings = slider.settings()
     for way, points in slider._measured(settings).items():
         for rate, measured in points:
@@ -280,14 +276,8 @@ def test_the_marks_lie_beside_the_curves(monkeypatch: pytest.MonkeyPatch) -> Non
             assert near[1] == pytest.approx(bits, rel=0.5), (way, rate)
 
 
-def test_the_page_can_ask_for_no_value_that_is_not_there() -> None:
-    slider = cost_slider()
+def test_the_page_can_ask_for_no_value_that_is_not_there(slider: CostSlider) -> None:
     assert slider.sliders[3] == ("a poll every", ["0.1 s", "1 s", "10 s"])
     slider.answer("draw", bytes([99] * 5), lambda said: None)
     assert slider.chosen == [len(shown) - 1 for _, shown in slider.sliders]
     assert slider.settings()[0] == 10_000_000
-
-
-def test_the_picture_says_what_it_shows() -> None:
-    alt = re.search(r'<img [^>]*alt="([^"]*)"', cost_slider().shown)
-    assert alt is not None and "websocket: from" in alt[1] and "20 points" in alt[1]

@@ -16,27 +16,17 @@ from wsedu.wire.pcapfile import Packet
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 
 # tshark's name of a field, and ours: layer and name.
-FIELDS = {
-    "tcp.srcport": ("TCP", "source port"),
-    "tcp.dstport": ("TCP", "destination port"),
-    "tcp.seq_raw": ("TCP", "sequence number"),
-    "tcp.ack_raw": ("TCP", "acknowledgment number"),
-    "tcp.window_size_value": ("TCP", "window"),
-    "tcp.flags.syn": ("TCP", "SYN"),
-    "tcp.flags.ack": ("TCP", "ACK"),
-    "tcp.flags.push": ("TCP", "PSH"),
-    "tcp.flags.fin": ("TCP", "FIN"),
-    "tcp.checksum": ("TCP", "checksum"),
-    "ip.ttl": ("IPv4", "time to live"),
-    "ip.len": ("IPv4", "total length"),
-    "ip.id": ("IPv4", "identification"),
-    "ip.flags.df": ("IPv4", "DF"),
-    "ip.src": ("IPv4", "source address"),
-    "ipv6.hlim": ("IPv6", "hop limit"),
-    "ipv6.plen": ("IPv6", "IPv6 payload length"),
-    "ipv6.dst": ("IPv6", "destination address"),
-    "eth.src": ("Ethernet", "source address"),
-}
+TCP = {
+    "srcport": "source port", "dstport": "destination port", "seq_raw": "sequence number",
+    "ack_raw": "acknowledgment number", "window_size_value": "window", "checksum": "checksum",
+    "flags.syn": "SYN", "flags.ack": "ACK", "flags.push": "PSH", "flags.fin": "FIN",
+}  # fmt: skip
+FIELDS = {f"tcp.{theirs}": ("TCP", ours) for theirs, ours in TCP.items()} | {
+    "ip.ttl": ("IPv4", "time to live"), "ip.len": ("IPv4", "total length"), "ip.id": ("IPv4", "identification"),
+    "ip.flags.df": ("IPv4", "DF"), "ip.src": ("IPv4", "source address"),
+    "ipv6.hlim": ("IPv6", "hop limit"), "ipv6.plen": ("IPv6", "IPv6 payload length"),
+    "ipv6.dst": ("IPv6", "destination address"), "eth.src": ("Ethernet", "source address"),
+}  # fmt: skip
 
 
 def covered(view: PacketView) -> int:

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from programs import kernel, python
+from programs import kernel, python, until
 
 from wsedu.lab import delivery_race
 from wsedu.live.delivery import DeliveryMonitor, deliver
@@ -21,14 +20,6 @@ from wsedu.wire.live_bill import LiveBill
 from wsedu.wire.recording import record
 
 LIMIT = 300.0  # seconds for what takes milliseconds, where nobody else uses the machine
-
-
-def until(is_so: Callable[[], object]) -> None:
-    """Wait for something that another thread brings about."""
-    deadline = time.monotonic() + LIMIT
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

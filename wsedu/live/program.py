@@ -14,24 +14,27 @@ START_LIMIT = 45.0  # seconds
 
 
 @contextmanager
-def program(name: str, command: Sequence[str], find: Callable[[], Where], **options: Any) -> Iterator[Where]:
+def program(
+    name: str, command: Sequence[str], find: Callable[[], Where], limit: float = START_LIMIT, **options: Any
+) -> Iterator[Where]:
     """Run a program, silent, until the block ends.
 
     Args:
         name: what it is, for the error.
         command: the program and its arguments.
         find: gives where it listens, from what it has written, say; raises OSError or ValueError until it does.
+        limit: seconds until it must be found.
         options: those of ``Popen``.
 
     Yields:
         What ``find`` gives.
 
     Raises:
-        RuntimeError: it ended before, or took longer than ``START_LIMIT``.
+        RuntimeError: it ended before, or took longer.
     """
     with Popen(command, **{"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL} | options) as process:
         try:
-            until = time.monotonic() + START_LIMIT
+            until = time.monotonic() + limit
             while time.monotonic() < until and process.poll() is None:
                 with suppress(OSError, ValueError):
                     where = find()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
-from typing import Protocol
+from typing import Any
 
 from ..protocol.spans import Kind
 from .html import LEFT, MUTED, Markup, Picture, bar_row, figures, scrolling, table_row, tag, wide_table
@@ -14,28 +14,13 @@ from .text import WIDTH, clip, pad, visible
 
 # The look of each part of a bill; in the order of legends.
 KIND_OF: dict[str, Kind | None] = {
-    "http head": Kind.HTTP_HEAD,
-    "handshake": Kind.HTTP_HEAD,
+    **dict.fromkeys(("http head", "handshake"), Kind.HTTP_HEAD),
     "content": Kind.CONTENT,
     "frame header": Kind.FRAME_HEADER,
     "payload": Kind.PAYLOAD,
-    "tcp": Kind.TCP_IP,
-    "ip": Kind.TCP_IP,
-    "link": Kind.TCP_IP,
-    "acknowledgements": Kind.TCP_IP,
+    **dict.fromkeys(("tcp", "ip", "link", "acknowledgements"), Kind.TCP_IP),
     "other": None,
 }
-
-
-class BillLike(Protocol):
-    """What ``bars`` draws: a bill of the package ``wire``, or anything of its shape."""
-
-    parts: dict[str, int]
-    packets: int
-    connections: int
-
-    @property
-    def total_bytes(self) -> int: ...
 
 
 class Bars(Picture):
@@ -44,14 +29,15 @@ class Bars(Picture):
     In a notebook it shows itself; ``print`` gives the same as text.
 
     Args:
-        bills: a name for each, in the order of drawing.
+        bills: a name for each, in the order of drawing. A bill has ``parts`` (bytes, by the names of ``KIND_OF``),
+            ``total_bytes``, ``packets`` and ``connections``.
         updates: divides all bytes and packets, so that bills of different length can be compared; at least 1.
 
     Raises:
         ValueError: no bill, or no update.
     """
 
-    def __init__(self, bills: Mapping[str, BillLike], *, updates: int = 1) -> None:
+    def __init__(self, bills: Mapping[str, Any], *, updates: int = 1) -> None:
         if not bills or updates < 1:
             raise ValueError(
                 f"bars draws one bill or more, for one update or more: {len(bills)} bills, {updates} updates"
@@ -123,21 +109,21 @@ class Bars(Picture):
             bars.append(bar_row(name, bar, f"{self._each[name]:,.0f}", style=";width:85%"))
         legend = (Markup(f"{chip(kind)} ") for kind in self._legend)
         rows = ((chip(KIND_OF[part], part) if part in KIND_OF else part, row) for part, row in self._rows())
-        return tag(
-            "div",
+        pieces = [
             tag("div", tag("b", self.sentence), style="margin:4px 0 10px 0"),
             wide_table(*bars),
             tag("div", *legend, style="margin:6px 0 12px 0"),
             tag("details", tag("summary", "each part, in bytes"), scrolling(figures(list(self.bills), rows))),
-            *([tag("div", self.note, style=f"{MUTED};margin-top:6px")] if self.note else []),
-            style="max-width:100%",
-        )
+        ]
+        if self.note:
+            pieces.append(tag("div", self.note, style=f"{MUTED};margin-top:6px"))
+        return tag("div", *pieces, style="max-width:100%")
 
 
 bars = Bars
 
 
-def kinds_of(bill: BillLike, updates: int = 1) -> dict[Kind | None, float]:
+def kinds_of(bill: Any, updates: int = 1) -> dict[Kind | None, float]:
     """Bytes of each kind that is there, for an update, in the order of legends."""
     sums: dict[Kind | None, float] = {}
     for part, count in bill.parts.items():

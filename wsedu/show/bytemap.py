@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from ..protocol.spans import Kind, Span
-from .bits import bit_mask, flags_table
 from .dump import CARRIED, Kinds, dump_html, dump_text
 from .head import cut_at_heads, head_html, head_lines, head_text
 from .html import TABLE, Markup, Picture, join, rfc_link, scrolling, table_row, tag
-from .palette import chip
+from .palette import LOOKS, chip
 from .parts import Part, View, show_value, view
-from .text import WIDTH, bytes_of, clip, columns, pad
+from .text import WIDTH, bytes_of, clip, columns, text_row
 
 # Rows of a table; the parts after them are counted, not listed.
 MOST_ROWS = 120
@@ -56,7 +55,7 @@ class ByteMap(Picture):
             if head:
                 yield from head_text(head_lines(self.view.data, parts))
             else:
-                yield from dump_text(self.view.between(parts), folded=self.folded, origin=parts[0].start)
+                yield from dump_text(self.view.data, parts, folded=self.folded)
         if rows := self.rows():
             yield from ("", *_table_text(self.view.data, rows))
         if self._more:
@@ -64,15 +63,15 @@ class ByteMap(Picture):
 
     def html(self) -> Markup:
         """The picture as HTML."""
-        pieces = [title_html(self.view)]
+        pieces = [_title_html(self.view)]
         for head, parts in self._stretches:
             if head:
                 pieces.append(head_html(self.view.data, head_lines(self.view.data, parts)))
             else:
-                pieces.append(dump_html(self.view.between(parts), folded=self.folded, origin=parts[0].start))
+                pieces.append(dump_html(self.view.data, parts, folded=self.folded))
         # A frame begins with two bytes of flags; of several frames those of the first.
         if flags := [part for part in self.view.parts if part.bits and part.kind == Kind.FRAME_HEADER][:2]:
-            pieces.append(flags_table(self.view.data, flags))
+            pieces.append(_flags_table(self.view.data, flags))
         if rows := self.rows():
             pieces.append(self._table_html(rows))
         return tag("div", *pieces, style="max-width:100%", **{"class": "wsedu-map"})
@@ -125,12 +124,43 @@ def byte_map(x: object, spans: Iterable[Span] | None = None, *, fold: bool = Tru
 def _told(data: bytes, row: Part | Span) -> tuple[str, str]:
     """What is in a row, in hex or bit by bit, and its value."""
     if isinstance(row, Span):
-        return bit_mask(row, data[row.start]), show_value(row.value, 28)
+        return _bit_mask(row, data[row.start]), show_value(row.value, 28)
     raw = data[row.start : row.end].hex(" ") if row.size <= 8 else bytes_of(row.size)
     return raw, show_value(row.value, 200, row.kind)
 
 
-def title_html(view: View) -> Markup:
+def _bits_of(span: Span, byte: int) -> str:
+    """Those bits of a byte that a span names, as digits; the most significant first, as the RFC counts them."""
+    return f"{byte:08b}"[slice(*(span.bits or (0, 8)))]
+
+
+def _bit_mask(span: Span, byte: int) -> str:
+    """A byte's bits with those of ``span`` shown, in two groups of four: ``"···· 0001"``."""
+    first, _ = span.bits or (0, 8)
+    bits = f"{'·' * first}{_bits_of(span, byte)}".ljust(8, "·")
+    return f"{bits[:4]} {bits[4:]}"
+
+
+def _flags_table(data: bytes, flags: Sequence[Part]) -> Markup:
+    """A header's bytes bit by bit, each group of bits with its name and what it says beneath."""
+    edge = "border-left:1px solid rgba(128,128,128,.6)"
+    centred = f"text-align:center;padding:2px 10px;{edge}"
+    digits = f"{centred};font-family:monospace;letter-spacing:3px;{LOOKS[flags[0].kind].style}"
+    head = f"text-align:left;vertical-align:baseline;padding:3px 16px 3px 0;padding-left:6px;{edge}"
+    above, bits, below = [], [], []
+    for part in flags:
+        byte = data[part.start]
+        what = f"byte {part.start:,}: {byte:02x}"
+        above.append(tag("th", what, colspan=len(part.bits), scope="colgroup", style=head))
+        for span in part.bits:
+            value = tag("b", show_value(span.value, 20))
+            bits.append(tag("td", _bits_of(span, byte), style=digits))
+            below.append(tag("td", span.name, Markup("<br>"), value, style=centred))
+    table = tag("table", *(table_row(*cells) for cells in (above, bits, below)), style=TABLE)
+    return scrolling(table, style=";margin:12px 0")
+
+
+def _title_html(view: View) -> Markup:
     """The name and the size of what is shown, and a legend of the kinds in it with the size of each."""
     style = "white-space:nowrap;margin-left:16px"
     sizes = view.sizes().items()
@@ -156,6 +186,4 @@ def _table_text(data: bytes, rows: Sequence[Part | Span]) -> Iterator[str]:
     widths[-2] = room - widths[-3]
     for *cells, meaning, section in table:
         # Only the meaning goes on over further lines.
-        words, *further = wrap(meaning, widths[-2]) or [""]
-        for line in ([*cells, words, section], *([""] * len(cells) + [more, ""] for more in further)):
-            yield "  " + "  ".join(map(pad, line, widths))
+        yield from text_row([*([cell] for cell in cells), wrap(meaning, widths[-2]), [section]], widths)

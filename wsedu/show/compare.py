@@ -10,7 +10,7 @@ from ..protocol.spans import Kind
 from .dump import BOX, ascii_column, dump_html, dump_text
 from .html import LEFT, MUTED, RIGHT, Markup, Picture, bar_row, join, table_row, tag, wide_table
 from .palette import LOOKS, chip, order, stacked_bar, stacked_letters
-from .parts import Part, View, named_views
+from .parts import Part, View, named_views, runs
 from .text import WIDTH, bytes_of, clip, pad
 
 NEWS = (Kind.CONTENT, Kind.PAYLOAD)
@@ -83,15 +83,15 @@ class Comparison(Picture):
         for name, *cells in rows:
             yield f"  {pad(name, self._width)}  " + "".join(f"{clip(cell, wide - 1):>{wide}}" for cell in cells)
         yield ""
-        for one, run, start, stop, said in self._first_news():
+        for one, run, start, stop, label, said in self._first_news():
             before, news = one.data[start : run.start].hex(" "), one.data[run.start : stop].hex(" ")
             left_out, more = f"{start:,} more …" if start else "", " …" if run.size > AFTER else ""
             name = pad(one.name, self._width)
             yield clip(f"  {name}  {left_out:>12}  {before:>{3 * BEFORE - 1}} | {news}{more}", WIDTH)
-            yield clip(f"  {'':{self._width}}  {'':12}  {'':{3 * BEFORE - 1}} | {said}", WIDTH)
+            yield clip(f"  {'':{self._width}}  {'':12}  {label:>{3 * BEFORE - 1}} | {said}", WIDTH)
         for one in self.views:
             yield from ("", f"{clip(one.name, 60)}, {bytes_of(len(one.data))}")
-            yield from dump_text(one, folded=LOOKS)
+            yield from dump_text(one.data, one.parts, folded=LOOKS)
 
     def html(self) -> Markup:
         """The picture as HTML."""
@@ -99,7 +99,7 @@ class Comparison(Picture):
         pieces = [head, self._bars_html(), self._news_html()]
         for one in self.views:
             title = tag("div", tag("b", one.name), f"  {bytes_of(len(one.data))}", style="margin:14px 0 6px 0")
-            pieces += [title, dump_html(one, by_kind=True, folded=LOOKS)]
+            pieces += [title, dump_html(one.data, runs(one.parts), folded=LOOKS)]
         return tag("div", *pieces, style="max-width:100%")
 
     def _bars_html(self) -> Markup:
@@ -116,34 +116,33 @@ class Comparison(Picture):
     def _news_html(self) -> Markup:
         """A few bytes of each, indented so that the news begins at the same place."""
         lines: list[str] = []
-        for one, run, start, stop, said in self._first_news():
+        for one, run, start, stop, label, said in self._first_news():
             left_out = f"… {start:,} more" if start else ""
             named = f"{pad(one.name, self._width)}  {left_out:>13}  "
             shown = [tag("span", named, style=MUTED), "   " * (BEFORE - run.start + start)]
-            for part in one.runs():
+            for part in runs(one.parts):
                 if data := one.data[max(part.start, start) : min(part.end, stop)]:
                     shown += [tag("span", data.hex(" "), style=LOOKS[part.kind].style), " "]
-            indent = " " * (self._width + 2 + 13 + 2 + 3 * BEFORE)
-            below = tag("span", indent + said, style=MUTED)
+            below = tag("span", f"{label:>{self._width + 2 + 13 + 2 + 3 * BEFORE - 1}} {said}", style=MUTED)
             lines.append(join(*shown, "…" if run.size > AFTER else "", "\n", below, "\n"))
         return tag("pre", *lines, style=f"{BOX};margin:14px 0", tabindex=0) if lines else Markup("")
 
-    def _first_news(self) -> Iterator[tuple[View, Part, int, int, str]]:
+    def _first_news(self) -> Iterator[tuple[View, Part, int, int, str, str]]:
         """Of each view with news: its first content or payload, from where to where it is shown, and as characters.
 
-        The characters are one a byte; those of a masked payload as it reads once unmasked.
+        The characters are one a byte; those of a masked payload as it reads once unmasked, which a label says.
         """
         for one in self.views:
-            run = next((run for run in one.runs() if run.kind in NEWS), None)
+            run = next((run for run in runs(one.parts) if run.kind in NEWS), None)
             if run is None:
                 continue
             start, stop = max(0, run.start - BEFORE), min(run.end, run.start + AFTER)
-            data = one.data[run.start : stop]
+            sent = data = one.data[run.start : stop]
             part = next(part for part in one.parts if part.start == run.start)
             value = part.value.encode("utf-8", "replace") if isinstance(part.value, str) else part.value
             if isinstance(value, bytes) and len(value) == part.size:
                 data = value[: len(data)] + data[part.size :]
-            yield one, run, start, stop, "  ".join(ascii_column(data))
+            yield one, run, start, stop, "" if data == sent else "unmasked:", "  ".join(ascii_column(data))
 
 
 compare = Comparison

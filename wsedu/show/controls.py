@@ -20,15 +20,14 @@ import ipywidgets as widgets
 import traitlets
 from IPython.display import display
 
-from ..protocol.errors import Data, NeedMoreData, ProtocolError
-from .html import Markup, Picture, join, sentence, tag, with_links
-
-_HERE = Path(__file__).parent
+from ..protocol.errors import Data
+from .html import Markup, Picture, join, tag
+from .palette import LOOKS_BY_NAME
 
 
 def script(*names: str) -> str:
     """Scripts, or styles, of this package one behind the other: anywidget takes one module without imports."""
-    return "\n".join((_HERE / name).read_text("utf-8") for name in names)
+    return "\n".join((Path(__file__).parent / name).read_text("utf-8") for name in names)
 
 
 class NotRun:
@@ -38,21 +37,6 @@ class NotRun:
 
     def __repr__(self) -> str:
         return f"(run this cell: {self.promise})"
-
-
-def verdict(check: Callable[[], Markup], missing: str) -> Markup:
-    """What a parser says of bytes that a reader made, as HTML.
-
-    Args:
-        check: parses them, and says what is right about them.
-        missing: what is said of bytes that end too early.
-    """
-    try:
-        return check()
-    except ProtocolError as error:
-        return sentence("✗ Must be refused: ", with_links(f"{error}; status code {error.status_code}"))
-    except NeedMoreData:
-        return sentence("… Not whole: ", missing)
 
 
 class WithTwin(NotRun, anywidget.AnyWidget):
@@ -65,22 +49,20 @@ class WithTwin(NotRun, anywidget.AnyWidget):
     """
 
     _css = script("explorer.css", "frame_builder.css")
+    pictures: Sequence[Picture] = ()  # what the twin shows, one under the other
     twin = traitlets.Unicode().tag(sync=True)
-
-    def pictures(self) -> Sequence[Picture]:
-        """What the twin shows, one under the other."""
-        return ()
+    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
 
     def picture(self) -> Markup:
         """The same as HTML; empty where there is nothing to see before somebody acts."""
-        return join(*(picture.html() for picture in self.pictures()))
+        return join(*(picture.html() for picture in self.pictures))
 
     def _ipython_display_(self, **options: Any) -> None:
         if html := self.picture():
             lasting = re.sub(r":\d{4,5}\b", "", html)  # a live conversation has other ports each time
             self.twin = f"wsedu-twin-{crc32(lasting.encode()):08x}"
             twin = tag("div", html, **{"class": f"wsedu-twin {self.twin}"})
-            text = "\n\n".join(map(repr, self.pictures())) or repr(self)
+            text = "\n\n".join(map(repr, self.pictures)) or repr(self)
             display({"text/html": twin, "text/plain": text}, raw=True)  # type: ignore[no-untyped-call]
         data, metadata = self._repr_mimebundle_() or ({}, {})
         display(data, metadata=metadata, raw=True)  # type: ignore[no-untyped-call]

@@ -2,6 +2,8 @@
 // The cost slider: range inputs, each with its label and its value in words, and the picture that the kernel draws of what
 // they say. It stands behind byte_pane.js and kernel.js.
 
+const SLIDER_HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen.";
+
 function render({ model, el }) {
   const chosen = [...model.get("chosen")];
   const shown = make("div", { class: "wsedu-drawn" });
@@ -28,7 +30,7 @@ function render({ model, el }) {
   model.on("change:shown", draw);
   draw();
   const controls = make("div", { class: "wsedu-sliders" }, ...sliders);
-  const hint = make("p", { class: "wsedu-hint", text: model.get("hint") });
+  const hint = make("p", { class: "wsedu-hint", text: SLIDER_HINT });
   return inPlaceOfTwin(model, el, make("div", { class: "wsedu-explorer" }, hint, controls, told, shown), () => {
     model.off("change:shown", draw);
     kernel.close();

@@ -20,11 +20,12 @@ PAYLOADS = (27, 125, 1_024, 8_192, 65_536)
 GAPS = (0.1, 1, 10)
 # Of each slider over numbers its name, its values and their unit.
 NUMBERS = (("clients", CLIENTS, ""), (RATE, RATES, ""), ("payload", PAYLOADS, " bytes"), ("a poll every", GAPS, " s"))
-HINT = "Move a slider, by mouse or with the arrow keys: the upright line marks the rate that is chosen."
 CURVE = tuple(10 ** (step / 8 - 1) for step in range(25))  # updates a second, from the least to the most
-# The axis stays as it is, so that what moves is seen to move: from one client's to ten millions'.
-TICKS = {1e2: "100 bit/s", 1e3: "1 kbit/s", 1e6: "1 Mbit/s", 1e9: "1 Gbit/s", 1e12: "1 Tbit/s", 1e15: "1 Pbit/s"}
-UNITS = (("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
+# The axis stays as it is, so that what moves is seen to move: eight powers of ten from the first of these on, which is
+# twice what the curves take; where they would leave it, from the next one on.
+AXES = 1e1, 1e4, 1e7
+TICKS = 1, 1e2, 1e5, 1e8
+UNITS = (("Pbit/s", 1e15), ("Tbit/s", 1e12), ("Gbit/s", 1e9), ("Mbit/s", 1e6), ("kbit/s", 1e3), ("bit/s", 1.0))
 
 
 Costs = Callable[[str, DeliverySettings], float]
@@ -49,7 +50,6 @@ class CostSlider(AskingWidget):
 
     promise = "what so many clients cost, with sliders"
     _esm = script("byte_pane.js", "kernel.js", "cost_slider.js")
-    hint = traitlets.Unicode(HINT).tag(sync=True)
     sliders: traitlets.List[Any] = traitlets.List().tag(sync=True)
     chosen = traitlets.List(traitlets.Int(), [3, 3, 0, 1, 0]).tag(sync=True)
     shown = traitlets.Unicode().tag(sync=True)
@@ -80,18 +80,20 @@ class CostSlider(AskingWidget):
 
     def _drawn(self) -> Markup:
         clients, settings = self.settings()
-        curves = {
-            way: [(rate, 8 * clients * rate * self._cost(way, replace(settings, rate=rate))) for rate in CURVE]
-            for way in self._ways
-        }
-        measured = {
-            way: [(rate, 8 * clients * rate * cost) for rate, cost in points]
-            for way, points in self._measured(settings).items()
-        }
-        axes: dict[str, Any] = {"x": RATE, "y": "all clients, bits a second", "logarithmic": True, "y_ticks": TICKS}
+        per = 8 * clients  # bits for each byte of an update
+        curves, costs = {}, {}
+        for way in self._ways:
+            costs[way] = self._cost(way, settings)
+            curves[way] = [(rate, per * rate * self._cost(way, replace(settings, rate=rate))) for rate in CURVE]
+        points = self._measured(settings)
+        measured = {way: [(rate, per * rate * cost) for rate, cost in found] for way, found in points.items()}
+        most = max(bits for curve in curves.values() for _, bits in curve)
+        low = next((low for low in AXES if most <= low * TICKS[-1]), AXES[-1])
+        ticks = {low * tick: _in_units(low * tick) for tick in TICKS}
+        axes: dict[str, Any] = {"x": RATE, "y": "all clients, bits a second", "logarithmic": True, "y_ticks": ticks}
         picture = plot(curves, **axes, measured=measured, at=settings.rate)
-        costs = {way: self._cost(way, settings) for way in self._ways}
-        return join(self._sentence(costs), picture.html(), self._table(costs, measured))
+        bits = {way: per * settings.rate * cost for way, cost in costs.items()}
+        return join(self._sentence(costs), picture.html(), _table(costs, bits, sum(map(len, measured.values()))))
 
     def _sentence(self, costs: Mapping[str, float]) -> Markup:
         most, least = max(costs, key=lambda way: costs[way]), min(costs, key=lambda way: costs[way])
@@ -99,15 +101,17 @@ class CostSlider(AskingWidget):
         clients, rate, payload, *_ = (shown[at] for (_, shown), at in zip(self.sliders, self.chosen, strict=True))
         return sentence(f"Clients {clients}, updates {rate} a second, {payload} each: {said}.")
 
-    def _table(self, costs: Mapping[str, float], measured: Mapping[str, Points]) -> Markup:
-        rows = []
-        clients, settings = self.settings()
-        for way, cost in costs.items():
-            bits = 8 * clients * settings.rate * cost
-            unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
-            rows.append((way, (f"{cost:,.0f}", f"{bits / size:,.3g} {unit}")))
-        table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
-        marks = "Nothing was measured with this payload, poll and head."
-        if count := sum(map(len, measured.values())):
-            marks = f"Marks: {count} measurements, between two network namespaces of Linux."
-        return tag("div", tag("p", f"Lines: the model. {marks}"), table)
+
+def _table(costs: Mapping[str, float], bits: Mapping[str, float], marks: int) -> Markup:
+    """Of each way the bytes of an update, and the bits of a second; and what the lines and the marks are."""
+    rows = ((way, (f"{cost:,.0f}", _in_units(bits[way]))) for way, cost in costs.items())
+    table = scrolling(figures(("bytes an update", "all clients, a second"), rows), style=";margin:8px 0")
+    said = "Nothing was measured with this payload, poll and head."
+    if marks:
+        said = f"Marks: {marks} measurements, between two network namespaces of Linux."
+    return tag("div", tag("p", f"Lines: the model. {said}"), table)
+
+
+def _in_units(bits: float) -> str:
+    unit, size = next((one for one in UNITS if bits >= one[1]), UNITS[-1])
+    return f"{bits / size:,.3g} {unit}"

@@ -10,7 +10,7 @@ from itertools import groupby
 from ..protocol.spans import Kind
 from .html import MUTED, SCROLL, Markup, join, tag
 from .palette import LOOKS
-from .parts import Part, View
+from .parts import Part, runs
 from .text import clip
 
 ROW = 16
@@ -44,30 +44,31 @@ def ascii_column(data: bytes) -> str:
     return "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in data)
 
 
-def _rows(view: View, parts: Sequence[Part], folded: Kinds) -> Iterator[Row]:
-    """The rows of a dump; one that stands for bytes left out has no pieces."""
-    left_out, starts, at = _left_out(view, folded), [part.start for part in parts], 0
-    while at < len(view.data):
+def _rows(parts: Sequence[Part], folded: Kinds) -> Iterator[Row]:
+    """The rows of a dump of neighbouring parts; one that stands for bytes left out has no pieces."""
+    left_out, starts = _left_out(parts, folded), [part.start for part in parts]
+    at, stop = (parts[0].start, parts[-1].end) if parts else (0, 0)
+    while at < stop:
         if at in left_out:
             yield at, left_out[at], []
             at = left_out[at]
-        end = min(at + ROW, len(view.data))
+        end = min(at + ROW, stop)
         here = parts[bisect_right(starts, at) - 1 : bisect_left(starts, end)]
         yield at, end, [(max(at, part.start), min(end, part.end), part) for part in here]
         at = end
 
 
-def _left_out(view: View, folded: Kinds) -> dict[int, int]:
+def _left_out(parts: Sequence[Part], folded: Kinds) -> dict[int, int]:
     """Where a stretch of bytes that is left out begins, and where it ends; both at the beginning of a row."""
     gaps = {}
-    for run in view.runs():
+    first, size = (parts[0].start, parts[-1].end - parts[0].start) if parts else (0, 0)
+    for run in runs(parts):
         if run.kind in folded and run.size > FOLD_AT * ROW:
-            gaps[-(-run.start // ROW) * ROW + KEEP * ROW] = (run.end - 1) // ROW * ROW
-    size = len(view.data)
+            gaps[-(-(run.start - first) // ROW) * ROW + KEEP * ROW] = (run.end - first - 1) // ROW * ROW
     # Whatever folds, a picture stays small: a notebook stores it, and a page of a thousand rows is read by nobody.
     if folded and size - sum(end - start for start, end in gaps.items()) > MOST_ROWS * ROW:
         gaps = {MOST_ROWS * ROW // 2: (size - 1) // ROW * ROW}
-    return gaps
+    return {first + start: first + end for start, end in gaps.items()}
 
 
 def _hex(row: bytes) -> str:
@@ -86,55 +87,52 @@ def _column(at: int) -> int:
     return 3 * at + (at >= ROW // 2)
 
 
-def dump_html(view: View, *, by_kind: bool = False, folded: Kinds = CARRIED, origin: int = 0) -> Markup:
+def dump_html(data: bytes, parts: Sequence[Part], *, folded: Kinds = CARRIED) -> Markup:
     """The dump with each part in the look of its kind, and a gap between one part and the next.
 
     Args:
-        view: what is shown.
-        by_kind: neighbours of one kind look like one, as where only the kinds matter.
+        data: all bytes.
+        parts: what is shown of them: neighbours, and where only the kinds matter their ``runs``.
         folded: kinds of which the middle is left out where they are long.
-        origin: the offset of the first byte.
     """
-    digits, width = len(str(origin + len(view.data))), len(_hex(view.data[:ROW]))
+    rows = list(_rows(parts, folded))
+    digits = len(str(parts[-1].end if parts else 0))
+    width = max((len(_hex(data[at:end])) for at, end, pieces in rows if pieces), default=0)
     lines: list[str] = []
-    for at, end, pieces in _rows(view, view.runs() if by_kind else view.parts, folded):
+    for at, end, pieces in rows:
         if not pieces:
             lines.append(tag("span", f"{' ' * digits}  … {end - at:,} more bytes …", style=MUTED))
             continue
-        shown: list[str] = [tag("span", f"{origin + at:>{digits}}", style=MUTED), "  "]
-        hexed, column = _hex(view.data[at:end]), 0
+        shown: list[str] = [tag("span", f"{at:>{digits}}", style=MUTED), "  "]
+        hexed, column = _hex(data[at:end]), 0
         for start, stop, part in pieces:
             # What separates two parts lies outside their looks, and so shows where one ends.
             first, last = _column(start - at), _column(stop - 1 - at) + 2
-            begin = origin + part.start
-            place = f"bytes {begin:,} to {begin + part.size - 1:,}" if part.size > 1 else f"byte {begin:,}"
+            place = f"bytes {part.start:,} to {part.end - 1:,}" if part.size > 1 else f"byte {part.start:,}"
             title = clip(f"{part.name}, {place}", 80)
             shown += [hexed[column:first], tag("span", hexed[first:last], style=LOOKS[part.kind].style, title=title)]
             column = last
         shown.append(" " * (width - column + 3))
         for kind, group in groupby(pieces, key=lambda piece: piece[2].kind):
-            text = "".join(ascii_column(view.data[start:stop]) for start, stop, _ in group)
+            text = "".join(ascii_column(data[start:stop]) for start, stop, _ in group)
             shown.append(tag("span", text, style=LOOKS[kind].style))
         lines.append(join(*shown))
     return tag("pre", *(join(line, "\n") for line in lines), style=BOX, tabindex=0, **{"class": "wsedu-hex"})
 
 
-def dump_text(view: View, *, folded: Kinds = CARRIED, origin: int = 0) -> list[str]:
+def dump_text(data: bytes, parts: Sequence[Part], *, folded: Kinds = CARRIED) -> list[str]:
     """The dump as lines of text, a new row for each change of kind, with its label before it."""
-    digits = len(str(origin + len(view.data)))
-    width = len(_hex(bytes(min(ROW, max((run.size for run in view.runs()), default=0)))))
-    lines = []
-    for run in view.runs():
-        label = LOOKS[run.kind].label if view.parts[0].kind or len(view.parts) > 1 else "bytes"
+    digits, lines = len(str(parts[-1].end if parts else 0)), []
+    width = len(_hex(bytes(min(ROW, max((run.size for run in runs(parts)), default=0)))))
+    for run in runs(parts):
+        label = LOOKS[run.kind].label if parts[0].kind or len(parts) > 1 else "bytes"
         # Without colours a row of two kinds would not show where one ends: each run is a dump of its own.
-        alone = View("", view.data[run.start : run.end], (Part(0, run.size, run.kind, ""),))
-        for at, end, pieces in _rows(alone, alone.parts, folded):
+        for at, end, pieces in _rows([run], folded):
             if not pieces:
                 lines.append(f"  {'':13}  {'':{digits}}  … {end - at:,} more bytes …")
                 continue
-            row = alone.data[at:end]
-            offset = f"{origin + run.start + at:>{digits}}"
-            lines.append(f"  {label:13}  {offset}  {_hex(row):{width}}   {ascii_column(row)}".rstrip())
+            row = data[at:end]
+            lines.append(f"  {label:13}  {at:>{digits}}  {_hex(row):{width}}   {ascii_column(row)}".rstrip())
             label = ""
     if folded and len(lines) > MOST_ROWS:
         lines[MOST_ROWS:] = [f"  … {len(lines) - MOST_ROWS:,} more rows …"]

@@ -15,8 +15,6 @@ import traitlets
 from ..protocol.spans import Span
 from .bytemap import ByteMap
 from .controls import AskingWidget, WithTwin, script
-from .html import Picture
-from .palette import LOOKS_BY_NAME
 from .parts import Part, View, named_views, show_value, view
 from .sequence import SequenceRow, ends_of, ladder, row_of, stretches
 from .text import bytes_of, clip, visible
@@ -31,24 +29,21 @@ Node = dict[str, Any]
 
 
 def side_of(shown: View) -> Node:
-    """What the browser draws beside the bytes."""
-    start = shown.layers[shown.first][1] if shown.layers else 0
-    return {"name": shown.name, "tree": _tree(shown), "start": start}
+    """What the browser draws beside the bytes: their parts, beneath their layer if there is one, and bits in them.
 
-
-def _tree(shown: View) -> list[Node]:
-    """The parts of a view as nodes for the browser, beneath their layer if there is one; bits beneath their byte."""
+    It begins at the innermost layer of a packet, and of several things at the first.
+    """
     nodes = []
     for part in shown.parts:
         bits = [{**_node(span, show_value(span.value, 40)), "bits": span.bits} for span in part.bits]
         nodes.append({**_node(part, show_value(part.value, 200, part.kind)), "children": bits})
-    layers = []
-    for index, (name, start, end) in enumerate(shown.layers):
+    layers: list[Node] = []
+    for name, start, end in shown.layers:
         inside = [node for node in nodes if start <= node["start"] < end]
-        kind = inside[0]["kind"] if inside else None
-        node = _node(Part(start, end, kind, name), bytes_of(end - start))
-        layers.append({**node, "children": inside, "open": index == shown.first})
-    return layers or nodes
+        layer = _node(Part(start, end, inside[0]["kind"] if inside else None, name), bytes_of(end - start))
+        layers.append({**layer, "children": inside, "open": len(layers) == shown.first})
+    start = shown.layers[shown.first][1] if layers else 0
+    return {"name": shown.name, "tree": layers or nodes, "start": start}
 
 
 def _node(one: Part | Span, value: str) -> Node:
@@ -64,15 +59,10 @@ class ByteExplorer(WithTwin):
     _esm = script("byte_pane.js", "explorer.js")
     sides = traitlets.List(traitlets.Dict()).tag(sync=True)
     data = traitlets.List(traitlets.Bytes()).tag(sync=True)
-    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
 
     def __init__(self, views: Sequence[View]) -> None:
-        self._views = views
+        self.pictures = [ByteMap(one) for one in views]
         super().__init__(data=[one.data for one in views], sides=[side_of(one) for one in views])
-
-    def pictures(self) -> Sequence[Picture]:
-        """A byte map for each."""
-        return [ByteMap(one) for one in self._views]
 
 
 class SequenceExplorer(AskingWidget):
@@ -84,25 +74,21 @@ class SequenceExplorer(AskingWidget):
 
     promise = "a ladder of messages that open"
     _esm = script("byte_pane.js", "kernel.js", "sequence_explorer.js")
-    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
     ends = traitlets.List(traitlets.Unicode()).tag(sync=True)
     stretches: traitlets.List[Any] = traitlets.List().tag(sync=True)
     first: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(self, conversation: Any) -> None:
-        self._conversation = conversation
         self._messages: Sequence[Any] = list(conversation.messages)
         self._capture = getattr(conversation, "capture", None)
         self._start = self._messages[0].time if self._messages else 0.0
+        # Without the times of a conversation that was recorded just now, which move from run to run.
+        self.pictures = [ladder(conversation, times=not getattr(self._capture, "modelled", False))]
         super().__init__(
             ends=[visible(end) for end in ends_of(conversation)],
             stretches=[list(stretch) for stretch in stretches(self._messages)],
             first=self._rows(0),
         )
-
-    def pictures(self) -> Sequence[Picture]:
-        """The ladder; of a conversation that was recorded just now without the times, which move from run to run."""
-        return [ladder(self._conversation, times=not getattr(self._capture, "modelled", False))]
 
     def _rows(self, index: int) -> list[SequenceRow]:
         """So many messages from this one on; their times are seconds since the first of all."""
@@ -148,14 +134,10 @@ class TimelineExplorer(WithTwin):
     shown = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, timeline: Timeline) -> None:
-        self._timeline = timeline
+        self.pictures = [timeline]
         # Of each way its packets: the time, and what each adds to the counters.
         counts = {name: [[one.time, *one.counts] for one in packets] for name, packets in timeline.ways.items()}
         super().__init__(ways=counts, clock=[timeline.seconds, HEIGHT], shown=timeline.html())
-
-    def pictures(self) -> Sequence[Picture]:
-        """The ladder without it."""
-        return [self._timeline]
 
 
 def touch(*things: object, names: Sequence[str] | None = None) -> ByteExplorer | SequenceExplorer | TimelineExplorer:

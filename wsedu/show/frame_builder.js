@@ -161,7 +161,10 @@ class FrameBuilder {
     this.slider.addEventListener("input", () => this.act(() => this.frame.resize(BigInt(STOPS[+this.slider.value]))));
     this.count = make("input", { type: "number", min: "0", step: "1", "aria-label": "payload length in bytes" });
     this.count.addEventListener("input", () => {
-      if (/^\d{1,19}$/.test(this.count.value)) this.act(() => this.frame.resize(BigInt(this.count.value)));
+      const taken = /^\d{1,19}$/.test(this.count.value);
+      this.count.setAttribute("aria-invalid", !taken);
+      if (taken) this.act(() => this.frame.resize(BigInt(this.count.value)));
+      else this.notTaken("a payload length is a number, of at most 19 digits.");
     });
     this.count.addEventListener("change", () => this.draw()); // what is no length gives way to the length
     const forms = [[7, "the shortest form"], [16, "16 bits"], [64, "64 bits"]];
@@ -245,10 +248,16 @@ class FrameBuilder {
     const hexed = this.as.value === "hex";
     const wrong = hexed && !/^([0-9a-f]{2})*$/i.test(digits);
     this.payload.setAttribute("aria-invalid", wrong);
-    if (wrong) return this.tell("Not taken yet: hex is two digits from 0 to f for each byte.");
+    if (wrong) return this.notTaken("hex is two digits from 0 to f for each byte.");
     const bytes = hexed ? Uint8Array.from(digits.match(/../g) ?? [], (byte) => parseInt(byte, 16)) : new TextEncoder().encode(value);
     this.act(() => this.frame.type(bytes.slice(0, MOST)), true);
     if (bytes.length > MOST) this.tell(`Of ${bytesOf(bytes.length)} the first ${MOST.toLocaleString("en")} are taken.`);
+  }
+
+  // Instead of the verdict, which would be that of the frame before.
+  notTaken(why) {
+    this.tell("");
+    this.verdict.replaceChildren(make("b", { text: "… Not taken yet: " }), why);
   }
 
   put(bytes) {
@@ -275,6 +284,7 @@ class FrameBuilder {
     this.slider.value = passed;
     this.slider.setAttribute("aria-valuetext", bytesOf(Number(frame.length)));
     if (+this.count.value !== Number(frame.length) || !this.count.value) this.count.value = frame.length;
+    this.count.removeAttribute("aria-invalid");
     if (!typing) this.write();
     this.drawWords(bytes);
     this.cards.mark(bytes);

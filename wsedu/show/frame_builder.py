@@ -18,12 +18,10 @@ from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import LENGTH_16, LENGTH_64, MASK, Frame
 from ..protocol.messages import MessageAssembler
 from ..protocol.opcodes import Opcode, opcode_name
-from .bits import frame_diagram
-from .bytemap import title_html
+from .bytemap import ByteMap
 from .controls import AskingWidget, script
 from .dump import dump_html
 from .html import Markup, join, sentence, tag
-from .palette import LOOKS_BY_NAME
 from .parts import view
 
 # For each server what it did, in words, and the bytes that it sent, if any.
@@ -47,18 +45,14 @@ class FrameBuilder(AskingWidget):
     _esm = script("byte_pane.js", "kernel.js", "frame_builder.js")
     start = traitlets.Bytes().tag(sync=True)
     rules = traitlets.Dict().tag(sync=True)
-    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
 
     def __init__(self, send: Send) -> None:
         self._ask_servers = send
         super().__init__(start=HELLO.serialize(), rules=rules_as_data())
 
     def picture(self) -> Markup:
-        """The frame that it begins with: the verdict, its bytes, and the diagram."""
-        spans = HELLO.spans()
-        drawn = view(HELLO.serialize(), spans, "Text frame")
-        legal = sentence("✓ Legal", " as a client's first frame.")
-        return join(legal, title_html(drawn), dump_html(drawn), frame_diagram(drawn.data, spans))
+        """The frame that it begins with: the verdict, and its bytes and bits."""
+        return join(sentence("✓ Legal", " as a client's first frame."), ByteMap(view(HELLO)).html())
 
     def answer(self, what: str, data: bytes, tell: Callable[..., None]) -> None:
         """Send the frame, and tell what the servers did, side by side."""
@@ -144,6 +138,6 @@ def _side_by_side(answers: Answers) -> Markup:
     # Each as wide as what it holds, so that no row of a dump is cut; where both do not fit one goes beneath the other.
     sides = []
     for name, (what, answer) in answers.items():
-        dump = dump_html(view(answer, frame_spans(answer))) if answer else Markup("")
+        dump = dump_html(answer, view(answer, frame_spans(answer)).parts) if answer else Markup("")
         sides.append(tag("div", sentence(f"{name}: ", what), dump, style="flex:1 1 auto;min-width:0"))
     return tag("div", *sides, style="display:flex;flex-wrap:wrap;gap:8px 24px")

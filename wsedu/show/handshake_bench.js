@@ -2,6 +2,8 @@
 // The handshake bench: a request head to edit and to send. It stands behind byte_pane.js and kernel.js. The rules of a
 // handshake are the kernel's: it is asked after every change, and until it has answered no verdict is shown.
 
+const BENCH_HINT = "Choose what to break, or edit the request: change a field, take its line out, add one. Then send it.";
+
 class HandshakeBench {
   constructor(model) {
     this.spoiled = model.get("spoiled");
@@ -19,7 +21,7 @@ class HandshakeBench {
       ...copyButtons(now, (text) => this.tell(text)),
     ];
     this.root = make("div", { class: "wsedu-explorer wsedu-bench" },
-      make("p", { class: "wsedu-hint", text: model.get("hint") }),
+      make("p", { class: "wsedu-hint", text: BENCH_HINT }),
       make("div", { class: "wsedu-line" }, labelled("break", this.broken), ...buttons),
       labelled("request", this.lines),
       this.verdict,

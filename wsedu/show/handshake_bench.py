@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 
 import traitlets
 
@@ -14,7 +15,7 @@ from ..protocol.handshake import GUID, check_request, check_response
 from ..protocol.http1 import Request
 from ..protocol.http1_spans import head_spans
 from .bytemap import ByteMap
-from .controls import AskingWidget, script, verdict
+from .controls import AskingWidget, script
 from .frame_builder import Send
 from .html import LEFT, TABLE, Markup, join, row_head, scrolling, sentence, table_row, tag, with_links
 from .parts import view
@@ -29,22 +30,17 @@ Sec-WebSocket-Key: {KEY}
 Sec-WebSocket-Version: 13"""
 
 
-def _without(name: str) -> str:
-    return "\n".join(line for line in REQUEST.split("\n") if not line.startswith(name))
-
-
 SPOILED = {
     "nothing": REQUEST,
-    "no Host": _without("Host"),
-    "no Upgrade": _without("Upgrade"),
+    "no Host": REQUEST.replace("Host: 127.0.0.1\n", ""),
+    "no Upgrade": REQUEST.replace("Upgrade: websocket\n", ""),
     "Connection: keep-alive": REQUEST.replace("Connection: Upgrade", "Connection: keep-alive"),
-    "no Sec-WebSocket-Key": _without("Sec-WebSocket-Key"),
+    "no Sec-WebSocket-Key": REQUEST.replace(f"Sec-WebSocket-Key: {KEY}\n", ""),
     "a key of 15 bytes": REQUEST.replace(KEY, base64.b64encode(bytes(15)).decode()),
     "version 8": REQUEST.replace("Version: 13", "Version: 8"),
     "HTTP/1.0": REQUEST.replace("HTTP/1.1", "HTTP/1.0"),
     "POST": REQUEST.replace("GET", "POST"),
 }
-HINT = "Choose what to break, or edit the request: change a field, take its line out, add one. Then send it."
 
 
 class HandshakeBench(AskingWidget):
@@ -56,7 +52,6 @@ class HandshakeBench(AskingWidget):
 
     promise = "an opening handshake to edit and to send"
     _esm = script("byte_pane.js", "kernel.js", "handshake_bench.js")
-    hint = traitlets.Unicode(HINT).tag(sync=True)
     spoiled = traitlets.Dict(SPOILED).tag(sync=True)
     shown = traitlets.Unicode().tag(sync=True)
 
@@ -83,16 +78,14 @@ def _bytes(lines: str) -> bytes:
 
 def verdict_html(data: bytes) -> Markup:
     """What is right or wrong about a request, and its accept value, step by step (RFC 6455, 4.2.2); as HTML."""
-
-    def check() -> Markup:
-        check_request(data)
-        return sentence("✓ An opening handshake", with_links(" by RFC 6455, 4.2.1."))
-
+    key = _key(data)
     try:
-        key = Request.parse(data, strict=False)[0].get("Sec-WebSocket-Key")
-    except (ProtocolError, NeedMoreData):
-        key = None
-    said = verdict(check, "the head has no end")
+        check_request(data)
+        said = sentence("✓ An opening handshake", with_links(" by RFC 6455, 4.2.1."))
+    except ProtocolError as error:
+        said = sentence("✗ Must be refused: ", with_links(f"{error}; status code {error.status_code}"))
+    except NeedMoreData:
+        said = sentence("… Not whole: ", "the head has no end")
     if key is None:
         return join(said, tag("p", "Without Sec-WebSocket-Key there is no accept value to compute."))
     digest = hashlib.sha1((key + GUID).encode("utf-8", "surrogatepass")).digest()
@@ -117,19 +110,21 @@ def answer_html(request: bytes, what: str, response: bytes) -> Markup:
         return sentence("The server ", what)
     spans = head_spans(response)
     end = spans[-1].end
+    try:
+        check_response(response, _key(request) or "")
+        right = with_links(": the accept value is the one computed here (RFC 6455, 4.1).")
+        said = sentence("✓ A WebSocket from here on", right)
+    except ProtocolError as error:
+        said = sentence("✗ No WebSocket: ", with_links(str(error)))
+    except NeedMoreData:
+        said = sentence("… Not whole: ", "the head of the response has no end")
     content = response[end:].decode("utf-8", "replace").strip()
     words = tag("p", "The server says: ", tag("samp", visible(content))) if content else Markup("")
-    return join(_client(request, response), words, ByteMap(view(response[:end], spans, "response")).html())
+    return join(said, words, ByteMap(view(response[:end], spans, "response")).html())
 
 
-def _client(request: bytes, response: bytes) -> Markup:
-    try:
-        key = Request.parse(request, strict=False)[0].get("Sec-WebSocket-Key") or ""
-        check_response(response, key)
-    except ProtocolError as error:
-        return sentence("✗ No WebSocket: ", with_links(str(error)))
-    except NeedMoreData:
-        return sentence("… Not whole: ", "the head of the response has no end")
-    return sentence(
-        "✓ A WebSocket from here on", with_links(": the accept value is the one computed here (RFC 6455, 4.1).")
-    )
+def _key(request: bytes) -> str | None:
+    """The key, if there is one in what can be read of a request."""
+    with suppress(ProtocolError, NeedMoreData):
+        return Request.parse(request, strict=False)[0].get("Sec-WebSocket-Key")
+    return None

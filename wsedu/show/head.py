@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import zip_longest
 from textwrap import wrap
+from typing import NamedTuple
 
 from ..protocol.spans import Kind
 from .dump import hex_rows
 from .html import TABLE, TOP, Markup, join, rfc_link, scrolling, table_row, tag
 from .palette import tone
 from .parts import DELIMITERS, Part
-from .text import clip, pad, visible
+from .text import clip, text_row, visible
 
 STARTS = {"method", "HTTP version"}  # the first word of a start line (RFC 9112, 3 and 4)
 ENDS = {"CRLF", "empty line"}  # the last piece of a line
@@ -24,8 +23,7 @@ PIXELS = 90  # of the longest bar in HTML
 TONES = ("name", "value", "what separates and ends them")
 
 
-@dataclass(frozen=True, slots=True)
-class HeadLine:
+class HeadLine(NamedTuple):
     """A line of a head: where it is, its parts, and its pieces as text, each with the index of its tone."""
 
     start: int
@@ -84,17 +82,16 @@ def head_html(data: bytes, lines: Sequence[HeadLine]) -> Markup:
     heads = (tag("th", name, scope="col", style=TOP) for name in ("line", "bytes", "meaning"))
     rows = [table_row(*heads)]
     for line in lines[:MOST_LINES]:
-        size, width = line.end - line.start, PIXELS * (line.end - line.start) / longest
-        # What separates and ends is short, and would read as something else with a line end in it.
-        styles = (f"{tone(at)}{';white-space:nowrap' * (at == 2)}" for at, _ in line.pieces)
-        shown = (
-            tag("span", clip(text, LONGEST), style=look) for look, (_, text) in zip(styles, line.pieces, strict=True)
-        )
+        size, shown, bars = line.end - line.start, [], []
+        for at, text in line.pieces:
+            # What separates and ends is short, and would read as something else with a line end in it.
+            look = f"{tone(at)}{';white-space:nowrap' * (at == 2)}"
+            shown.append(tag("span", clip(text, LONGEST), style=look))
+            share = PIXELS * size / longest * len(text) / max(1, len(line.text))
+            bars.append(tag("div", style=f"{tone(at)};height:9px;width:{share:.0f}px"))
         raw = "\n".join(hex_rows(data[line.start : line.end], line.start, digits))
         opened = tag("pre", raw, style="margin:4px 0;background:transparent", **{"class": "wsedu-hex"})
         text = tag("samp", *shown, dir="auto", style="overflow-wrap:break-word;line-height:1.6")
-        shares = ((at, width * len(text) / max(1, len(line.text))) for at, text in line.pieces)
-        bars = (tag("div", style=f"{tone(at)};height:9px;width:{share:.0f}px") for at, share in shares)
         count = tag("span", f"{size:,} ", style="min-width:32px;margin-right:6px;text-align:right")
         said = (tag("div", meaning, " ", rfc_link(section)) for meaning, section in line.said())
         wide = f"{TOP};min-width:260px;max-width:520px"
@@ -111,16 +108,14 @@ def head_text(lines: Sequence[HeadLine]) -> Iterator[str]:
     """The same as text: every byte of a line, their number, that as a bar, and what the line means."""
     longest = max(line.end - line.start for line in lines)
     for line in lines[:MOST_LINES]:
-        size, text = line.end - line.start, line.text
-        text = clip(text, LONGEST)
-        shown = [(text[at : at + LINE], "") for at in range(0, len(text), LINE)]
-        shown[0] = shown[0][0], f"{size:>5,}  {'#' * max(1, round(BAR * size / longest))}"
-        said = []
+        size, text = line.end - line.start, clip(line.text, LONGEST)
+        shown = [text[at : at + LINE] for at in range(0, len(text), LINE)]
+        length = f"{size:>5,}  {'#' * max(1, round(BAR * size / longest))}"
+        meanings, sections = [], []
         for meaning, section in line.said():
             words = wrap(meaning, MEANING) or [""]
-            said += [(words[0], section.removeprefix("RFC ")), *((more, "") for more in words[1:])]
-        for (here, length), (words_here, section) in zip_longest(shown, said, fillvalue=("", "")):
-            cells = pad(here, LINE), f"{length:{7 + BAR}}", pad(words_here, MEANING), pad(section, SECTION)
-            yield f"  {'  '.join(cells)}".rstrip()
+            meanings += words
+            sections += [section.removeprefix("RFC "), *([""] * (len(words) - 1))]
+        yield from text_row([shown, [length], meanings, sections], (LINE, 7 + BAR, MEANING, SECTION))
     if (left := len(lines) - MOST_LINES) > 0:
         yield f"  … {left:,} more lines …"

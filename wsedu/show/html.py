@@ -10,7 +10,7 @@ that they are given, and ``Picture`` each line of its text, so that a view that 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from ..protocol.errors import printable
@@ -130,10 +130,14 @@ def wide_table(*rows: str) -> Markup:
     return scrolling(tag("table", *rows, style=f"{TABLE};width:100%;table-layout:auto"))
 
 
+def table_rows(heads: Sequence[str], rows: Iterable[Sequence[str]], style: str = LEFT) -> Iterator[Markup]:
+    """The rows of a table, that of the columns' names first; the first cell of each other names it."""
+    # A corner heads nothing: as an empty <th> it would be read out as a heading without words.
+    yield table_row(*(tag("th", head, scope="col", style=style) if head else tag("td") for head in heads))
+    for name, *cells in rows:
+        yield table_row(row_head(name), *(tag("td", cell, style=style) for cell in cells))
+
+
 def figures(heads: Sequence[str], rows: Iterable[tuple[str, Iterable[str]]]) -> Markup:
     """A table of figures: the name of each row, and its cells beneath ``heads``."""
-    named = (tag("th", head, scope="col", style=RIGHT) for head in heads)
-    # The corner heads nothing: as an empty <th> it would be read out as a heading without words.
-    head = table_row(tag("td"), *named)
-    body = (table_row(row_head(name), *(tag("td", cell, style=RIGHT) for cell in cells)) for name, cells in rows)
-    return tag("table", head, *body, style=TABLE)
+    return tag("table", *table_rows(("", *heads), ((name, *cells) for name, cells in rows), RIGHT), style=TABLE)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ..protocol.opcodes import Opcode
 from ..protocol.status import parse_close_payload
-from .html import LEFT, MUTED, Markup, Picture, table_row, tag, wide_table
+from .html import LEFT, MUTED, Markup, Picture, table_row, table_rows, tag, wide_table
 from .palette import chip, order
 from .sequence import SequenceRow, arrow_html, arrow_text, row_of
 from .text import clip, pad, visible
@@ -21,10 +21,8 @@ PAGE = 42  # columns of a terminal for the page's side
 LOGGED: dict[object, tuple[str, ...]] = {
     "request": ("new WebSocket",),
     "response": ("onopen", "onerror"),
-    ("client", Opcode.TEXT): ("send",),
-    ("client", Opcode.BINARY): ("send",),
-    ("server", Opcode.TEXT): ("onmessage",),
-    ("server", Opcode.BINARY): ("onmessage",),
+    **dict.fromkeys([("client", Opcode.TEXT), ("client", Opcode.BINARY)], ("send",)),
+    **dict.fromkeys([("server", Opcode.TEXT), ("server", Opcode.BINARY)], ("onmessage",)),
     ("client", Opcode.CLOSE): ("close",),
 }
 SEEN = {*chain.from_iterable(LOGGED.values()), "onclose"}
@@ -135,13 +133,12 @@ class Endings(Picture):
     def html(self) -> Markup:
         """The picture as HTML."""
         heads = ("target", "on the wire, last", "code", "wasClean", "reason")
-        lines = [table_row(*(tag("th", head, scope="col", style=LEFT) for head in heads))]
+        rows = []
         for name, wire, told in self.rows:
             clean = "✓ true" if told["wasClean"] else "✗ false"
-            cells = (tag("samp", wire), tag("b", str(told["code"])), clean, tag("samp", clip(told["reason"], 48)))
-            row_name = tag("th", tag("samp", name), scope="row", style=LEFT)
-            lines.append(table_row(row_name, *(tag("td", cell, style=LEFT) for cell in cells)))
-        return wide_table(*lines)
+            reason = tag("samp", clip(told["reason"], 48))
+            rows.append((tag("samp", name), tag("samp", wire), tag("b", str(told["code"])), clean, reason))
+        return wide_table(*table_rows(heads, rows))
 
 
 def endings(log: Iterable[Entry], conversations: Iterable[Any]) -> Endings:

@@ -32,8 +32,8 @@ class Part:
         name: the RFC's term, or a field's own name.
         value: as the span has it; ``None`` for a byte of flags.
         meaning, section: what it says, and where that is defined; these and the name are safe to show.
-        bits: the spans within one byte, whose words are safe as well; else empty.
-        pieces: the spans that it was made of, as they were.
+        bits: the spans within one byte; else empty.
+        pieces: the spans that it was made of; their words are safe as well.
     """
 
     start: int
@@ -78,15 +78,11 @@ class View:
             sizes[part.kind] += part.size
         return {kind: sizes[kind] for kind in (*Kind, None) if kind in sizes}
 
-    def between(self, parts: Sequence[Part]) -> View:
-        """Some neighbouring parts of it, as a view of their own."""
-        start = parts[0].start
-        return View(self.name, self.data[start : parts[-1].end], tuple(part.shifted(-start) for part in parts))
 
-    def runs(self) -> list[Part]:
-        """The parts, with neighbours of one kind made one."""
-        groups = [(kind, list(group)) for kind, group in groupby(self.parts, key=lambda part: part.kind)]
-        return [Part(same[0].start, same[-1].end, kind, kind or "bytes") for kind, same in groups]
+def runs(parts: Iterable[Part]) -> list[Part]:
+    """The parts, with neighbours of one kind made one."""
+    groups = [(kind, list(group)) for kind, group in groupby(parts, key=lambda part: part.kind)]
+    return [Part(same[0].start, same[-1].end, kind, kind or "bytes") for kind, same in groups]
 
 
 def view(x: object, spans: Iterable[Span] | None = None, name: str = "bytes") -> View:
@@ -161,7 +157,9 @@ def _several(views: Sequence[View]) -> View:
 def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
     """Parts that cover ``size`` bytes: spans put together where a reader would read them as one."""
     groups: list[list[Span]] = []
-    for span in sorted(spans, key=lambda span: (span.start, span.bits or (0, 8))):
+    for given in sorted(spans, key=lambda span: (span.start, span.bits or (0, 8))):
+        name, meaning, section = map(visible, (given.name, given.meaning, given.section))
+        span = replace(given, name=name, meaning=meaning, section=section)
         if groups and _goes_on(groups[-1], span):
             groups[-1].append(span)
         else:
@@ -183,17 +181,13 @@ def _parts(size: int, spans: Iterable[Span]) -> Iterator[Part]:
 def _part(group: list[Span], start: int, end: int) -> Part:
     first = group[0]
     if first.bits:
-        bits = tuple(
-            replace(one, name=visible(one.name), meaning=visible(one.meaning), section=visible(one.section))
-            for one in group
-        )
-        return Part(start, end, first.kind, ", ".join(one.name for one in bits), bits=bits, pieces=tuple(group))
+        names = ", ".join(span.name for span in group)
+        return Part(start, end, first.kind, names, bits=tuple(group), pieces=tuple(group))
     name, value = first.name, first.value
     if first.name == "field name":
-        name = str(first.value)
+        name = visible(str(first.value))
         value = next((span.value for span in group if span.name == "field value"), "")
-    name, meaning, section = map(visible, (name, first.meaning, first.section))
-    return Part(start, end, first.kind, name, value, meaning, section, pieces=tuple(group))
+    return Part(start, end, first.kind, name, value, first.meaning, first.section, pieces=tuple(group))
 
 
 def _goes_on(group: list[Span], span: Span) -> bool:

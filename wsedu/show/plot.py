@@ -172,9 +172,14 @@ def _ticks(among: tuple[float, float], logarithmic: bool) -> list[float]:
     low, high = among
     if logarithmic:
         return [10.0**power for power in range(round(math.log10(low)), round(math.log10(high)) + 1)]
-    step = 10 ** math.floor(math.log10(high - low))
-    step = next(step * factor for factor in (0.1, 0.2, 0.5, 1, 2) if (high - low) / (step * factor) <= 6)
+    step = round_step((high - low) / 6)
     return [step * number for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def round_step(least: float) -> float:
+    """The smallest of 1, 2 and 5 times a power of ten that is not less."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * times for times in (1, 2, 5, 10) if power * times >= least * 0.999)
 
 
 def _short(number: float) -> str:

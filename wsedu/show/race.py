@@ -12,39 +12,23 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 
 import traitlets
 
-from .bars import BillLike, kinds_of
+from .bars import kinds_of
 from .controls import AskingWidget, DeliverySettings, script
-from .palette import LOOKS_BY_NAME
 from .text import visible
 
 LOOKS_EVERY = 0.2  # seconds between two looks at those who run
 JOIN_LIMIT = 60.0  # seconds; a race that is stopped ends within one, unless others keep the machine busy
 GHOSTS = 2  # races that stay on the page when the next one begins
-
-
-class RunningDelivery(Protocol):
-    """One who takes part; all but ``stop`` is asked from one thread only."""
-
-    @property
-    def published(self) -> int: ...
-    @property
-    def requests(self) -> int: ...
-    @property
-    def delays(self) -> Sequence[float]: ...
-    @property
-    def done(self) -> bool: ...
-    @property
-    def error(self) -> str: ...
-    def bill(self) -> BillLike: ...
-    def stop(self) -> None: ...
-
-
-Deliveries = Mapping[str, RunningDelivery]
+# Those who take part, by name: each has ``published`` and ``requests`` (how many so far), ``delays`` (seconds, one for
+# each that came), ``done``, ``error`` (in words), ``bill()`` and ``stop()``. All but the last is asked from one thread.
+Deliveries = Mapping[str, Any]
 StartRace = Callable[[DeliverySettings], Deliveries]
+Estimate = Callable[[DeliverySettings], float]
+Often = Callable[[Callable[[], bool]], None]
 
 
 class DeliveryRace(AskingWidget):
@@ -65,7 +49,6 @@ class DeliveryRace(AskingWidget):
 
     promise = "a race of the ways to deliver news"
     _esm = script("byte_pane.js", "kernel.js", "race.js")
-    looks = traitlets.Dict(LOOKS_BY_NAME).tag(sync=True)
     ways = traitlets.List(traitlets.Unicode()).tag(sync=True)
     heads = traitlets.List(traitlets.Unicode()).tag(sync=True)
     chosen = traitlets.Dict(asdict(DeliverySettings())).tag(sync=True)
@@ -73,12 +56,7 @@ class DeliveryRace(AskingWidget):
     ghosts: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(
-        self,
-        start: StartRace,
-        ways: Sequence[str],
-        heads: Sequence[str],
-        most: Callable[[DeliverySettings], float],
-        often: Callable[[Callable[[], bool]], None],
+        self, start: StartRace, ways: Sequence[str], heads: Sequence[str], most: Estimate, often: Often
     ) -> None:
         self._start, self._most, self._often = start, most, often
         self._deliveries: Deliveries = {}

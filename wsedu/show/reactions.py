@@ -6,20 +6,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
-from typing import Protocol
+from typing import Any
 
-from .html import LEFT, TABLE, Markup, Picture, join, rfc_link, row_head, scrolling, table_row, tag
+from .html import TABLE, Markup, Picture, join, rfc_link, scrolling, table_rows, tag
 from .text import WIDTH, pad, visible
-
-
-class ReactionLike(Protocol):
-    """What one server did: one of ``MARKS``, and its words."""
-
-    @property
-    def what(self) -> str: ...
-    @property
-    def words(self) -> str: ...
-
 
 # Of each thing that a server does: a mark, a tint that reads on light and dark pages, and the border under it.
 MARKS = {
@@ -39,10 +29,11 @@ class Reactions(Picture):
     """The table. In a notebook it shows itself; ``print`` gives the same as text.
 
     Args:
-        rows: for each kind of bytes the section of RFC 6455 that is about it, and what each server did, by its name.
+        rows: for each kind of bytes the section of RFC 6455 that is about it, and what each server did, by its name:
+            ``what`` is one of ``MARKS``, and ``words`` are its own.
     """
 
-    def __init__(self, rows: Mapping[str, tuple[str, Mapping[str, ReactionLike]]]) -> None:
+    def __init__(self, rows: Mapping[str, tuple[str, Mapping[str, Any]]]) -> None:
         self._rows = rows
 
     def counts(self) -> dict[str, Counter[str]]:
@@ -68,27 +59,25 @@ class Reactions(Picture):
     def html(self) -> Markup:
         """The table."""
         heads = ("bytes", "RFC 6455", *self.counts())
-        head = table_row(*(tag("th", one, scope="col", style=LEFT) for one in heads))
-        rows = []
-        for name, (section, done) in self._rows.items():
-            cells = (tag("td", _mark(one), style=LEFT) for one in done.values())
-            rule = tag("td", rfc_link(f"RFC 6455, {section}", section), style=LEFT)
-            rows.append(table_row(row_head(f"{_differ(done)} {name}"), rule, *cells))
+        rows = (
+            (f"{_differ(done)} {name}", rfc_link(f"RFC 6455, {section}", section), *map(_mark, done.values()))
+            for name, (section, done) in self._rows.items()
+        )
         caption = tag("caption", CAPTION, style="text-align:left;caption-side:top;padding:0 0 6px")
-        return join(tag("p", LEGEND), scrolling(tag("table", caption, head, *rows, style=TABLE)))
+        return join(tag("p", LEGEND), scrolling(tag("table", caption, *table_rows(heads, rows), style=TABLE)))
 
 
-def _differ(done: Mapping[str, ReactionLike]) -> str:
+def _differ(done: Mapping[str, Any]) -> str:
     return " ≠"[len({one.what in ("accepted", "waits") for one in done.values()}) > 1]
 
 
-def _short(one: ReactionLike) -> str:
+def _short(one: Any) -> str:
     """Its mark, and the status code, or what came back."""
     words = one.words.partition(" ")[0] if one.what == "refused" else one.words
     return f"{MARKS[one.what][0]} {words or ('no answer' if one.what == 'accepted' else one.what)}"
 
 
-def _mark(one: ReactionLike) -> Markup:
+def _mark(one: Any) -> Markup:
     """The same in its look; its title is the reason in full."""
     style = f"{MARKS[one.what][1]};padding:0 6px;white-space:nowrap"
     return tag("span", _short(one), style=style, title=f"{one.what} {one.words}".strip())

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from unicodedata import east_asian_width
 
 from ..protocol.errors import printable
@@ -39,6 +41,12 @@ def pad(text: str, width: int) -> str:
     """The beginning of a text that is longer than ``width`` columns, else the text and spaces after it."""
     clipped = clip(text, width)
     return clipped + " " * (width - columns(clipped))
+
+
+def text_row(cells: Sequence[Sequence[str]], widths: Sequence[int]) -> Iterator[str]:
+    """A row of a table, each of whose cells may have several lines."""
+    for line in zip_longest(*cells, fillvalue=""):
+        yield "  " + "  ".join(map(pad, line, widths)).rstrip()
 
 
 def bytes_of(count: int) -> str:

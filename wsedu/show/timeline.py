@@ -7,13 +7,13 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..protocol.spans import Kind
-from .html import MUTED, RIGHT, TABLE, Markup, Picture, row_head, scrolling, table_row, tag
+from .html import MUTED, RIGHT, Markup, Picture, row_head, table_row, tag, wide_table
 from .palette import LOOKS, chip, order
 from .parts import view
+from .plot import round_step
 from .text import WIDTH, clip, visible
 
 HEIGHT = 340  # pixels of the whole time
@@ -30,8 +30,7 @@ SCALE = "Down is time. A bar is a packet, as thick as it has bytes: ► from the
 MODELLED = "TCP/IP is modelled by the relay that recorded."
 
 
-@dataclass(frozen=True, slots=True)
-class TimedPacket:
+class TimedPacket(NamedTuple):
     """A packet on its way.
 
     Attributes:
@@ -102,7 +101,7 @@ class Timeline(Picture):
 
     def lines(self) -> Iterator[str]:
         """The picture as lines of text: a row is a step of time, a letter so many bytes."""
-        step, width = _step(self.seconds / STEPS), (WIDTH - 10) // len(self.ways)
+        step, width = round_step(self.seconds / STEPS), (WIDTH - 10) // len(self.ways)
         steps = [_steps(packets, step) for packets in self.ways.values()]
         room = (width - 3) // 2
         # A letter is as many bytes as let the most that was sent in a step have room.
@@ -127,27 +126,16 @@ class Timeline(Picture):
         head = f"text-align:center;padding:2px 18px;min-width:{max(90, 600 // len(self.ways))}px"
         names = (tag("th", name, scope="col", style=head) for name in self.ways)
         wires, height = self._wires()
-        counters = (
-            table_row(row_head(name), *(tag("td", cell, style=f"{RIGHT};padding-right:18px") for cell in cells))
-            for name, cells in self._rows()
-        )
-        table = tag(
-            "table",
-            table_row(tag("td"), *names),
-            table_row(tag("td", self._clock(height), style="padding:0"), *wires),
-            *counters,
-            style=f"{TABLE};width:100%;table-layout:auto",
-        )
-        return tag(
-            "div",
-            tag("div", tag("b", self.sentence)),
-            tag("div", SCALE, self.note, " ", *legend, style="margin:4px 0 8px 0;line-height:1.8"),
-            scrolling(table),
-            style="max-width:100%",
-        )
+        rows = [table_row(tag("td"), *names), table_row(tag("td", self._clock(height), style="padding:0"), *wires)]
+        for name, cells in self._rows():
+            counted = (tag("td", cell, style=f"{RIGHT};padding-right:18px") for cell in cells)
+            rows.append(table_row(row_head(name), *counted))
+        head = tag("div", tag("b", self.sentence))
+        scale = tag("div", SCALE, self.note, " ", *legend, style="margin:4px 0 8px 0;line-height:1.8")
+        return tag("div", head, scale, wide_table(*rows), style="max-width:100%")
 
     def _clock(self, height: float) -> Markup:
-        step, ticks = _step(self.seconds / 5), []
+        step, ticks = round_step(self.seconds / 5), []
         for tick in range(math.floor(self.seconds / step) + 1):
             style = f"{ABSOLUTE};right:8px;top:{self._at(tick * step) - 8:.1f}px;white-space:nowrap;line-height:16px"
             ticks.append(tag("div", f"{tick * step:g} s", style=f"{style};{MUTED}"))
@@ -216,13 +204,7 @@ def _packets(conversations: Sequence[Any], update: bytes | None) -> list[TimedPa
     if not 1 <= len(found) <= MOST_PACKETS:
         raise ValueError(f"timeline draws 1 to {MOST_PACKETS:,} packets of each way, and there are {len(found):,}")
     first = min(packet.time for packet in found)
-    return sorted((replace(packet, time=packet.time - first) for packet in found), key=lambda packet: packet.time)
-
-
-def _step(least: float) -> float:
-    """The smallest of 1, 2 and 5 times a power of ten that is not less."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(power * times for times in (1, 2, 5, 10) if power * times >= least * 0.999)
+    return sorted((packet._replace(time=packet.time - first) for packet in found), key=lambda packet: packet.time)
 
 
 def _steps(packets: Sequence[TimedPacket], step: float) -> defaultdict[tuple[int, str], Counter[Kind | None]]:
