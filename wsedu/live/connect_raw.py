@@ -20,13 +20,12 @@ class RawConnection:
     """A TCP connection without any protocol on top; use it in a ``with`` block, or call ``close``.
 
     TCP keeps no boundaries between messages, so what came too early stays for the next call. Each ``receive_…`` raises
-    ``TimeoutError`` when nothing comes for ``timeout`` seconds and ``EOFError`` when the other side has closed. Both
+    ``TimeoutError`` when nothing comes for the socket's timeout and ``EOFError`` when the other side has closed. Both
     say what was awaited and what is there; nothing that was received is lost by it.
     """
 
-    def __init__(self, connected: socket.socket, timeout: float = TIMEOUT) -> None:
+    def __init__(self, connected: socket.socket) -> None:
         self._socket, self._received = connected, bytearray()
-        connected.settimeout(timeout)
 
     def send(self, data: bytes) -> None:
         """Send exactly these bytes.
@@ -117,6 +116,6 @@ def connect_raw(port: int, host: str = "127.0.0.1", timeout: float = TIMEOUT) ->
         ConnectionRefusedError: nobody listens there.
     """
     try:
-        return RawConnection(socket.create_connection((host, port), timeout), timeout)
+        return RawConnection(socket.create_connection((host, port), timeout))
     except ConnectionRefusedError:
         raise ConnectionRefusedError(f"nobody listens on {host}:{port}; is the server still running?") from None
