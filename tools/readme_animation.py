@@ -22,7 +22,7 @@ from lab_browser import NotebookPage, Theme, lab_browser, write_notebook
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 CELL = "from wsedu.lab import frame_builder\nframe_builder()"
-WIDTH, HIGHEST = 1030, 1000  # CSS pixels: of the window, and of a picture
+WIDTH, HIGHEST = 1072, 1000  # CSS pixels: of the window, and of a picture
 LOOK, READ = 500, 1800  # milliseconds that a picture stands: for what is about to happen, and for what came of it
 # The frame of this film is short: the box of its diagram has no need to leave room for a long one.
 STYLE = ".wsedu-diagram { height: 208px !important }"

@@ -57,11 +57,10 @@ def cut_at_heads(parts: Iterable[Part]) -> list[tuple[bool, list[Part]]]:
     return found
 
 
-def head_lines(data: bytes, parts: Iterable[Part]) -> list[HeadLine]:
+def head_lines(data: bytes, parts: Sequence[Part]) -> list[HeadLine]:
     """The lines of a head."""
     lines: list[HeadLine] = []
     waiting: list[Part] = []
-    parts = list(parts)
     for part in parts:
         waiting.append(part)
         if part.pieces[-1].name not in ENDS and part is not parts[-1]:

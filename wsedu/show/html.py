@@ -19,7 +19,6 @@ from ..protocol.errors import printable
 # stripes, no borders, text to the right. Lab takes <style> and <svg> out of the HTML of a notebook that is not
 # trusted, and with them would go every look; a style attribute it keeps. So each cell carries its own.
 MUTED = "opacity:.75"
-PLAIN = "background:transparent"
 TABLE = "border-collapse:collapse;margin:0;font-size:13px"
 SCROLL = "overflow-x:auto;max-width:100%"
 LEFT = "text-align:left;padding:3px 16px 3px 0;white-space:nowrap"
@@ -110,7 +109,7 @@ def scrolling(*content: str, style: str = "") -> Markup:
 
 def table_row(*cells: str) -> Markup:
     """A row without Lab's stripes, under which the tint of a kind of byte would have two shades."""
-    return tag("tr", *cells, style=PLAIN)
+    return tag("tr", *cells, style="background:transparent")
 
 
 def row_head(name: str) -> Markup:

@@ -144,9 +144,8 @@ class Endings(Picture):
 def endings(log: Iterable[Entry], conversations: Iterable[Any]) -> Endings:
     """How each WebSocket ended: Close frames with ◄ from the server and ► from the page, and the page's onclose."""
     closed = [entry for entry in log if entry["what"] == "onclose"]
-    rows = [(said.messages[0].head.target, _ending(said.messages), told)
-            for said, told in zip(conversations, closed, strict=True)]  # fmt: skip
-    return Endings(rows)
+    pairs = zip(conversations, closed, strict=True)
+    return Endings([(said.messages[0].head.target, _ending(said.messages), told) for said, told in pairs])
 
 
 def _ending(messages: Sequence[Any]) -> str:

@@ -77,6 +77,7 @@ class Timeline(Picture):
         self.note = MODELLED if any(getattr(capture, "modelled", False) for capture in captures) else ""
         self.seconds = max(packets[-1].time for packets in self.ways.values()) or 1.0
         self.counted = COUNTED if update else COUNTED[:3]
+        self._legend = order(kind for packets in self.ways.values() for packet in packets for kind in packet.sizes)
         sides = [(packets, sender) for packets in self.ways.values() for sender in ("client", "server")]
         most = max(sum(one.counts[0] for one in packets if one.sender == sender) for packets, sender in sides)
         self._thickness = min(THICKEST, FULL * HEIGHT / most)
@@ -112,17 +113,14 @@ class Timeline(Picture):
         for row in range(round(self.seconds / step) + 1):
             cells = (_cell(way[row, "client"], way[row, "server"], letter, room) for way in steps)
             yield f"{row * step:9.{decimals}f} " + "".join(f"{cell:{width}}" for cell in cells)
-        kinds = ", ".join(f"{LOOKS[kind].letter} {LOOKS[kind].label}" for kind in self._legend())
+        kinds = ", ".join(f"{LOOKS[kind].letter} {LOOKS[kind].label}" for kind in self._legend)
         sides = f"> from the client, < from the server; a letter is {letter:,} bytes or less"
         yield from ("", f"  {kinds}", f"  {sides}", f"  {self.note}")
         yield from (f"{name:>9} " + "".join(f"{cell:{width}}" for cell in cells) for name, cells in self._rows())
 
-    def _legend(self) -> list[Kind | None]:
-        return order(kind for packets in self.ways.values() for packet in packets for kind in packet.sizes)
-
     def html(self) -> Markup:
         """The picture as HTML: a table of one row for the wires, and a row for each thing that is counted."""
-        legend = (Markup(f"{chip(kind)} ") for kind in self._legend())
+        legend = (Markup(f"{chip(kind)} ") for kind in self._legend)
         head = f"text-align:center;padding:2px 18px;min-width:{max(90, 600 // len(self.ways))}px"
         names = (tag("th", name, scope="col", style=head) for name in self.ways)
         wires, height = self._wires()
