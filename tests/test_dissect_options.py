@@ -135,6 +135,20 @@ def test_gzip_that_is_damaged(tmp_path: Path, damage: str) -> None:
     assert status == 1 and "the gzip file" in err.splitlines()[0]
 
 
+def test_what_stands_before_a_damaged_byte_of_gzip_is_read(tmp_path: Path) -> None:
+    """As of a file that is cut there. The byte is the header of a block, which becomes one of the reserved type 3."""
+    file, at = SESSION.read_bytes(), 3000
+    packer = zlib.compressobj(wbits=16 + zlib.MAX_WBITS)
+    before = packer.compress(file[:at]) + packer.flush(zlib.Z_FULL_FLUSH)
+    behind = packer.compress(file[at:]) + packer.flush()
+    (tmp_path / "x.gz").write_bytes(before + b"\x07" + behind[1:])
+    (tmp_path / "cut.pcap").write_bytes(file[:at])
+    status, out, err = in_here("dissect", tmp_path / "x.gz")
+    assert (status, out) == in_here("dissect", tmp_path / "cut.pcap")[:2]
+    assert status == 1 and len(out.splitlines()) >= 4
+    assert f"behind byte {at} the file cannot be read: the gzip file is damaged" in err and err.count("\n") == 1
+
+
 def test_a_pipe_is_read_line_by_line() -> None:
     """Each message is printed before the next packet is there: nobody waits for the end of a pipe."""
     file = SESSION.read_bytes()

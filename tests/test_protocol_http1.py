@@ -69,7 +69,7 @@ def test_samples(raw: bytes, head: Request | Response) -> None:
         assert_needs_more(lambda data: type(head).parse(data, strict=strict), prefixes(raw))  # noqa: B023
         for spare, kind in product((b"", b"\x81\x05Hello", b"\r\n\r\n", b"\xff", raw), kinds):
             assert type(head).parse(kind(raw + spare), strict=strict) == (head, len(raw))
-            assert head_end(raw + spare) == head_end(b"xyz" + raw + spare, 3) - 3 == len(raw)
+            assert head_end(raw + spare) == len(raw)
             assert head_spans(kind(raw + spare)) == head.spans()
 
 

@@ -30,6 +30,7 @@ from wsedu.live import websocket_server
 from wsedu.wire import tcp_proxy
 from wsedu.wire.packet_model import EventKind
 from wsedu.wire.packets import ACK, FIN, RST, SYN
+from wsedu.wire.pcapfile import write_capture
 from wsedu.wire.recording import Recording, RelayRecording, record
 
 LIMIT = 10  # seconds, after which a test that waits has failed
@@ -74,7 +75,7 @@ def saved(rec: Recording, folder: Path) -> Path:
 
 def seen(rec: Recording) -> list[TcpPacket]:
     """All packets of a recording, taken apart by hand."""
-    packets = tcp_packets(packets_in(rec._pcap()))
+    packets = tcp_packets(packets_in(write_capture(rec.capture.packets)))
     assert packets[0].destination[-2:] == struct.pack("!H", rec._server[1]), "they name the server's own port"
     return packets
 
@@ -299,10 +300,10 @@ def test_an_exception_in_the_block_leaves_nothing_behind(
 def test_when_the_relay_itself_fails_the_end_of_the_block_says_so(
     listener: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_more_sockets(self: Any, server: Any, error: int) -> None:
+    def no_more_sockets(self: Any, server: Any, noted: bool) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(tcp_proxy.TcpProxy, "_fail", no_more_sockets)
+    monkeypatch.setattr(tcp_proxy.TcpProxy, "_break", no_more_sockets)
     closed = free_port()
     with pytest.raises(RuntimeError, match="the recording broke off early: .*Too many open files"):
         with record(closed) as rec, socket.create_connection(("127.0.0.1", rec.port), LIMIT) as client:

@@ -44,7 +44,7 @@ def test_a_script_has_no_loop_and_is_answered_all_the_same() -> None:
 
 
 def test_a_loop_sends_while_it_does_other_things() -> None:
-    """No threads: who asks goes on at once, and the answer comes by the same loop, also after a cell kept it busy."""
+    """Who asks goes on at once, and the answer comes by the same loop, also after a cell kept it busy."""
 
     async def cell() -> list[str]:
         said, threads = list[str](), threading.active_count()
@@ -52,7 +52,7 @@ def test_a_loop_sends_while_it_does_other_things() -> None:
         bench.answer("send", request("127.0.0.1"), said.append)
         assert said == [] and threading.active_count() == threads
         await asyncio.sleep(0)
-        time.sleep(1.5 * lab.PATIENCE + lab.LAST_LOOK)  # a cell runs
+        time.sleep(1.5 * lab.PATIENCE)  # a cell runs
         await asyncio.gather(*lab._sending)
         return said
 
@@ -63,22 +63,22 @@ def test_a_loop_sends_while_it_does_other_things() -> None:
 def test_what_a_server_does_instead_of_an_answer_is_told(listener: socket.socket) -> None:
     server: Any = SimpleNamespace(port=listener.getsockname()[1])
 
-    async def ask() -> str:
-        return (await lab._ask(server, lambda reader, _: lab._soon(reader.readexactly(1)), "a x"))[0]
+    def ask() -> str:
+        return lab._ask(server, lambda connection: connection.receive_exactly(1), "a x")[0]
 
     def close_two() -> None:
         for _ in range(2):
             listener.accept()[0].close()
 
-    assert "said nothing within" in asyncio.run(ask())
+    assert "said nothing within" in ask()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lab, "PATIENCE", 60)
         closing = threading.Thread(target=close_two)
         closing.start()
-        assert asyncio.run(ask()) == "closed the TCP connection, without a x."
+        assert ask() == "closed the TCP connection, without a x."
         closing.join()
     listener.close()
-    assert "could not be asked" in asyncio.run(ask())
+    assert "could not be asked" in ask()
 
 
 def test_a_request_without_a_key_has_no_accept_value() -> None:

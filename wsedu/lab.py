@@ -10,13 +10,13 @@ import asyncio
 import random
 import signal
 import threading
-from asyncio import StreamReader, StreamWriter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from functools import cache
 from typing import Any
 
 from .live.attacks import reaction, wsproto_echo_server
+from .live.connect_raw import RawConnection, connect_raw
 from .live.delivery import DeliveryMonitor, deliver
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
@@ -26,8 +26,8 @@ from .live.servers import Server, tornado_echo_server, websocket_server
 from .model.cost import CASES
 from .model.measured import measured_points, modelled_bytes
 from .protocol.content import Length, content_framing
-from .protocol.errors import NeedMoreData, ProtocolError
-from .protocol.frames import Frame, parse_header
+from .protocol.errors import ProtocolError
+from .protocol.frames import Frame
 from .protocol.handshake import request
 from .protocol.http1 import Request, Response
 from .protocol.opcodes import Opcode, opcode_name
@@ -41,7 +41,6 @@ from .show.reactions import Reactions
 from .show.text import visible
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
-LAST_LOOK = 0.05  # and for so long it is looked at once more
 MOST_CONTENT = 65_536  # bytes of a response that are waited for
 INTERRUPT_GAP = 0.2  # seconds after which it is looked again whether the kernel listens to interrupts itself
 
@@ -55,79 +54,53 @@ def servers() -> dict[str, Server]:
 async def send_frame(data: bytes) -> Answers:
     """Send the bytes of a frame to both servers, each on a connection of its own, and tell what each did."""
 
-    async def talk(reader: StreamReader, writer: StreamWriter) -> bytes:
-        writer.write(request("127.0.0.1"))
-        await _soon(reader.readuntil(b"\r\n\r\n"))
-        writer.write(data)
-        return await _soon(_receive_frame(reader))
+    def talk(connection: RawConnection) -> bytes:
+        connection.send(request("127.0.0.1"))
+        connection.receive_head()
+        connection.send(data)
+        return connection.receive_frame()
 
-    answers = await asyncio.gather(*(_ask(server, talk, "a Close frame") for server in servers().values()))
-    in_words = [(what or _in_words(answer), answer) for what, answer in answers]
+    asked = (asyncio.to_thread(_ask, server, talk, "a Close frame") for server in servers().values())
+    in_words = [(what or _in_words(answer), answer) for what, answer in await asyncio.gather(*asked)]
     return dict(zip(servers(), in_words, strict=True))
 
 
 async def _send_request(data: bytes) -> Answers:
     """Send the bytes of a request to the first server, and tell what it answered: head and content."""
 
-    async def talk(reader: StreamReader, writer: StreamWriter) -> bytes:
-        writer.write(data)
-        head = await _soon(reader.readuntil(b"\r\n\r\n"))
+    def talk(connection: RawConnection) -> bytes:
+        connection.send(data)
+        head = connection.receive_head()
         framing = content_framing(Response.parse(head, strict=False)[0])
         # Content whose end its head does not announce ends with the connection: nobody waits for that here.
         size = framing.bytes if isinstance(framing, Length) else 0
-        return head + await _soon(reader.readexactly(min(size, MOST_CONTENT)))
+        return head + connection.receive_exactly(min(size, MOST_CONTENT))
 
     name, server = next(iter(servers().items()))
-    return {name: await _ask(server, talk, "a response")}
+    return {name: await asyncio.to_thread(_ask, server, talk, "a response")}
 
 
-Talk = Callable[[StreamReader, StreamWriter], Awaitable[bytes]]
-
-
-async def _ask(server: Server, talk: Talk, awaited: str) -> tuple[str, bytes]:
+def _ask(server: Server, talk: Callable[[RawConnection], bytes], awaited: str) -> tuple[str, bytes]:
     """What a server answered on a connection of its own; where that is nothing, what it did instead, in words."""
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        opened = connect_raw(server.port, timeout=PATIENCE)
     except OSError as error:
         return f"could not be asked: {error}.", b""
     try:
-        return "", await talk(reader, writer)
+        with opened as connection:
+            return "", talk(connection)
     except TimeoutError:
         return f"said nothing within {PATIENCE} s; it waits for more, or had nothing to say.", b""
     except (EOFError, ConnectionError):
         return f"closed the TCP connection, without {awaited}.", b""
-    finally:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
-
-
-async def _receive_frame(reader: StreamReader) -> bytes:
-    data = b""
-    while True:
-        data += await reader.readexactly(1)
-        with suppress(NeedMoreData):
-            header = parse_header(data)
-            return data + await reader.readexactly(header.payload_length)
-
-
-async def _soon(awaited: Coroutine[Any, Any, bytes]) -> bytes:
-    """What comes within ``PATIENCE``."""
-    task = asyncio.create_task(awaited)
-    # While a cell runs, nobody looks at what has come: so before giving up it is looked for once more.
-    for seconds in (PATIENCE, LAST_LOOK):
-        await asyncio.wait({task}, timeout=seconds)
-    if not task.done():
-        task.cancel()
-        raise TimeoutError
-    return task.result()
 
 
 _sending: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected before its end
 
 
 def _in_background(ask: Callable[[bytes], Coroutine[Any, Any, Answers]]) -> Send:
-    """For a widget: the kernel's loop asks and stays free. No threads, as Colab drops what these tell a widget."""
+    """For a widget: the kernel's loop stays free. It is the loop that tells: Colab drops what threads tell a widget."""
+    servers()  # started now, and not when a button is pressed
 
     def send(data: bytes, tell: Callable[[Answers], None]) -> None:
         async def answered() -> None:
@@ -158,13 +131,11 @@ def _in_words(answer: bytes) -> str:
 
 def frame_builder() -> FrameBuilder:
     """A frame to build and to send to two real servers."""
-    servers()
     return FrameBuilder(_in_background(send_frame))
 
 
 def handshake_bench() -> HandshakeBench:
     """An opening handshake to spoil and to send to a real server, the ``websockets`` library."""
-    servers()
     return HandshakeBench(_in_background(_send_request))
 
 

@@ -17,9 +17,9 @@ RFC 9112, 11.2). So whatever hides an end is refused.
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from itertools import repeat
 
 from .errors import Data, ProtocolError, quoted
 from .http1 import Request, Response
@@ -34,13 +34,8 @@ MAX_SIZE_DIGITS = 16
 # "A server ought to limit the total length of chunk extensions" (RFC 9112, 7.1.1); here any line, in bytes.
 MAX_LINE = 4096
 
-
-class _State(StrEnum):
-    SIZE = "chunk size"
-    DATA = "chunk data"
-    DATA_END = "CRLF after chunk data"
-    TRAILERS = "trailer section"
-    DONE = "done"
+# What a decoder comes to next: a span; ``None`` while its bytes are not there; or that it cannot be read.
+_Piece = Span | ProtocolError | None
 
 
 class ChunkedDecoder:
@@ -51,19 +46,13 @@ class ChunkedDecoder:
 
     Attributes:
         used: bytes given out so far, framing and content together.
+        done: whether the content is complete, its last span given out.
     """
 
     def __init__(self) -> None:
-        self.used = 0
+        self.used, self.done = 0, False
         self._buffer = bytearray()
-        self._state = _State.SIZE
-        self._remaining = 0  # bytes of the chunk that are still to come
-        self._ready: deque[Span] = deque()  # a line that was read gives several spans
-
-    @property
-    def done(self) -> bool:
-        """Whether the content is complete, its last span given out."""
-        return self._state is _State.DONE and not self._ready
+        self._pieces = self._read()
 
     def receive_data(self, data: Data) -> None:
         """Take more bytes. It only keeps them: ``next_span`` reads."""
@@ -79,91 +68,91 @@ class ChunkedDecoder:
         Raises:
             ProtocolError: where the chunk ends cannot be read; again at each further call.
         """
-        if not self._ready and self._buffer and self._state is not _State.DONE:
-            if self._state is _State.DATA:
-                self._read_data()
-            else:
-                self._read_line()
-        if not self._ready:
-            return None
-        span = self._ready.popleft()
-        self.used = span.end
-        return span
+        piece = next(self._pieces, None)
+        if isinstance(piece, ProtocolError):
+            raise piece.with_traceback(None)
+        if piece is not None:
+            self.used = piece.end
+        return piece
 
-    def _read_data(self) -> None:
-        # A chunk may be larger than anybody wants to hold: what is there of it is given out at once.
-        data = bytes(self._buffer[: self._remaining])
-        self._remaining -= len(data)
-        if not self._remaining:
-            self._state = _State.DATA_END
-        self._give(len(data), "chunk data", data, _content_bytes(len(data)), CHUNKED, Kind.CONTENT)
-
-    def _read_line(self) -> None:
-        """Refuse a line as early as it can be, and take it once it is whole."""
-        # A line is only kept while it is shorter than the limit, so that a peer cannot make memory grow with one.
-        end = self._buffer.find(b"\n", 0, MAX_LINE) + 1
-        line = bytes(self._buffer[: end or MAX_LINE])
-        if self._state is _State.SIZE:
-            self._check_size(line)
-        elif self._state is _State.DATA_END and line != b"\n" and not b"\r\n".startswith(line):
-            # chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF. The last CRLF says nothing that the size had not
-            # said, and shows when that was wrong.
-            raise self._unreadable(f"expected the line end after a chunk; found {quoted(line)}", 0)
-        if not end:
-            if len(line) == MAX_LINE:
-                raise self._unreadable(f"a line of more than {MAX_LINE:,} bytes", MAX_LINE)
-            return
-        if self._state is _State.SIZE:
-            self._take_size(line)
-        elif self._state is _State.DATA_END:
-            self._state = _State.SIZE
-            self._give(end, "CRLF", line, "the end of the chunk, not part of it", CHUNKED)
+    def _read(self) -> Iterator[_Piece]:
+        """All pieces of the content, in the order of the grammar (RFC 9112, 7.1)."""
+        size = -1
+        while size:
+            line = yield from self._line("chunk size")
+            digits = _size_digits(line)
+            size = int(digits, 16)
+            yield self._span(digits, "chunk size", size, f"{_content_bytes(size)} follow" if size else "the last chunk")
+            rest = line[len(digits) :]
+            # "A recipient MUST ignore unrecognized chunk extensions", and hardly anybody sends any.
+            if extensions := rest.rstrip(b"\r\n"):
+                name = "chunk extensions" if b";" in rest else "whitespace"
+                meaning = "for those who know them; others ignore them"
+                yield self._span(extensions, name, extensions, meaning, "RFC 9112, 7.1.1")
+            line_end = rest[len(extensions) :]
+            yield self._span(line_end, "CRLF", line_end, "the end of the line")
+            if size:
+                yield from self._data(size)
+                line = yield from self._line("CRLF after chunk data")
+                yield self._span(line, "CRLF", line, "the end of the chunk, not part of it")
         # The end is CRLF (RFC 9112, 7.1), or LF alone (2.2). CR CR LF is neither: a bare CR makes it invalid, or
         # counts as a space (2.2), so that here, as in a head, it is a line with something in it.
-        elif line not in (b"\r\n", b"\n"):
+        while (line := (yield from self._line("trailer section"))) not in (b"\r\n", b"\n"):
             # It is not for the head: "A recipient MUST NOT merge a received trailer field into the header section
             # unless its corresponding header field definition explicitly permits" that.
-            self._give(end, "trailer field", line, "a field that was not known before the content", "RFC 9112, 7.1.2")
-        else:
-            self._state = _State.DONE
-            self._give(end, "empty line", line, "the content ends here", CHUNKED)
+            meaning = "a field that was not known before the content"
+            yield self._span(line, "trailer field", line, meaning, "RFC 9112, 7.1.2")
+        self.done = True
+        yield self._span(line, "empty line", line, "the content ends here")
 
-    def _check_size(self, line: bytes) -> None:
+    def _data(self, size: int) -> Iterator[_Piece]:
+        # A chunk may be larger than anybody wants to hold: what is there of it is given out at once.
+        while size:
+            data = bytes(self._buffer[:size])
+            size -= len(data)
+            yield self._span(data, "chunk data", data, _content_bytes(len(data)), kind=Kind.CONTENT) if data else None
+
+    def _line(self, field: str) -> Generator[_Piece, None, bytes]:
+        """The next line, once it is whole; refused as early as it can be."""
+        while True:
+            # A line is only kept while it is shorter than the limit, so that a peer cannot make memory grow with one.
+            end = self._buffer.find(b"\n", 0, MAX_LINE) + 1
+            line = bytes(self._buffer[: end or MAX_LINE])
+            why, at = _broken(line, field) if line else ("", 0)
+            if why:
+                # A server would answer 400 (RFC 9112, 2.2), and a client drop the connection.
+                # Without a status code: it is for those who look on, and they answer nobody.
+                place = self.used + at
+                yield from repeat(ProtocolError(why, offset=place, field=field, section=CHUNKED, status_code=None))
+            if end:
+                return line
+            yield None
+
+    def _span(
+        self, raw: bytes, name: str, value: object, meaning: str,
+        section: str = CHUNKED, kind: Kind = Kind.HTTP_HEAD,
+    ) -> Span:  # fmt: skip
+        """The span of these bytes, which are the next ones."""
+        del self._buffer[: len(raw)]
+        return Span(self.used, self.used + len(raw), name, value, meaning, kind, section)
+
+
+def _broken(line: bytes, field: str) -> tuple[str, int]:
+    """What is wrong with a line, which may not be whole, and where; no text if nothing is."""
+    if field == "chunk size":
         digits = _size_digits(line)
         if not digits:
-            raise self._unreadable(f"expected the size of a chunk in hexadecimal digits; found {quoted(line[:1])}", 0)
+            return f"expected the size of a chunk in hexadecimal digits; found {quoted(line[:1])}", 0
         # chunk-size = 1*HEXDIG: zeros in front are legal, as many as there are, and say nothing.
         zeros = len(digits) - len(digits.lstrip(b"0"))
         if len(digits) - zeros > MAX_SIZE_DIGITS:
-            raise self._unreadable(f"a size of more than {MAX_SIZE_DIGITS} hexadecimal digits", zeros + MAX_SIZE_DIGITS)
-
-    def _take_size(self, line: bytes) -> None:
-        digits = _size_digits(line)
-        size = int(digits, 16)
-        self._state, self._remaining = (_State.DATA if size else _State.TRAILERS), size
-        meaning = f"{_content_bytes(size)} follow" if size else "the last chunk"
-        self._give(len(digits), "chunk size", size, meaning, CHUNKED)
-        rest = line[len(digits) :]
-        extensions = rest.rstrip(b"\r\n")
-        name = "chunk extensions" if b";" in extensions else "whitespace"
-        # "A recipient MUST ignore unrecognized chunk extensions", and hardly anybody sends any.
-        self._give(len(extensions), name, extensions, "for those who know them; others ignore them", "RFC 9112, 7.1.1")
-        line_end = rest[len(extensions) :]
-        self._give(len(line_end), "CRLF", line_end, "the end of the line", CHUNKED)
-
-    def _unreadable(self, message: str, at: int) -> ProtocolError:
-        # A server would answer 400 (RFC 9112, 2.2), and a client drop the connection.
-        # Without a status code: it is for those who look on, and they answer nobody.
-        return ProtocolError(message, offset=self.used + at, field=self._state, section=CHUNKED, status_code=None)
-
-    def _give(
-        self, size: int, name: str, value: object, meaning: str, section: str, kind: Kind = Kind.HTTP_HEAD
-    ) -> None:
-        """Make a span of the next ``size`` bytes, if any."""
-        if size:
-            start = self._ready[-1].end if self._ready else self.used
-            self._ready.append(Span(start, start + size, name, value, meaning, kind, section))
-            del self._buffer[:size]
+            return f"a size of more than {MAX_SIZE_DIGITS} hexadecimal digits", zeros + MAX_SIZE_DIGITS
+    # chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF. The last CRLF says nothing that the size had not said, and
+    # shows when that was wrong.
+    elif field == "CRLF after chunk data" and line != b"\n" and not b"\r\n".startswith(line):
+        return f"expected the line end after a chunk; found {quoted(line)}", 0
+    too_long = len(line) == MAX_LINE and not line.endswith(b"\n")
+    return (f"a line of more than {MAX_LINE:,} bytes", MAX_LINE) if too_long else ("", 0)
 
 
 def _size_digits(line: bytes) -> bytes:

@@ -34,12 +34,6 @@ REASONS = {
 }
 INVALID, TOO_BIG = StatusCode.INVALID_PAYLOAD_DATA, StatusCode.MESSAGE_TOO_BIG
 
-PARAMETERS = (
-    "server_no_context_takeover",
-    "client_no_context_takeover",
-    "server_max_window_bits",
-    "client_max_window_bits",
-)
 _PARAMETER = re.compile(r'\s*;\s*([^;=\s]+)(?:\s*=\s*"?([^";\s]*)"?)?')
 
 
@@ -67,6 +61,7 @@ def agreed_parameters(response: Head) -> DeflateParameters | None:
         ProtocolError: a parameter that there is not, that is there twice, or that has a value it must not have: "the
             client MUST _Fail the WebSocket Connection_" (RFC 7692, 7.1).
     """
+    known = DeflateParameters._fields
     for element in response.field_elements("Sec-WebSocket-Extensions"):
         name, _, rest = element.partition(";")
         if name.strip() != NAME:
@@ -74,22 +69,17 @@ def agreed_parameters(response: Head) -> DeflateParameters | None:
         given: dict[str, Any] = {}
         for match in _PARAMETER.finditer(f";{rest}" if rest else ""):
             parameter, value = match[1], match[2]
-            if parameter not in PARAMETERS or parameter in given:
-                raise _refused(f"expected each of {', '.join(PARAMETERS)} once at most; found {quoted(parameter)}")
-            given[parameter] = _value(parameter, value)
+            if parameter not in known or parameter in given:
+                raise _refused(f"expected each of {', '.join(known)} once at most; found {quoted(parameter)}")
+            bits = parameter.endswith("_bits")
+            if not bits and value is not None:
+                raise _refused(f"{parameter} has no value; found {quoted(value)}")
+            # 7.1.2.1: "without leading zeros".
+            if bits and (value is None or value not in map(str, WINDOW_BITS)):
+                raise _refused(f"{parameter} is a number from 8 to 15; found {quoted(value or 'none')}")
+            given[parameter] = int(value) if bits else True
         return DeflateParameters()._replace(**given)
     return None
-
-
-def _value(parameter: str, value: str | None) -> bool | int:
-    if not parameter.endswith("_bits"):
-        if value is not None:
-            raise _refused(f"{parameter} has no value; found {quoted(value)}")
-        return True
-    # 7.1.2.1: "without leading zeros".
-    if value is None or value not in map(str, WINDOW_BITS):
-        raise _refused(f"{parameter} is a number from 8 to 15; found {quoted(value or 'none')}")
-    return int(value)
 
 
 def _refused(message: str) -> ProtocolError:

@@ -41,11 +41,8 @@ class ProtocolError(Exception):
         # The status code is 1002 unless said otherwise: "an endpoint is terminating the connection due to a protocol
         # error" (RFC 6455, 7.4.1). Nearly all rules of frames are answered so.
         super().__init__(message)
-        self.message = message
-        self.offset = offset
-        self.field = field
-        self.section = section
-        self.status_code = status_code
+        self.message, self.offset, self.status_code = message, offset, status_code
+        self.field, self.section = field, section
 
     def __str__(self) -> str:
         return f"{self.field} at byte {self.offset}: {self.message} ({self.section})"

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from .errors import Data, NeedMoreData, ProtocolError
 from .frames import LAYOUT, LENGTH_16, OPCODE, PAYLOAD_LENGTH, RSV1, Header, apply_mask, parse_header
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
 from .spans import Kind, Span
 from .status import status_name
+
+_header_span = partial(Span, kind=Kind.FRAME_HEADER, section=LAYOUT)
 
 
 def frame_spans(data: Data) -> list[Span]:
@@ -42,13 +46,6 @@ def frame_spans(data: Data) -> list[Span]:
     return spans + _payload_spans(data, header)
 
 
-def _header_span(
-    start: int, end: int, name: str, value: object, meaning: str,
-    section: str = LAYOUT, bits: tuple[int, int] | None = None,
-) -> Span:  # fmt: skip
-    return Span(start, end, name, value, meaning, Kind.FRAME_HEADER, section, bits)
-
-
 def _first_byte_spans(data: bytes) -> list[Span]:
     if not data:
         return []
@@ -56,7 +53,7 @@ def _first_byte_spans(data: bytes) -> list[Span]:
 
     def bit(name: str, place: int, zero: str, one: str, section: str = LAYOUT) -> Span:
         value = first >> (7 - place) & 1
-        return _header_span(0, 1, name, value, one if value else zero, section, (place, place + 1))
+        return _header_span(0, 1, name, value, one if value else zero, section=section, bits=(place, place + 1))
 
     # RSV1 is the one reserved bit that an RFC has given a meaning to since, "the "Per-Message Compressed" bit".
     compressed = first & RSV1
@@ -90,7 +87,7 @@ def _second_byte_spans(data: bytes) -> list[Span]:
         meaning = f"{seven_bits}: the next {2 if seven_bits == LENGTH_16 else 8} bytes say it"
     masked = "masked: a masking key follows, as a client must" if mask else "not masked, as a server must not"
     return [
-        _header_span(1, 2, "MASK", mask, masked, "RFC 6455, 5.1", (0, 1)),
+        _header_span(1, 2, "MASK", mask, masked, section="RFC 6455, 5.1", bits=(0, 1)),
         _header_span(1, 2, "payload length", seven_bits, meaning, bits=(1, 8)),
     ]
 
@@ -114,22 +111,18 @@ def _payload_spans(data: bytes, header: Header) -> list[Span]:
             reason, meaning = payload[2:].decode("utf-8", "replace"), f"the reason, in UTF-8{unmasked}"
             spans.append(Span(start + 2, end, "reason", reason, meaning, Kind.PAYLOAD, "RFC 6455, 7.1.6"))
         return spans
-    value, meaning = _payload_value(header, payload)
-    return [Span(start, end, "payload", value, meaning + unmasked, Kind.PAYLOAD, LAYOUT)]
-
-
-def _payload_value(header: Header, payload: bytes) -> tuple[str | bytes, str]:
+    # A Pong must have "identical "Application data" as found in the message body of the Ping frame" (5.5.3).
+    repeated = header.opcode in (Opcode.PING, Opcode.PONG)
+    value: str | bytes = payload
+    meaning = "application data; a Pong repeats that of its Ping" if repeated else "data"
     # What RSV1 marks is a DEFLATE stream without its last four bytes (RFC 7692, 7.2.1), which no decoder takes as it
     # is.
     if header.rsv1:
-        return payload, "compressed data (permessage-deflate, RFC 7692)"
-    if header.opcode == Opcode.TEXT:
+        meaning = "compressed data (permessage-deflate, RFC 7692)"
+    elif header.opcode == Opcode.TEXT:
+        # A fragment may end inside a character (RFC 6455, 5.6), so that it is not UTF-8 by itself is no refusal.
         try:
-            return payload.decode("utf-8"), "text in UTF-8"
+            value, meaning = payload.decode("utf-8"), "text in UTF-8"
         except UnicodeDecodeError:
-            # A fragment may end inside a character (RFC 6455, 5.6), so this alone is no refusal.
-            return payload, "text, and not UTF-8 by itself"
-    if header.opcode in (Opcode.PING, Opcode.PONG):
-        # 5.5.3: a Pong must have "identical "Application data" as found in the message body of the Ping frame".
-        return payload, "application data; a Pong repeats that of its Ping"
-    return payload, "data"
+            meaning = "text, and not UTF-8 by itself"
+    return [Span(start, end, "payload", value, meaning + unmasked, Kind.PAYLOAD, LAYOUT)]

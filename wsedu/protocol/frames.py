@@ -180,18 +180,16 @@ def check_header(data: Data, *, role: Role | None = None, rsv1: bool = False) ->
 @lru_cache(maxsize=None)  # as Scapy runs on Python 3.7 too, and the layer goes there: not cache  # noqa: UP033
 def _check_first_byte(first: int, rsv1: bool) -> None:
     opcode = first & OPCODE
+    # RFC 7692, 6.1: an endpoint must not set it on "control frames and non-first fragments of a data message", as
+    # permessage-deflate compresses messages, and not frames.
+    if first & RSV1 and rsv1 and opcode not in (Opcode.TEXT, Opcode.BINARY):
+        message = f"RSV1 is 1 on a {opcode_name(opcode)} frame; only the first fragment of a message may say it"
+        raise ProtocolError(message, offset=0, field="RSV1", section="RFC 7692, 6.1")
+    # "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
     for bit, name in (RSV1, "RSV1"), (RSV2, "RSV2"), (RSV3, "RSV3"):
-        if not first & bit:
-            continue
-        # "MUST be 0 unless an extension is negotiated that defines meanings for non-zero values."
-        if not (bit == RSV1 and rsv1):
+        if first & bit and not (bit == RSV1 and rsv1):
             message = f"{name} is 1 and no extension gave it a meaning"
             raise ProtocolError(message, offset=0, field=name, section=LAYOUT)
-        # RFC 7692, 6.1: an endpoint must not set it on "control frames and non-first fragments of a data message", as
-        # permessage-deflate compresses messages, and not frames.
-        if opcode not in (Opcode.TEXT, Opcode.BINARY):
-            message = f"RSV1 is 1 on a {opcode_name(opcode)} frame; only the first fragment of a message may say it"
-            raise ProtocolError(message, offset=0, field="RSV1", section="RFC 7692, 6.1")
     # "If an unknown opcode is received, the receiving endpoint MUST _Fail the WebSocket Connection_."
     if opcode not in OPCODE_NAMES:
         raise ProtocolError(f"opcode 0x{opcode:X} is reserved", offset=0, field="opcode", section=LAYOUT)
@@ -220,11 +218,10 @@ def _check_second_byte(opcode: int, second: int, role: Role | None) -> None:
 
 def _check_minimal(data: Data) -> None:
     """5.2: "in all cases, the minimal number of bytes MUST be used to encode the length", so each has one form."""
-    form = 16 if data[1] & PAYLOAD_LENGTH == LENGTH_16 else 64
-    extended = data[2 : 2 + form // 8]
-    if form == 16 and len(extended) == 2 and int.from_bytes(extended, "big") < LENGTH_16:
-        found = f"{int.from_bytes(extended, 'big')}, in 16 bits; 7 bits hold it"
-    elif form == 64 and len(extended) >= 6 and not any(extended[:6]):
+    form, extended = data[1] & PAYLOAD_LENGTH, bytes(data[2:8])
+    if form == LENGTH_16 and len(extended) >= 2 and (length := int.from_bytes(extended[:2], "big")) < LENGTH_16:
+        found = f"{length}, in 16 bits; 7 bits hold it"
+    elif form == LENGTH_64 and len(extended) == 6 and not any(extended):
         # The first six bytes show it, whatever the last two will be.
         found = "less than 65,536, in 64 bits; 16 bits hold it"
     else:

@@ -130,7 +130,7 @@ SUBPROTOCOL = re.compile(TOKEN)
 # RFC 6455, 9.1: "When using the quoted-string syntax variant, the value after quoted-string unescaping MUST conform to
 # the 'token' ABNF."
 PARAMETER = rf'[ \t]*;[ \t]*{TOKEN}(?:[ \t]*=[ \t]*(?:{TOKEN}|"{TOKEN}"))?'
-EXTENSION = re.compile(rf"({TOKEN})(?:{PARAMETER})*")
+EXTENSION = re.compile(rf"{TOKEN}(?:{PARAMETER})*")
 
 
 class FieldRules(NamedTuple):
@@ -154,6 +154,11 @@ class FieldRules(NamedTuple):
         status_code = status_code or self.status_code
         raise ProtocolError(message, status_code=status_code, offset=at, field=field, section=section)
 
+    def expect(self, right: object, field: str, expected: str, found: str, section: str, **refusal: int) -> None:
+        """Refuse what was found unless it is right; ``refusal`` as for ``refuse``."""
+        if not right:
+            self.refuse(field, f"expected {expected}; found {quoted(found)}", section, **refusal)
+
     def single(self, name: str, section: str) -> str:
         """The value of a field that must be there, once."""
         values = self.head.get_all(name)
@@ -167,9 +172,9 @@ class FieldRules(NamedTuple):
     def token(self, name: str, token: str, section: str) -> None:
         """A token that must be among those of a field, in any case, as in "keep-alive, Upgrade"."""
         found = self.head.get(name)
-        if token.lower() not in self.head.field_tokens(name):
-            what = "there is no such field" if found is None else f"found {quoted(found)}"
-            self.refuse(name, f"expected {token} among its tokens; {what}", section)
+        if found is None:
+            self.refuse(name, f"expected {token} among its tokens; there is no such field", section)
+        self.expect(token.lower() in self.head.field_tokens(name), name, f"{token} among its tokens", found, section)
 
     def http_version(self, at: int, section: str) -> None:
         """HTTP/1.1 or a later minor version; HTTP/2 and HTTP/3 are written in other bytes altogether."""
@@ -181,16 +186,6 @@ class FieldRules(NamedTuple):
         status_code = 505 if self.status_code and not version.startswith("HTTP/1.") else None
         self.refuse("HTTP version", f"expected HTTP/1.1; found {version}", section, at=at, status_code=status_code)
 
-    def websocket_version(self) -> None:
-        """4.4: for another version a server answers with "all versions it is willing to use", and 426."""
-        name = "Sec-WebSocket-Version"
-        if len(found := self.head.get_all(name)) > 1:
-            self.single(name, "RFC 6455, 11.3.5")
-        if found != [VERSION]:
-            what = f"; found {quoted(found[0])}" if found else ", and there is none"
-            message = f"expected {VERSION}{what}; answer with the field {name}: {VERSION}"
-            self.refuse(name, message, "RFC 6455, 4.4", status_code=426)
-
     def subprotocols(self) -> None:
         """4.1: what a client offers "MUST all be unique strings", each a token."""
         name, section = "Sec-WebSocket-Protocol", "RFC 6455, 4.1"
@@ -199,10 +194,9 @@ class FieldRules(NamedTuple):
         # The grammar is 1#token: a field without any element is none of it.
         offered = self.head.field_elements(name) or [""]
         for element in offered:
-            if not SUBPROTOCOL.fullmatch(element):
-                self.refuse(name, f"expected tokens with commas between them; found {quoted(element)}", section)
-        if len(set(offered)) < len(offered):
-            self.refuse(name, f"expected different subprotocols; found {quoted(', '.join(offered))}", section)
+            self.expect(SUBPROTOCOL.fullmatch(element), name, "tokens with commas between them", element, section)
+        unique = len(set(offered)) == len(offered)
+        self.expect(unique, name, "different subprotocols", ", ".join(offered), section)
 
     def extensions(self, offered: Collection[str] | None = None) -> None:
         """9.1: extensions have a grammar, and a server chooses among those that were offered."""
@@ -210,14 +204,13 @@ class FieldRules(NamedTuple):
         if self.head.get(name) is None:
             return
         for element in self.head.field_elements(name) or [""]:
-            match = EXTENSION.fullmatch(element)
-            if match is None:
-                message = f"expected extensions, as in permessage-deflate; found {quoted(element)}"
-                self.refuse(name, message, "RFC 6455, 9.1")
+            legal = EXTENSION.fullmatch(element)
+            self.expect(legal, name, "extensions, as in permessage-deflate", element, "RFC 6455, 9.1")
             # If "this header field indicates the use of an extension that was not present in the client's handshake",
             # a client gives up: it would not understand the frames.
-            if offered is not None and match[1] not in offered:
-                self.refuse(name, f"expected one of those that were offered; found {quoted(match[1])}", "RFC 6455, 4.1")
+            chosen = element.partition(";")[0].rstrip(" \t")
+            known = offered is None or chosen in offered
+            self.expect(known, name, "one of those that were offered", chosen, "RFC 6455, 4.1")
 
 
 def check_request(data: Data) -> tuple[Request, int]:
@@ -238,41 +231,40 @@ def check_request(data: Data) -> tuple[Request, int]:
     # The grammar comes first: where a head can be read in two ways, its fields say nothing for certain.
     head, used = Request.parse(data)
     rules = FieldRules(head, bytes(data[:used]), status_code=400)
-    _check_request_line(head, rules)
-    # RFC 9112, 3.2: 400 is also for "a Host header field with an invalid field value".
-    host = rules.single("Host", "RFC 9112, 3.2")
-    if not HOST.fullmatch(host):
-        rules.refuse("Host", f"expected a host, and perhaps a port; found {quoted(host)}", "RFC 9112, 3.2")
-    # 4.2.1: a field "containing the value "websocket", treated as an ASCII case-insensitive value". So it may offer
-    # other protocols too, and the server takes one.
-    rules.token("Upgrade", "websocket", "RFC 6455, 4.2.1")
-    rules.token("Connection", "Upgrade", "RFC 6455, 4.2.1")
-    # 4.2.1: "a base64-encoded (see Section 4 of [RFC4648]) value that, when decoded, is 16 bytes in length".
-    key = rules.single("Sec-WebSocket-Key", "RFC 6455, 4.2.1")
-    if not KEY.fullmatch(key):
-        message = f"expected 16 bytes in Base64, which are 24 characters; found {quoted(key)}"
-        rules.refuse("Sec-WebSocket-Key", message, "RFC 6455, 4.2.1")
-    rules.websocket_version()
-    rules.subprotocols()
-    rules.extensions()
-    return head, used
-
-
-def _check_request_line(head: Request, rules: FieldRules) -> None:
-    """4.2.1: "An HTTP/1.1 or higher GET request, including a "Request-URI"."""
+    # 4.2.1: "An HTTP/1.1 or higher GET request, including a "Request-URI"."
     section = "RFC 6455, 4.2.1"
     # 405 (Method Not Allowed) says that the target is there, and knows other methods (RFC 9110, 15.5.6).
-    if head.method != "GET":
-        rules.refuse("method", f"expected GET; found {quoted(head.method)}", section, at=0, status_code=405)
+    rules.expect(head.method == "GET", "method", "GET", head.method, section, at=0, status_code=405)
     at = len(head.method) + 1
-    if not head.target.lower().startswith(("/", "http://", "https://")):
-        message = f"expected a path that begins with /, or a whole http URI; found {quoted(head.target)}"
-        rules.refuse("request target", message, section, at=at)
+    path = head.target.lower().startswith(("/", "http://", "https://"))
+    expected = "a path that begins with /, or a whole http URI"
+    rules.expect(path, "request target", expected, head.target, section, at=at)
     # RFC 6455, 3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used".
     if "#" in head.target:
         place = at + head.target.index("#")
         rules.refuse("request target", "a fragment (#) in it, which is never sent", "RFC 6455, 3", at=place)
     rules.http_version(at + len(head.target) + 1, section)
+    # RFC 9112, 3.2: 400 is also for "a Host header field with an invalid field value".
+    host = rules.single("Host", "RFC 9112, 3.2")
+    rules.expect(HOST.fullmatch(host), "Host", "a host, and perhaps a port", host, "RFC 9112, 3.2")
+    # 4.2.1: a field "containing the value "websocket", treated as an ASCII case-insensitive value". So it may offer
+    # other protocols too, and the server takes one.
+    rules.token("Upgrade", "websocket", section)
+    rules.token("Connection", "Upgrade", section)
+    # 4.2.1: "a base64-encoded (see Section 4 of [RFC4648]) value that, when decoded, is 16 bytes in length".
+    key, expected = rules.single("Sec-WebSocket-Key", section), "16 bytes in Base64, which are 24 characters"
+    rules.expect(KEY.fullmatch(key), "Sec-WebSocket-Key", expected, key, section)
+    # 4.4: for another version a server answers with "all versions it is willing to use", and 426.
+    name = "Sec-WebSocket-Version"
+    if len(found := head.get_all(name)) > 1:
+        rules.single(name, "RFC 6455, 11.3.5")
+    if found != [VERSION]:
+        what = f"; found {quoted(found[0])}" if found else ", and there is none"
+        message = f"expected {VERSION}{what}; answer with the field {name}: {VERSION}"
+        rules.refuse(name, message, "RFC 6455, 4.4", status_code=426)
+    rules.subprotocols()
+    rules.extensions()
+    return head, used
 
 
 def check_response(
@@ -309,23 +301,20 @@ def check_response(
         rules.refuse("status code", message, section, at=len(head.version) + 1)
     # A server names one protocol, where a client may name several.
     upgrade = rules.single("Upgrade", section)
-    if upgrade.lower() != "websocket":
-        rules.refuse("Upgrade", f"expected websocket; found {quoted(upgrade)}", section)
+    rules.expect(upgrade.lower() == "websocket", "Upgrade", "websocket", upgrade, section)
     # 4.1: without "a token that is an ASCII case-insensitive match for the value "Upgrade", the client MUST _Fail the
     # WebSocket Connection_". It may stand among others, such as keep-alive.
     rules.token("Connection", "Upgrade", section)
     # Without this value who answered may not have understood: "the client MUST _Fail the WebSocket Connection_".
     accept, expected = rules.single("Sec-WebSocket-Accept", section), accept_key(key)
-    if accept != expected:
-        message = f"expected {expected}, which answers the key {quoted(key)}; found {quoted(accept)}"
-        rules.refuse("Sec-WebSocket-Accept", message, section)
+    which = f"{expected}, which answers the key {quoted(key)}"
+    rules.expect(accept == expected, "Sec-WebSocket-Accept", which, accept, section)
     rules.extensions(offered=extensions)
     # One, chosen "from the client's handshake", letter by letter: subprotocols are compared with their case.
     if head.get("Sec-WebSocket-Protocol") is not None:
         chosen = rules.single("Sec-WebSocket-Protocol", "RFC 6455, 11.3.4")
         # 4.1: with "a subprotocol that was not present in the client's handshake [...], the client MUST _Fail the
         # WebSocket Connection_". No subprotocol at all is an answer too: the server speaks none of them.
-        if chosen not in subprotocols:
-            message = f"expected one of those that were offered; found {quoted(chosen)}"
-            rules.refuse("Sec-WebSocket-Protocol", message, section)
+        offered = "one of those that were offered"
+        rules.expect(chosen in subprotocols, "Sec-WebSocket-Protocol", offered, chosen, section)
     return head, used

@@ -15,16 +15,16 @@ Bytes become text as Latin-1, in which every byte is a character and comes back 
 fields in ASCII, and any other byte in them opaque; RFC 9112, 2.2 asks for "a sequence of octets in an encoding that is
 a superset of US-ASCII", so that no byte can hide a line end in a character of several.
 
-In order of reading: splitting; ``HeadChecker``; ``Request`` and ``Response``.
+In order of reading: splitting; checking; the two together (``_parse``); ``Request`` and ``Response``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from .errors import Data, NeedMoreData, ProtocolError, need_bytes, need_text, quoted
 from .spans import Span
@@ -33,30 +33,28 @@ Fields = tuple[tuple[str, str], ...]
 StartLine = tuple[bytes, bytes, bytes]
 
 TCHAR = r"[!#$%&'*+.^_`|~0-9A-Za-z-]"  # RFC 9110, 5.6.2: "any VCHAR, except delimiters"
-TOKEN = re.compile(TCHAR.encode() + b"*")  # token = 1*tchar; here perhaps none yet
+TOKEN = re.compile(TCHAR.encode() + b"+")  # token = 1*tchar
 
 # Splitting
 
 WHITESPACE = " \t\r"  # a CR here is that of the line end
 # RFC 9112, 2.2: "a recipient MAY recognize a single LF as a line terminator and ignore any preceding CR".
 HEAD_END = re.compile(rb"\n\r?\n")
+EMPTY_LINES = re.compile(rb"[\r\n]*")
 
 
-def head_end(data: bytes | bytearray, start: int = 0) -> int:
-    """The offset after the empty line that ends the head which begins at ``start``; -1 if it is not there yet."""
-    start += empty_lines_before(data, start)
-    end = HEAD_END.search(data, start)
+def head_end(data: bytes | bytearray) -> int:
+    """The offset after the empty line that ends the head which begins there; -1 if it is not there yet."""
+    end = HEAD_END.search(data, empty_lines_before(data))
     return end.end() if end else -1
 
 
-def empty_lines_before(data: bytes | bytearray, start: int = 0) -> int:
+def empty_lines_before(data: bytes | bytearray) -> int:
     """How many bytes of empty lines stand before the start line."""
     # RFC 9112, 2.2: a server "SHOULD ignore at least one empty line (CRLF) received prior to the request-line", since
     # old clients sent one after the content that Content-Length did not count.
-    at = start
-    while at < len(data) and data[at] in b"\r\n":
-        at += 1
-    return at - start
+    match = EMPTY_LINES.match(data)
+    return match.end() if match else 0
 
 
 def split_request_line(line: bytes) -> StartLine:
@@ -109,51 +107,60 @@ def split_fields(lines: Iterable[str]) -> Fields:
 
     A line without a colon becomes a name with an empty value, so that nothing is lost.
     """
-    fields: list[tuple[str, str]] = []
-    folded: dict[int, list[str]] = {}  # the pieces of a value, by the place of its field
+    fields: list[tuple[str, list[str]]] = []  # names, and the pieces of their values
     for line in lines:
         # obs-fold: a line that begins with whitespace goes on with the value before it, and a reader may "replace each
         # received obs-fold with one or more SP octets" (RFC 9112, 5.2). The pieces are joined once, at the end: a
         # value may be folded over thousands of lines.
         if line[:1] in ("\t", " ") and fields:
-            folded.setdefault(len(fields) - 1, [fields[-1][1]]).append(line.strip(WHITESPACE))
+            fields[-1][1].append(line.strip(WHITESPACE))
             continue
         name, colon, value = line.partition(":")
         name = name.strip(WHITESPACE)
         if name or colon:
-            fields.append((name, value.strip(WHITESPACE)))
-    for place, pieces in folded.items():
-        fields[place] = fields[place][0], " ".join(filter(None, pieces))
-    return tuple(fields)
-
-
-def _split(
-    data: bytes | bytearray, split_start_line: Callable[[bytes], StartLine], begins: Callable[[bytes], bool]
-) -> tuple[StartLine, Fields, int]:
-    """The words of the start line, the fields, and the length of the head."""
-    start, end = empty_lines_before(data), head_end(data)
-    if end < 0:
-        # Say early that bytes are no HTTP, such as TLS: the empty line would never come.
-        line, newline, _ = bytes(data[start:]).partition(b"\n")
-        if newline or not begins(line):
-            split_start_line(line)
-        raise NeedMoreData
-    start_line, _, rest = bytes(data[start:end]).partition(b"\n")
-    # Before the empty line stand the line ends that `split` would make empty strings of.
-    text = rest.decode("latin-1").rstrip("\r\n")
-    return split_start_line(start_line), split_fields(text.split("\n")) if text else (), end
+            fields.append((name, [value.strip(WHITESPACE)]))
+    return tuple((name, " ".join(filter(None, pieces))) for name, pieces in fields)
 
 
 # Checking: the grammar of RFC 9112, 2 to 5, to the first byte that breaks it
 
 # RFC 9112, 3.2 has URI characters only, but browsers send { | } as they are: like h11, take what is visible ASCII.
-TARGET = re.compile(rb"[\x21-\x7e]*")
+TARGET = re.compile(rb"[\x21-\x7e]+")
 # RFC 9110, 5.5: VCHAR, obs-text, and SP and HTAB between them; never another control character. CR, LF and NUL are
 # "invalid and dangerous, due to the varying ways that implementations might parse and interpret those characters".
 TEXT = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+SP, DIGIT, COLON = re.compile(b" "), re.compile(b"[0-9]"), re.compile(b":")
 
-DIGIT = b"0123456789"
-VERSION = (b"H", b"T", b"T", b"P", b"/", DIGIT, b".", DIGIT)
+# A step of the grammar: bytes to take; and of the refusal if there are none the field, the section, what was expected.
+Step = tuple[re.Pattern[bytes], str, str, str]
+# RFC 9112, 2.3: "HTTP/" and two digits with a dot between them; "HTTP-version is case-sensitive".
+# HTTP-version = HTTP-name "/" DIGIT "." DIGIT: one digit each, so that HTTP/1.10 is no version at all.
+VERSION: tuple[Step, ...] = tuple(
+    (re.compile(allowed), "HTTP version", "RFC 9112, 2.3", "a version, as in HTTP/1.1")
+    for allowed in (b"H", b"T", b"T", b"P", b"/", b"[0-9]", rb"\.", b"[0-9]")
+)
+# RFC 9112, 3: request-line = method SP request-target SP HTTP-version. One SP, since two readers that take other
+# whitespace for a separator can come to see different targets.
+REQUEST_LINE: tuple[Step, ...] = (
+    (TOKEN, "method", "RFC 9110, 9.1", "a token, as in GET"),
+    (SP, "method", "RFC 9112, 3", "one space after the method"),
+    (TARGET, "request target", "RFC 9112, 3.2", "visible ASCII, as in /chat"),
+    (SP, "request target", "RFC 9112, 3", "one space and the version after the request target"),
+    *VERSION,
+)
+# RFC 9110, 15: "Values outside the range 100..599 are invalid."
+STATUS: Step = re.compile(b"[1-5]"), "status code", "RFC 9110, 15", "three digits, 100 to 599"
+STATUS_LINE: tuple[Step, ...] = (
+    *VERSION,
+    (SP, "HTTP version", "RFC 9112, 4", "one space after the version"),
+    STATUS,
+    (DIGIT, *STATUS[1:]),
+    (DIGIT, *STATUS[1:]),
+    # RFC 9112, 4: "A server MUST send the space that separates the status-code from the reason-phrase even when the
+    # reason-phrase is absent".
+    (SP, "status code", "RFC 9112, 4", "one space after the status code"),
+    (TEXT, "reason phrase", "RFC 9112, 4", "any text, or none"),
+)
 
 # Where it says which characters a part of the head may hold; of the value of a field it is RFC 9110, 5.5.
 CHARACTER_RULES = {"request line": "RFC 9112, 3", "reason phrase": "RFC 9112, 4", "empty line": "RFC 9112, 2.1"}
@@ -169,81 +176,43 @@ class HeadChecker:
     "SHOULD respond with a 400 (Bad Request) response and close the connection". The exceptions are not taken here.
     """
 
-    def __init__(self, data: bytes | bytearray, *, status_code: int | None) -> None:
-        self.data = data
+    def __init__(self, data: bytes | bytearray, *, request: bool) -> None:
+        self.data, self.request = data, request
         self.at = 0
-        self.status_code = status_code
 
-    def request_head(self) -> None:
-        """A whole request head, from its first byte on.
+    def head(self) -> None:
+        """A whole head, from its first byte on.
 
         Raises:
             NeedMoreData: nothing is wrong so far, and the empty line at the end is not there.
             ProtocolError: at the first byte that breaks a rule.
         """
-        if self.data[:1] in (b"\r", b"\n"):
+        if self.request and self.data[:1] in (b"\r", b"\n"):
             self.refuse("an empty line before the request line", "method", "RFC 9112, 2.2")
-        # RFC 9112, 3: request-line = method SP request-target SP HTTP-version. One SP, since two readers that take
-        # other whitespace for a separator can come to see different targets.
-        self.some(TOKEN, "method", "RFC 9110, 9.1", "a token, as in GET")
-        self.one(b" ", "method", "RFC 9112, 3", "one space after the method")
-        self.some(TARGET, "request target", "RFC 9112, 3.2", "visible ASCII, as in /chat")
-        self.one(b" ", "request target", "RFC 9112, 3", "one space and the version after the request target")
-        self.version()
+        for step in REQUEST_LINE if self.request else STATUS_LINE:
+            self.take(*step)
         # RFC 9112, 3: nothing stands between the version and the end of the line.
-        self.crlf("request line")
-        self.fields()
-
-    def response_head(self) -> None:
-        """A whole response head; raises as ``request_head``."""
-        self.version()
-        self.one(b" ", "HTTP version", "RFC 9112, 4", "one space after the version")
-        # RFC 9110, 15: "Values outside the range 100..599 are invalid."
-        for allowed in b"12345", DIGIT, DIGIT:
-            self.one(allowed, "status code", "RFC 9110, 15", "three digits, 100 to 599")
-        # RFC 9112, 4: "A server MUST send the space that separates the status-code from the reason-phrase even when
-        # the reason-phrase is absent".
-        self.one(b" ", "status code", "RFC 9112, 4", "one space after the status code")
-        self.any(TEXT)
-        self.crlf("reason phrase")
+        self.crlf("request line" if self.request else "reason phrase")
         self.fields()
 
     def refuse(self, message: str, field: str, section: str) -> NoReturn:
         """Raise ProtocolError for the byte at this place."""
-        raise ProtocolError(message, status_code=self.status_code, offset=self.at, field=field, section=section)
+        status_code = 400 if self.request else None  # a client does not answer a response
+        raise ProtocolError(message, status_code=status_code, offset=self.at, field=field, section=section)
 
-    def byte(self) -> int:
-        """The byte at this place; NeedMoreData at the end of the bytes."""
-        if self.at >= len(self.data):
+    def byte(self, ahead: int = 0) -> int:
+        """The byte at this place, or some bytes ahead; NeedMoreData at the end of the bytes."""
+        if self.at + ahead >= len(self.data):
             raise NeedMoreData
-        return self.data[self.at]
+        return self.data[self.at + ahead]
 
-    def one(self, allowed: bytes, field: str, section: str, expected: str) -> None:
-        """Take one byte that is in ``allowed``."""
-        byte = self.byte()
-        if byte not in allowed:
-            self.refuse(f"expected {expected}; found {quoted(bytes((byte,)))}", field, section)
-        self.at += 1
-
-    def any(self, pattern: re.Pattern[bytes]) -> bytes:
-        """Take all bytes that the pattern allows, perhaps none; what follows them decides."""
-        match = pattern.match(self.data, self.at)
-        assert match is not None  # these patterns match the empty string too
+    def take(self, allowed: re.Pattern[bytes], field: str, section: str, expected: str) -> bytes:
+        """Take all bytes that the pattern allows at this place; what follows them is for the next step."""
+        match = allowed.match(self.data, self.at)
+        if match is None:
+            self.refuse(f"expected {expected}; found {quoted(bytes((self.byte(),)))}", field, section)
         self.at = match.end()
         return match[0]
-
-    def some(self, pattern: re.Pattern[bytes], field: str, section: str, expected: str) -> bytes:
-        """Take one byte or more that the pattern allows."""
-        taken = self.any(pattern)
-        if not taken:
-            self.one(b"", field, section, expected)  # refuses whatever byte is there
-        return taken
-
-    def version(self) -> None:
-        """RFC 9112, 2.3: "HTTP/" and two digits with a dot between them; "HTTP-version is case-sensitive"."""
-        # HTTP-version = HTTP-name "/" DIGIT "." DIGIT: one digit each, so that HTTP/1.10 is no version at all.
-        for allowed in VERSION:
-            self.one(allowed, "HTTP version", "RFC 9112, 2.3", "a version, as in HTTP/1.1")
 
     def crlf(self, field: str) -> None:
         """The end of a line. ``field`` is what stands before it, and whose bytes these otherwise are."""
@@ -253,10 +222,8 @@ class HeadChecker:
         if byte != 0x0D:
             section = CHARACTER_RULES.get(field, "RFC 9110, 5.5")
             self.refuse(f"{quoted(bytes((byte,)))} is not allowed here", field, section)
-        if self.at + 1 >= len(self.data):
-            raise NeedMoreData
         # "A recipient of such a bare CR MUST consider that element to be invalid or replace each bare CR with SP".
-        if self.data[self.at + 1] != 0x0A:
+        if self.byte(1) != 0x0A:
             self.refuse("a CR without LF; a line ends in CR LF", field, "RFC 9112, 2.2")
         self.at += 2
 
@@ -271,23 +238,43 @@ class HeadChecker:
                 # "A sender MUST NOT generate a message that includes line folding".
                 message = "a field line that goes on in the next line (obs-fold), which is obsolete"
                 self.refuse(message, name, "RFC 9112, 5.2")
-            name = self.field_line()
+            name = self.take(TOKEN, "field name", "RFC 9110, 5.1", "a field name, which is a token").decode("ascii")
+            # "A server MUST reject, with a response status code of 400 (Bad Request), any received request message that
+            # contains whitespace between a header field name and colon": some readers took it for part of the name, and
+            # so did not see the Content-Length that others saw.
+            if self.byte() in b" \t":
+                self.refuse(f"whitespace between the field name {name} and the colon", name, "RFC 9112, 5.1")
+            if self.byte() in b"\r\n":
+                self.refuse(f"a field line without a colon: {quoted(name)}", "field name", "RFC 9112, 5")
+            self.take(COLON, "field name", "RFC 9110, 5.1", f"a colon after {quoted(name)}")
+            self.take(TEXT, name, "RFC 9110, 5.5", "any text, or none")
+            self.crlf(name)
         self.crlf("empty line")
 
-    def field_line(self) -> str:
-        """One field line; returns the name of the field."""
-        name = self.some(TOKEN, "field name", "RFC 9110, 5.1", "a field name, which is a token").decode("ascii")
-        # "A server MUST reject, with a response status code of 400 (Bad Request), any received request message that
-        # contains whitespace between a header field name and colon": some readers took it for part of the name, and
-        # so did not see the Content-Length that others saw.
-        if self.byte() in b" \t":
-            self.refuse(f"whitespace between the field name {name} and the colon", name, "RFC 9112, 5.1")
-        if self.byte() in b"\r\n":
-            self.refuse(f"a field line without a colon: {quoted(name)}", "field name", "RFC 9112, 5")
-        self.one(b":", "field name", "RFC 9110, 5.1", f"a colon after {quoted(name)}")
-        self.any(TEXT)
-        self.crlf(name)
-        return name
+
+# Splitting and checking, of either kind of head
+
+
+def _parse(data: Data, strict: bool, *, request: bool) -> tuple[list[str], Fields, int]:
+    """The words of the start line, the fields, and the length of the head; arguments as for ``Request.parse``."""
+    need_bytes(data)
+    # What a program collects in is not copied: it may hold much more than the head. A view cannot be searched.
+    data = bytes(data) if isinstance(data, memoryview) else data
+    if strict:
+        HeadChecker(data, request=request).head()
+    split, begins = (split_request_line, begins_request) if request else (split_status_line, begins_response)
+    start, end = empty_lines_before(data), head_end(data)
+    if end < 0:
+        # Say early that bytes are no HTTP, such as TLS: the empty line would never come.
+        line, newline, _ = bytes(data[start:]).partition(b"\n")
+        if newline or not begins(line):
+            split(line)
+        raise NeedMoreData
+    start_line, _, rest = bytes(data[start:end]).partition(b"\n")
+    # Before the empty line stand the line ends that `split` would make empty strings of.
+    text = rest.decode("latin-1").rstrip("\r\n")
+    fields = split_fields(text.split("\n")) if text else ()
+    return [word.decode("latin-1") for word in split(start_line)], fields, end
 
 
 # Heads as values
@@ -303,11 +290,12 @@ class Head:
 
     version: str
     fields: Fields
+    START_LINE: ClassVar[str]  # a format for its attributes
 
     @property
     def start_line(self) -> str:
         """The first line, without its end."""
-        raise NotImplementedError
+        return self.START_LINE.format(self)
 
     def get_all(self, name: str) -> list[str]:
         """The values of all field lines of this name, in order."""
@@ -348,8 +336,7 @@ class Head:
         # Only what was checked, or written by us, is asked: there each field has one line, so that lines can be
         # counted.
         starts = accumulate(len(line) + 2 for line in raw.split(b"\r\n"))
-        lines = zip(self.fields, starts, strict=False)
-        found = [start for (field, _), start in lines if field.lower() == name.lower()]
+        found = [at for (field, _), at in zip(self.fields, starts, strict=False) if field.lower() == name.lower()]
         return found[which] if found else len(raw) - 2
 
     def serialize(self) -> bytes:
@@ -387,6 +374,7 @@ class Request(Head):
         TypeError: a value that is none of these.
     """
 
+    START_LINE = "{0.method} {0.target} {0.version}"
     method: str
     target: str
     version: str = "HTTP/1.1"
@@ -413,17 +401,8 @@ class Request(Head):
             ProtocolError: status code 400; a rule of RFC 9112 is broken, or without ``strict`` the first line is
                 no request line.
         """
-        data = _searchable(data)
-        if strict:
-            HeadChecker(data, status_code=400).request_head()
-        words, fields, used = _split(data, split_request_line, begins_request)
-        method, target, version = (word.decode("latin-1") for word in words)
+        (method, target, version), fields, used = _parse(data, strict, request=True)
         return cls(method, target, version, fields), used
-
-    @property
-    def start_line(self) -> str:
-        """The request line, without its end."""
-        return f"{self.method} {self.target} {self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,6 +419,7 @@ class Response(Head):
         TypeError: a value that is none of these.
     """
 
+    START_LINE = "{0.version} {0.status:03} {0.reason}"
     status: int
     reason: str = ""
     version: str = "HTTP/1.1"
@@ -460,24 +440,8 @@ class Response(Head):
             NeedMoreData: nothing is wrong so far, and the empty line is not there.
             ProtocolError: without a status code, since a client does not answer a response.
         """
-        data = _searchable(data)
-        if strict:
-            HeadChecker(data, status_code=None).response_head()
-        words, fields, used = _split(data, split_status_line, begins_response)
-        version, status, reason = (word.decode("latin-1") for word in words)
+        (version, status, reason), fields, used = _parse(data, strict, request=False)
         return cls(int(status), reason, version, fields), used
-
-    @property
-    def start_line(self) -> str:
-        """The status line, without its end."""
-        return f"{self.version} {self.status:03} {self.reason}"
-
-
-def _searchable(data: Data) -> bytes | bytearray:
-    """The same bytes, in a type that has ``find``."""
-    need_bytes(data)
-    # What a program collects in is not copied: it may hold much more than the head.
-    return bytes(data) if isinstance(data, memoryview) else data
 
 
 def as_fields(fields: Iterable[tuple[str, str]]) -> Fields:

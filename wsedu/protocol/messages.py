@@ -60,9 +60,7 @@ class MessageAssembler:
         need_role(role)
         if max_size is not None and not (isinstance(max_size, int) and max_size >= 0):
             raise ValueError(f"the largest message is a number of bytes, or None for any: {max_size!r:.60}")
-        self._role: Role | None = role
-        self._rsv1 = rsv1
-        self._max_size = max_size
+        self._role, self._rsv1, self._max_size = role, rsv1, max_size
         # A bytearray forgets its first bytes without moving the others, so that taking frame after frame off its front
         # costs what the frames have, and not what is left each time.
         self._buffer = bytearray()  # received and not taken yet
@@ -218,15 +216,14 @@ class MessageAssembler:
             # "an endpoint MUST be capable of handling control frames in the middle of a fragmented message" (RFC 6455,
             # 5.4): what was kept of that message stays as it is.
             return Frame(header.opcode, payload, masking_key=header.masking_key)
-        return self._end_message() if header.fin else None
-
-    def _end_message(self) -> Message:
+        if not header.fin:
+            return None
         # "all fragments of a message are of the same type, as set by the first fragment's opcode" (RFC 6455, 5.4); and
         # RSV1 of the first one says of them all that they are compressed (RFC 7692, 6).
         first, self._first = self._first, None
         assert first is not None
-        data, self._data = self._data, bytearray()
-        fragments, self._fragments = self._fragments, 0
         text = first.opcode == Opcode.TEXT and not first.rsv1
-        whole = data.decode("utf-8") if text else bytes(data)
-        return Message(Opcode(first.opcode), whole, fragments, first.rsv1)
+        whole = self._data.decode("utf-8") if text else bytes(self._data)
+        message = Message(Opcode(first.opcode), whole, self._fragments, first.rsv1)
+        self._data, self._fragments = bytearray(), 0
+        return message

@@ -37,22 +37,14 @@ class Utf8Validator:
         try:
             _, used = codecs.utf_8_decode(data, "strict", final)
         except UnicodeDecodeError as error:
-            return _certain_at(error) - pending
+            # Python says where the character that was broken began. In ``e2 28`` the byte e2 may begin one, and 28
+            # shows that it does not; in ``ff`` the one byte shows both; ``e2 82`` is wrong once the text is known to
+            # end there. Python's words are the only place where it says which of the two it was. Should they change,
+            # the tests show it: they ask for every byte.
+            at_once = error.reason == "invalid start byte"
+            return (error.start if at_once else min(error.end, len(data) - 1)) - pending
         # What is left is the beginning of a character; after a final piece nothing can be left.
         self._pending = bytes(data[used:])
         if self._pending[:2] in SURROGATES:
             return len(data) - pending - 1
         return None
-
-
-def _certain_at(error: UnicodeDecodeError) -> int:
-    """Index of the first byte at which it was certain; Python says where the character that it broke began.
-
-    In ``e2 28`` the byte e2 may begin a character, and 28 shows that it does not; in ``ff`` the one byte shows both;
-    ``e2 82`` is wrong once the text is known to end there.
-    """
-    # Python's words are the only place where it says which of the two it was. Should they change, the tests show it:
-    # they ask for every byte.
-    if error.reason == "invalid start byte":
-        return error.start
-    return min(error.end, len(error.object) - 1)

@@ -17,7 +17,6 @@ sport=8765)``, and then loses what comes twice, late, not at all, or with many f
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 from scapy.fields import BitEnumField, BitField, ConditionalField, Field, MayEnd, StrLenField, XStrFixedLenField
@@ -54,8 +53,7 @@ class PayloadField(StrLenField):
 
     def i2repr(self, pkt: Packet | None, x: bytes | None) -> str:
         """The payload as text; that of a Close frame with its status code."""
-        if pkt is not None and pkt.opcode == Opcode.CLOSE and x and len(x) >= 2:
-            code = struct.unpack("!H", x[:2])[0]
+        if pkt is not None and x and (code := pkt.status_code) is not None:
             return f"{code} {status_name(code)}" + (f", {x[2:]!r}" if x[2:] else "")
         return repr(x or b"")
 
@@ -93,21 +91,16 @@ class WebSocket(Packet):
 
     def post_build(self, pkt: bytes, pay: bytes) -> bytes:
         """Fill in the length where it was left alone."""
-        size = len(self.data or b"")
-        mask = pkt[1] & MASK
-        if self.length is None:
-            form = shortest_form(size)
-            if form == 7:
-                length = struct.pack("!B", mask | size)
-            elif form == 16:
-                length = struct.pack("!BH", mask | LENGTH_16, size)
-            else:
-                length = struct.pack("!BQ", mask | LENGTH_64, size)
-            pkt = pkt[:1] + length + pkt[2:]
-        elif self.length == LENGTH_16 and self.length16 is None:
-            pkt = pkt[:2] + struct.pack("!H", size & 0xFFFF) + pkt[4:]
-        elif self.length == LENGTH_64 and self.length64 is None:
-            pkt = pkt[:2] + struct.pack("!Q", size) + pkt[10:]
+        size, length, before = len(self.data or b""), self.length, 0  # before: bytes of an extended length in pkt
+        if length is None:
+            length = {7: size, 16: LENGTH_16, 64: LENGTH_64}[shortest_form(size)]
+        elif length in EXTENDED_LENGTH and (self.length16 if length == LENGTH_16 else self.length64) is None:
+            before = EXTENDED_LENGTH[length]
+        else:
+            return pkt + pay
+        # All that fits of it, where a length was given in 16 bits that needs more.
+        extended = size.to_bytes(8, "big")[8 - EXTENDED_LENGTH.get(length, 0) :]
+        pkt = pkt[:1] + bytes((pkt[1] & MASK | length,)) + extended + pkt[2 + before :]
         return pkt + pay
 
     def extract_padding(self, s: bytes) -> tuple[bytes, bytes]:

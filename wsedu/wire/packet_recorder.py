@@ -141,10 +141,9 @@ class PacketRecorder:
         except PermissionError as error:
             why = "it takes the right to see packets (CAP_NET_RAW), and this process does not have it"
             raise PermissionError(f"{why} ({error.strerror})") from None
-        try:
+        tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # as much as the machine's limit allows
+        with contextlib.suppress(PermissionError):  # without CAP_NET_ADMIN
             tap.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, BUFFER)
-        except PermissionError:  # without CAP_NET_ADMIN, as much as the machine's limit allows
-            tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         # Python's own time-out asks the kernel twice for each packet, first whether there is one; this asks once.
         tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", 0, int(PATIENCE * 1e6)))

@@ -27,6 +27,7 @@ MOST_HEADERS = 32  # of one packet; more is no network, but somebody who wants t
 
 Address = tuple[bytes, int]  # 4 or 16 bytes, port
 
+_half = struct.Struct("!H").unpack_from
 _tcp = struct.Struct("!HHIIBB").unpack_from
 _ipv4 = struct.Struct("!BxHxxHxBxx4s4s").unpack_from
 _ipv6 = struct.Struct("!4xHBx16s16s").unpack_from
@@ -100,12 +101,9 @@ class _Headers:
         self.ip_at = 0
         self.source = self.destination = b""
 
-    def number(self, at: int, size: int = 2) -> int:
-        """A number of the next header, ``at`` bytes behind its start."""
-        raw = self.data[self.at + at : self.at + at + size]
-        if len(raw) < size:
-            raise IndexError
-        return int.from_bytes(raw, "big")
+    def number(self, at: int) -> int:
+        """A number of two bytes in the next header, ``at`` bytes behind its start."""
+        return int(_half(self.data, self.at + at)[0])
 
 
 # EtherTypes are 1,536 and more (IEEE 802.3, 3.2.6), protocol numbers of IP 255 and less, so one table holds both. What
@@ -157,7 +155,7 @@ def _udp(headers: _Headers) -> int:
     port = headers.number(2)
     if port in _CLOSED_PORTS:
         raise Unreadable(f"{_CLOSED_PORTS[port]}, which is not looked into")
-    if port != _VXLAN or not headers.number(8, 1) & 0x08:
+    if port != _VXLAN or not headers.data[headers.at + 8] & 0x08:
         return _NONE
     headers.at += 16
     return _ETHERNET_FRAME
@@ -184,7 +182,7 @@ def _ip(headers: _Headers) -> int:
 
 def _fragment(headers: _Headers) -> int:
     # RFC 8200, 4.5: an offset, or more fragments; the two bits between them are reserved.
-    kind, fragment = headers.number(0, 1), headers.number(2) & 0xFFF9
+    kind, fragment = headers.data[headers.at], headers.number(2) & 0xFFF9
     headers.at += 8
     return _whole(kind, fragment, "IPv6")
 

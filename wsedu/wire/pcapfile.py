@@ -9,7 +9,10 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple, Protocol
+from contextlib import suppress
+from functools import partial
+from itertools import chain
+from typing import BinaryIO, NamedTuple
 
 MAX_BLOCK = 1 << 28  # bytes; a larger "length" is damage, not a packet
 AT_ONCE = 1 << 18  # bytes that are read from the file at once
@@ -35,10 +38,9 @@ class Packet(NamedTuple):
 
 # magic number -> byte order and nanoseconds a tick
 _PCAP = {
-    bytes.fromhex("a1b2c3d4"): (">", 1000),
-    bytes.fromhex("d4c3b2a1"): ("<", 1000),
-    bytes.fromhex("a1b23c4d"): (">", 1),
-    bytes.fromhex("4d3cb2a1"): ("<", 1),
+    magic.to_bytes(4, "big" if order == ">" else "little"): (order, tick)
+    for order in "<>"
+    for magic, tick in ((0xA1B2C3D4, 1000), (0xA1B23C4D, 1))
 }
 _GZIP = b"\x1f\x8b"
 _PACKED = {_GZIP: "gzip once more", b"\x28\xb5\x2f\xfd": "Zstandard", b"PK\x03\x04": "ZIP"}
@@ -71,10 +73,10 @@ def read_packets(file: BinaryIO) -> Iterator[Packet]:
 
 def place_packets(file: BinaryIO) -> Iterator[Placed]:
     """The same, without taking the packets out of the buffer that the file was read into."""
-    window = _Window(file)
+    window = _Window(iter(partial(file.read, AT_ONCE), b""))
     window.move(0, 4)
     if window.data.startswith(_GZIP):
-        window = _Window(_Gunzip(file, window.data))
+        window = _Window(_gunzip(chain((window.data,), window.pieces)))
         window.move(0, 4)
     magic = window.data[:4]
     if magic in _PCAP:
@@ -89,53 +91,42 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
     raise NotACapture(f"neither pcap nor pcapng: it begins with {magic.hex(' ')}{''.join(packed)}")
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-class _Gunzip:
+def _gunzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """What gzip has packed (RFC 1952), piece by piece and without going back, so that it may come through a pipe.
 
-    Args:
-        file: its rest.
-        begun: what was read of it.
+    Raises:
+        OSError: the file is damaged, after all before the damage was given; or it cannot be read.
     """
-
-    def __init__(self, file: _Readable, begun: bytes) -> None:
-        self._file, self._packed = file, begun
-        self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
-
-    def read(self, size: int) -> bytes:
-        """At most ``size`` bytes, and none only at the end.
-
-        Raises:
-            OSError: the file is damaged, or cannot be read.
-        """
-        while True:
-            packed = self._packed or self._file.read(size)
-            if not packed:
-                if self._zlib.eof:
-                    return b""
-                raise OSError(0, "the gzip file ends too early")
-            if self._zlib.eof:  # RFC 1952, 2.2: "A gzip file consists of a series of "members""; zeros may fill it up
-                self._packed = packed = packed.lstrip(b"\0")
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    for packed in pieces:
+        while packed:
+            if inflater.eof:  # RFC 1952, 2.2: "A gzip file consists of a series of "members""; zeros may fill it up
+                packed = packed.lstrip(b"\0")
                 if not packed:
-                    continue
-                self._zlib = zlib.decompressobj(16 + zlib.MAX_WBITS)
+                    break
+                inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+            before = inflater.copy()
             try:
-                data = self._zlib.decompress(packed, size)
+                data = inflater.decompress(packed, AT_ONCE)
             except zlib.error as error:
+                # With the error zlib gives nothing of what it had before it: so once more, byte by byte.
+                with suppress(zlib.error):
+                    for byte in packed:
+                        if data := before.decompress(bytes((byte,))):
+                            yield data
                 raise OSError(0, f"the gzip file is damaged: {error}") from error
-            self._packed = self._zlib.unused_data or self._zlib.unconsumed_tail
+            packed = inflater.unused_data or inflater.unconsumed_tail
             if data:
-                return data
+                yield data
+    if not inflater.eof:
+        raise OSError(0, "the gzip file ends too early")
 
 
 class _Window:
     """The part of a file that is in memory; it moves along the file."""
 
-    def __init__(self, file: _Readable) -> None:
-        self.file, self.start, self.data = file, 0, b""
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces, self.start, self.data = pieces, 0, b""
 
     def move(self, by: int, want: int, inside: str = "") -> bool:
         """Leave ``by`` bytes behind and have ``want`` bytes or more; ``False`` if the file does not have as many.
@@ -147,7 +138,7 @@ class _Window:
         self.start += by
         while have < want:
             try:
-                pieces.append(self.file.read(max(AT_ONCE, want - have)))
+                pieces.append(next(self.pieces, b""))
             except OSError as error:
                 raise CutShort(f"behind byte {self.start + have} the file cannot be read: {error.strerror}") from error
             if not pieces[-1]:

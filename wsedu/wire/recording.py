@@ -9,7 +9,6 @@ connections, and needs no privilege. What it cannot see is TCP/IP: the packets o
 from __future__ import annotations
 
 import io
-import os
 import socket
 import threading
 from collections.abc import Generator, Iterable
@@ -103,13 +102,15 @@ class Recording:
         """
         from .capture import read  # here, since recording does without it
 
-        capture = read(io.BytesIO(self._pcap()))
+        if not self._finished:
+            raise RuntimeError("the recording is not finished: it can be read after its `with` block")
+        capture = read(io.BytesIO(write_capture(self._packets())))
         capture.modelled = self.modelled
         capture.complete = not self._missing
         capture.warnings[:0] = self._missing
         return capture
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the recording as a pcap file, for tshark, Wireshark, Scapy or ``wsedu.read``.
 
         One that is not complete ends inside a packet: so whoever reads it is told that it is not.
@@ -118,12 +119,7 @@ class Recording:
             RuntimeError: the ``with`` block has not ended.
             OSError: the file cannot be written.
         """
-        Path(path).write_bytes(self._pcap(cut_short=bool(self._missing)))
-
-    def _pcap(self, *, cut_short: bool = False) -> bytes:
-        if not self._finished:
-            raise RuntimeError("the recording is not finished: it can be read after its `with` block")
-        return write_capture(self._packets(), cut_short=cut_short)
+        self.capture.save(path)
 
     def __enter__(self) -> Self:
         if self._address is not None:

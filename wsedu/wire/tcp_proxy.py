@@ -39,8 +39,7 @@ class _ProxyEnd:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket, self.endpoints, self.is_client = connected, endpoints, is_client
         self.other = self
-        self.connected = is_client
-        self.talks = True  # has not said yet that it will send no more
+        self.talks = is_client  # is connected, and has not said yet that it will send no more
         self.listens = True  # takes what is sent to it
         self.outgoing = bytearray()  # on its way to this end
         self.then: EventKind | None = None  # what this end is to see after those bytes: END or RESET
@@ -94,15 +93,12 @@ class TcpProxy:
         """What can be done now; nothing when all that was under way has arrived, and it is time to stop."""
         if self._until is None:
             return self._selector.select()
-        if time.monotonic() > self._until:
-            return []
+        left = self._until - time.monotonic()
         # Loopback delivers before `send` returns: what was sent before the stop can be read by now. So if nothing can
         # be done at once, only what waits for somebody else is left: a connection that is not accepted yet, bytes for a
         # slow reader, the answer to a FIN.
-        ready = self._selector.select(0)
-        if not ready and any(not end.connected or end.outgoing or not end.talks for end in self._open):
-            ready = self._selector.select(max(0.0, self._until - time.monotonic()))
-        return ready
+        waits = any(end.outgoing or not end.talks for end in self._open)
+        return self._selector.select(left if waits else 0) if left >= 0 else []
 
     def _begin_to_stop(self, mask: int) -> None:
         self._selector.unregister(self._stop)
@@ -129,23 +125,19 @@ class TcpProxy:
         if error in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):  # when it can be written, it is decided
             self._selector.register(server.socket, selectors.EVENT_WRITE, lambda mask: self._decided(server))
         else:
-            self._fail(server, error)
+            self._break(server, noted=error == errno.ECONNREFUSED)
 
     def _decided(self, server: _ProxyEnd) -> None:
         error = server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error == errno.ECONNRESET:  # it did accept, and has broken off already; there may be bytes to read
             server.listens = False
         elif error:
-            self._fail(server, error)
+            self._break(server, noted=error == errno.ECONNREFUSED)
             return
-        server.connected = True
+        server.talks = True
         self._note(server, EventKind.ACCEPT)
         self._register(server)
         self._register(server.other)
-
-    def _fail(self, server: _ProxyEnd, error: int) -> None:
-        """There is no connection to the server: it refused, or it did not answer at all."""
-        self._break(server, noted=error == errno.ECONNREFUSED)
 
     def _register(self, end: _ProxyEnd) -> None:
         """Ask the selector for what can be done next at this end, and for nothing else.
@@ -155,11 +147,8 @@ class TcpProxy:
         """
         if end not in self._open:
             return
-        mask = 0
-        if end.talks and len(end.other.outgoing) < ENOUGH:
-            mask |= selectors.EVENT_READ
-        if end.outgoing and end.listens:
-            mask |= selectors.EVENT_WRITE
+        mask = selectors.EVENT_READ * (end.talks and len(end.other.outgoing) < ENOUGH)
+        mask |= selectors.EVENT_WRITE * (end.listens and bool(end.outgoing))
         known = self._selector.get_map().get(end.socket)
         if mask == (known.events if known else 0):
             return
@@ -228,7 +217,7 @@ class TcpProxy:
             self._close(end.other)
 
     def _break(self, end: _ProxyEnd, *, noted: bool = True) -> None:
-        """This end has reset the connection, or refused it: the other end is to see the same."""
+        """This end has reset the connection, or refused it, or did not answer: the other end is to see a reset."""
         if noted:
             self._note(end, EventKind.RESET)
         self._close(end)
