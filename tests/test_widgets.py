@@ -386,6 +386,8 @@ def test_mask_and_key_change_what_is_sent_and_not_what_is_said(ran: NotebookPage
     assert "two digits" in verdict.inner_text() and "Legal" not in verdict.inner_text()
     output.get_by_label("payload length in bytes").fill("")
     assert "payload length is a number" in verdict.inner_text()
+    output.get_by_label("payload length in bytes").blur()  # it gives way to the length
+    assert "Legal" in verdict.inner_text() and payload.input_value() == "48 65 6c 6c 6f"
     payload.fill("c3")
     assert "the text is not UTF-8" in output.inner_text() and "status code 1007" in output.inner_text()
     output.get_by_label("as", exact=True).select_option("text")
