@@ -176,6 +176,7 @@ def test_spans_of_the_masked_sample() -> None:
 def test_spans_of_a_close_frame_and_of_long_lengths() -> None:
     spans = Frame(Opcode.CLOSE, b"\x03\xe9bye", masking_key=b"abcd").spans()
     assert cases.told(spans[-2:]) == [(6, 8, "status code", 1001), (8, 11, "reason", "bye")]
+    assert "compressed data" in Frame(Opcode.TEXT, b"Hello", rsv1=True).spans()[-1].meaning
     for size, form, end in ((126, 126, 4), (65536, 127, 10)):
         by_name = {span.name: span for span in Frame(Opcode.BINARY, bytes(size)).spans()}
         assert by_name["payload length"].value == form
