@@ -72,10 +72,8 @@ def _dissect(file: BinaryIO, path: str, options: Namespace, more: dict[str, str]
                 ends = reader.names[message.conversation]
                 line = json.dumps(as_object(message, *ends) | more) if options.json else as_line(message, encoding)
                 print(line, flush=live)
-    except NotACapture as error:
-        status = complain(f"{path}: {error}", 2)
-    except CutShort as error:
-        status = complain(f"{path}: {error}", 1)
+    except (CutShort, NotACapture) as error:
+        status = complain(f"{path}: {error}", 1 if isinstance(error, CutShort) else 2)
     for warning in warnings[:MOST_WARNINGS]:
         complain(warning, status)
     if len(warnings) > MOST_WARNINGS:

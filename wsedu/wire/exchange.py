@@ -55,10 +55,6 @@ class Direction(Incoming):
         self.skipped = 0
         self.gap: Gap | None = None
 
-    def frames_follow(self) -> bool:
-        """Whether what is due is a frame, and nothing else can be."""
-        return isinstance(self.parser, FrameParser) and not (self.ended or self.lost or self.seeking)
-
     def unfinished(self) -> UnfinishedMessage | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
         if not self.buffer or self.parser is None or self.unsure or self.waiting:

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, NamedTuple
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frames import LENGTH_16, MASK, PAYLOAD_LENGTH, apply_mask, parse_header
 from .connections import NO_CARRIERS, CaptureReader, Endpoint, TcpConnection
+from .frame_parser import FrameParser
 from .message import CapturedMessage, FrameMessage
 from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
@@ -69,7 +70,8 @@ class _FastSender:
     def take_over(self) -> bool:
         """Take over from the slow path; ``False`` if that is not possible now."""
         side = self.side
-        if self.connection.over or not side.stream.in_order() or not side.frames_follow():
+        due = isinstance(side.parser, FrameParser) and not side.seeking
+        if not due or self.connection.over or not side.stream.in_order():
             return False
         # Without its size each packet on the slow path inside a large message would have all of that copied again.
         message = side.unfinished()

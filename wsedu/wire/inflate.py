@@ -35,8 +35,6 @@ class CompressedDirection:
         max_message: bytes of a message that are inflated.
     """
 
-    __slots__ = ("_inflater", "_max_message", "_opcode", "_payloads")
-
     def __init__(self, *, takeover: bool, max_message: int) -> None:
         self._inflater = Inflater(takeover=takeover)
         self._max_message = max_message

@@ -205,16 +205,14 @@ class InflatedFrame(FrameMessage):
         spans = super().spans()
         if not self.compressed or not self.payload:
             return spans
-        said = (
-            quoted(self.content)
-            if self.text is None
-            else f"“{printable(self.text[:MOST_SHOWN])}{'…' * (len(self.text) > MOST_SHOWN)}”"
-        )
-        meaning = f"compressed message (RFC 7692): inflated, the message is {len(self.content):,} bytes, {said}"
-        if self.inflate_error:
-            meaning = f"compressed message (RFC 7692), and not inflated: {self.inflate_error}"
         if not self._header[0] & FIN:
             meaning = "part of a compressed message (RFC 7692)"
+        elif self.inflate_error:
+            meaning = f"compressed message (RFC 7692), and not inflated: {self.inflate_error}"
+        else:
+            text, most = self.text, MOST_SHOWN
+            said = quoted(self.content) if text is None else f"“{printable(text[:most])}{'…' * (len(text) > most)}”"
+            meaning = f"compressed message (RFC 7692): inflated, the message is {len(self.content):,} bytes, {said}"
         return [*spans[:-1], replace(spans[-1], value=self.payload, meaning=meaning, section="RFC 7692, 7.2.2")]
 
 

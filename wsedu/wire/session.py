@@ -118,7 +118,7 @@ class WebSocketSession(DefaultSession):
         except Unreadable:  # a fragment, say
             segment = None
         if segment is None:
-            return (_as_it_is(packet, bytes(tcp.payload)),)
+            return (_as_it_is(packet, (tcp.original or bytes(tcp))[(tcp.dataofs or 5) * 4 :]),)
         return self._reader.read_packet(packet, segment)
 
 
