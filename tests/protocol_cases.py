@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -117,22 +118,18 @@ def legal_frames(draw: st.DrawFn) -> Frame:
 @st.composite
 def legal_streams(draw: st.DrawFn, *, masked: bool = True) -> list[Frame]:
     """Frames that are whole messages, each in fragments, with Pings and Pongs between them."""
-
-    def key() -> bytes | None:
-        return draw(st.binary(min_size=4, max_size=4)) if masked else None
-
+    keys: st.SearchStrategy[bytes | None] = st.binary(min_size=4, max_size=4) if masked else st.none()
     frames: list[Frame] = []
     for _ in range(draw(st.integers(0, 4))):
         opcode = draw(st.sampled_from([Opcode.TEXT, Opcode.BINARY]))
         data = draw(st.text(max_size=20)).encode() if opcode == Opcode.TEXT else draw(st.binary(max_size=150))
         cuts = sorted(draw(st.lists(st.integers(0, len(data)), max_size=3)))
-        starts, ends = [0, *cuts], [*cuts, len(data)]
-        for number, (start, end) in enumerate(zip(starts, ends, strict=True)):
+        for number, (start, end) in enumerate(pairwise([0, *cuts, len(data)])):
             kind = Opcode.CONTINUATION if number else opcode
-            frames.append(Frame(kind, data[start:end], number == len(cuts), masking_key=key()))
+            frames.append(Frame(kind, data[start:end], number == len(cuts), masking_key=draw(keys)))
             if draw(st.booleans()):
                 control = draw(st.sampled_from([Opcode.PING, Opcode.PONG]))
-                frames.append(Frame(control, draw(st.binary(max_size=9)), masking_key=key()))
+                frames.append(Frame(control, draw(st.binary(max_size=9)), masking_key=draw(keys)))
     return frames
 
 

@@ -18,14 +18,13 @@ from wsedu.show.bars import KIND_OF, bar_chart, bars
 from wsedu.show.plot import plot
 from wsedu.wire.bill import PARTS, Bill
 
-FIELDS = ("frame.len", "ip.hdr_len", "tcp.hdr_len", "tcp.len", "tcp.flags")
+FIELDS = "-e frame.len -e ip.hdr_len -e tcp.hdr_len -e tcp.len -e tcp.flags".split()
 
 
 @IN_DATA
 def test_it_adds_up_and_headers_and_acknowledgements_are_tsharks(path: Path) -> None:
-    fields = (part for field in FIELDS for part in ("-e", field))
     sums = dict.fromkeys(("link", "ip", "tcp", "acknowledgements"), 0)
-    for row in tshark("-r", path, "-T", "fields", "-E", "occurrence=f", *fields).splitlines():
+    for row in tshark("-r", path, "-T", "fields", "-E", "occurrence=f", *FIELDS).splitlines():
         size, ip, tcp, data, flags = row.split("\t")
         acknowledges = int(flags, 16) & 0x17 == 0x10 and data == "0"
         layers = {"acknowledgements": size} if acknowledges else {"link": 14, "ip": ip or 40, "tcp": tcp}

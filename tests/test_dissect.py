@@ -116,12 +116,8 @@ def test_no_capture(tmp_path: Path, reason: str) -> None:
 
 
 def test_what_cannot_be_opened(chat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    reasons = {
-        chat.parent: "Is a directory",
-        chat / "y": "Not a directory",
-        chat.parent / "absent": "No such file or directory",
-        chat: "Permission denied",
-    }
+    reasons = {chat.parent: "Is a directory", chat / "y": "Not a directory"}
+    reasons |= {chat.parent / "absent": "No such file or directory", chat: "Permission denied"}
     for path, reason in reasons.items():
         if path == chat:  # as after a user's `chmod 0`; root may read that
             monkeypatch.setattr("builtins.open", Mock(side_effect=PermissionError(13, reason)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,6 @@ from wsedu.wire.packets import segment_of
 from wsedu.wire.pcapfile import CutShort, Packet, read_packets, write_capture
 
 VERSIONS: dict[int, dict[str, Any]] = {4: {}, 6: {"client": ("2001:db8::1", 40000), "server": ("2001:db8::2", 80)}}
-FORMATS: dict[str, Callable[[Iterable[bytes], int], bytes]] = {
-    "pcap": pcap,
-    "pcap, big endian": lambda packets, link: pcap(packets, link, order=">"),
-    "pcap, nanoseconds": lambda packets, link: pcap(packets, link, nano=True),
-    "pcap, nanoseconds, big endian": lambda packets, link: pcap(packets, link, nano=True, order=">"),
-    "pcapng": pcapng,
-    "pcapng, big endian": lambda packets, link: pcapng(packets, link, order=">"),
-}
 
 
 def chat(**options: Any) -> list[bytes]:
@@ -77,7 +69,10 @@ def ways() -> dict[str, tuple[int, bytes]]:
         for link, (number, *_) in LINKS.items():
             options = {"ip_options": b"\x94\x04\0\0" * 3, "tcp_options": b"\x01\x01\x08\x0a" + bytes(8)}
             found[f"{link}, options, {in_ip}"] = version, pcap(chat(**ends, link=link, **options), number)
-        found |= {f"{form}, {in_ip}": (version, make(plain, 1)) for form, make in FORMATS.items()}
+        for order in "<>":
+            found[f"pcapng, {order}, {in_ip}"] = version, pcapng(plain, order=order)
+            for nano in False, True:
+                found[f"pcap, {order}, nanoseconds: {nano}, {in_ip}"] = version, pcap(plain, order=order, nano=nano)
         padded = [packet.ljust(60, b"\xee") + b"\xee\xee\xee\xee" for packet in plain]
         found[f"padding of Ethernet, {in_ip}"] = version, pcap(padded)
         at = 16 if version == 4 else 18

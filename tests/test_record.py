@@ -504,18 +504,13 @@ def test_each_packet_once_from_first_to_last() -> None:
         assert (mine[-1].after - mine[0].after) % (1 << 32) == size + 1, "and the FIN"
 
 
-class Sentinel:
-    """Stands in for the socket that a recording sends its sentinels with."""
-
-    def __init__(self, rec: Recording, then: Callable[[int], bool]) -> None:
-        assert isinstance(rec, KernelRecording)
-        self.sent, self.then, self.socket = 0, then, rec._recorder._sentinel
-        rec._recorder._sentinel = self  # type: ignore[assignment]
-
-    def sendto(self, data: bytes, address: tuple[str, int]) -> None:
-        self.sent += 1
-        if self.then(self.sent):
-            self.socket.sendto(data, address)
+def let_through(rec: Recording, then: Callable[[int], bool]) -> Mock:
+    """Stands in for the socket that a recording sends its sentinels with; ``then`` is asked with their number."""
+    assert isinstance(rec, KernelRecording)
+    real = rec._recorder._sentinel
+    socket_ = rec._recorder._sentinel = Mock()
+    socket_.sendto.side_effect = lambda *sentinel: then(socket_.sendto.call_count) and real.sendto(*sentinel)
+    return socket_
 
 
 @pytest.mark.usefixtures("roomy")
@@ -546,8 +541,8 @@ def test_what_does_not_fit_is_missed(listener: socket.socket, monkeypatch: Monke
         for number in range(500):
             client.sendall(frame(number))
             server.recv(100)
-        sentinel = Sentinel(rec, full_at_first)
-    assert sentinel.sent >= 3
+        sentinels = let_through(rec, full_at_first)
+    assert sentinels.sendto.call_count >= 3
     assert not rec.capture.complete
     assert "the kernel dropped" in rec.capture.warnings[0] and "(16 KiB" in rec.capture.warnings[0]
     assert "NOT COMPLETE" in repr(rec) and "NOT COMPLETE" in repr(rec.capture)
@@ -575,7 +570,7 @@ def test_an_end_that_fails_is_said(said: str, listener: socket.socket, monkeypat
     monkeypatch.setattr(packet_recorder, "LIMIT", limit)
     interrupted = pytest.raises(KeyboardInterrupt) if "interrupted" in said else contextlib.nullcontext()
     with interrupted, record(listener.getsockname()[1], kernel=True) as rec:
-        Sentinel(rec, then)
+        let_through(rec, then)
     assert rec.capture.warnings == [f"not complete: {said}"]
     assert "NOT COMPLETE" in repr(rec)
 

@@ -135,13 +135,10 @@ def events_of(name: str) -> Iterator[RelayEvent]:
         client = one.source if one.from_client else one.destination
         if one.flags == SYN:
             ends[client] = Endpoints(("192.0.2.2", int.from_bytes(client[-2:])), ("192.0.2.1", SERVER[1]))
-        if one.flags & SYN:
-            kind = CONNECT if one.flags == SYN else ACCEPT
-            yield RelayEvent(one.time, ends[client], one.from_client, kind)
-        if one.payload:
-            yield RelayEvent(one.time, ends[client], one.from_client, SENT, one.payload)
-        if one.flags & FIN:
-            yield RelayEvent(one.time, ends[client], one.from_client, END)
+        begins = CONNECT if one.flags == SYN else ACCEPT
+        for kind, happened in (begins, one.flags & SYN), (SENT, one.payload), (END, one.flags & FIN):
+            if happened:
+                yield RelayEvent(one.time, ends[client], one.from_client, kind, one.payload)
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in DATA.glob("*.pcap")))
