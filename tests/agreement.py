@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What must hold of every file: each way of reading it says the same, and the bill adds up."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterable
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What all tests share: how hypothesis runs here, where a test may write, and fixtures of several files."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A capture of people who put HTML and terminal commands wherever a peer can put text."""
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 

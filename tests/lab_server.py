@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A JupyterLab, or Notebook 7, of one's own for a ``with`` block: a free port, a random token, private settings."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

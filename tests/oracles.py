@@ -7,8 +7,6 @@ A test asks them so:
     text = tshark("-r", "data/websockets-session.pcap", "-T", "fields", "-e", "frame.len")
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

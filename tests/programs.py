@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where the project is, and how a test runs another program there or waits for what runs beside it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The notebooks as a reader has them, and whether what is on a page is what is stored."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Collection
 from html.parser import HTMLParser

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The servers and proxies that notebook 13 attacks: each makes the one mistake that it is there for, and no other."""
 
-from __future__ import annotations
-
 import pytest
 
 import wsedu

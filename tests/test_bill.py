@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The bill adds up, on every capture, and puts each byte where the design says."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 from typing import Any

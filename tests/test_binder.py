@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One set of versions everywhere, and what Binder would make of it: repo2docker is asked, without Docker."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

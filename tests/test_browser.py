@@ -5,8 +5,6 @@ One notebook alone: ``pytest tests/test_browser.py -k 05``. Pictures of every sc
 to pytest's temporary folder; ``make shots`` takes them all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The model of what an update costs: small cases by hand, the measured grid, and what must hold for any situation."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from math import exp
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The captures in data/ are what their README says: real, whole, correct to the checksum, and small."""
 
-from __future__ import annotations
-
 import json
 import re
 import shutil

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """permessage-deflate: the RFC's own bytes, what websockets and zlib make, and captures with every way it can go."""
 
-from __future__ import annotations
-
 import io
 from operator import attrgetter
 from typing import Any

@@ -5,8 +5,6 @@ A dialogue is what both sides say, what TCP does to it, the messages that it has
 of data by what they were spent on. Each is read in large segments and byte by byte.
 """
 
-from __future__ import annotations
-
 import gzip
 import io
 import tracemalloc

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """``python -m wsedu`` from the outside: exit status, stderr, what reaches a terminal, and what each option does."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import json

@@ -4,8 +4,6 @@
 And whatever a file holds, it is read or refused: no traceback, no endless loop, and the bill adds up.
 """
 
-from __future__ import annotations
-
 import io
 import random
 import time

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What notebook 11 stands on: a page's log beside the wire, a cut cable, clients that come back, two real programs."""
 
-from __future__ import annotations
-
 import json
 import random
 import shutil

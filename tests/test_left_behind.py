@@ -3,8 +3,6 @@
 process or file; and an interrupted cell neither.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import itertools

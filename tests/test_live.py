@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The servers of the notebooks are real, end with their block, and leave nothing behind."""
 
-from __future__ import annotations
-
 import logging
 import socket
 import sys

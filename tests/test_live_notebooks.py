@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebooks that talk to real servers print the same again and again, and also while nothing else gets a word in."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

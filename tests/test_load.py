@@ -2,8 +2,6 @@
 """Load tests: every listener gets every update, what is asked of the machine is asked before, what goes wrong in a
 process is said, and nothing stays."""
 
-from __future__ import annotations
-
 import asyncio
 import multiprocessing
 import os

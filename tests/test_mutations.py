@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Breaking the product turns the notebooks red: the stored outputs hold it, byte by byte."""
 
-from __future__ import annotations
-
 import os
 import random
 import shutil

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Four ways to deliver the same news: nothing lost, nothing doubled, whatever happens to the connections."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import random

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each notebook has the anatomy that the others have, was run from top to bottom, and holds nothing of one machine."""
 
-from __future__ import annotations
-
 import configparser
 import itertools
 import re

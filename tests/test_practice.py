@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Each exercise knows right from wrong, names what people get wrong, and cannot be passed by doing nothing."""
 
-from __future__ import annotations
-
 import inspect
 import itertools
 import json

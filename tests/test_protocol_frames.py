@@ -4,8 +4,6 @@
 And status codes and the payload of a Close frame (RFC 6455, 5.5.1 and 7.4), and that wrong arguments are named.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import pickle

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The opening handshake: the RFC's samples byte for byte, and each rule of RFC 6455, 4 broken."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable
 from itertools import product

@@ -4,8 +4,6 @@
 And where content ends (RFC 9112, 6.3), and the chunked coding (RFC 9112, 7.1).
 """
 
-from __future__ import annotations
-
 import contextlib
 import time
 import timeit

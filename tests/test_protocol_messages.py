@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Messages from fragments (RFC 6455, 5.4 to 5.6), and UTF-8 at the earliest byte (8.1)."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from itertools import product

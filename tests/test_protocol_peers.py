@@ -4,8 +4,6 @@
 Where they differ from us, a test names the difference, and the rule of the RFC by which we differ.
 """
 
-from __future__ import annotations
-
 import base64
 from typing import Any, cast
 

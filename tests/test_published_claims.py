@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The published sums come out as they were printed, from heads that our own parser reads."""
 
-from __future__ import annotations
-
 import pytest
 
 from wsedu import Request, Response

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every link layer, IP version and file format that the design names: the same talk, the same messages."""
 
-from __future__ import annotations
-
 import io
 import struct
 from collections.abc import Callable

@@ -5,8 +5,6 @@ What must come out is worked out byte by byte from the packets, without putting 
 no packet covers, and for each message the packet with which all before its end is covered.
 """
 
-from __future__ import annotations
-
 import io
 import tempfile
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What TCP does to segments, and what a capture lacks (RFC 9293, 3.4): the messages are the same, or a gap says why."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from itertools import permutations, product

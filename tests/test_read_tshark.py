@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """``read`` and tshark say the same of every capture in data/: frames, requests, responses, and whose they are."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from functools import cache

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """README.md leads where it says, and its pictures are there, sharp, light enough, and in words too."""
 
-from __future__ import annotations
-
 import re
 
 from programs import ROOT

@@ -7,8 +7,6 @@ scheduled when. Those of the kernel, all but the refusals, need the right to see
 where there is none.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 import os

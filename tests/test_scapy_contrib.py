@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The layer that could go to Scapy: it needs nothing but Scapy, its tests pass there, and they can fail."""
 
-from __future__ import annotations
-
 import ast
 import os
 import shutil

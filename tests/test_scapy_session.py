@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The Scapy session gives every message whole and once; and what Scapy itself makes of the same packets."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import random

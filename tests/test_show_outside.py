@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whatever bytes and texts come from outside: nothing runs, nothing is lost, nothing moves the cursor."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import pkgutil

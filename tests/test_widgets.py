@@ -4,8 +4,6 @@
 All of it in a light page, and in ``make test-all`` in a dark one and in a narrow one as well.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable, Iterator

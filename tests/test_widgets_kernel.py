@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What the kernel does when a control is turned or a message is opened, without a browser."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import socket

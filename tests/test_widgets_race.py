@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The delivery race: real deliveries that are monitored while they run, and stopped without a trace."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

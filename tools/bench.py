@@ -9,8 +9,6 @@ the peak memory of both where that says something. Figures are CPU time but for 
 a user waits for.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Callable, Iterator
 

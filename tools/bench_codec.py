@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """``Frame`` and ``MessageAssembler`` beside the codecs of websockets (whose masking is in C) and wsproto."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 

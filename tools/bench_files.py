@@ -5,8 +5,6 @@ The packets are those that the package itself makes of what a relay sees (``wsed
 masks and the server does not; they take turns, and acknowledgements ride on data.
 """
 
-from __future__ import annotations
-
 import random
 import sys
 from collections.abc import Iterator

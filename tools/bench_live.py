@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What recording costs, beside a plain connection and tcpdump; and a broadcast, beside a bare ``websockets`` server."""
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import subprocess

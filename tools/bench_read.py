@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """``read()`` and ``messages()`` beside tshark, what a message costs as files grow, and what an import costs."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile

@@ -5,8 +5,6 @@ Measured is CPU time: the clock on the wall swings tenfold with what else a mach
 in short slices, and of each the fastest slice counts: whatever disturbs makes a program only slower.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

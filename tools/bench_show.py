@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a control costs in a real kernel, from a change to the new view, beside an update of a bare HTML widget."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Iterator
 from statistics import median

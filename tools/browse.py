@@ -7,8 +7,6 @@ Prints what the pages wrote into their `log`, or what they received, as one JSON
 own that is deleted afterwards.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys

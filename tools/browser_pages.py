@@ -4,8 +4,6 @@
 The pages' scripts are in tools/pages/: log.js and talk.js, which write down what a page does and sees, and stories.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress

@@ -5,8 +5,6 @@ python tools/describe_captures.py            print the table
 python tools/describe_captures.py --write    put it into data/README.md
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import subprocess

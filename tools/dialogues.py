@@ -6,8 +6,6 @@ The servers are context managers for the recording process. The clients are run 
     python tools/dialogues.py NAME
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import sys

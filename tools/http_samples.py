@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What HTTP/1.1 can look like: Tornado, with the questions that curl asks it. And two proxies: HAProxy and nginx."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import AsyncIterator

@@ -9,8 +9,6 @@ stands there. In a Scapy checkout ``websocket.py`` belongs into ``scapy/contrib`
 ``test/contrib`` and the captures into ``test/pcaps``. The session stays here: it stands on all of the reader.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 import shutil

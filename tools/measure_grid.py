@@ -11,8 +11,6 @@ counted whole: counting begins and ends half way between two polls. Writes data/
 which a packet was dropped or an update did not arrive once is refused and not written.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import csv

@@ -5,8 +5,6 @@ python tools/notebook_nav.py            write them
 python tools/notebook_nav.py --check    say which are not as they should be; exit status 1 if any
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Count the TCP packets of many servers at once, from the kernel (Linux only)."""
 
-from __future__ import annotations
-
 import re
 import socket
 from typing import NamedTuple

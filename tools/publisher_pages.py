@@ -5,8 +5,6 @@ A page is loaded on a connection of its own; the news then comes on another. New
 from the moment at which the page first asks: a page that polls finds an answer now and then, but not always.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager

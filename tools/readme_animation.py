@@ -8,8 +8,6 @@ so no image library is needed; here they are put one behind the other. In each o
 there, and the others transparent, which makes the file ten times smaller.
 """
 
-from __future__ import annotations
-
 import re
 import tempfile
 from base64 import b64decode, b64encode

@@ -4,8 +4,6 @@
 PYTHONPATH=tests python tools/readme_picture.py
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import get_args
 

@@ -10,8 +10,6 @@ Linux, the programs ``ip``, ``unshare`` and ``nsenter``, and for some captures `
 whole is refused and not written. Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import json

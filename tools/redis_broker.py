@@ -8,8 +8,6 @@ plain socket, in the Redis protocol, and passes each update on to its own listen
 update, or had one that was not published, is refused and not written.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import subprocess

@@ -8,8 +8,6 @@ and widget states are left out, so that running an unchanged notebook again chan
 A cell that fails without the tag ``raises-exception`` leaves its notebook untouched and makes the exit status 1.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

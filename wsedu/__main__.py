@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The command line: ``python -m wsedu``."""
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import io

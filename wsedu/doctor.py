@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What works on this machine, and what a missing part costs the reader."""
 
-from __future__ import annotations
-
 import html
 import platform
 import shutil

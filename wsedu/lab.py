@@ -4,8 +4,6 @@
 The servers here run as long as the kernel does, since a reader may press a button at any time.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import signal

@@ -6,8 +6,6 @@ mistake that its attack needs, as real ones did, and nothing else of a proxy is 
 response in turn, each in one piece, which is how short ones come on loopback.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from asyncio import StreamReader, StreamWriter

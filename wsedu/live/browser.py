@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A Chromium without a window, told what to do over a WebSocket: its DevTools protocol, JSON in Text frames."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

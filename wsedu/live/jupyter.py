@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A private Jupyter server, and a client that runs code in a kernel over the same WebSocket that notebooks use."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How many connections this machine allows: asked before a load test is started, not found out by its failure."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import suppress
 from pathlib import Path

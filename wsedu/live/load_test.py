@@ -5,8 +5,6 @@
 the one that pushes.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import signal
 import sys

@@ -6,8 +6,6 @@ clients do no more than they must, since it is the server that is measured: they
 and count responses.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

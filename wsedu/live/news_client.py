@@ -6,8 +6,6 @@ however often its connection breaks. Neither library may use a proxy from the en
 machine.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress

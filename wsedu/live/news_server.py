@@ -6,8 +6,6 @@ or as ``Last-Event-ID: 7`` when an EventSource connects again. So nothing is los
 a client is and however often its connection breaks.
 """
 
-from __future__ import annotations
-
 import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial

@@ -4,8 +4,6 @@
 The clock and the random numbers are given to it, so that a test or a notebook can decide both.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re

@@ -7,8 +7,6 @@ There it was told to treat ``http:`` as secure: otherwise it leaves out its clie
 asks for Host alone (RFC 9112, 3.2).
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 from ..model.published_claims import FIELDS_2010

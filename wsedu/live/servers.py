@@ -6,8 +6,6 @@ library; ``tornado_echo_server`` is a second WebSocket server, so that a reader 
 made of, ``serving`` for Tornado and ``serve`` for ``websockets``, serves the news as well.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import threading

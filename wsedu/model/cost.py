@@ -9,8 +9,6 @@ loses nothing: timestamps in each segment (RFC 7323), delayed acknowledgements t
 All sizes are in bytes and all times in seconds, here and in ``Situation``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import ceil, exp, expm1, inf, lgamma, log, sqrt
 

@@ -4,8 +4,6 @@
 ``tools/measure_grid.py`` measured between two network namespaces; ``tools/redis_broker.py`` on one machine.
 """
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ head for each poll against 2 for a WebSocket frame, and multiply. Ilya Grigorik,
 (2013), chapter 15, counts 850 bytes for a poll each minute. Names that end in a year belong to that comparison.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from .cost import Situation, cost

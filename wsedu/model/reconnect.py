@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Clients that lost their server and come back: when each tries, on a clock that is only a number (RFC 6455, 7.2.3)."""
 
-from __future__ import annotations
-
 import heapq
 import random
 from collections import Counter

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 00: what is this byte?"""
 
-from __future__ import annotations
-
 from ..protocol.frames import Frame
 from .exercise import Arguments, exercise
 

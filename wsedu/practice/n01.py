@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 01: heads, contents, and what a cookie costs."""
 
-from __future__ import annotations
-
 import random
 import re
 

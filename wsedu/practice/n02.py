@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 02: what asking costs."""
 
-from __future__ import annotations
-
 import random
 from math import exp
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 03: event streams, and updates that got lost."""
 
-from __future__ import annotations
-
 import json
 import random
 

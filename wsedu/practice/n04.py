@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 04: the opening handshake."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import random

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 05: the first two bytes."""
 
-from __future__ import annotations
-
 from .exercise import Arguments, exercise
 
 PLAIN = [0x81, 0x02, 0xC1, 0x8B, 0x88, 0x09]

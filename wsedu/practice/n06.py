@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 06: payload length and masking key."""
 
-from __future__ import annotations
-
 from ..protocol.frames import Frame, apply_mask
 from .exercise import Arguments, exercise
 

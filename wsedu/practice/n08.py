@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 08: bytes of packets."""
 
-from __future__ import annotations
-
 import random
 import struct
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 09: the sums behind the bill."""
 
-from __future__ import annotations
-
 from .exercise import exercise
 
 

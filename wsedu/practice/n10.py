@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 10: how cost grows with the number of clients."""
 
-from __future__ import annotations
-
 import random
 from math import ceil
 

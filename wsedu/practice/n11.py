@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 11: what a page is told, when a dead connection is found out, and how long to wait before trying again."""
 
-from __future__ import annotations
-
 import random
 
 from .exercise import Arguments, exercise

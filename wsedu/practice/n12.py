@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 12: permessage-deflate."""
 
-from __future__ import annotations
-
 import random
 import zlib
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 13: who may in, what a log may keep, and when a connection has become a tunnel."""
 
-from __future__ import annotations
-
 import random
 import re
 

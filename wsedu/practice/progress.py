@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What a reader has solved, in one place: a small file in the folder of the notebooks."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """For teachers: the solutions as a text that runs by itself, made from the code that the checks use."""
 
-from __future__ import annotations
-
 import ast
 import inspect
 import sys

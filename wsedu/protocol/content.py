@@ -15,8 +15,6 @@ Where two readers disagree about an end, one sees a message in what the other ta
 RFC 9112, 11.2). So whatever hides an end is refused.
 """
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import repeat

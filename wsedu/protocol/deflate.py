@@ -7,8 +7,6 @@ The compressed bytes are those of DEFLATE (RFC 1951), with its last four always 
 In order of reading: the parameters; ``Deflater`` and ``Inflater``, one for each direction of a connection.
 """
 
-from __future__ import annotations
-
 import re
 import zlib
 from typing import Any, NamedTuple

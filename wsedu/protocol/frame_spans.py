@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What each bit and byte of a frame says (RFC 6455, 5.2): the frame's half of every picture."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from .errors import Data, NeedMoreData, ProtocolError

@@ -9,8 +9,6 @@ only knows HTTP, or a cache with an old answer, cannot produce the value (RFC 64
 fields that ``FieldRules`` has.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

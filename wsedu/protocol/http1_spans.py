@@ -5,8 +5,6 @@ It explains what is there, legal or not, and cuts every line into pieces that le
 of the fields, methods and status codes that a reader meets most, a sentence each, with the section that defines them.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

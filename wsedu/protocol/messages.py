@@ -9,8 +9,6 @@ Control frames may stand between fragments, so that a Ping need not wait for the
 another message may not.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from .errors import Data, NeedMoreData, ProtocolError, Role, need_bytes, need_role

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The opcodes of RFC 6455, 5.2: what a frame is for."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 

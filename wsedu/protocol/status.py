@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Status codes, and the payload of a Close frame (RFC 6455, 5.5.1 and 7.4)."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 from .errors import ProtocolError

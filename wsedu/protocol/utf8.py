@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """UTF-8 that comes in pieces (RFC 6455, 8.1), refused at the first byte that no other byte can mend."""
 
-from __future__ import annotations
-
 import codecs
 
 # How the halves of a surrogate pair would begin. RFC 3629, 3: "The definition of UTF-8 prohibits encoding character

@@ -6,8 +6,6 @@ and nothing else. The controls here are those of the browser, each with its <lab
 JavaScript's; Python gives them what to say.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

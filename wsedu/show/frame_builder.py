@@ -5,8 +5,6 @@ The bits, the bytes and the verdict are the browser's (``frame_builder.js``). Wh
 data: for each value that a part of a header can have, what ``MessageAssembler`` says of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any

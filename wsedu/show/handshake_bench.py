@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The handshake bench: an opening handshake to spoil, the rule that it breaks, and a real server's opinion."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from collections.abc import Callable

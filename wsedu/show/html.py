@@ -7,8 +7,6 @@ U+2066 to U+2069, U+200E and U+200F). The door does not trust its callers: ``joi
 that they are given, and ``Picture`` each line of its text, so that a view that forgets to do it is safe all the same.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape

@@ -7,8 +7,6 @@ they were chosen so that readers with protanopia, deuteranopia and tritanopia ca
 on them keeps a contrast of 4.5 to 1 (1.4.3): a test measures all of this.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 

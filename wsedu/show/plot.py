@@ -12,8 +12,6 @@ trusted keeps no such style, and its card stays light.) A series has a dash and 
 and its colour is none of those that kinds of bytes have.
 """
 
-from __future__ import annotations
-
 import math
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence

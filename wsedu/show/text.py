@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Text for a terminal: made visible, and cut and padded to columns, of which a wide character takes two."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from unicodedata import east_asian_width

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ladder to scale: several ways beside each other on one clock; down is time, and thickness is bytes."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter, defaultdict

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Whole WebSocket messages in place of their data frames (RFC 6455, 5.4); control frames stay where they came."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator
 
 from ..protocol.frames import FIN

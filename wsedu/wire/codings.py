@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Codings taken off content: those of a transfer, chunked aside (RFC 9112, 7.2), and of content (RFC 9110, 8.4)."""
 
-from __future__ import annotations
-
 import re
 import zlib
 from importlib import import_module

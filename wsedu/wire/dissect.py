@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What ``python -m wsedu`` says of captures: ``dissect`` their messages, ``bill`` what every byte was spent on."""
 
-from __future__ import annotations
-
 import io
 import json
 import sys

@@ -6,8 +6,6 @@ the parsers to find (``message_parser.py``). What belongs here is what one direc
 follow a 101, a 2xx to CONNECT, or a request to switch that nobody has answered yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

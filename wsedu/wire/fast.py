@@ -12,8 +12,6 @@ A ``_FastSender`` is a sender whose next packet may take the fast path. What is 
 under way is kept where the slow path keeps it; before a packet of its connection takes that, it is handed back.
 """
 
-from __future__ import annotations
-
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where WebSocket frames end (RFC 6455, 5.2): the header says how long the payload is, and nothing stands between."""
 
-from __future__ import annotations
-
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frames import apply_mask, check_header, parse_header
 from .message_parser import Incoming, ParsedMessage, Sender, UnfinishedMessage

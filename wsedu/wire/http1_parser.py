@@ -4,8 +4,6 @@
 This is the reader's half of the protocol: it lets through whatever has readable boundaries, legal or not.
 """
 
-from __future__ import annotations
-
 from array import array
 from typing import Literal
 

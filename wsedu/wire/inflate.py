@@ -4,8 +4,6 @@
 Where it agreed on nothing, nothing of this is made or asked, so that other frames cost what they always do.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from ..protocol.deflate import DeflateParameters, Inflater, agreed_parameters

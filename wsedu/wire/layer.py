@@ -15,8 +15,6 @@ filled in, in its shortest form; one that is given stays as it is, right or wron
 sport=8765)``, and then loses what comes twice, late, not at all, or with many frames in a segment.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from scapy.fields import BitEnumField, BitField, ConditionalField, Field, MayEnd, StrLenField, XStrFixedLenField

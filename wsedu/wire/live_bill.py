@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The bill of a recording that is still running."""
 
-from __future__ import annotations
-
 from .bill import Bill, Billing
 from .packet_model import PacketModel
 from .recording import Recording, RelayRecording

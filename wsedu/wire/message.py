@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A message as ``read`` and ``messages`` give it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Literal
 

@@ -6,8 +6,6 @@ WebSocket frames in ``frame_parser.py``. ``exchange.py`` knows nothing else of t
 mean for the bytes that follow.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 from ..protocol.http1 import Request, Response

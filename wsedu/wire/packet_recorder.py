@@ -18,8 +18,6 @@ only the first is kept. That is the better one: it is written down while the sen
 what was sent before the end of a recording is never missed. Any other interface shows each packet once.
 """
 
-from __future__ import annotations
-
 import array
 import contextlib
 import socket

@@ -7,8 +7,6 @@ What has no fixed size (options, VLAN tags) is a function that makes such rows.
 In order of reading: the headers; which messages a packet carries (``PacketViews``).
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress

@@ -8,8 +8,6 @@ inside tunnels need no code at all. What might hold TCP and is not read raises `
 Link types are the LINKTYPE_ numbers of draft-ietf-opsawg-pcaplinktype.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Callable
 from functools import lru_cache, partial

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A message as ``dissect`` prints it: one line for people, or one JSON object."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any

@@ -14,8 +14,6 @@ packets of that sender come as they are, and Scapy's log says why. So do packets
 protocols.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any

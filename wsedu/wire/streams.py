@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One direction of a TCP connection, put in order again (RFC 9293, 3.4): what came twice, late or not at all."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections.abc import Iterator
 from heapq import heappop, heappush

@@ -10,8 +10,6 @@ all bytes that came before it: one side says that it will send no more, and goes
 9293, 3.6); one side breaks off (RST, 3.5.3); nobody listens (RST to the SYN, 3.10.7.1).
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import selectors
