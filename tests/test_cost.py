@@ -5,8 +5,7 @@ from dataclasses import replace
 from math import exp
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from wsedu import Frame, Opcode
 from wsedu.live.news_server import WAYS as LIVE_WAYS

@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 from capture_maker import CLIENT, DATA, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from oracles import tshark
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import Frame as PeerFrame
-from websockets.frames import Opcode as PeerOpcode
+from websockets.frames import Frame as PeerFrame, Opcode as PeerOpcode
 
 import wsedu
 from wsedu.protocol.deflate import DeflateParameters, Deflater, Inflater, agreed_parameters

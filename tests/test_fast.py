@@ -16,8 +16,7 @@ from unittest.mock import Mock
 import pytest
 from agreement import reads
 from capture_maker import CLIENT, DATA, HANDSHAKE, IN_DATA, LINKS, SERVER, SWITCHING, Blocks, Talk, frame, pcap, pcapng
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import wsedu
 from wsedu.protocol.frames import Frame

@@ -12,8 +12,7 @@ from typing import cast
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from programs import DATA
 from websockets.exceptions import InvalidStatus
 

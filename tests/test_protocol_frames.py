@@ -14,8 +14,7 @@ from typing import Any
 
 import protocol_cases as cases
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from wsedu.protocol import handshake
 from wsedu.protocol.errors import NeedMoreData, ProtocolError

@@ -14,8 +14,7 @@ from typing import Any
 
 import protocol_cases as cases
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 import wsedu
 from wsedu.protocol.content import (

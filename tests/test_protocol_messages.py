@@ -7,8 +7,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from protocol_cases import FRAMES, KEY, REFUSED_FRAMES, ROLES, described, legal_streams, refusal, where
 
 from wsedu.protocol.errors import NeedMoreData, ProtocolError

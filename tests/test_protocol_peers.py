@@ -9,8 +9,7 @@ from typing import Any, cast
 
 import pytest
 import websockets.frames
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from protocol_cases import KEY, SAMPLE_KEY, legal_frames, legal_streams
 from websockets.server import ServerProtocol
 from websockets.streams import StreamReader

@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 from agreement import facts, reads
 from capture_maker import CLIENT, FIN, HANDSHAKE, LINKS, SERVER, SWITCHING, Blocks, Talk, frame, pcap, pcapng
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.strategies import DrawFn
 
 import wsedu

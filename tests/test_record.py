@@ -27,8 +27,7 @@ from unittest.mock import Mock
 import pytest
 from by_hand import TcpPacket, packets_in, tcp_packets, warnings
 from capture_maker import HANDSHAKE, SWITCHING
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from pytest import MonkeyPatch
 from websockets.sync.client import connect
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from by_hand import TcpPacket, ones_complement_sum, packets_in, tcp_packets, warnings
 from capture_maker import DATA
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from wsedu.wire.packet_model import ACK_DELAY, MSS, Endpoints, EventKind, RelayEvent, checksum, packets
 from wsedu.wire.packets import ACK, FIN, PSH, RST, SYN

@@ -14,8 +14,7 @@ from typing import Any
 import hostile
 import pytest
 from capture_maker import CAPTURES, CLIENT, DATA, GET, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from protocol_cases import any_frames
 from scapy.error import log_runtime
 from scapy.layers.http import HTTP, HTTPRequest, HTTPResponse

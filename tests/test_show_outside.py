@@ -18,8 +18,7 @@ from typing import Any
 import ipywidgets
 import pytest
 from hostile import write_capture
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import wsedu
 from wsedu import Frame, ProtocolError, Request, bars, byte_map, compare, lab, ladder, plot, touch

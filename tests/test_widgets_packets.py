@@ -2,8 +2,7 @@
 """The layers of a packet: every byte explained once, fields as tshark reads them, messages as they were read."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from oracles import tshark
 from programs import DATA
 

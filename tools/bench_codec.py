@@ -7,8 +7,7 @@ from functools import partial
 from bench_row import Row, micro, rate, row, seconds_of
 from websockets import frames
 from websockets.streams import StreamReader
-from wsproto.frame_protocol import FrameProtocol
-from wsproto.frame_protocol import Opcode as WsprotoOpcode
+from wsproto.frame_protocol import FrameProtocol, Opcode as WsprotoOpcode
 
 from wsedu.protocol.frames import Frame
 from wsedu.protocol.messages import MessageAssembler

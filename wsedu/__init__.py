@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .protocol import handshake as handshake
-    from .protocol.errors import NeedMoreData as NeedMoreData
-    from .protocol.errors import ProtocolError as ProtocolError
+    from .protocol.errors import NeedMoreData as NeedMoreData, ProtocolError as ProtocolError
     from .protocol.frames import Frame as Frame
     from .protocol.handshake import accept_key as accept_key
-    from .protocol.http1 import Request as Request
-    from .protocol.http1 import Response as Response
+    from .protocol.http1 import Request as Request, Response as Response
     from .protocol.messages import MessageAssembler as MessageAssembler
     from .protocol.opcodes import Opcode as Opcode
     from .protocol.status import StatusCode as StatusCode
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
     from .show.plot import plot as plot
     from .show.sequence import ladder as ladder
     from .show.timeline import timeline as timeline
-    from .wire.capture import messages as messages
-    from .wire.capture import read as read
+    from .wire.capture import messages as messages, read as read
     from .wire.recording import record as record
 
 __version__ = "0.1.0"

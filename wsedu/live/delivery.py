@@ -5,8 +5,6 @@ What runs where: the publisher and the client share an event loop, in a thread o
 monitor; the server and the relay that records have a thread each. Times are those of ``time.monotonic``, in seconds.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time
@@ -15,9 +13,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import quantiles
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from ..wire.bill import Bill
+from ..wire.capture import Capture
 from ..wire.live_bill import LiveBill
 from ..wire.recording import Recording, record
 from .news_client import NewsClient
@@ -25,9 +24,6 @@ from .news_server import Way, news_server
 from .publisher import Publisher, Update, fixed, text_of
 from .request_headers import HeadStyle
 from .servers import STOP_LIMIT
-
-if TYPE_CHECKING:
-    from ..wire.capture import Capture
 
 Done = TypeVar("Done")
 

@@ -6,10 +6,8 @@ all, or no text, is a mistake of the caller, and named at once: or else text whe
 inside, or not fail and mean something else.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
-from typing import Literal
+from typing import Literal, Self
 
 # What a socket gives, what a program collects in, and a view of either.
 Data = bytes | bytearray | memoryview
@@ -47,10 +45,10 @@ class ProtocolError(Exception):
     def __str__(self) -> str:
         return f"{self.field} at byte {self.offset}: {self.message} ({self.section})"
 
-    def shifted(self, by: int) -> ProtocolError:
+    def shifted(self, by: int) -> Self:
         """The same refusal with its offset counted from ``by`` bytes earlier; for parsers that call parsers."""
         # The attributes are the arguments that it was made with, by their names.
-        return ProtocolError(**vars(self) | {"offset": self.offset + by})
+        return type(self)(**vars(self) | {"offset": self.offset + by})
 
 
 def printable(text: str) -> str:

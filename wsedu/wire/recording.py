@@ -6,8 +6,6 @@ connections, and needs no privilege. What it cannot see is TCP/IP: the packets o
 (``packet_model.py`` says how), the bytes that they carry are real.
 """
 
-from __future__ import annotations
-
 import io
 import socket
 import threading
@@ -15,16 +13,14 @@ from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 from ..protocol.errors import need_text
+from .capture import Capture, read
 from .packet_model import EventKind, RelayEvent, packets
 from .packet_recorder import LOOPBACK, PacketRecorder
 from .pcapfile import Packet, write_capture
 from .tcp_proxy import TcpProxy
-
-if TYPE_CHECKING:
-    from .capture import Capture
 
 BACKLOG = 1024  # clients that may ask for a connection before the relay has accepted any of them
 _WHAT_TO_DO = (
@@ -100,8 +96,6 @@ class Recording:
         Raises:
             RuntimeError: the ``with`` block has not ended.
         """
-        from .capture import read  # here, since recording does without it
-
         if not self._finished:
             raise RuntimeError("the recording is not finished: it can be read after its `with` block")
         capture = read(io.BytesIO(write_capture(self._packets())))
