@@ -13,6 +13,9 @@ SPARE_FILES = 100
 MOST_FILES = 1 << 20
 # Taken where files are not limited by number, as on Windows; its event loop has troubles of its own before that.
 WITHOUT_LIMIT = 8192
+# Connections from one address: Linux gives out some 28,000 ports of each (``net.ipv4.ip_local_port_range``), and other
+# programs need some too.
+PORTS = 20_000
 # Of fewer, two load tests of different size cannot be made, and no slope fitted.
 FEWEST_LISTENERS = 200
 
@@ -56,7 +59,7 @@ def available_bytes() -> int:
 
 
 def most_listeners(wanted: int = 10_000) -> int:
-    """So many connections at once, or as many of them as files and memory allow.
+    """So many connections at once, or as many of them as ports, files and memory allow.
 
     The limit of open files is raised for this process, since only so it shows what the kernel gives.
 
@@ -64,7 +67,7 @@ def most_listeners(wanted: int = 10_000) -> int:
         RuntimeError: that would be fewer than ``FEWEST_LISTENERS``; it says what they lack.
     """
     files, memory = raise_file_limit(), available_bytes() // 2 // LISTENER_BYTES
-    possible = max(0, min(files - SPARE_FILES, memory))
+    possible = max(0, min(files - SPARE_FILES, memory, PORTS))
     if possible < FEWEST_LISTENERS:
         limit = f"{files} open files for a process (ulimit -Hn)" if files < memory else "its free memory"
         raise RuntimeError(f"a load test takes {FEWEST_LISTENERS} connections at least; here {limit} allows {possible}")

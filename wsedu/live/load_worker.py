@@ -9,7 +9,6 @@ and count responses.
 import asyncio
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -35,9 +34,6 @@ from .publisher import Publisher
 from .servers import Listening, serve
 
 LARGEST_BACKLOG = 65_535
-# Connections from one address of 127.0.0.0/8: Linux gives out some 28,000 ports of one address
-# (``net.ipv4.ip_local_port_range``), and other programs need some too.
-PER_ADDRESS = 20_000
 # Seconds that some hundred connections may take until they are open.
 CONNECT_LIMIT = 60.0
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -208,28 +204,25 @@ class LoadClients:
             OSError: a connection was refused, or was not made a WebSocket; ``TimeoutError`` where they are not open
                 within ``CONNECT_LIMIT``.
         """
-        begin, done = time.monotonic(), len(self._connections)
+        begin = time.monotonic()
         try:
             async with asyncio.timeout(CONNECT_LIMIT):
-                self._connections += await asyncio.gather(*map(self._connect, range(done, done + count)))
+                self._connections += await asyncio.gather(*(self._connect() for _ in range(count)))
         except TimeoutError:
             raise TimeoutError(f"{count} connections were not open within {CONNECT_LIMIT:g} s") from None
         return time.monotonic() - begin
 
-    async def _connect(self, number: int) -> Streams | None:
+    async def _connect(self) -> Streams | None:
         if not self._keep_alive:
             return None  # it opens one for each poll
-        reader, writer = await self._open(number)
+        reader, writer = await self._open()
         if self._gap is None:
             writer.write(request("127.0.0.1", fields=[OFFER]))
             await _response(reader, 101)
         return reader, writer
 
-    def _open(self, number: int) -> Awaitable[Streams]:
-        # On Linux all of 127.0.0.0/8 is this machine; elsewhere 127.0.0.1 alone.
-        spread = self._total > PER_ADDRESS and sys.platform == "linux"
-        address = (f"127.0.0.{2 + number // PER_ADDRESS}", 0) if spread else None
-        return asyncio.open_connection("127.0.0.1", self._port, local_addr=address)
+    def _open(self) -> Awaitable[Streams]:
+        return asyncio.open_connection("127.0.0.1", self._port)
 
     def begin(self) -> None:
         """Let all who are connected receive, or poll: one after the other within the first gap, as people come."""
@@ -259,7 +252,7 @@ class LoadClients:
         await asyncio.sleep(gap * number / self._total)
         while True:
             kept = self._connections[number]
-            reader, writer = kept or await self._open(number)
+            reader, writer = kept or await self._open()
             writer.write(POLL + (b"\r\n" if kept else b"Connection: close\r\n\r\n"))
             await _response(reader, 200, 204)
             yield
