@@ -14,7 +14,7 @@ from typing import Any
 import hostile
 import pytest
 from capture_maker import CAPTURES, CLIENT, DATA, GET, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from protocol_cases import any_frames
 from scapy.error import log_runtime
 from scapy.layers.http import HTTP, HTTPRequest, HTTPResponse
@@ -246,6 +246,8 @@ def assert_every_field(packet: Any, frame: Frame, form: LengthForm) -> None:
 
 
 @given(any_frames())
+@example(Frame(2, bytes(65535)))
+@example(Frame(2, bytes(65536)))
 def test_fields_give_the_bytes_of_our_frame(frame: Frame) -> None:
     assert bytes(WebSocket(**fields_of(frame))) == frame.serialize()
 

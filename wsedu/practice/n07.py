@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notebook 07: messages, control frames, and who closed first."""
 
+from __future__ import annotations
+
 import atexit
 import itertools
 import random
