@@ -10,17 +10,15 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import pytest
-from programs import kernel, until
+from programs import interrupted_at, kernel, until
 
 from wsedu import handshake, record
 from wsedu.live import Publisher, connect_raw, deliver, http_server, news_server, websocket_server
@@ -134,29 +132,14 @@ INTERRUPTED = {"servers.py": {"__init__"}, "recording.py": {"__enter__", "_steps
 
 @pytest.mark.parametrize("name", BEGINNINGS)
 def test_nothing_after_an_interrupt_at_any_line_of_its_beginning(name: str) -> None:
-    """Python runs signal handlers between two steps of the main thread; here it is each line in turn."""
+
+    def in_beginning(path: Path, function: str) -> bool:
+        return path.parent.parent.name == "wsedu" and function in INTERRUPTED.get(path.name, ())
+
     for line in itertools.count(1):
-        left = line
-
-        def trace(frame: FrameType, event: str, argument: object) -> Any:
-            nonlocal left
-            path = Path(frame.f_code.co_filename)
-            if path.parent.parent.name != "wsedu" or frame.f_code.co_name not in INTERRUPTED.get(path.name, ()):
-                return None
-            left -= event == "line"
-            if event == "line" and left == 0:
-                raise KeyboardInterrupt
-            return trace
-
-        before, traced = traces(), sys.gettrace()
-        sys.settrace(trace)
-        try:
-            begun = BEGINNINGS[name]()
-        except KeyboardInterrupt:
-            begun = None
-        finally:
-            sys.settrace(traced)
-        if left > 0:  # it has no line of that number
+        before = traces()
+        begun, interrupted = interrupted_at(line, in_beginning, BEGINNINGS[name])
+        if not interrupted:
             assert line > 5
             if isinstance(begun, Server | Recording):
                 begun.__exit__(None, None, None)
