@@ -56,13 +56,14 @@ def test_unbroken_it_is_green(copy: Path, notebook: str) -> None:
     assert status == 0, said
 
 
-@pytest.mark.parametrize(
-    ("module", "old", "new"),
-    [  # two bytes change places, and a span is dropped
-        ("frames", "bytes((first, second))", "bytes((second, first))"),
-        pytest.param("frame_spans", "spans + _payload", "spans[:-1] + _payload", marks=slow),
-    ],
-)
+# Two bytes change places, and a span is dropped.
+FAULTS = [
+    ("frames", "bytes((first, second))", "bytes((second, first))"),
+    pytest.param("frame_spans", "spans + _payload", "spans[:-1] + _payload", marks=slow),
+]
+
+
+@pytest.mark.parametrize(("module", "old", "new"), FAULTS)
 def test_a_fault_in_the_package(copy: Path, module: str, old: str, new: str) -> None:
     _change(copy / f"wsedu/protocol/{module}.py", old, new)
     assert _nbval(copy, FRAME)[0] == 1

@@ -231,14 +231,14 @@ def test_outside_text_is_escaped_in_messages() -> None:
 EXTENDED = handshake.response(cases.SAMPLE_KEY, fields=[("Sec-WebSocket-Extensions", "permessage-deflate")])
 
 
-@pytest.mark.parametrize(
-    ("raw", "key", "field", "says"),
-    [
-        (cases.SAMPLE_RESPONSE, cases.SAMPLE_KEY, "Sec-WebSocket-Protocol", "offered"),
-        (EXTENDED, cases.SAMPLE_KEY, "Sec-WebSocket-Extensions", "offered"),
-        (handshake.response(cases.SAMPLE_KEY), "AQIDBAUGBwgJCgsMDQ4PEA==", "Sec-WebSocket-Accept", "found 's3pPLMBi"),
-    ],
-)
+OF_ANOTHER = [
+    (cases.SAMPLE_RESPONSE, cases.SAMPLE_KEY, "Sec-WebSocket-Protocol", "offered"),
+    (EXTENDED, cases.SAMPLE_KEY, "Sec-WebSocket-Extensions", "offered"),
+    (handshake.response(cases.SAMPLE_KEY), "AQIDBAUGBwgJCgsMDQ4PEA==", "Sec-WebSocket-Accept", "found 's3pPLMBi"),
+]
+
+
+@pytest.mark.parametrize(("raw", "key", "field", "says"), OF_ANOTHER)
 def test_a_response_answers_this_request(raw: bytes, key: str, field: str, says: str) -> None:
     with pytest.raises(ProtocolError, match=says) as info:
         handshake.check_response(raw, key)
