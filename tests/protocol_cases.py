@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from wsedu import Frame, Opcode
 from wsedu.protocol.errors import NeedMoreData, ProtocolError, Role
-from wsedu.protocol.frames import Frame
-from wsedu.protocol.opcodes import Opcode
 from wsedu.protocol.spans import Span
 
 KEY = bytes.fromhex("37fa213d")

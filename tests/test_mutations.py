@@ -14,10 +14,8 @@ REQUEST = "01-one-request-one-response"
 FRAME, COMPARED = "05-anatomy-of-a-frame", "08-http-and-websocket-byte-under-byte"
 
 # Which notebook holds every byte of which capture in its outputs.
-READ = {
-    **{f"chromium-{way}": COMPARED for way in ("polling", "longpoll", "eventsource", "websocket")},
-    "http-408": REQUEST,
-}
+READ = {f"chromium-{way}": COMPARED for way in ("polling", "longpoll", "eventsource", "websocket")}
+READ |= {"http-408": REQUEST}
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*")
 slow = pytest.mark.slow
 

@@ -10,9 +10,7 @@ import protocol_cases as cases
 import pytest
 from hypothesis import given, strategies as st
 
-from wsedu.protocol import handshake
-from wsedu.protocol.errors import NeedMoreData, ProtocolError
-from wsedu.protocol.http1 import Request, Response
+from wsedu import NeedMoreData, ProtocolError, Request, Response, handshake
 
 
 def check_response(data: bytes) -> tuple[Response, int]:

@@ -147,7 +147,7 @@ def test_bytes_that_were_cut_and_then_came_whole() -> None:
 
 
 # By chance, or by a poor choice, the same sequence numbers; or others.
-AGAIN = [*product([(5000, 1000)], ["FIN", "RST"])]
+AGAIN = [*product([(5000, 1000)], ["FIN", "RST", "RST and a late FIN"])]
 AGAIN += product([(7_000_000, 9_000_000), (3, 4_294_967_295)], ["FIN", "RST", "not at all"])
 
 
@@ -155,7 +155,9 @@ AGAIN += product([(7_000_000, 9_000_000), (3, 4_294_967_295)], ["FIN", "RST", "n
 def test_a_4_tuple_used_again(ended: str, first: tuple[int, int]) -> None:
     old, new = Talk(), Talk(first=first)
     packets = old.shake() + old.say(SERVER, ONE)
-    packets += {"FIN": old.close(), "RST": [old.packet(CLIENT, flags=RST)], "not at all": []}[ended]
+    reset, fin = old.packet(CLIENT, flags=RST), old.packet(SERVER, flags=FIN | ACK)
+    ways = {"FIN": old.close(), "RST": [reset], "RST and a late FIN": [reset, fin], "not at all": []}
+    packets += ways[ended]
     request = b"GET /again HTTP/1.1\r\n\r\n"
     packets += new.open() + new.say(CLIENT, request) + new.say(SERVER, b"HTTP/1.1 204 No\r\n\r\n")
     said = dissected(pcap(packets))
