@@ -41,12 +41,6 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _change(path: Path, old: str, new: str) -> None:
-    source = path.read_text()
-    assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {path.name}"
-    path.write_text(source.replace(old, new))
-
-
 @slow
 @pytest.mark.parametrize("notebook", [REQUEST, FRAME, COMPARED])
 def test_unbroken_it_is_green(copy: Path, notebook: str) -> None:
@@ -63,7 +57,10 @@ FAULTS = [
 
 @pytest.mark.parametrize(("module", "old", "new"), FAULTS)
 def test_a_fault_in_the_package(copy: Path, module: str, old: str, new: str) -> None:
-    _change(copy / f"wsedu/protocol/{module}.py", old, new)
+    path = copy / f"wsedu/protocol/{module}.py"
+    source = path.read_text()
+    assert source.count(old) == 1
+    path.write_text(source.replace(old, new))
     assert _nbval(copy, FRAME)[0] == 1
 
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from programs import NOTEBOOKS, ROOT, cells, python
@@ -296,10 +297,7 @@ def test_who_only_waits_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_there_are_no_threads_nothing_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unable(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", unable)
+    monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
     assert check("unmask", UNMASK.solution).right is True
 
 
