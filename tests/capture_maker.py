@@ -34,10 +34,9 @@ CLIENT, SERVER = True, False
 START = 1_700_000_000  # seconds since 1970, of the first packet
 STEP = 1_000  # microseconds from packet to packet
 
-KEY = b"dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3
-HANDSHAKE = (
+HANDSHAKE = (  # with the key of RFC 6455, 1.3
     b"GET /chat HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: " + KEY + b"\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

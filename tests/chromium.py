@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import pytest
+from oracles import lacking
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -108,9 +108,9 @@ def chromium_path() -> str:
     """
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if found is None:
-        _lacking("Chromium is not installed", "no notebook is opened in a browser")
+        lacking("Chromium is not installed", "no notebook is opened in a browser")
     if find_spec("playwright") is None:
-        _lacking("Python's playwright is not installed", "no notebook is opened in a browser")
+        lacking("Python's playwright is not installed", "no notebook is opened in a browser")
     return found
 
 
@@ -121,19 +121,13 @@ def axe_core() -> str:
         return Path(os.environ["AXE"]).read_text()
     npm = shutil.which("npm")
     if npm is None:
-        _lacking("npm is not installed and $AXE is not set", "axe-core looks at no output")
+        lacking("npm is not installed and $AXE is not set", "axe-core looks at no output")
     with tempfile.TemporaryDirectory(prefix="axe-") as folder:
         subprocess.run([npm, "pack", "--silent", AXE_CORE], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         (packed,) = Path(folder).glob("*.tgz")
         with tarfile.open(packed) as archive:
             script: Any = archive.extractfile("package/axe.min.js")
             return str(script.read(), "utf-8")
-
-
-def _lacking(what: str, so: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"{what}, and CI=true promises that it is there", pytrace=False)
-    pytest.skip(f"{what}: {so}")
 
 
 def screenshots(default: Path) -> Path:

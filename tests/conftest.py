@@ -15,9 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Time is measured (``make bench``), not asserted, since machines are shared.
-settings.register_profile(
-    "untimed", settings(), deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
-)
+settings.register_profile("untimed", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 # Assertions that tests share say as much as those in the tests.

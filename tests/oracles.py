@@ -12,8 +12,16 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
+
+
+def lacking(what: str, so: str) -> NoReturn:
+    """Skip the test that called with one line, except where ``CI`` is ``true``: there it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what}, and CI=true promises that it is there", pytrace=False)
+    pytest.skip(f"{what}: {so}")
 
 
 def tshark(*args: str | Path, timeout: float = 120) -> str:
@@ -25,9 +33,7 @@ def tshark(*args: str | Path, timeout: float = 120) -> str:
     """
     program = shutil.which("tshark")
     if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("tshark is not installed, and CI=true promises that it is", pytrace=False)
-        pytest.skip("tshark is not installed: nothing to compare with")
+        lacking("tshark is not installed", "nothing to compare with")
     command = [program, *map(str, args)]
     # An empty profile: the preferences of whoever runs the tests must not change what tshark says.
     with tempfile.TemporaryDirectory(prefix="tshark-") as profile:

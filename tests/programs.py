@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,6 +45,35 @@ def nbval(folder: Path, *notebooks: object, **options: Any) -> subprocess.Comple
     compare = "--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval-sanitize.cfg"
     quiet = "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", folder
     return python(*quiet, *compare, "--nbval-cell-timeout=180", *notebooks, cwd=folder, **options)
+
+
+def interrupted_at(line: int, in_ours: Callable[[Path, str], bool], act: Callable[[], object]) -> tuple[object, bool]:
+    """Call something, and have a Ctrl-C come at a line of ours: the first that is run, the second, ...
+
+    Python runs signal handlers between two steps of the main thread; here it is each line in turn. `in_ours` says of a
+    file and the name of a function in it whether its lines count.
+
+    Returns:
+        What it gave, `None` if it was interrupted; and whether so many lines were run.
+    """
+    left, given, traced = line, None, sys.gettrace()
+
+    def trace(frame: FrameType, event: str, argument: object) -> Any:
+        nonlocal left
+        if not in_ours(Path(frame.f_code.co_filename), frame.f_code.co_name):
+            return None
+        left -= event == "line"
+        if event == "line" and left == 0:
+            raise KeyboardInterrupt
+        return trace
+
+    sys.settrace(trace)
+    try:
+        with suppress(KeyboardInterrupt):
+            given = act()
+    finally:
+        sys.settrace(traced)
+    return given, left <= 0
 
 
 @contextmanager

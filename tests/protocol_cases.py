@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
+from wsedu import Frame, Opcode
 from wsedu.protocol.errors import NeedMoreData, ProtocolError, Role
-from wsedu.protocol.frames import Frame
-from wsedu.protocol.opcodes import Opcode
 from wsedu.protocol.spans import Span
 
 KEY = bytes.fromhex("37fa213d")
@@ -70,7 +69,6 @@ REFUSED_FRAMES: list[tuple[str, str, dict[str, Any], int, str, str, int]] = [
 ]
 
 SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455, 1.3
-SAMPLE_ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 SAMPLE_REQUEST = (  # RFC 6455, 1.3
     b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n"

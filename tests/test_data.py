@@ -10,10 +10,12 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import describe_captures
 import pytest
 from by_hand import FIN, RST, SYN, TcpPacket, packets_in, tcp_packets, warnings
 from oracles import tshark
 from programs import DATA, ROOT, run
+from record_captures import RECORDINGS
 
 import wsedu
 from wsedu.wire.message import CapturedMessage
@@ -22,10 +24,6 @@ CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 LOGS = sorted(path.name for path in DATA.glob("*.json"))
 OTHERS = ("README.md", "measured-grid.csv", "redis-broker.csv")
 WAYS = ("polling", "longpoll", "eventsource", "websocket")
-
-sys.path.insert(0, str(ROOT / "tools"))
-import describe_captures  # noqa: E402
-from record_captures import RECORDINGS  # noqa: E402
 
 
 def test_the_readme_names_every_capture_and_no_other() -> None:

@@ -13,9 +13,8 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame as PeerFrame, Opcode as PeerOpcode
 
 import wsedu
+from wsedu import ProtocolError, Response
 from wsedu.protocol.deflate import DeflateParameters, Deflater, Inflater, agreed_parameters
-from wsedu.protocol.errors import ProtocolError
-from wsedu.protocol.http1 import Response
 from wsedu.wire.connections import CaptureReader
 
 KEY = b"\x37\xfa\x21\x3d"

@@ -164,10 +164,13 @@ TCP = {
     "a byte before the first": shaken(
         [(SERVER, SWITCHING[-1:] + HELLO, ACK, -1), (SERVER, b"\0", ACK, -1 - len(SWITCHING))], S_HELLO,
         parts=ONE_FRAME | {"other": 2}),
-    # Half of the space of sequence numbers on, the next ones are still ahead; what is further ahead is behind.
+    # Of the sequence numbers one half is ahead and one behind: the last of one, and the first of the other.
+    "bytes as far ahead as can be": shaken(
+        [(SERVER, HELLO), (SERVER, b"early", ACK, (1 << 31) - 1)], S_HELLO, ("server", "gap", (1 << 31) - 1),
+        parts=ONE_FRAME | {"other": 5}),
     **{f"bytes before the first, {by}": shaken(
         [(SERVER, HELLO), *[(SERVER, b"early", ACK, by)] * 2], S_HELLO, parts=ONE_FRAME | {"other": 10},
-        says=["data before its first sequence number"]) for by in (-12 - len(SWITCHING), 3 << 30)},
+        says=["data before its first sequence number"]) for by in (-12 - len(SWITCHING), 1 << 31)},
     "data that overlap": shaken(
         [(SERVER, HELLO[:4], ACK, 0), (SERVER, HELLO[2:], ACK, 2), (SERVER, HELLO, ACK, 0),
          (SERVER, HELLO[1:3], ACK, 1)], S_HELLO, parts=ONE_FRAME | {"other": 2 + 7 + 2}),

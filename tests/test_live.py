@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 
@@ -151,10 +152,8 @@ def test_a_handler_that_fails_says_so(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def dropped(*arguments: object) -> socket.socket:
-        raise TimeoutError("timed out")  # one may listen, and nobody can connect
-
-    monkeypatch.setattr(socket, "create_connection", dropped)
+    # One may listen, and nobody can connect.
+    monkeypatch.setattr(socket, "create_connection", Mock(side_effect=TimeoutError("timed out")))
     monkeypatch.setitem(sys.modules, "psutil", None)
     found = {finding.what: finding for finding in doctor()}
     assert found["servers on 127.0.0.1"][1:] == (False, "timed out: live cells fail, captures can be read")

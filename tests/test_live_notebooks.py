@@ -4,8 +4,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 from programs import ROOT, nbval
@@ -14,22 +13,15 @@ LIVE = "00", "01", "02", "03", "04", "05", "07", "09", "10", "11", "12", "13"
 ROUNDS = 10
 
 
-@contextmanager
-def spinning(count: int) -> Iterator[None]:
-    """Processes that do nothing, as fast as they can."""
-    with ExitStack() as ended:
-        for _ in range(count):
-            process = ended.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
-            ended.callback(process.kill)
-        yield
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True], ids=["as it is", "every core busy"])
 def test_ten_times_in_a_row(busy: bool) -> None:
     notebooks = [path for number in LIVE for path in (ROOT / "notebooks").glob(f"{number}-*.ipynb")]
     assert len(notebooks) == len(LIVE)
-    with spinning((os.cpu_count() or 1) if busy else 0):
+    with ExitStack() as ended:
+        for _ in range((os.cpu_count() or 1) if busy else 0):  # processes that do nothing, as fast as they can
+            process = ended.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            ended.callback(process.kill)
         for number in range(1, ROUNDS + 1):
             done = nbval(ROOT, *notebooks)
             assert done.returncode == 0, f"round {number} of {ROUNDS}: {done.stdout[-4000:]}"

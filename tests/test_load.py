@@ -164,19 +164,19 @@ FRAMES = b"\x81\0\x81\x7e\0\x021 \x82\x7f" + bytes(8)  # payload lengths of 7, 1
 NEWS = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n1 a"
 
 
-@pytest.mark.parametrize(
-    ("gap", "answer", "received", "why"),
-    [
-        (None, b"HTTP/1.1 503 Busy\r\n\r\n", 0, "ConnectionError: the server answered 503 Busy"),
-        (None, b"SSH-2.0\r\n\r\n", 0, "ProtocolError: "),
-        (None, SWITCH[:20], 0, "ConnectionError: closed by the server"),
-        (None, SWITCH + FRAMES + b"\x81\x05Hel", 3, "ConnectionError: closed by the server"),
-        (None, SWITCH + b"\x81\x7f\xff" + bytes(7), 0, "ProtocolError: payload length at byte 2"),
-        (0.0, NEWS + b"HTTP/1.1 204 OK\r\n\r\n", 2, "ConnectionError: closed by the server"),
-        (0.0, NEWS + NEWS[:-1], 1, "ConnectionError: closed by the server"),
-        (0.0, b"HTTP/1.1 500 Oops\r\n\r\n", 0, "ConnectionError: the server answered 500 Oops"),
-    ],
-)
+ANSWERS: list[tuple[float | None, bytes, int, str]] = [
+    (None, b"HTTP/1.1 503 Busy\r\n\r\n", 0, "ConnectionError: the server answered 503 Busy"),
+    (None, b"SSH-2.0\r\n\r\n", 0, "ProtocolError: "),
+    (None, SWITCH[:20], 0, "ConnectionError: closed by the server"),
+    (None, SWITCH + FRAMES + b"\x81\x05Hel", 3, "ConnectionError: closed by the server"),
+    (None, SWITCH + b"\x81\x7f\xff" + bytes(7), 0, "ProtocolError: payload length at byte 2"),
+    (0.0, NEWS + b"HTTP/1.1 204 OK\r\n\r\n", 2, "ConnectionError: closed by the server"),
+    (0.0, NEWS + NEWS[:-1], 1, "ConnectionError: closed by the server"),
+    (0.0, b"HTTP/1.1 500 Oops\r\n\r\n", 0, "ConnectionError: the server answered 500 Oops"),
+]
+
+
+@pytest.mark.parametrize(("gap", "answer", "received", "why"), ANSWERS)
 def test_what_is_whole_is_counted(gap: float | None, answer: bytes, received: int, why: str) -> None:
     async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(answer)
@@ -262,17 +262,17 @@ def test_limits_are_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
         most(300, 100 * 64 * 1024)
 
 
-@pytest.mark.parametrize(
-    ("soft", "hard", "kernel", "given"),
-    [
-        (256, None, 10_240, 8_192),  # macOS: it claims to have no limit
-        (256, None, 1 << 30, 1 << 20),
-        (1_024, 4_096, 1 << 30, 4_096),
-        (256, 4_096, 0, 256),  # it may not be changed at all
-        (1 << 21, 1 << 22, 1 << 30, 1 << 21),  # it has more than we would ask for
-        (None, None, 0, 1 << 20),
-    ],
-)
+LIMITS: list[tuple[int | None, int | None, int, int]] = [
+    (256, None, 10_240, 8_192),  # macOS: it claims to have no limit
+    (256, None, 1 << 30, 1 << 20),
+    (1_024, 4_096, 1 << 30, 4_096),
+    (256, 4_096, 0, 256),  # it may not be changed at all
+    (1 << 21, 1 << 22, 1 << 30, 1 << 21),  # it has more than we would ask for
+    (None, None, 0, 1 << 20),
+]
+
+
+@pytest.mark.parametrize(("soft", "hard", "kernel", "given"), LIMITS)
 def test_what_the_kernel_gives_counts(
     soft: int | None, hard: int | None, kernel: int, given: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

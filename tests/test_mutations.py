@@ -14,10 +14,8 @@ REQUEST = "01-one-request-one-response"
 FRAME, COMPARED = "05-anatomy-of-a-frame", "08-http-and-websocket-byte-under-byte"
 
 # Which notebook holds every byte of which capture in its outputs.
-READ = {
-    **{f"chromium-{way}": COMPARED for way in ("polling", "longpoll", "eventsource", "websocket")},
-    "http-408": REQUEST,
-}
+READ = {f"chromium-{way}": COMPARED for way in ("polling", "longpoll", "eventsource", "websocket")}
+READ |= {"http-408": REQUEST}
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".*")
 slow = pytest.mark.slow
 
@@ -43,12 +41,6 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _change(path: Path, old: str, new: str) -> None:
-    source = path.read_text()
-    assert source.count(old) == 1, f"{old!r} stands {source.count(old)} times in {path.name}"
-    path.write_text(source.replace(old, new))
-
-
 @slow
 @pytest.mark.parametrize("notebook", [REQUEST, FRAME, COMPARED])
 def test_unbroken_it_is_green(copy: Path, notebook: str) -> None:
@@ -56,15 +48,19 @@ def test_unbroken_it_is_green(copy: Path, notebook: str) -> None:
     assert status == 0, said
 
 
-@pytest.mark.parametrize(
-    ("module", "old", "new"),
-    [  # two bytes change places, and a span is dropped
-        ("frames", "bytes((first, second))", "bytes((second, first))"),
-        pytest.param("frame_spans", "spans + _payload", "spans[:-1] + _payload", marks=slow),
-    ],
-)
+# Two bytes change places, and a span is dropped.
+FAULTS = [
+    ("frames", "bytes((first, second))", "bytes((second, first))"),
+    pytest.param("frame_spans", "spans + _payload", "spans[:-1] + _payload", marks=slow),
+]
+
+
+@pytest.mark.parametrize(("module", "old", "new"), FAULTS)
 def test_a_fault_in_the_package(copy: Path, module: str, old: str, new: str) -> None:
-    _change(copy / f"wsedu/protocol/{module}.py", old, new)
+    path = copy / f"wsedu/protocol/{module}.py"
+    source = path.read_text()
+    assert source.count(old) == 1
+    path.write_text(source.replace(old, new))
     assert _nbval(copy, FRAME)[0] == 1
 
 

@@ -16,6 +16,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from programs import NOTEBOOKS, ROOT, cells, python
@@ -209,18 +210,18 @@ def _half_done(first: int) -> int:
     return first & 15
 
 
-@pytest.mark.parametrize(
-    ("name", "answer", "words"),
-    [
-        ("opcode_of", lambda first: first & 15 if first > 0x80 else None, "is there a return on every way"),
-        ("opcode_of", _half_done, "NotImplementedError"),
-        # The first wrong answer is told, and not the exception that a later case would raise.
-        ("text_of", lambda frame: frame[2:-1].decode(), "expected"),
-        # An int will do for a float, if the number is right: so its kind is not told.
-        ("mbit", lambda clients, size, gap: 7, "0 of 5 cases\n    call      mbit(1000, 871, 1)\n    expected  6.968"),
-        ("lost", lambda ids: ENDLESS, "that cannot be shown: RecursionError"),
-    ],
-)
+OF_THEIR_OWN: list[tuple[str, Callable[..., Any], str]] = [
+    ("opcode_of", lambda first: first & 15 if first > 0x80 else None, "is there a return on every way"),
+    ("opcode_of", _half_done, "NotImplementedError"),
+    # The first wrong answer is told, and not the exception that a later case would raise.
+    ("text_of", lambda frame: frame[2:-1].decode(), "expected"),
+    # An int will do for a float, if the number is right: so its kind is not told.
+    ("mbit", lambda clients, size, gap: 7, "0 of 5 cases\n    call      mbit(1000, 871, 1)\n    expected  6.968"),
+    ("lost", lambda ids: ENDLESS, "that cannot be shown: RecursionError"),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "words"), OF_THEIR_OWN)
 def test_answers_of_their_own_kind(name: str, answer: Callable[..., Any], words: str) -> None:
     verdict = check(name, answer, rng=random.Random(1))
     assert verdict.right is False and words in verdict.words and "Unicode" not in verdict.words
@@ -296,10 +297,7 @@ def test_who_only_waits_is_not_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_where_there_are_no_threads_nothing_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unable(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", unable)
+    monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
     assert check("unmask", UNMASK.solution).right is True
 
 

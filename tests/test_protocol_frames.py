@@ -16,12 +16,9 @@ import protocol_cases as cases
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from wsedu.protocol import handshake
-from wsedu.protocol.errors import NeedMoreData, ProtocolError
+from wsedu import MessageAssembler, NeedMoreData, ProtocolError, Request, Response, handshake
 from wsedu.protocol.frame_spans import frame_spans
 from wsedu.protocol.frames import MASK_AT_ONCE, Frame, Header, LengthForm, apply_mask, parse_header, shortest_form
-from wsedu.protocol.http1 import Request, Response
-from wsedu.protocol.messages import MessageAssembler
 from wsedu.protocol.opcodes import Opcode, is_control, opcode_name
 from wsedu.protocol.spans import Kind, Span
 from wsedu.protocol.status import may_be_sent, parse_close_payload, status_name

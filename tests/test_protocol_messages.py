@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from protocol_cases import FRAMES, KEY, REFUSED_FRAMES, ROLES, described, legal_streams, refusal, where
 
-from wsedu.protocol.errors import NeedMoreData, ProtocolError
-from wsedu.protocol.frames import Frame
+from wsedu import Frame, NeedMoreData, ProtocolError
 from wsedu.protocol.messages import Message, MessageAssembler
 from wsedu.protocol.opcodes import Opcode, is_control
 from wsedu.protocol.utf8 import Utf8Validator

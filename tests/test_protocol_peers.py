@@ -18,11 +18,9 @@ from wsproto.events import Request as RequestEvent
 from wsproto.frame_protocol import FrameProtocol, ParseFailed
 from wsproto.utilities import RemoteProtocolError
 
-from wsedu.protocol import handshake
+from wsedu import Frame, Opcode, handshake
 from wsedu.protocol.errors import NeedMoreData, ProtocolError, Role
-from wsedu.protocol.frames import Frame
 from wsedu.protocol.messages import Message, MessageAssembler
-from wsedu.protocol.opcodes import Opcode
 
 Events = list[tuple[int, bytes]]
 

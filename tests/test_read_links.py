@@ -198,32 +198,27 @@ def test_what_is_written_is_what_is_read_whatever_the_times_and_link_types(secon
 
 def tunnels() -> dict[str, tuple[int, Callable[[Any], Any]]]:
     """Of each tunnel its link type, and what puts a packet of raw IPv4 into it: Scapy, which fills in lengths."""
-    from scapy.contrib.mpls import MPLS
-    from scapy.layers.inet import IP, UDP
-    from scapy.layers.inet6 import IPv6
-    from scapy.layers.ipsec import AH
-    from scapy.layers.l2 import GRE, LLC, SNAP, CookedLinux, Dot1Q, Dot3, Ether
-    from scapy.layers.ppp import PPP, PPPoE
-    from scapy.layers.vxlan import VXLAN
+    from scapy.contrib import mpls
+    from scapy.layers import inet, inet6, ipsec, l2, ppp, vxlan
 
     # Or else Scapy would ask the network for them.
     macs: dict[str, Any] = {"src": "02:00:00:00:00:01", "dst": "02:00:00:00:00:02"}
-    ether, outer, bottom = Ether(**macs), IP(src="198.51.100.1", dst="198.51.100.2"), MPLS(label=9, s=1)
-    vxlan = outer / UDP(sport=9, dport=4789) / VXLAN(vni=7) / ether
-    gre = GRE(chksum_present=1, key_present=1, seqnum_present=1, key=3)
+    ether, outer, bottom = l2.Ether(**macs), inet.IP(src="198.51.100.1", dst="198.51.100.2"), mpls.MPLS(label=9, s=1)
+    in_vxlan = outer / inet.UDP(sport=9, dport=4789) / vxlan.VXLAN(vni=7) / ether
+    gre = l2.GRE(chksum_present=1, key_present=1, seqnum_present=1, key=3)
     return {
-        "LLC and SNAP": (1, lambda ip: Dot3(**macs) / LLC() / SNAP(code=0x800) / ip),
-        "SNAP in a VLAN": (1, lambda ip: ether / Dot1Q(type=len(ip) + 8) / LLC() / SNAP(code=0x800) / ip),
-        "PPPoE": (1, lambda ip: ether / PPPoE(sessionid=1) / PPP(proto=0x21) / ip),
-        "MPLS": (1, lambda ip: ether / MPLS(label=5, s=0) / bottom / ip),
+        "LLC and SNAP": (1, lambda ip: l2.Dot3(**macs) / l2.LLC() / l2.SNAP(code=0x800) / ip),
+        "SNAP in a VLAN": (1, lambda ip: ether / l2.Dot1Q(type=len(ip) + 8) / l2.LLC() / l2.SNAP(code=0x800) / ip),
+        "PPPoE": (1, lambda ip: ether / ppp.PPPoE(sessionid=1) / ppp.PPP(proto=0x21) / ip),
+        "MPLS": (1, lambda ip: ether / mpls.MPLS(label=5, s=0) / bottom / ip),
         "IP in IP": (1, lambda ip: ether / outer.copy() / ip),
-        "IP in IPv6": (1, lambda ip: ether / IPv6(src="2001:db8::1", dst="2001:db8::2", nh=4) / ip),
-        "AH": (101, lambda ip: outer / AH(nh=4, payloadlen=4, icv=bytes(12)) / ip),
-        "GRE": (113, lambda ip: CookedLinux() / outer / GRE() / ip),
+        "IP in IPv6": (1, lambda ip: ether / inet6.IPv6(src="2001:db8::1", dst="2001:db8::2", nh=4) / ip),
+        "AH": (101, lambda ip: outer / ipsec.AH(nh=4, payloadlen=4, icv=bytes(12)) / ip),
+        "GRE": (113, lambda ip: l2.CookedLinux() / outer / l2.GRE() / ip),
         "GRE with all its fields": (1, lambda ip: ether / outer / gre / ip),
-        "Ethernet in GRE": (101, lambda ip: outer / GRE(proto=0x6558) / ether / ip),
-        "VXLAN": (1, lambda ip: ether / vxlan / ip),
-        "MPLS in GRE in VXLAN": (1, lambda ip: ether / vxlan / outer / GRE(proto=0x8847) / bottom / ip),
+        "Ethernet in GRE": (101, lambda ip: outer / l2.GRE(proto=0x6558) / ether / ip),
+        "VXLAN": (1, lambda ip: ether / in_vxlan / ip),
+        "MPLS in GRE in VXLAN": (1, lambda ip: ether / in_vxlan / outer / l2.GRE(proto=0x8847) / bottom / ip),
     }
 
 

@@ -12,7 +12,6 @@ import itertools
 import os
 import socket
 import struct
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from unittest.mock import Mock
 
@@ -28,6 +26,8 @@ import pytest
 from by_hand import TcpPacket, packets_in, tcp_packets, warnings
 from capture_maker import HANDSHAKE, SWITCHING
 from hypothesis import HealthCheck, given, settings, strategies as st
+from packet_counter import PacketCounter
+from programs import interrupted_at, python
 from pytest import MonkeyPatch
 from websockets.sync.client import connect
 
@@ -41,9 +41,6 @@ from wsedu.wire.packet_recorder import ClosingConnections, PacketRecorder
 from wsedu.wire.packets import ACK, FIN, RST, SYN
 from wsedu.wire.pcapfile import Packet, write_capture
 from wsedu.wire.recording import KernelRecording, Recording, RelayRecording, record
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
-from packet_counter import PacketCounter  # noqa: E402
 
 Pair = tuple[socket.socket, socket.socket]
 LIMIT = 10  # seconds, after which a test that waits has failed
@@ -101,6 +98,16 @@ def sent(packets: list[TcpPacket], from_client: bool) -> bytes:
 def ends(packets: list[TcpPacket]) -> list[tuple[bool, int]]:
     """Who said FIN or RST, in order."""
     return [(one.from_client, one.flags & ~ACK) for one in packets if one.flags & (FIN | RST)]
+
+
+def both_closed(packets: list[TcpPacket]) -> bool:
+    """Whether both said FIN, and the last packet of each acknowledges that of the other.
+
+    The kernel of a busy machine sends a FIN twice now and then, so they are not counted.
+    """
+    last = {one.from_client: one for one in packets}
+    told = [last[who].acknowledged == last[not who].after for who in last]
+    return set(ends(packets)) == {(True, FIN), (False, FIN)} and all(told)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -173,16 +180,20 @@ def test_a_half_close(listener: socket.socket, by_client: bool, kernel: bool) ->
         assert receive(first, 11) == b"not from me"
         second.shutdown(socket.SHUT_WR)
         assert first.recv(1) == b""
-    assert ends(seen(rec)) == [(by_client, FIN), (not by_client, FIN)]
+    # Each once: the kernel of a busy machine sends a FIN twice now and then.
+    assert list(dict.fromkeys(ends(seen(rec)))) == [(by_client, FIN), (not by_client, FIN)]
     assert sent(seen(rec), not by_client) == b"not from me"
 
 
-@pytest.mark.parametrize("by_client", [True, False])
-def test_a_reset(listener: socket.socket, by_client: bool) -> None:
+@pytest.mark.parametrize(("by_client", "before"), [(True, False), (False, False), (False, True)])
+def test_a_reset(listener: socket.socket, by_client: bool, before: bool, monkeypatch: MonkeyPatch) -> None:
+    """Also ``before`` the relay looks: it is made to wait with its first look at the connection until all is over."""
+    over = hold(monkeypatch, tcp_proxy.TcpProxy, "_decided") if before else threading.Event()
     with record(listener.getsockname()[1]) as rec, joined(rec, listener) as pair:
         first, second = pair if by_client else reversed(pair)
         first.sendall(b"last words")
         reset(first)
+        over.set()
         with pytest.raises(ConnectionResetError):
             assert receive(second, 10) == b"last words"
             second.recv(1)
@@ -201,20 +212,6 @@ def hold(monkeypatch: MonkeyPatch, owner: type, method: str) -> threading.Event:
 
     monkeypatch.setattr(owner, method, wait_and_go_on)
     return event
-
-
-def test_a_server_that_has_broken_off_before_the_relay_looks(listener: socket.socket, monkeypatch: MonkeyPatch) -> None:
-    """The relay is made to wait with its first look at the new connection until all is over."""
-    over = hold(monkeypatch, tcp_proxy.TcpProxy, "_decided")
-    with record(listener.getsockname()[1]) as rec, joined(rec, listener) as (client, server):
-        server.sendall(b"last words")
-        reset(server)
-        over.set()
-        assert receive(client, 10) == b"last words"
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)
-    assert sent(seen(rec), False) == b"last words"
-    assert ends(seen(rec)) == [(False, RST)]
 
 
 def reset(end: socket.socket) -> None:
@@ -413,25 +410,15 @@ END = {"__exit__", "_halt", "stop", "close"}
 def test_an_interrupt_at_any_line_leaves_nothing(kernel: bool, functions: set[str]) -> None:
     """But for the first line of `__exit__`, before it has done anything: nothing written in Python could help there."""
     first = 1 if functions is BEGINNING else 2
-    for line in itertools.count(first):
-        rec, left = record(9, kernel=kernel), line
 
-        def trace(frame: FrameType, event: str, argument: object) -> Any:
-            nonlocal left
-            if Path(frame.f_code.co_filename).parent.name != "wire" or frame.f_code.co_name not in functions:
-                return None
-            left -= event == "line"
-            if event == "line" and left == 0:
-                raise KeyboardInterrupt
-            return trace
-
-        traced = sys.gettrace()
-        sys.settrace(trace)
-        with contextlib.suppress(KeyboardInterrupt), rec:
+    def use() -> None:
+        with record(9, kernel=kernel):
             pass
-        sys.settrace(traced)
+
+    for line in itertools.count(first):
+        _, interrupted = interrupted_at(line, lambda path, name: path.parent.name == "wire" and name in functions, use)
         assert not any(one.name in ("wsedu relay", "wsedu packets") for one in threading.enumerate()), line
-        if left > 0:  # it has no line of that number
+        if not interrupted:
             break
     assert line > 8
 
@@ -490,9 +477,7 @@ def test_each_packet_once_from_first_to_last() -> None:
     assert len({packet.data for packet in packets}) == len(packets)  # no two have the same IP identification
     times = [packet.time for packet in packets]
     assert times == sorted(times) and began < times[0] and times[-1] < ended
-    flags = [one.flags for one in seen(rec)]
-    assert flags[:3] == [SYN, SYN | ACK, ACK]
-    assert sum(bool(flag & FIN) for flag in flags) == 2 and flags[-1] == ACK
+    assert [one.flags for one in seen(rec)][:3] == [SYN, SYN | ACK, ACK] and both_closed(seen(rec))
     assert max(len(packet.data) for packet in packets) > 1514, "loopback: nothing is cut to 1,500 bytes"
     # By the sequence numbers, as a busy machine sends a segment twice now and then.
     for sender in "client", "server":
@@ -602,8 +587,7 @@ def test_who_closes_last_is_given_time_to(listener: socket.socket, asked: list[b
         socket.create_connection(listener.getsockname(), LIMIT).close()
     closer.join()
     assert asked[0] and not asked[-1]
-    flags = [one.flags for one in seen(rec)]
-    assert [flag & FIN for flag in flags].count(FIN) == 2 and flags[-1] == ACK
+    assert both_closed(seen(rec))
 
 
 @real
@@ -713,7 +697,7 @@ print(*[finding for finding in doctor() if finding.what == "packets from the ker
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has packet sockets")
 def test_who_may_not_see_packets_is_told_why_and_what_to_do() -> None:
-    done = subprocess.run([sys.executable, "-c", NOBODY], capture_output=True, text=True, timeout=60)
+    done = python("-c", NOBODY, timeout=60)
     assert done.stderr == ""
     refusal, left_open, finding = done.stdout.splitlines()
     assert "CAP_NET_RAW" in refusal and "not permitted" in refusal

@@ -5,15 +5,12 @@ import ast
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import make_contrib
 import pytest
 import scapy
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
-import make_contrib  # noqa: E402
+from programs import ROOT, python
 
 SCAPY = Path(scapy.__file__).parent
 OURS = "import sys, wsedu.wire; sys.modules['websocket'] = wsedu.wire"
@@ -33,8 +30,8 @@ def utscapy(folder: Path, *options: str, alone: bool = True) -> subprocess.Compl
     if not (path / "scapy").exists():
         (path / "scapy").symlink_to(SCAPY, target_is_directory=True)
     env = dict(os.environ, PYTHONPATH=str(path) if alone else str(ROOT), PYTHONDONTWRITEBYTECODE="1")
-    command = [sys.executable, *["-S"] * alone, "-m", "scapy.tools.UTscapy", "-f", "text", "-t", "websocket.uts"]
-    return subprocess.run([*command, *options], cwd=folder, env=env, capture_output=True, text=True, timeout=300)
+    command = [*["-S"] * alone, "-m", "scapy.tools.UTscapy", "-f", "text", "-t", "websocket.uts"]
+    return python(*command, *options, cwd=folder, env=env, timeout=300)
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -91,5 +88,5 @@ def test_scapy_lists_it(folder: Path, tmp_path: Path) -> None:
     shutil.copy(folder / "websocket.py", checkout / "scapy" / "contrib")
     code = "from scapy.main import *; load_contrib('websocket'); print(list_contrib('websocket', ret=True))"
     environment = dict(os.environ, PYTHONPATH=str(checkout))
-    told = subprocess.check_output([sys.executable, "-S", "-c", code], cwd=checkout, text=True, env=environment)
+    told = python("-S", "-c", code, cwd=checkout, env=environment, check=True).stdout
     assert "'description': 'WebSocket (RFC 6455)', 'status': 'loads'" in told

@@ -5,8 +5,6 @@ import gzip
 import io
 import random
 import struct
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import hostile
 import pytest
 from capture_maker import CAPTURES, CLIENT, DATA, GET, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
 from hypothesis import example, given, settings, strategies as st
+from programs import python
 from protocol_cases import any_frames
 from scapy.error import log_runtime
 from scapy.layers.http import HTTP, HTTPRequest, HTTPResponse
@@ -234,17 +233,6 @@ def fields_of(frame: Frame) -> dict[str, Any]:
     return {**fields, **bits, "opcode": int(frame.opcode), "data": frame.payload}
 
 
-def assert_every_field(packet: Any, frame: Frame, form: LengthForm) -> None:
-    """A packet dissected from the frame's bytes, its length in so many bits."""
-    size = len(frame.payload)
-    for name, value in fields_of(frame).items():
-        assert packet.getfieldval(name) == value, name
-    assert packet.mask == (frame.masking_key is not None)
-    lengths = {7: (size, None, None), 16: (126, size, None), 64: (127, None, size)}
-    assert (packet.length, packet.length16, packet.length64) == lengths[form]
-    assert packet.complete
-
-
 @given(any_frames())
 @example(Frame(2, bytes(65535)))
 @example(Frame(2, bytes(65536)))
@@ -255,11 +243,16 @@ def test_fields_give_the_bytes_of_our_frame(frame: Frame) -> None:
 @given(any_frames(), st.sampled_from([7, 16, 64]))
 def test_bytes_give_every_field_also_of_frames_that_are_not_legal(frame: Frame, form: LengthForm) -> None:
     """Reserved bits and opcodes, long or fragmented control frames, lengths that are not minimal."""
-    form = max(form, shortest_form(len(frame.payload)))
+    size = len(frame.payload)
+    form = max(form, shortest_form(size))
     raw = frame.serialize(length_form=form)
     packet, longer = WebSocket(raw), WebSocket(raw + b"spare")
-    assert_every_field(packet, frame, form)
-    assert bytes(packet) == raw
+    for name, value in fields_of(frame).items():
+        assert packet.getfieldval(name) == value, name
+    assert packet.mask == (frame.masking_key is not None)
+    lengths = {7: (size, None, None), 16: (126, size, None), 64: (127, None, size)}
+    assert (packet.length, packet.length16, packet.length64) == lengths[form]
+    assert packet.complete and bytes(packet) == raw
     assert longer.data == frame.payload and longer[Padding].load == b"spare"
     packet.clear_cache()  # as after a change of any field
     assert bytes(packet) == raw
@@ -362,5 +355,5 @@ assert {http} or "scapy.layers.http" not in sys.modules
 def test_importing_changes_nothing_else_of_scapy(names: str, http: bool) -> None:
     """Every other layer's fields and bindings, HTTP's too, and all of ``conf`` are what they were."""
     code = IMPORT.format(names=names, http=http)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = python("-c", code)
     assert done.returncode == 0 and done.stderr == "", done.stderr

@@ -193,11 +193,8 @@ def test_ladder_says_who_said_what_when() -> None:
 def test_ladder_folds_what_repeats_itself() -> None:
     polls = [message for number in range(30) for message in polled(number / 10)]
     folded = ladder(polls)
-    assert [row.text for row in folded.rows] == [
-        "GET /news HTTP/1.1",
-        "200 OK",
-        "… 29 more pairs like these, until 2.902 s …",
-    ]
+    said = [row.text for row in folded.rows]
+    assert said == ["GET /news HTTP/1.1", "200 OK", "… 29 more pairs like these, until 2.902 s …"]
     assert sum(row.size for row in folded.rows) == sum(len(poll.raw) for poll in polls)
     assert len(ladder(polls, fold=False).rows) == 60
     pushed = ladder([framed("server", number, Frame(1, b"%d" % number)) for number in range(9)])

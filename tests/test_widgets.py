@@ -135,7 +135,6 @@ def _focused(notebook: NotebookPage, what: str) -> Any:
 
 ROLE = "node.getAttribute('role')"
 HEIGHT = "node => node.getBoundingClientRect().height"
-MAPS = ["map", "pair", "large", "packet", "both"]
 
 
 def test_nothing_is_seen_twice(ran: NotebookPage) -> None:
@@ -211,7 +210,7 @@ def test_a_click_keeps_what_pointing_only_shows_and_nothing_moves(ran: NotebookP
     assert _places(output) == before
 
 
-@pytest.mark.parametrize("cell", MAPS)
+@pytest.mark.parametrize("cell", ["map", "pair", "large", "packet", "both"])
 def test_a_map_is_seen_at_once(ran: NotebookPage, cell: str) -> None:
     """Bytes, sentence and fields on a page that is 768 pixels high; no row of bytes is wider than there is room."""
     for pane in _output(ran, cell).locator(".wsedu-pane").all():

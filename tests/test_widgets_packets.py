@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The layers of a packet: every byte explained once, fields as tshark reads them, messages as they were read."""
 
+from pathlib import Path
+
 import pytest
+from capture_maker import CAPTURES, IN_DATA
 from hypothesis import given, strategies as st
 from oracles import tshark
 from programs import DATA
@@ -9,8 +12,6 @@ from programs import DATA
 import wsedu
 from wsedu.wire.packet_view import PacketView, PacketViews
 from wsedu.wire.pcapfile import Packet
-
-CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 
 # tshark's name of a field, and ours: layer and name.
 TCP = {
@@ -36,9 +37,9 @@ def covered(view: PacketView) -> int:
     return at
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_every_byte_is_explained_once_and_every_message_is_found(name: str) -> None:
-    capture = wsedu.read(DATA / name)
+@IN_DATA
+def test_every_byte_is_explained_once_and_every_message_is_found(path: Path) -> None:
+    capture = wsedu.read(path)
     explained: dict[int, int] = {}  # bytes of messages in each packet
     for index, packet in enumerate(capture.packets):
         view = capture.packet(index)
@@ -52,11 +53,11 @@ def test_every_byte_is_explained_once_and_every_message_is_found(name: str) -> N
 OUTER = {"Ethernet", "IPv4", "IPv6", "TCP", "padding", "link", "no"}
 
 
-@pytest.mark.parametrize("name", CAPTURES)
-def test_fields_are_what_tshark_reads(name: str) -> None:
+@IN_DATA
+def test_fields_are_what_tshark_reads(path: Path) -> None:
     options = [option for field in FIELDS for option in ("-e", field)]
-    said = tshark("-r", DATA / name, "-T", "fields", "-E", "occurrence=f", *options).splitlines()
-    capture = wsedu.read(DATA / name)
+    said = tshark("-r", path, "-T", "fields", "-E", "occurrence=f", *options).splitlines()
+    capture = wsedu.read(path)
     assert len(said) == len(capture.packets)
     for index, line in enumerate(said):
         # The first of a name: bits of a byte come after it.
@@ -91,7 +92,7 @@ def test_byte_map_and_repr_of_a_packet() -> None:
     assert text.startswith("packet 10, 96 bytes: ") and "sequence number" in text and "opcode" in text
 
 
-SEEDS = [packet for name in CAPTURES for packet in wsedu.read(DATA / name).packets[:12]]
+SEEDS = [packet for path in CAPTURES for packet in wsedu.read(path).packets[:12]]
 
 
 @given(

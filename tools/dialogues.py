@@ -40,6 +40,7 @@ def listen(
 
 
 async def answer(connection: ServerConnection) -> None:
+    """An echo, and what the messages that begin with a command ask for."""
     async for message in connection:
         if not isinstance(message, str) or not message.startswith(_COMMAND):
             await connection.send(message)

@@ -47,6 +47,7 @@ def run(path: Path) -> None:
 
 
 def main() -> int:
+    """The command line; gives the exit status."""
     parser = argparse.ArgumentParser(description="Run notebooks and store what they print.")
     parser.add_argument("notebooks", nargs="*", type=Path, metavar="NOTEBOOK")
     paths = parser.parse_args().notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
