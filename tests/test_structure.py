@@ -22,8 +22,9 @@ PACKAGE = sorted((ROOT / "wsedu").rglob("*.py"))
 OUTSIDE_PRACTICE = [path for path in PACKAGE if path.parent.name != "practice"]
 TESTS, TOOLS = (sorted((ROOT / name).glob("*.py")) for name in ("tests", "tools"))
 
-# Lines of code of the day (comments, docstrings and blank lines are none). Each later issue may add what it brings.
-MOST_CODE = {"wsedu without practice": (9150, OUTSIDE_PRACTICE), "tests": (10300, TESTS), "tools": (1960, TOOLS)}
+# Lines of code (comments, docstrings and blank lines are none). Of the package: 7,500 for the house, 300 for what pages
+# and widgets have got since, and 600 for deflate and what the dissector is asked.
+MOST_CODE = {"wsedu without practice": (8400, OUTSIDE_PRACTICE), "tests": (8915, TESTS), "tools": (1734, TOOLS)}
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 45
 # The hot loop of the reader may be one dense function. (Complexity and docstrings are ruff's, see pyproject.toml.)
 MAY_BE_LONG = {"wsedu/wire/fast.py"}
