@@ -379,7 +379,7 @@ SILENT = {"SYN": Dialogue([(CLIENT, b"", SYN)], [], opened=False), "TLS": Dialog
 def test_many_connections_with_nothing_to_tell_take_no_memory(talk: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MOST_SILENT", 250)
     peaks = []
-    for many in 800, 2400:
+    for many in 500, 1500:
         file, warnings = io.BytesIO(pcap(many_of(many, SILENT[talk]))), list[str]()
         tracemalloc.start()
         assert list(wsedu.messages(file, warnings)) == []

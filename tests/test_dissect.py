@@ -71,7 +71,7 @@ def in_blocks(packets: list[bytes]) -> bytes:
     return blocks.file
 
 
-@pytest.mark.parametrize("make", [pcap, in_blocks])
+@pytest.mark.parametrize("make", [pcap, pytest.param(in_blocks, marks=pytest.mark.slow)])
 def test_a_file_cut_short_at_every_byte(make: Callable[[list[bytes]], bytes]) -> None:
     """All before the cut is printed, no gap for it, and one line says so; between packets it is no cut."""
     talk = Talk()
