@@ -6,7 +6,7 @@ the parsers to find (``message_parser.py``). What belongs here is what one direc
 follow a 101, a 2xx to CONNECT, or a request to switch that nobody has answered yet.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..protocol.deflate import DeflateParameters
@@ -16,10 +16,11 @@ from .codings import InflateBudget
 from .frame_parser import FrameParser, may_begin_frames
 from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
 from .inflate import agreement
-from .message_parser import OTHER, Incoming, ParsedMessage, Sender, UnfinishedMessage
+from .message_parser import OTHER, Incoming, MessageParser, ParsedMessage, Sender, UnfinishedMessage
 from .streams import Gap
 
-WEBSOCKET = "websocket"  # what a 101 may switch to and be read: a token of Upgrade (RFC 9110, 7.8)
+# What a 101 may switch to and be read, by its token of Upgrade (RFC 9110, 7.8).
+PARSERS: dict[str, Callable[[], MessageParser]] = {"websocket": FrameParser}
 NOT_HTTP = "neither HTTP nor WebSocket, or begins inside a message"
 
 
@@ -48,7 +49,7 @@ class Direction(Incoming):
 
     def __init__(self, sender: Sender) -> None:
         super().__init__(sender)
-        self.parser: Http1Parser | FrameParser | None = None
+        self.parser: MessageParser | None = None
         self.waiting = self.unsure = self.lost = self.seeking = False
         self.skipped = 0
         self.gap: Gap | None = None
@@ -173,7 +174,7 @@ class Exchange:
         self._assign(swapped=swapped)
         self.switched = self._known = True
         for side in self._directions.values():
-            side.parser, side.seeking = FrameParser(), True
+            side.parser, side.seeking = PARSERS["websocket"](), True
             early, side.buffer = bytes(side.buffer), bytearray()
             if early:
                 yield from self.receive(side, early)
@@ -228,15 +229,15 @@ class Exchange:
             return False
         begin = bytes(side.buffer[:2])
         if begin[:1].isspace() or not begins_request(begin):
-            side.parser = FrameParser()
+            side.parser = PARSERS["websocket"]()
         side.unsure = False
         return True
 
     def _asks(self, side: Direction, request: Request) -> None:
         """What follows a request: perhaps another protocol, and only the response says whether it does."""
-        upgrades = WEBSOCKET in request.field_tokens("Upgrade")
+        upgrades = not PARSERS.keys().isdisjoint(request.field_tokens("Upgrade"))
         if upgrades and self.switched:  # captured behind its 101
-            side.parser = FrameParser()
+            side.parser = PARSERS["websocket"]()
         elif (upgrades or request.method == "CONNECT") and any(one is request for one in self._asked):
             server = self._directions["server"]
             side.waiting = not (server.ended or server.lost)  # or else the response will never come
@@ -261,18 +262,19 @@ class Exchange:
             return None
         # A 101 that does not say to what it switches has switched to what was asked for.
         says = response if request is None or response.get("Upgrade") is not None else request
-        if WEBSOCKET not in says.field_tokens("Upgrade"):
+        protocol = next((token for token in says.field_tokens("Upgrade") if token in PARSERS), None)
+        if protocol is None:
             return self._lose_both("the connection switched to a protocol that is not WebSocket")
-        if response.get("Sec-WebSocket-Accept") is None:
+        if protocol == "websocket" and response.get("Sec-WebSocket-Accept") is None:
             # RFC 6455, 4.2.2 has the server send it. Drafts up to the one called 76, or hixie, do not know it, and
             # their frames are others: text between a byte 00 and a byte FF.
             return self._lose_both(
                 "its 101 has no Sec-WebSocket-Accept, so that what follows are not the frames of RFC 6455"
             )
         self.switched, self.agreed = True, agreement(response)
-        self._directions["server"].parser = FrameParser()
+        self._directions["server"].parser = PARSERS[protocol]()
         if client.waiting:
-            client.parser = FrameParser()
+            client.parser = PARSERS[protocol]()
         client.unsure = not client.waiting  # the request was not there, or not yet
         client.waiting = False
         return None

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What every kind of message has in common for a reader: bytes of one direction go in, whole messages come out.
 
-A kind of message is a class with ``next_message``, ``unfinished`` and ``begun``: HTTP/1.1 in ``http1_parser.py``,
-WebSocket frames in ``frame_parser.py``. ``exchange.py`` knows nothing else of them, but what a request and its response
-mean for the bytes that follow.
+A kind of message is a class with the three members of ``MessageParser``: HTTP/1.1 in ``http1_parser.py``, WebSocket
+frames in ``frame_parser.py``. ``exchange.py`` names them in its table ``PARSERS`` and knows nothing else of them, but
+what a request and its response mean for the bytes that follow. A further kind is a module like these two, and a line
+in that table.
 """
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from ..protocol.http1 import Request, Response
 
@@ -63,3 +64,21 @@ class Incoming:
         del self.buffer[:size]
         self.start += size
         return raw
+
+
+class MessageParser(Protocol):
+    """Finds the messages of one kind in one direction."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is certain that the bytes are of this kind, though no message may be complete."""
+
+    def next_message(self, source: Incoming) -> ParsedMessage | None:
+        """Take the next message; ``None`` if more bytes are needed for it.
+
+        Raises:
+            ProtocolError: where it ends cannot be read.
+        """
+
+    def unfinished(self, source: Incoming) -> UnfinishedMessage | None:
+        """What is there of a message; ``None`` if the bytes are none of any."""
