@@ -245,7 +245,7 @@ class LoadClients:
         connection = self._connections[number]
         assert connection is not None
         while True:
-            await _frame(connection[0])
+            await read_frame(connection[0])
             yield
 
     async def _polls(self, number: int, gap: float) -> AsyncIterator[None]:
@@ -282,13 +282,12 @@ def load_clients(*arguments: Any) -> AbstractAsyncContextManager[LoadClients]:
     return nullcontext(LoadClients(*arguments))
 
 
-async def _frame(reader: asyncio.StreamReader) -> None:
-    """Read one frame of a server."""
+async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    """The bytes of one frame of a server."""
     data = await reader.readexactly(2)  # no header is shorter (RFC 6455, 5.2), and those of short payloads end here
     while True:
         with suppress(NeedMoreData):
-            await reader.readexactly(parse_header(data).payload_length)
-            return
+            return data + await reader.readexactly(parse_header(data).payload_length)
         data += await reader.readexactly(1)
 
 

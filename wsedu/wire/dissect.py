@@ -98,13 +98,12 @@ def print_bill(options: Namespace, complain: Complain) -> int:
     Returns:
         The exit status, as of ``dissect``.
     """
-    path: str = options.file
     try:
-        capture = read(io.BytesIO(_opened(path).read()) if path == STDIN else path)
+        capture = read(io.BytesIO(_opened(STDIN).read()) if options.file == STDIN else options.file)
         bill = capture.bill()
     except (OSError, NotACapture) as error:
         why = isinstance(error, OSError) and error.strerror or error  # of a pipe there is no strerror
-        return complain(f"{path}: {why}", 2)
+        return complain(f"{options.file}: {why}", 2)
     rest = {"total_bytes": bill.total_bytes, "packets": bill.packets, "connections": bill.connections}
     if options.json:
         print(json.dumps({"parts": bill.parts, **rest}))

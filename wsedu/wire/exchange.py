@@ -61,6 +61,9 @@ class Direction(Incoming):
         return self.parser.unfinished(self)
 
 
+Ends = tuple[Direction, Direction]
+
+
 class Exchange:
     """Both directions of one connection. ``end`` a direction to say that no byte of it will follow.
 
@@ -79,13 +82,7 @@ class Exchange:
         switched: a 101 to WebSocket has come.
     """
 
-    def __init__(
-        self,
-        ends: tuple[Direction, Direction],
-        budget: InflateBudget,
-        late: bool | None,
-        agreed: DeflateParameters | None,
-    ) -> None:
+    def __init__(self, ends: Ends, budget: InflateBudget, late: bool | None, agreed: DeflateParameters | None) -> None:
         self._budget, self._late, self.agreed = budget, late, agreed
         self._asked: list[Request] = []  # whose final response has not come
         self._directions: dict[Sender, Direction] = dict(zip(OTHER, ends, strict=True))
