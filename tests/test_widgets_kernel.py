@@ -52,6 +52,7 @@ def test_a_loop_sends_while_it_does_other_things() -> None:
         await asyncio.sleep(0)
         time.sleep(1.5 * lab.PATIENCE)  # a cell runs
         await asyncio.gather(*lab._sending)
+        assert not [one.name for one in threading.enumerate() if one.name.startswith("asyncio")]  # a browser has none
         return said
 
     (said,) = asyncio.run(cell())
@@ -62,7 +63,7 @@ def test_what_a_server_does_instead_of_an_answer_is_told(listener: socket.socket
     server: Any = SimpleNamespace(port=listener.getsockname()[1])
 
     def ask() -> str:
-        return lab._ask(server, lambda connection: connection.receive_exactly(1), "a x")[0]
+        return asyncio.run(lab._ask(server, lambda reader, _: lab._soon(reader.readexactly(1)), "a x"))[0]
 
     def close_two() -> None:
         for _ in range(2):

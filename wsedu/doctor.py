@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What works on this machine, and what a missing part costs the reader."""
 
-import html
 import platform
 import shutil
 import socket
@@ -12,6 +11,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 from .protocol.errors import printable
+from .show.html import table_rows, wide_table
 
 PACKAGES = "jupyterlab", "ipywidgets", "scapy", "websockets"
 LIMIT = 0.5  # seconds for what takes milliseconds where it is allowed
@@ -36,13 +36,8 @@ class Report(list[Finding]):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f'<tr><td style="text-align:left">{"yes" if finding.works else "no"}</td>'
-            f'<th scope="row" style="text-align:left">{html.escape(printable(finding.what))}</th>'
-            f'<td style="text-align:left">{html.escape(printable(finding.found))}</td></tr>'
-            for finding in self
-        )
-        return f"<table><caption>What works here</caption>{rows}</table>"
+        rows = ((printable(f.what), "yes" if f.works else "no", printable(f.found)) for f in self)
+        return wide_table(*table_rows(("what", "works here", "found"), rows))
 
 
 def doctor() -> Report:

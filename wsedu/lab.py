@@ -8,14 +8,15 @@ import asyncio
 import random
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
 from functools import cache
 from typing import Any
 
 from .live.attacks import reaction, wsproto_echo_server
-from .live.connect_raw import RawConnection, connect_raw
 from .live.delivery import DeliveryMonitor, deliver
+from .live.load_worker import read_frame, read_response
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
 from .live.publisher import poisson
@@ -23,11 +24,10 @@ from .live.request_headers import HEAD_STYLES, HeadStyle
 from .live.servers import Server, tornado_echo_server, websocket_server
 from .model.cost import CASES
 from .model.measured import measured_points, modelled_bytes
-from .protocol.content import Length, content_framing
 from .protocol.errors import ProtocolError
 from .protocol.frames import Frame
 from .protocol.handshake import request
-from .protocol.http1 import Request, Response
+from .protocol.http1 import Request
 from .protocol.opcodes import Opcode, opcode_name
 from .protocol.status import parse_close_payload
 from .show.controls import DeliverySettings, ProgressBar
@@ -39,7 +39,6 @@ from .show.reactions import Reactions
 from .show.text import visible
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
-MOST_CONTENT = 65_536  # bytes of a response that are waited for
 INTERRUPT_GAP = 0.2  # seconds after which it is looked again whether the kernel listens to interrupts itself
 
 
@@ -52,13 +51,13 @@ def servers() -> dict[str, Server]:
 async def send_frame(data: bytes) -> Answers:
     """Send the bytes of a frame to both servers, each on a connection of its own, and tell what each did."""
 
-    def talk(connection: RawConnection) -> bytes:
-        connection.send(request("127.0.0.1"))
-        connection.receive_head()
-        connection.send(data)
-        return connection.receive_frame()
+    async def talk(reader: StreamReader, writer: StreamWriter) -> bytes:
+        writer.write(request("127.0.0.1"))
+        await _soon(reader.readuntil(b"\r\n\r\n"))
+        writer.write(data)
+        return await _soon(read_frame(reader))
 
-    asked = (asyncio.to_thread(_ask, server, talk, "a Close frame") for server in servers().values())
+    asked = (_ask(server, talk, "a Close frame") for server in servers().values())
     in_words = [(what or _in_words(answer), answer) for what, answer in await asyncio.gather(*asked)]
     return dict(zip(servers(), in_words, strict=True))
 
@@ -66,39 +65,52 @@ async def send_frame(data: bytes) -> Answers:
 async def _send_request(data: bytes) -> Answers:
     """Send the bytes of a request to the first server, and tell what it answered: head and content."""
 
-    def talk(connection: RawConnection) -> bytes:
-        connection.send(data)
-        head = connection.receive_head()
-        framing = content_framing(Response.parse(head, strict=False)[0])
-        # Content whose end its head does not announce ends with the connection: nobody waits for that here.
-        size = framing.bytes if isinstance(framing, Length) else 0
-        return head + connection.receive_exactly(min(size, MOST_CONTENT))
+    async def talk(reader: StreamReader, writer: StreamWriter) -> bytes:
+        writer.write(data)
+        return await _soon(read_response(reader))
 
     name, server = next(iter(servers().items()))
-    return {name: await asyncio.to_thread(_ask, server, talk, "a response")}
+    return {name: await _ask(server, talk, "a response")}
 
 
-def _ask(server: Server, talk: Callable[[RawConnection], bytes], awaited: str) -> tuple[str, bytes]:
+Talk = Callable[[StreamReader, StreamWriter], Awaitable[bytes]]
+
+
+async def _ask(server: Server, talk: Talk, awaited: str) -> tuple[str, bytes]:
     """What a server answered on a connection of its own; where that is nothing, what it did instead, in words."""
     try:
-        opened = connect_raw(server.port, timeout=PATIENCE)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     except OSError as error:
         return f"could not be asked: {error}.", b""
     try:
-        with opened as connection:
-            return "", talk(connection)
+        return "", await talk(reader, writer)
     except TimeoutError:
         return f"said nothing within {PATIENCE} s; it waits for more, or had nothing to say.", b""
     except (EOFError, ConnectionError):
         return f"closed the TCP connection, without {awaited}.", b""
+    finally:
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _soon(awaited: Coroutine[Any, Any, bytes]) -> bytes:
+    """What comes within ``PATIENCE``."""
+    task = asyncio.create_task(awaited)
+    # While a cell runs, nobody looks at what has come: so before giving up it is looked for once more.
+    for seconds in (PATIENCE, 0.05):
+        await asyncio.wait({task}, timeout=seconds)
+    if not task.done():
+        task.cancel()
+        raise TimeoutError
+    return task.result()
 
 
 _sending: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected before its end
 
 
 def _in_background(ask: Callable[[bytes], Coroutine[Any, Any, Answers]]) -> Send:
-    """For a widget: the kernel's loop stays free. It is the loop that tells: Colab drops what threads tell a widget."""
-    servers()  # started now, and not when a button is pressed
+    """For a widget: the kernel's loop asks and stays free. No threads, as Colab drops what these tell a widget."""
 
     def send(data: bytes, tell: Callable[[Answers], None]) -> None:
         async def answered() -> None:

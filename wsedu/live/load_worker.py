@@ -293,11 +293,16 @@ async def read_frame(reader: asyncio.StreamReader) -> bytes:
 
 async def _response(reader: asyncio.StreamReader, *statuses: int) -> None:
     """Read one response; raises ConnectionError if its status code is not one of these."""
-    head, _ = Response.parse(await reader.readuntil(b"\r\n\r\n"))
+    head, _ = Response.parse(await read_response(reader))
     if head.status not in statuses:
         raise ConnectionError(f"the server answered {head.status} {head.reason}")
-    if isinstance(framing := content_framing(head), Length):
-        await reader.readexactly(framing.bytes)
+
+
+async def read_response(reader: asyncio.StreamReader) -> bytes:
+    """The bytes of one response: its head, and the content whose length that says. Nobody waits for other content."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    framing = content_framing(Response.parse(head, strict=False)[0])
+    return head + await reader.readexactly(framing.bytes if isinstance(framing, Length) else 0)
 
 
 def said(error: Exception) -> str:

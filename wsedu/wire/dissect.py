@@ -56,14 +56,12 @@ def _opened(path: str) -> BinaryIO:
 
 
 def _dissect(file: BinaryIO, path: str, options: Namespace, more: dict[str, str], complain: Complain) -> int:
-    warnings: list[str] = []
-    status = 0
+    status, warnings = 0, list[str]()
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     live = not file.seekable()
     # The fast path gives messages when it has read a further piece; somebody who looks on wants them now.
-    reader = (CaptureReader if live else FastReader)(
-        warnings, ports=options.ports, deflate=options.deflate, max_message=options.max_message
-    )
+    chosen = {name: getattr(options, name) for name in ("ports", "deflate", "max_message")}
+    reader = (CaptureReader if live else FastReader)(warnings, **chosen)
     try:
         for message in reader.messages(file, whole=options.messages):
             if _is_wanted(message, options):

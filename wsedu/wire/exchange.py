@@ -107,9 +107,7 @@ class Exchange:
         side.buffer += data
         if self.identified:
             yield from self._read(side)
-            client = self._directions["client"]
-            if client.gap is not None:  # a response may have been what it waited for
-                yield from self._tell_gap(client)
+            yield from self._tell_gap(self._directions["client"])  # a response may have been what it waited for
         else:
             early = self._late is not None and len(side.buffer) - len(data) <= SHORT_HEAD
             yield from self._recognize(side, b"\n" in data or early)
