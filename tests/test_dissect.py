@@ -461,6 +461,7 @@ def test_the_bill_is_that_of_read_and_its_total_that_of_tshark(name: str) -> Non
     assert (done.returncode, done.stdout.decode(), done.stderr) == (0, out, b"")
     lines = in_here("bill", DATA / name)[1].splitlines()
     assert lines[-2].split() == ["total", f"{told['total_bytes']:,}"] and len(lines) == len(told["parts"]) + 2
+    assert lines[-1] == {"websockets-session.pcap": "52 packets, 1 connection"}.get(name, "66 packets, 3 connections")
 
 
 def test_the_bill_of_what_is_none(tmp_path: Path) -> None:

@@ -108,7 +108,8 @@ def print_bill(options: Namespace, complain: Complain) -> int:
     else:
         for name, count in (bill.parts | {"total": bill.total_bytes}).items():
             print(f"{name:<16} {count:>15,}")
-        print(f"{bill.packets:,} packets, {bill.connections:,} connections")
+        told = ((bill.packets, "packet"), (bill.connections, "connection"))
+        print(", ".join(f"{count:,} {name}{'s' * (count != 1)}" for count, name in told))
     status = 0 if capture.complete else 1
     for warning in capture.warnings:
         complain(warning, status)
