@@ -70,7 +70,8 @@ COUNT = """() => {
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBrowser]:
     root = tmp_path_factory.mktemp("widgets")
-    write_notebook(root / "widgets.ipynb", CELLS.values())
+    for name in "widgets.ipynb", "restarted.ipynb":  # each has a kernel of its own
+        write_notebook(root / name, CELLS.values())
     shutil.copytree(DATA, root / "data")
     write_capture(root / "data/hostile.pcap")
     with lab_browser(root) as browser:
@@ -524,7 +525,7 @@ KERNEL = "jupyterapp.shell.currentWidget.sessionContext.session.kernel"
 
 @pytest.mark.slow
 def test_a_kernel_that_is_busy_or_was_restarted_is_told(lab: LabBrowser, tmp_path: Path) -> None:
-    with lab.open("widgets.ipynb") as notebook:
+    with lab.open("restarted.ipynb") as notebook:
         assert notebook.run_all() == []
         builder, bench = _output(notebook, "builder"), _output(notebook, "bench")
         free = tmp_path / "free"
