@@ -36,7 +36,7 @@ POST = b"POST / HTTP/1.1\r\nContent-Length: %b\r\n\r\n"
 CONNECT = b"CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n"
 # The second chunk holds what looks like the end.
 CHUNKS = b'3;first\r\nabc\r\nA;name="a;b"\r\n\r\n0\r\n\r\nxyz\r\n0000;last\r\nDigest: x\r\nExpires: never\r\n\r\n'
-ASK_H2C = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+ASK_IRC = b"GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: irc\r\n\r\n"
 UNFINISHED = "unfinished at the end:"
 TLS = b"\x16\x03\x01\x02"
 # Draft 76 of 2010: keys of its own, an answer in the content, and text between 00 and FF.
@@ -114,7 +114,6 @@ WHOLE = {
     "SSH": [(SERVER, b"SSH-2.0-OpenSSH_9.2p1\r\n"), (CLIENT, b"SSH-2.0-Go\r\n")],
     "mail": [(SERVER, b"220 mail.example ESMTP\r\n"), (CLIENT, b"EHLO x\r\n")],
     "Redis": [(CLIENT, b"*1\r\n$4\r\nPING\r\n"), (SERVER, b"+PONG\r\n")],
-    "HTTP/2": [(CLIENT, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9)), (SERVER, bytes(9))],
     "a long line that only its end gives away": [(CLIENT, b"GET /" + b"x" * 400 + b"\r\n")],
     "HTTP/0.9": [(CLIENT, b"GET /\r\n"), (SERVER, b"<html>")],
     "zeros": [(CLIENT, bytes(3000)), (SERVER, bytes(3000))],
@@ -247,7 +246,7 @@ DIALOGUES = TCP | {
         [(CLIENT, HANDSHAKE + HI), (SERVER, b"no answer\r\n"), (CLIENT, HI)], [CHAT, C_HI, C_HI],
         says=["the server is not read any further"], parts={"frame header": 12, "payload": 4, "other": 11}),
     "an upgrade to something else": Dialogue(
-        [(CLIENT, ASK_H2C), (SERVER, SWITCHING.replace(b"websocket", b"h2c") + bytes(9)), (CLIENT, bytes(9))],
+        [(CLIENT, ASK_IRC), (SERVER, SWITCHING.replace(b"websocket", b"irc") + bytes(9)), (CLIENT, bytes(9))],
         [req(), SWITCHED], says=["not WebSocket"], parts={"other": 18}),
     "a refused tunnel": Dialogue(
         [(CLIENT, CONNECT + GET), (SERVER, OK.replace(b"200", b"407") + OK)],

@@ -6,6 +6,7 @@ from the moment at which the page first asks: a page that polls finds an answer 
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
@@ -14,7 +15,7 @@ import tornado.websocket
 from netns import SERVER
 
 from wsedu.live.news_server import WAYS
-from wsedu.live.publisher import Publisher
+from wsedu.live.publisher import Publisher, Update
 from wsedu.live.servers import serving
 
 # Texts of equal length: whatever differs between the captures is the way, not the news.
@@ -71,7 +72,7 @@ source.onerror = () => {
 };
 """,
     "websocket": """
-const socket = new WebSocket("ws://" + location.host + "/news/websocket");
+const socket = new WebSocket("ws" + location.origin.slice(4) + "/news/websocket");
 socket.onmessage = (event) => {
   if (show(event.data)) socket.close(1000, "all read");
 };
@@ -80,7 +81,13 @@ socket.onclose = () => { finished = true; };
 }
 
 
-class _TimedPublisher(Publisher):
+def page(way: str, begin: str = "{script}") -> str:
+    """The page that gets its news in one way; ``begin`` says when its script runs."""
+    script = begin.format(script=_SCRIPTS[way].strip())
+    return PAGE.format(name=f"News by {way}", script=_SHOW.lstrip() + script)
+
+
+class TimedPublisher(Publisher):
     """News breaks by the clock, which starts with the first reader."""
 
     _plan: list[asyncio.TimerHandle] = []
@@ -90,10 +97,10 @@ class _TimedPublisher(Publisher):
         loop = asyncio.get_running_loop()
         self._plan = self._plan or [loop.call_later(at * GAP, self.publish, text) for at, text in enumerate(NEWS, 1)]
 
-    async def texts(self) -> AsyncIterator[str]:
+    async def follow(self, number: int) -> AsyncIterator[Update]:
         """Each of the news, as soon as it is out."""
-        async for update in self.follow(0):
-            yield update.text
+        async for update in super().follow(number):
+            yield update
             if update.number == len(NEWS):
                 return
 
@@ -101,12 +108,12 @@ class _TimedPublisher(Publisher):
 class _Page(tornado.web.RequestHandler):
     def get(self, way: str) -> None:
         self.set_header("Connection", "close")  # the news gets a connection of its own
-        self.write(PAGE.format(name=f"News by {way}", script=(_SHOW + _SCRIPTS[way]).strip()))
+        self.write(page(way))
 
 
 class _News(tornado.web.RequestHandler):
     def prepare(self) -> None:
-        self.publisher: _TimedPublisher = self.settings["publisher"]
+        self.publisher: TimedPublisher = self.settings["publisher"]
         self.publisher.open()
 
     def set_default_headers(self) -> None:
@@ -137,18 +144,18 @@ class _EventSource(_News):
     async def get(self) -> None:
         self.set_header("Content-Type", "text/event-stream")
         await self.flush()
-        async for text in self.publisher.texts():
-            self.write(f"data: {text}\n\n")
+        async for update in self.publisher.follow(0):
+            self.write(f"data: {update.text}\n\n")
             await self.flush()
         # Here the content ends. An EventSource asks again after a few seconds, if its page lets it.
 
 
 class _WebSocket(tornado.websocket.WebSocketHandler):
     async def open(self) -> None:
-        publisher: _TimedPublisher = self.settings["publisher"]
+        publisher: TimedPublisher = self.settings["publisher"]
         publisher.open()
-        async for text in publisher.texts():
-            await self.write_message(text)
+        async for update in publisher.follow(0):
+            await self.write_message(update.text)
 
     def on_message(self, message: str | bytes) -> None:
         """The page only listens."""
@@ -158,6 +165,6 @@ _HANDLERS = zip(WAYS, (_Polling, _LongPoll, _EventSource, _WebSocket), strict=Tr
 _ROUTES = [(f"/({'|'.join(WAYS)})", _Page), *((f"/news/{way}", handler) for way, handler in _HANDLERS)]
 
 
-def serve() -> AbstractAsyncContextManager[object]:
+def serve(tls: ssl.SSLContext | None = None) -> AbstractAsyncContextManager[object]:
     """The server, whose clock has not started yet."""
-    return serving(_ROUTES, SERVER, 80, publisher=_TimedPublisher())
+    return serving(_ROUTES, SERVER, 443 if tls else 80, tls, publisher=TimedPublisher())

@@ -27,6 +27,7 @@ import browser_pages as pages
 import dialogues
 import http_samples
 import publisher_pages
+import secure_pages
 from dialogues import answer, choosy_server, echo_server, listen
 from http_samples import CURL, OLD_CURL, haproxy, nginx
 from netns import CLIENT, SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
@@ -38,6 +39,7 @@ from wsedu.wire.packets import ACK, FIN, RST, SYN, segment_of
 from wsedu.wire.pcapfile import write_capture
 
 TOOLS = Path(__file__).resolve().parent
+KEY_LOG = Path(tempfile.mkdtemp(prefix="capture-")) / "keys"  # of the clients that speak TLS
 
 
 class Recording(NamedTuple):
@@ -64,7 +66,7 @@ async def run_client(network: Network, *command: str) -> bytes:
         process = await asyncio.create_subprocess_exec(
             *network.client_command(*command),
             stdout=asyncio.subprocess.PIPE,
-            env=dict(os.environ, HOME=home, LC_ALL="C.UTF-8", TZ="UTC"),
+            env=dict(os.environ, HOME=home, LC_ALL="C.UTF-8", TZ="UTC", SSLKEYLOGFILE=str(KEY_LOG)),
         )
         output, _ = await asyncio.wait_for(process.communicate(), 60)
     if process.returncode != 0:
@@ -92,6 +94,11 @@ RECORDINGS = {
     ),
     **{
         f"chromium-{way}.pcap": Recording(PAGES, [publisher_pages.serve], [_chromium(HOME + way)], 2, NEWS)
+        for way in WAYS
+    },
+    **{
+        f"chromium-{way}-{name}.pcapng": Recording(443, [server], [_chromium(f"https://{SERVER}/{way}")], 2, list(NEWS))
+        for name, server in (("tls", secure_pages.http1), ("h2", secure_pages.http2))
         for way in WAYS
     },
     "websockets-session.pcap": Recording(ECHO, [echo_server], [_by_hand("session")]),
@@ -131,7 +138,9 @@ async def record(name: str, network: Network, folder: Path) -> None:
         faults.append(f"the page received {log}")
     if faults:
         raise RuntimeError(f"{name}: {'; '.join(faults)}: record again")
-    (folder / name).write_bytes(write_capture(recorder.packets, pcapng=name.endswith(".pcapng")))
+    secrets = KEY_LOG.read_bytes() if KEY_LOG.exists() else b""
+    (folder / name).write_bytes(write_capture(recorder.packets, pcapng=name.endswith(".pcapng"), secrets=secrets))
+    KEY_LOG.unlink(missing_ok=True)
     if log and not expected:  # one entry a line
         lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in log)
         (folder / name).with_suffix(".json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TextIO
 from .protocol.deflate import MAX_CONTENT
 from .protocol.errors import printable
 from .protocol.opcodes import OPCODE_NAMES
+from .wire.tls import KeyLog, read_key_log
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -108,6 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     how("--deflate", action="store_true", help="and RSV1 says that their messages are compressed")
     size, limit = partial(_number, least=1, most=sys.maxsize), "a compressed message is inflated up to this (16 MiB)"
     how("--max-message", metavar="BYTES", type=size, default=MAX_CONTENT, help=limit)
+    secrets = "secrets of TLS connections, as browsers and programs write them"
+    how("--keylog", metavar="FILE", type=_key_log, help=secrets)
     bill = commands.add_parser("bill", help="what every byte of a capture was spent on")
     bill.add_argument("file", metavar="FILE", help="pcap or pcapng, also gzipped; - is stdin")
     bill.add_argument("--json", action="store_true", help="one JSON object")
@@ -132,6 +135,13 @@ def _number(text: str, least: int, most: int, names: dict[str, int] | None = Non
 
 def _ports(text: str) -> list[int]:
     return [_number(port.strip(), 1, 65_535) for port in text.split(",") if port]
+
+
+def _key_log(path: str) -> KeyLog:
+    try:
+        return read_key_log(path)
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{printable(path)}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _pattern(text: str) -> re.Pattern[str]:

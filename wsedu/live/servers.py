@@ -8,6 +8,7 @@ made of, ``serving`` for Tornado and ``serve`` for ``websockets``, serves the ne
 
 import asyncio
 import logging
+import ssl
 import threading
 import warnings
 import weakref
@@ -167,6 +168,7 @@ async def serving(
     pages: Sequence[tuple[str, type[tornado.web.RequestHandler]]],
     host: str = "127.0.0.1",
     port: int = 0,
+    tls: ssl.SSLContext | None = None,
     **settings: Any,
 ) -> AsyncIterator[Listening]:
     """Serve pages with Tornado while the block runs, and write no log of what clients do.
@@ -175,6 +177,7 @@ async def serving(
         pages: patterns of targets, each with its handler.
         host: the address to listen on.
         port: the port; 0 for a free one.
+        tls: for TLS, as ``tls_contexts`` makes it.
         settings: what the handlers find in their ``settings``.
     """
     streams = weakref.WeakSet[tornado.iostream.IOStream]()
@@ -186,7 +189,7 @@ async def serving(
             super().handle_stream(stream, address)
 
     application = tornado.web.Application(list(pages), **{"log_function": lambda handler: None} | settings)
-    server = KnowsItsStreams(application)
+    server = KnowsItsStreams(application, ssl_options=tls)
     sockets = tornado.netutil.bind_sockets(port, host, backlog=BACKLOG)
     server.add_sockets(sockets)
     listening = Listening(sockets[0].getsockname()[1])

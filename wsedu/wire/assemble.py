@@ -19,7 +19,7 @@ class WholeMessage(CapturedMessage):
         content: what was meant: inflated if it is compressed, and empty if it could not be.
     """
 
-    __slots__ = ("compressed", "content", "first_byte", "frames", "inflate_error", "opcode", "payload")
+    __slots__ = ("compressed", "content", "first_byte", "frames", "inflate_error", "on_stream", "opcode", "payload")
 
     kind: MessageKind = "message"
     opcode: int
@@ -31,7 +31,7 @@ class WholeMessage(CapturedMessage):
         last = frames[-1]
         super().__init__(last.conversation, last.sender, last.time, packets)
         self.frames, self.opcode, self.first_byte = frames, frames[0].opcode, frames[0].first_byte | FIN
-        self.compressed, self.inflate_error = last.compressed, last.inflate_error
+        self.compressed, self.inflate_error, self.on_stream = last.compressed, last.inflate_error, last.on_stream
         self.payload = b"".join(frame.payload for frame in frames)
         self.content = last.content if self.compressed else self.payload
 
@@ -68,7 +68,8 @@ class Assembly:
     """
 
     def __init__(self) -> None:
-        self._under_way: dict[tuple[int, str], list[FrameMessage]] = {}  # by conversation and sender
+        # By conversation, sender and, in HTTP/2, stream.
+        self._under_way: dict[tuple[int, str, int | None], list[FrameMessage]] = {}
 
     def take(self, messages: Iterable[CapturedMessage]) -> Iterator[CapturedMessage]:
         """The next messages of the capture: whole ones, where the last frame of each stood, and what else there is."""
@@ -76,7 +77,7 @@ class Assembly:
             if not isinstance(message, FrameMessage) or message.opcode >= Opcode.CLOSE:
                 yield message
                 continue
-            key = message.conversation, message.sender
+            key = message.conversation, message.sender, message.stream
             if message.opcode != Opcode.CONTINUATION:
                 yield from self._under_way.pop(key, ())
             elif key not in self._under_way:
@@ -88,8 +89,8 @@ class Assembly:
 
     def left(self, alive: Collection[int] = ()) -> Iterator[str]:
         """A line for each message that was never completed on a connection that is over, all but ``alive``."""
-        for index, sender in [key for key in self._under_way if key[0] not in alive]:
-            frames = self._under_way.pop((index, sender))
+        for key in [key for key in self._under_way if key[0] not in alive]:
+            frames, (index, sender, _) = self._under_way.pop(key), key
             name, count = opcode_name(frames[0].opcode), len(frames)
             yield (
                 f"conversation {index}: a {name} message of the {sender} is left out, since its last frame is not "

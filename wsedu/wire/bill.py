@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from ..protocol.http1 import Request, Response
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .message import Packets
-from .message_parser import ParsedMessage, UnfinishedMessage
+from .message_parser import ParsedMessage, Spent, UnfinishedMessage
 from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
+from .tls import APPLICATION_DATA, KeyLog, Record
 
 PARTS = (
-    "content", "payload", "http head", "frame header", "handshake", "tcp", "ip", "link", "acknowledgements", "other",
+    "content", "payload", "http head", "frame header", "handshake", "http2 frame", "tls", "tcp", "ip",
+    "link", "acknowledgements", "other",
 )  # fmt: skip
 
 
@@ -26,7 +28,9 @@ class Bill:
     Attributes:
         parts: bytes of each of ``PARTS``. "handshake" is the two heads of an opening handshake; "acknowledgements" are
             whole packets with only ACK set and no data; "link", "ip" and "tcp" the headers of all other packets, those
-            with SYN, FIN and RST among them; chunk framing is "http head" and a masking key "frame header";
+            with SYN, FIN and RST among them; "http2 frame" the preface, frame headers and padding of HTTP/2, and
+            frames that carry neither fields nor content; "tls" its handshake and what records add to what they carry,
+            or all of them where there are no keys; chunk framing is "http head" and a masking key "frame header";
             retransmitted bytes, padding, what is neither HTTP nor WebSocket and other protocols are "other".
         packets: how many.
         connections: how many TCP connections.
@@ -53,14 +57,14 @@ class Bill:
 
 
 def bills(
-    packets: Iterable[Packet], *, modelled: bool = False, ports: Collection[int] = ()
+    packets: Iterable[Packet], *, modelled: bool = False, ports: Collection[int] = (), keys: KeyLog | None = None
 ) -> tuple[Bill, dict[int, Bill]]:
     """The bill of a whole capture, and that of each connection that has messages, by its number.
 
-    Packets that are no TCP are in the first only, as "other". ``modelled`` goes onto each bill, ``ports`` are those of
-    ``TcpReader``.
+    Packets that are no TCP are in the first only, as "other". ``modelled`` goes onto each bill, ``ports`` and ``keys``
+    are those of ``TcpReader``.
     """
-    billing = Billing(modelled, ports)
+    billing = Billing(modelled, ports, keys)
     with suppress(CutShort):  # what was there is on the bill
         for packet in packets:
             billing.add(packet)
@@ -79,8 +83,8 @@ class Billing(TcpReader[None]):
         conversations: the same of each connection that has messages, and of those that may still have some.
     """
 
-    def __init__(self, modelled: bool = False, ports: Collection[int] = ()) -> None:
-        super().__init__([], ports=ports)
+    def __init__(self, modelled: bool = False, ports: Collection[int] = (), keys: KeyLog | None = None) -> None:
+        super().__init__([], ports=ports, keys=keys)
         self.total = Bill(modelled=modelled)
         self.conversations: dict[int, Bill] = {}
         self._asking: dict[int, int] = {}  # bytes of the head that asked to switch, until it is answered
@@ -100,7 +104,7 @@ class Billing(TcpReader[None]):
         bill = replace(self.total, parts=dict(self.total.parts))
         for connection in set(self.connections.values()):
             for side in connection.first, connection.second:
-                if message := side.unfinished():
+                if (message := side.unfinished()) and message.stream is None:
                     _explain([bill], message, message.there)
         return bill
 
@@ -124,15 +128,25 @@ class Billing(TcpReader[None]):
     def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> None:
         """Put a message on the bills."""
         self._told.add(connection.index)
-        if isinstance(what, ParsedMessage):
+        if isinstance(what, ParsedMessage) and (what.on_stream is None or what.kind == "frame"):
             bills = self._bills(connection)
             _explain(bills, what, len(what.raw))
             size = self._handshake(connection, what)
             _put(bills, **{"http head": -size, "handshake": size})
 
+    def spent(self, connection: TcpConnection, what: Spent) -> None:
+        """Put bytes on the bills whose message, if they are of any, may not be complete."""
+        _put(self._bills(connection), **{what.before: -what.size, what.part: what.size})
+
+    def opened(self, connection: TcpConnection, record: Record) -> None:
+        """Put on the bills what a record of TLS adds to what it carries."""
+        carried = len(record.content or b"") if record.content_type == APPLICATION_DATA else 0
+        _put(self._bills(connection), tls=record.size - carried, other=carried - record.size)
+
     def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
         """Put what is there of a message on the bills."""
-        _explain(self._bills(connection), message, message.there)
+        if message.stream is None:
+            _explain(self._bills(connection), message, message.there)
 
     def _forget(self, connection: TcpConnection) -> Iterator[None]:
         yield from super()._forget(connection)

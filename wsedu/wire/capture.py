@@ -23,6 +23,7 @@ from .packet_model import is_modelled
 from .packet_view import PacketView, PacketViews
 from .packets import Segment, endpoint
 from .pcapfile import CutShort, Packet, read_packets, write_capture
+from .tls import read_key_log
 
 Source = str | Path | BinaryIO
 
@@ -36,11 +37,14 @@ class Conversation:
         index: its number in the capture, from 0, in the order of first packets. Connections on which nothing was said
             have numbers too, as tshark's tcp.stream has: when one begins nobody can know.
         capture: that it is of.
+        tls: the version of TLS that carried it, such as "1.3"; empty if none did.
     """
 
-    def __init__(self, index: int, client: str, server: str, messages: list[CapturedMessage], capture: Capture) -> None:
+    def __init__(
+        self, index: int, client: str, server: str, tls: str, messages: list[CapturedMessage], capture: Capture
+    ) -> None:
         self.index, self.client, self.server, self.messages = index, client, server, messages
-        self.capture = capture
+        self.capture, self.tls = capture, tls
 
     def bill(self) -> Bill:
         """What every byte of this connection was spent on."""
@@ -67,8 +71,8 @@ class Capture:
         complete: false if the file is cut short, or the kernel dropped packets that ``record`` was to write down.
     """
 
-    def __init__(self, source: Source, ports: Collection[int] = ()) -> None:
-        self._source, self._ports = source, ports
+    def __init__(self, source: Source, **options: Any) -> None:
+        self._source, self._options = source, options
         self.conversations: list[Conversation] = []
         self.warnings: list[str] = []
         self.modelled = False
@@ -112,7 +116,7 @@ class Capture:
     def _bills(self) -> tuple[Bill, dict[int, Bill]]:
         """The bill, and that of each connection; made when first asked for, from the file, packet by packet."""
         with _opened(self._source) as file:
-            whole, of_connections = bills(read_packets(file), modelled=self.modelled, ports=self._ports)
+            whole, of_connections = bills(read_packets(file), modelled=self.modelled, **self._options)
         for bill in (whole, *of_connections.values()):
             bill.complete = self.complete
         return whole, of_connections
@@ -152,7 +156,12 @@ class _PacketSorter(TcpReader[None]):
 
 
 def read(
-    source: Source, *, ports: Collection[int] = (), deflate: bool = False, max_message: int = MAX_CONTENT
+    source: Source,
+    *,
+    ports: Collection[int] = (),
+    deflate: bool = False,
+    max_message: int = MAX_CONTENT,
+    keylog: str | Path | None = None,
 ) -> Capture:
     """Read a pcap or pcapng file, which gzip may have packed.
 
@@ -162,13 +171,15 @@ def read(
             first frame on that can be read.
         deflate: on those RSV1 says that a message is compressed (RFC 7692). Elsewhere the handshake says it.
         max_message: bytes of a compressed message that are inflated.
+        keylog: a file of secrets of TLS connections, as browsers write it; a pcapng may also hold them itself.
 
     Raises:
-        OSError: the file cannot be opened.
+        OSError: a file cannot be opened; ``ValueError`` where a key log is none.
         NotACapture: it is neither pcap nor pcapng. (A file that is cut short gives a warning instead.)
     """
-    capture = Capture(source, ports)
-    reader = FastReader(capture.warnings, ports=ports, deflate=deflate, max_message=max_message)
+    keys = read_key_log(keylog)
+    capture = Capture(source, ports=ports, keys=keys)
+    reader = FastReader(capture.warnings, ports=ports, deflate=deflate, max_message=max_message, keys=keys)
     said: defaultdict[int, list[CapturedMessage]] = defaultdict(list)
     with _opened(source) as file, _collector_paused():
         try:
@@ -186,7 +197,12 @@ def read(
 
 
 def messages(
-    source: Source, warnings: list[str] | None = None, *, assembled: bool = False, **options: Any
+    source: Source,
+    warnings: list[str] | None = None,
+    *,
+    assembled: bool = False,
+    keylog: str | Path | None = None,
+    **options: Any,
 ) -> Iterator[CapturedMessage]:
     """The messages of a capture one by one, in flat memory: nothing is kept of those that were given.
 
@@ -194,14 +210,15 @@ def messages(
         source: as for ``read``.
         warnings: takes what ``read`` has in ``.warnings``, at the latest with the last message.
         assembled: whole messages in place of data frames, each of kind "message" and where its last frame was.
-        options: ``ports``, ``deflate`` and ``max_message``, as for ``read``.
+        keylog, options: ``ports``, ``deflate`` and ``max_message``, as for ``read``.
 
     Raises:
         OSError, NotACapture: as ``read``.
         CutShort: after the last message before the cut.
     """
     with _opened(source) as file:
-        yield from FastReader([] if warnings is None else warnings, **options).messages(file, whole=assembled)
+        reader = FastReader([] if warnings is None else warnings, keys=read_key_log(keylog), **options)
+        yield from reader.messages(file, whole=assembled)
 
 
 @contextmanager

@@ -1,21 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Packets to messages: which packet belongs to which connection, and who of the two is the client."""
 
+import sys
+from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from ..protocol.deflate import MAX_CONTENT, DeflateParameters
+from ..protocol.errors import ProtocolError
 from .assemble import Assembly
 from .codings import InflateBudget
 from .exchange import Direction, Exchange, SyncLost
+from .http2_parser import Found, StreamTunnel
 from .inflate import CompressedDirection, Inflated
-from .message import CapturedMessage, FrameMessage, GapMessage, HttpMessage, InflatedFrame, Packets
-from .message_parser import ParsedMessage, Sender, UnfinishedMessage
+from .message import CapturedMessage, FrameMessage, FrameOnStream, GapMessage, HttpMessage, InflatedFrame, Packets
+from .message_parser import ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet, read_packets
-from .streams import SPACE, Gap, Stream
+from .streams import SPACE, Gap, Piece, Stream
+from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, Record, Records, TlsConnection
 
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
 # a new connection. No more than these, so that memory does not grow with a capture.
@@ -26,6 +32,7 @@ MOST_LINES = 5  # of warnings that have the same reason; one more counts the res
 UNFINISHED = "unfinished at the end"
 NOT_READ = "not read any further"
 LATE = "before its first frame that can be read"
+ENCRYPTED = "encrypted"
 NOT_INFLATED = "messages that could not be inflated"
 
 Made = TypeVar("Made")
@@ -38,7 +45,7 @@ class Endpoint(Direction):
     """One endpoint's sending half; before the client is known, the first to send counts as the client."""
 
     # A port scan leaves thousands of these of which only the address was ever used, so the rest is made when needed.
-    __slots__ = ("_stream", "address", "carriers", "fin", "inflates", "last", "syn")
+    __slots__ = ("_stream", "address", "carriers", "fin", "inflates", "last", "records", "syn")
 
     def __init__(self, sender: Sender, address: Address) -> None:
         super().__init__(sender)
@@ -48,6 +55,7 @@ class Endpoint(Direction):
         self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
         self.fin = False
         self.inflates: CompressedDirection | None = None  # its messages, once one may be compressed
+        self.records: Records | None = None  # once it sends TLS
         self.last: Any = None  # the last packet with data, for whoever builds on packets
 
     @property
@@ -61,12 +69,13 @@ class Endpoint(Direction):
 class TcpConnection:
     """One TCP connection: its two endpoints, and what is said on it."""
 
-    __slots__ = ("doubted", "exchange", "first", "index", "reset", "second")
+    __slots__ = ("doubted", "exchange", "first", "index", "reset", "second", "tls")
 
     def __init__(self, index: int, first: Address, second: Address, *options: Any) -> None:
         self.index = index
         self.first, self.second = Endpoint("client", first), Endpoint("server", second)
         self.exchange = Exchange((self.first, self.second), *options)
+        self.tls: TlsConnection | None = None
         self.doubted = False  # it was said that a retransmission may be none
         self.reset = False
 
@@ -121,15 +130,23 @@ class TcpReader(Generic[Made]):
         ports: connections to these that begin before the capture are read as WebSocket, unless they are HTTP.
         deflate: where the handshake is not in the capture, RSV1 says that a message is compressed.
         max_message: bytes of a compressed message that are inflated.
+        keys: secrets of TLS connections; more may be added while packets are read.
 
     Attributes:
         connections: each twice, by source and destination.
     """
 
     def __init__(
-        self, warnings: list[str], *, ports: Collection[int] = (), deflate: bool = False, max_message: int = MAX_CONTENT
+        self,
+        warnings: list[str],
+        *,
+        ports: Collection[int] = (),
+        deflate: bool = False,
+        max_message: int = MAX_CONTENT,
+        keys: KeyLog | None = None,
     ) -> None:
         self.warnings = warnings
+        self.keys = KeyLog() if keys is None else keys
         self._ports, self._max_message = frozenset(ports), max_message
         self._unsaid = DeflateParameters() if deflate else None  # what holds where no handshake says it
         self.connections: dict[tuple[Address, Address], TcpConnection] = {}
@@ -162,16 +179,23 @@ class TcpReader(Generic[Made]):
         where, who = self.called(connection, side)
         self.warn(NOT_READ, f"{where}{who} is {NOT_READ}: {why}")
 
-    def inflated(self, connection: TcpConnection, side: Endpoint, first_byte: int, payload: bytes) -> Inflated | None:
+    def spent(self, connection: TcpConnection, what: Spent) -> None:
+        """Called for bytes of which it is known what they were spent on, before a message is complete."""
+
+    def inflated(
+        self, connection: TcpConnection, side: Endpoint, first_byte: int, payload: bytes,
+        stream: StreamTunnel | None = None,
+    ) -> Inflated | None:  # fmt: skip
         """What the next frame of a sender means; ``None`` of a control frame, and where nobody agreed on deflate."""
-        agreed = connection.exchange.agreed
+        agreed = connection.exchange.agreed if stream is None else stream.agreed
         if agreed is None:
             return None
-        if side.inflates is None:
+        scope = stream or side
+        if scope.inflates is None:
             client, server = agreed.client_no_context_takeover, agreed.server_no_context_takeover
             forgets = client if side.sender == "client" else server
-            side.inflates = CompressedDirection(takeover=not forgets, max_message=self._max_message)
-        inflated = side.inflates.frame(first_byte, payload)
+            scope.inflates = CompressedDirection(takeover=not forgets, max_message=self._max_message)
+        inflated = scope.inflates.frame(first_byte, payload)
         if inflated is not None and inflated.error:
             where, who = self.called(connection, side)
             self.warn(NOT_INFLATED, f"{where}a message of {who} is not inflated: {inflated.error}")
@@ -263,6 +287,11 @@ class TcpReader(Generic[Made]):
                 gap = item
             else:
                 side.carriers = side.carriers or deque()
+                if connection.tls is None and item.data[0] == HANDSHAKE and connection.exchange.blank:
+                    yield from self._begin_tls(connection, side, item.data)
+                if connection.tls is not None:
+                    yield from self._opened(connection, side, item)
+                    continue
                 side.carriers.append((stream.length, item.packet))
                 yield from self._given(connection, connection.exchange.receive(side, item.data))
         if stream.doubt and not connection.doubted:  # said once, for it may be so of every segment
@@ -275,6 +304,36 @@ class TcpReader(Generic[Made]):
         if stream.ended:
             ended = connection.exchange.end(side, whole=stream.closed, gap=gap)
             yield from self._given(connection, ended)
+
+    def _begin_tls(self, connection: TcpConnection, side: Endpoint, data: bytes) -> Iterator[Made]:
+        """No message begins with this byte, and every handshake of TLS does: on the connection, or in a tunnel."""
+        connection.tls = TlsConnection(self.keys)
+        if not connection.exchange.identified:
+            swapped = (side is connection.first) == (data[5:6] == bytes([SERVER_HELLO]))
+            yield from self._given(connection, connection.exchange.identify(swapped=swapped))
+
+    def _opened(self, connection: TcpConnection, side: Endpoint, piece: Piece) -> Iterator[Made]:
+        """What the plaintext of the records completes that end in a piece."""
+        assert connection.tls is not None
+        if side.records is None:
+            side.records = Records(side.sender, side.stream.length - len(piece.data))
+        records = side.records
+        records.buffer += piece.data
+        records.packets.append(piece.packet)
+        try:
+            while record := connection.tls.next_record(records):
+                self.opened(connection, record)
+                if record.content_type == APPLICATION_DATA and record.content:
+                    records.end += len(record.content)
+                    side.carriers.extend((records.end, packet) for packet in records.packets)
+                    yield from self._given(connection, connection.exchange.receive(side, record.content))
+                records.packets = [piece.packet] * bool(records.buffer)
+        except ProtocolError as error:
+            self.lost(connection, side, str(error))
+            side.stream.end()
+
+    def opened(self, connection: TcpConnection, record: Record) -> None:
+        """Called for each record of TLS; for whoever counts bytes."""
 
     def _closing(self, connection: TcpConnection, side: Endpoint, segment: Segment) -> Iterator[Made]:
         """Note FIN and RST. Bytes may still be late or under way, so a connection that is over is kept for a while."""
@@ -295,13 +354,17 @@ class TcpReader(Generic[Made]):
             self.connections.pop(ends[::-1], None)  # it may be the same: a socket can connect to itself
             self._silent.pop(connection.index, None)
 
-    def _given(self, connection: TcpConnection, items: Iterator[ParsedMessage | SyncLost]) -> Iterator[Made]:
+    def _given(self, connection: TcpConnection, items: Iterator[Found | SyncLost]) -> Iterator[Made]:
         """What is given of that which was found on a connection."""
         for item in items:
             if isinstance(item, ParsedMessage):
                 side = connection.side(item.sender)
                 self._silent.pop(connection.index, None)
                 yield self.made(connection, side, _carried(side, item), item)
+            elif isinstance(item, Spent):
+                self.spent(connection, item)
+            elif isinstance(item, Remark):
+                self.warn(item.reason, f"{connection.name()}: {item.text}")
             elif item.sender is None:
                 self.warn(item.why.partition(":")[0], f"{connection.name()}: {item.why}")
                 self._silent[connection.index] = connection
@@ -323,13 +386,16 @@ class TcpReader(Generic[Made]):
             ended = exchange.end(side, whole=side.stream.closed, gap=side.stream.give_up())
             yield from self._given(connection, ended)
         yield from self._given(connection, exchange.close())
+        if connection.tls is not None and connection.tls.why_closed:
+            self.warn(ENCRYPTED, f"{connection.name()} is {ENCRYPTED}: {connection.tls}")
         left = []
         for side in client, server:
             if message := side.unfinished():
                 self.left_unfinished(connection, message)
                 if side.stream.closed or not side.stream.ended:  # or else a gap has said it
                     size = "so far" if message.size is None else f"of {message.size:,}"
-                    left.append(f"a {message.kind} of the {side.sender}, {message.there:,} bytes {size}")
+                    where = "" if message.stream is None else f" on stream {message.stream}"
+                    left.append(f"a {message.kind} of the {side.sender}{where}, {message.there:,} bytes {size}")
             if side.skipped:
                 where, who = self.called(connection, side)
                 self.warn(LATE, f"{where}{side.skipped:,} bytes of {who} {LATE} are left out")
@@ -338,15 +404,22 @@ class TcpReader(Generic[Made]):
 
 
 def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
-    """The packets that carried a message; forgets those that end before its end."""
-    start, end, carriers = message.start, message.start + len(message.raw), side.carriers
-    while carriers and carriers[0][0] <= start:
+    """The packets that carried a message; forgets those that no message needs any more."""
+    places, carriers = message.places or ((message.start, message.start + len(message.raw)),), side.carriers
+    while carriers and carriers[0][0] <= message.start:
         carriers.popleft()
-    packets = []
-    for stop, packet in carriers:
-        packets.append(packet)
-        if stop >= end:
-            break
+    later = [*islice(carriers, bisect_right(carriers, (places[0][0], sys.maxsize)), None)]
+    packets: list[int] = []
+    at = 0
+    for start, end in places:
+        while later[at][0] <= start:
+            at += 1
+        reached, upto = start, at
+        while upto < len(later) and not later[upto][0] > reached >= end:  # several may end at the same place
+            reached, packet = later[upto]
+            upto += 1
+            if packets[-1:] != [packet]:
+                packets.append(packet)
     return tuple(packets)
 
 
@@ -354,12 +427,13 @@ class CaptureReader(TcpReader[CapturedMessage]):
     """The messages of a capture. Its options are those of ``TcpReader``.
 
     Attributes:
-        names: client and server of each conversation that has messages, at least until ``messages`` has given them.
+        names: of each conversation that has messages client and server, and the version of TLS, at least until
+            ``messages`` has given them.
     """
 
     def __init__(self, warnings: list[str], **options: Any) -> None:
         super().__init__(warnings, **options)
-        self.names: dict[int, tuple[str, str]] = {}
+        self.names: dict[int, tuple[str, str, str]] = {}
 
     def batches(self, file: BinaryIO) -> Iterator[list[CapturedMessage]]:
         """The messages in a capture in the order in which each became complete: what each packet completes together.
@@ -369,7 +443,7 @@ class CaptureReader(TcpReader[CapturedMessage]):
             CutShort: after everything before the cut was given.
         """
         try:
-            for index, packet in enumerate(read_packets(file)):
+            for index, packet in enumerate(read_packets(file, self.keys.add)):
                 yield [*self.packet(index, packet)]
         except CutShort:
             yield [*self.finish(whole=False)]
@@ -399,13 +473,19 @@ class CaptureReader(TcpReader[CapturedMessage]):
     def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> CapturedMessage:
         """The message as ``read`` and ``messages`` give it."""
         if connection.index not in self.names:
-            self.names[connection.index] = connection.ends()
+            self.names[connection.index] = *connection.ends(), connection.tls.version if connection.tls else ""
         place = connection.index, side.sender, (self.now - self.origin) / 1e9, packets
         if isinstance(what, Gap):
             return GapMessage(*place, what.missing)
-        if what.kind == "frame":
-            return self.maker(connection, side)(*place, what.raw[: what.framing_size], what.content)
-        return HttpMessage(*place, what)
+        if what.kind != "frame":
+            return HttpMessage(*place, what)
+        parts = *place, what.raw[: what.framing_size], what.content
+        if what.on_stream is None:
+            return self.maker(connection, side)(*parts)
+        inflated = self.inflated(connection, side, what.raw[0], what.content, what.scope)
+        frame = FrameOnStream(*parts) if inflated is None else InflatedFrame(*parts).tell(inflated)
+        frame.on_stream = what.on_stream
+        return frame
 
     def maker(self, connection: TcpConnection, side: Endpoint) -> Callable[..., FrameMessage]:
         """What makes a message of each frame of a sender; called as ``FrameMessage`` is."""

@@ -61,7 +61,7 @@ def _dissect(file: BinaryIO, path: str, options: Namespace, more: dict[str, str]
     live = not file.seekable()
     # The fast path gives messages when it has read a further piece; somebody who looks on wants them now.
     chosen = {name: getattr(options, name) for name in ("ports", "deflate", "max_message")}
-    reader = (CaptureReader if live else FastReader)(warnings, **chosen)
+    reader = (CaptureReader if live else FastReader)(warnings, keys=options.keylog, **chosen)
     try:
         for message in reader.messages(file, whole=options.messages):
             if _is_wanted(message, options):

@@ -15,12 +15,15 @@ from ..protocol.http1 import Request, Response, begins_request, begins_response,
 from .codings import InflateBudget
 from .frame_parser import FrameParser, may_begin_frames
 from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
+from .http2_parser import Found, Http2Parser, begins_http2
 from .inflate import agreement
-from .message_parser import OTHER, Incoming, MessageParser, ParsedMessage, Sender, UnfinishedMessage
+from .message_parser import OTHER, Incoming, MessageParser, Sender, UnfinishedMessage
 from .streams import Gap
 
-# What a 101 may switch to and be read, by its token of Upgrade (RFC 9110, 7.8).
+# What a 101 may switch to and be read, by its token of Upgrade (RFC 9110, 7.8). HTTP/2 is apart, as one parser reads
+# both its directions.
 PARSERS: dict[str, Callable[[], MessageParser]] = {"websocket": FrameParser}
+HTTP2 = "h2c"
 NOT_HTTP = "neither HTTP nor WebSocket, or begins inside a message"
 
 
@@ -49,13 +52,15 @@ class Direction(Incoming):
 
     def __init__(self, sender: Sender) -> None:
         super().__init__(sender)
-        self.parser: MessageParser | None = None
+        self.parser: MessageParser | Http2Parser | None = None
         self.waiting = self.unsure = self.lost = self.seeking = False
         self.skipped = 0
         self.gap: Gap | None = None
 
     def unfinished(self) -> UnfinishedMessage | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
+        if isinstance(self.parser, Http2Parser):
+            return self.parser.unfinished(self.sender)
         if not self.buffer or self.parser is None or self.unsure or self.waiting:
             return None
         return self.parser.unfinished(self)
@@ -91,7 +96,7 @@ class Exchange:
         self._tunnel = False  # what is read now comes through one
         self.identified = self.switched = False
 
-    def receive(self, side: Direction, data: bytes) -> Iterator[ParsedMessage | SyncLost]:
+    def receive(self, side: Direction, data: bytes) -> Iterator[Found | SyncLost]:
         """Take the next bytes of a direction.
 
         Yields:
@@ -112,7 +117,7 @@ class Exchange:
             early = self._late is not None and len(side.buffer) - len(data) <= SHORT_HEAD
             yield from self._recognize(side, b"\n" in data or early)
 
-    def end(self, side: Direction, *, whole: bool, gap: Gap | None) -> Iterator[ParsedMessage | SyncLost]:
+    def end(self, side: Direction, *, whole: bool, gap: Gap | None) -> Iterator[Found | SyncLost]:
         """The direction has ended: ``whole`` if by FIN, so that content until the close is complete. As ``receive``."""
         if side.ended or side.lost:
             return
@@ -120,7 +125,7 @@ class Exchange:
         if self.identified:
             yield from self._go_on(side)
 
-    def identify(self, *, swapped: bool) -> Iterator[ParsedMessage | SyncLost]:
+    def identify(self, *, swapped: bool) -> Iterator[Found | SyncLost]:
         """Say who the client is, and read what came before that was known. As ``receive``."""
         self._assign(swapped=swapped)
         for side in self._directions.values():
@@ -134,6 +139,11 @@ class Exchange:
             for sender, side in self._directions.items():
                 side.sender = sender
 
+    @property
+    def blank(self) -> bool:
+        """Whether nothing was said yet: on the connection, or in the tunnel that has just opened."""
+        return not (self._known or any(side.lost or side.buffer for side in self._directions.values()))
+
     def close(self) -> Iterator[SyncLost]:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
         early = next((side.buffer for side in self._directions.values() if side.buffer), None)
@@ -142,7 +152,7 @@ class Exchange:
         elif self._why and not self._known:
             yield self._nothing_to_read()
 
-    def _recognize(self, side: Direction, line_end: bool) -> Iterator[ParsedMessage | SyncLost]:
+    def _recognize(self, side: Direction, line_end: bool) -> Iterator[Found | SyncLost]:
         """Without a SYN the client is the one who sends the first request, whatever the ports."""
         early = side.buffer
         # A long line that is still coming is not looked at again with each of its bytes.
@@ -164,7 +174,7 @@ class Exchange:
         else:
             yield from self._begin_inside(swapped=self._late)
 
-    def _begin_inside(self, *, swapped: bool) -> Iterator[ParsedMessage | SyncLost]:
+    def _begin_inside(self, *, swapped: bool) -> Iterator[Found | SyncLost]:
         """Read frames, in each direction from the first segment on that may begin with one."""
         self._assign(swapped=swapped)
         self.switched = self._known = True
@@ -174,7 +184,7 @@ class Exchange:
             if early:
                 yield from self.receive(side, early)
 
-    def _go_on(self, side: Direction) -> Iterator[ParsedMessage | SyncLost]:
+    def _go_on(self, side: Direction) -> Iterator[Found | SyncLost]:
         """Read what is there of a direction, and what its end means for both."""
         yield from self._read(side)
         if side.ended:
@@ -188,9 +198,31 @@ class Exchange:
             gap, side.gap = side.gap, None
             yield SyncLost(side.sender, f"{gap.missing:,} bytes are missing", gap)
 
-    def _read(self, side: Direction) -> Iterator[ParsedMessage | SyncLost]:
+    def _read(self, side: Direction) -> Iterator[Found | SyncLost]:
+        begins: bool | None = False
+        if not isinstance(side.parser, FrameParser | Http2Parser) and (side.sender == "client" or not self._known):
+            begins = begins_http2(side)
+        if begins:
+            self._use_http2()
+            if self._why:
+                yield SyncLost(OTHER[side.sender], self._why)
+        if begins is not None:
+            yield from self._read_messages(side)
+        if isinstance(side.parser, Http2Parser):
+            try:
+                yield from side.parser.read(side)
+            except ProtocolError as error:
+                yield from self._lose(side, str(error))
+
+    def _use_http2(self, method: str | None = None) -> None:
+        # One parser for both: what is said on a stream belongs together.
+        parser, self._known = Http2Parser(method), True
+        for side in self._directions.values():
+            side.parser, side.waiting, side.unsure = parser, False, False
+
+    def _read_messages(self, side: Direction) -> Iterator[Found | SyncLost]:
         while side.buffer and not side.waiting:  # and not lost: nothing is kept then
-            if side.unsure and not self._choose(side):
+            if isinstance(side.parser, Http2Parser) or (side.unsure and not self._choose(side)):
                 break
             if side.parser is None:
                 side.parser = Http1Parser(self._asked, self._budget)
@@ -230,7 +262,7 @@ class Exchange:
 
     def _asks(self, side: Direction, request: Request) -> None:
         """What follows a request: perhaps another protocol, and only the response says whether it does."""
-        upgrades = not PARSERS.keys().isdisjoint(request.field_tokens("Upgrade"))
+        upgrades = not {*PARSERS, HTTP2}.isdisjoint(request.field_tokens("Upgrade"))
         if upgrades and self.switched:  # captured behind its 101
             side.parser = PARSERS["websocket"]()
         elif (upgrades or request.method == "CONNECT") and any(one is request for one in self._asked):
@@ -257,6 +289,9 @@ class Exchange:
             return None
         # A 101 that does not say to what it switches has switched to what was asked for.
         says = response if request is None or response.get("Upgrade") is not None else request
+        if HTTP2 in says.field_tokens("Upgrade"):
+            self._use_http2(request.method if request else "")
+            return None
         protocol = next((token for token in says.field_tokens("Upgrade") if token in PARSERS), None)
         if protocol is None:
             return self._lose_both("the connection switched to a protocol that is not WebSocket")
@@ -285,14 +320,14 @@ class Exchange:
         for side in self._directions.values():
             side.parser, side.waiting, side.unsure = None, False, False
 
-    def _unanswered(self, side: Direction) -> Iterator[ParsedMessage | SyncLost]:
+    def _unanswered(self, side: Direction) -> Iterator[Found | SyncLost]:
         """Nothing more is read of a direction: what waits for it in the other one has to do without."""
         client = self._directions["client"]
         if side is not client and client.waiting:
             client.waiting = False
             yield from self._read(client)
 
-    def _lose(self, side: Direction, why: str) -> Iterator[ParsedMessage | SyncLost]:
+    def _lose(self, side: Direction, why: str) -> Iterator[Found | SyncLost]:
         """Boundaries cannot be read in one direction. If nothing is HTTP yet, the other one decides what to say."""
         side.lost = True
         side.buffer.clear()

@@ -69,7 +69,7 @@ class _FastSender:
         """Take over from the slow path; ``False`` if that is not possible now."""
         side = self.side
         due = isinstance(side.parser, FrameParser) and not side.seeking
-        if not due or self.connection.over or not side.stream.in_order():
+        if not due or self.connection.over or self.connection.tls or not side.stream.in_order():
             return False
         # Without its size each packet on the slow path inside a large message would have all of that copied again.
         message = side.unfinished()
@@ -105,7 +105,7 @@ class FastReader(CaptureReader):
         index, now, buffer, senders, header_size = -1, 0, b"", self._fast, _TCP_HEADER
         link, size, unpack, ip_end, tcp_at = self._shape
         try:
-            for now, link_type, original, data, at, end in place_packets(file):
+            for now, link_type, original, data, at, end in place_packets(file, self.keys.add):
                 index += 1
                 if data is not buffer:  # a further piece of the file
                     buffer = data

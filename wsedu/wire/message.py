@@ -2,19 +2,21 @@
 """A message as ``read`` and ``messages`` give it."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Self
 
 from ..protocol.content import content_framing, content_spans
 from ..protocol.errors import ProtocolError, printable, quoted
 from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import FIN, MASK, OPCODE, Frame, Header, apply_mask, parse_header
-from ..protocol.http1 import Request, Response
+from ..protocol.hpack import field_block_spans
+from ..protocol.http1 import Fields, Request, Response
 from ..protocol.http1_spans import head_spans
+from ..protocol.http2 import spans_with_framing, with_framing, without_framing
 from ..protocol.opcodes import Opcode
-from ..protocol.spans import Span
+from ..protocol.spans import Kind, Span
 from .codings import text_of_content
 from .inflate import Inflated
-from .message_parser import ParsedMessage, Sender
+from .message_parser import OnStream, ParsedMessage, Sender
 
 MOST_SHOWN = 60  # characters of a message in what its payload means
 MessageKind = Literal["request", "response", "frame", "gap", "message"]
@@ -39,6 +41,7 @@ class CapturedMessage:
         request_method: of a response, that of the request it answers; ``None`` if the capture does not have it.
         payload: of a frame, unmasked and not inflated.
         missing: of a gap, how many bytes the capture lacks.
+        on_stream: of a message of HTTP/2, on which stream it was, and how.
     """
 
     # What a kind does not have it does not store either: there may be a million frames, and an empty slot is 8 bytes.
@@ -54,6 +57,7 @@ class CapturedMessage:
     compressed: bool | None = None
     inflate_error: str = ""
     missing: int = 0
+    on_stream: OnStream | None = None
 
     def __init__(self, conversation: int, sender: Sender, time: float, packets: Packets) -> None:
         self.conversation = conversation
@@ -87,8 +91,13 @@ class CapturedMessage:
 
     @property
     def raw(self) -> bytes:
-        """Its bytes on the TCP stream; empty for a gap."""
+        """Its bytes on the TCP stream, in HTTP/2 without those of other streams between them; empty for a gap."""
         return b""
+
+    @property
+    def stream(self) -> int | None:
+        """The number of its stream in HTTP/2; else ``None``."""
+        return None if self.on_stream is None else self.on_stream.stream
 
     @property
     def wire_length(self) -> int:
@@ -137,13 +146,19 @@ class FrameMessage(CapturedMessage):
         """Its bytes on the TCP stream."""
         # Put together when asked for, so that a large payload is in memory once: masking is its own inverse, and the
         # masking key is what a header ends with (RFC 6455, 5.2).
+        raw = self._frame_bytes()
+        return raw if self.on_stream is None else with_framing(raw, self.on_stream.inserted)
+
+    def _frame_bytes(self) -> bytes:
+        """Without the framing of HTTP/2."""
         header, payload = self._header, self.payload
         return header + (apply_mask(payload, header[-4:]) if header[1] & MASK else payload)
 
     @property
     def wire_length(self) -> int:
         """How many bytes ``raw`` has."""
-        return len(self._header) + len(self.payload)
+        framing = 0 if self.on_stream is None else sum(len(each.raw) for each in self.on_stream.inserted)
+        return len(self._header) + len(self.payload) + framing
 
     @property
     def first_byte(self) -> int:
@@ -174,18 +189,30 @@ class FrameMessage(CapturedMessage):
 
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
-        return frame_spans(self.raw)
+        spans = self._frame_spans()
+        return spans if self.on_stream is None else spans_with_framing(spans, self.on_stream.inserted)
+
+    def _frame_spans(self) -> list[Span]:
+        """Without the framing of HTTP/2."""
+        return frame_spans(self._frame_bytes())
+
+
+class FrameOnStream(FrameMessage):
+    """A frame of a WebSocket on a stream of HTTP/2 (RFC 8441)."""
+
+    __slots__ = ("on_stream",)
 
 
 class InflatedFrame(FrameMessage):
     """A data frame where permessage-deflate was agreed on (RFC 7692)."""
 
-    __slots__ = ("_opcode", "compressed", "content", "inflate_error")
+    __slots__ = ("_opcode", "compressed", "content", "inflate_error", "on_stream")
 
     content: bytes
 
-    def tell(self, inflated: Inflated) -> FrameMessage:
+    def tell(self, inflated: Inflated) -> Self:
         """What it means: itself, once that is known."""
+        self.on_stream = None
         self.compressed, self._opcode, content, self.inflate_error = inflated
         self.content = (content or b"") if self.compressed else self.payload
         return self
@@ -198,9 +225,9 @@ class InflatedFrame(FrameMessage):
         ends = self._header[0] & FIN and self._opcode == Opcode.TEXT and not self.inflate_error
         return self.content.decode("utf-8", "replace") if ends else None
 
-    def spans(self) -> list[Span]:
-        """What each byte of ``raw`` is, in order; of the payload of a last frame also what its message says."""
-        spans = super().spans()
+    def _frame_spans(self) -> list[Span]:
+        """Of the payload of a last frame also what its message says."""
+        spans = super()._frame_spans()
         if not self.compressed or not self.payload:
             return spans
         if not self._header[0] & FIN:
@@ -217,7 +244,7 @@ class InflatedFrame(FrameMessage):
 class HttpMessage(CapturedMessage):
     """A request or a response. ``found`` is the whole of it."""
 
-    __slots__ = ("content", "head", "kind", "raw", "request_method")
+    __slots__ = ("content", "head", "kind", "on_stream", "raw", "request_method")
 
     head: Request | Response
     raw: bytes
@@ -228,7 +255,7 @@ class HttpMessage(CapturedMessage):
         assert found.head is not None
         self.kind: MessageKind = found.kind
         self.raw, self.head, self.content = found.raw, found.head, found.content
-        self.request_method = found.request_method
+        self.request_method, self.on_stream = found.request_method, found.on_stream
 
     @property
     def text(self) -> str | None:
@@ -237,6 +264,8 @@ class HttpMessage(CapturedMessage):
 
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
+        if self.on_stream is not None:
+            return self._spans_on_stream(self.on_stream.head_size, self.on_stream.trailers)
         _, size = type(self.head).parse(self.raw, strict=False)
         spans = head_spans(self.raw[:size])
         try:
@@ -244,6 +273,15 @@ class HttpMessage(CapturedMessage):
         except ProtocolError:
             return spans
         return spans + [span.shifted(size) for span in content_spans(self.raw[size:], framing)]
+
+    def _spans_on_stream(self, size: int, trailers: Fields) -> list[Span]:
+        """The fields, the content, fields behind it; and the framing that stood in their midst."""
+        message, inserted = without_framing(self.raw)
+        spans, end = field_block_spans(message[:size], self.head.fields), size + len(self.content)
+        if self.content:
+            spans.append(Span(size, end, "content", self.content, "the content", Kind.CONTENT, "RFC 9113, 6.1"))
+        spans += [span.shifted(end) for span in field_block_spans(message[end:], trailers)]
+        return spans_with_framing(spans, inserted)
 
 
 class GapMessage(CapturedMessage):

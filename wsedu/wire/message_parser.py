@@ -7,12 +7,23 @@ what a request and its response mean for the bytes that follow. A further kind i
 in that table.
 """
 
-from typing import Literal, NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
-from ..protocol.http1 import Request, Response
+from ..protocol.http1 import Fields, Request, Response
+from ..protocol.http2 import Inserted
 
 Sender = Literal["client", "server"]
 OTHER: dict[Sender, Sender] = {"client": "server", "server": "client"}
+
+
+class OnStream(NamedTuple):
+    """What a message of HTTP/2 has beside one of HTTP/1.1."""
+
+    stream: int
+    inserted: Sequence[Inserted] = ()  # of a WebSocket frame: the framing in its midst, which is not in ``raw``
+    head_size: int = 0  # bytes of the field block
+    trailers: Fields = ()
 
 
 class ParsedMessage(NamedTuple):
@@ -20,7 +31,7 @@ class ParsedMessage(NamedTuple):
 
     kind: Literal["request", "response", "frame"]
     sender: Sender
-    start: int  # place of its first byte in the stream
+    start: int  # place of its first byte in the stream; in HTTP/2 no message before that is under way
     raw: bytes
     head: Request | Response | None
     content: bytes  # without transfer codings; of a frame the unmasked payload
@@ -28,6 +39,9 @@ class ParsedMessage(NamedTuple):
     head_size: int = 0  # bytes of the HTTP head alone
     request_method: str | None = None  # of a response, that of the request it answers
     switches: bool = False  # another protocol begins behind it
+    on_stream: OnStream | None = None
+    places: Sequence[tuple[int, int]] = ()  # in the stream, if it is in several
+    scope: Any = None  # on what permessage-deflate was agreed, if not on the connection
 
 
 class UnfinishedMessage(NamedTuple):
@@ -37,6 +51,22 @@ class UnfinishedMessage(NamedTuple):
     there: int  # bytes
     size: int | None  # bytes it would have, if that is known
     framing_size: int  # of those that are there, as in ParsedMessage
+    stream: int | None = None
+
+
+class Spent(NamedTuple):
+    """Bytes of which it is known before a message is complete, or without any, what they were spent on."""
+
+    part: str  # of the bill
+    size: int
+    before: str = "other"  # the part where they were counted until now
+
+
+class Remark(NamedTuple):
+    """What is to be said of a connection that goes on."""
+
+    reason: str
+    text: str
 
 
 class Incoming:

@@ -250,6 +250,8 @@ class PacketViews:
         self._carried = defaultdict[int, list[tuple[CapturedMessage, int, CapturedMessage]]](list)
         streams: dict[tuple[int, str], tuple[CapturedMessage, int]] = {}
         for message in messages:
+            if message.stream is not None:
+                continue  # it is not in one piece
             key = message.conversation, message.sender
             first, at = streams.get(key, (message, 0))
             streams[key] = first, at + message.wire_length

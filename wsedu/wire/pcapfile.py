@@ -6,7 +6,7 @@ The formats are those of the IETF drafts draft-ietf-opsawg-pcap and draft-ietf-o
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -42,7 +42,8 @@ _PCAP = {
 }
 _GZIP = b"\x1f\x8b"
 _PACKED = {_GZIP: "gzip once more", b"\x28\xb5\x2f\xfd": "Zstandard", b"PK\x03\x04": "ZIP"}
-_SECTION, _INTERFACE, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 6
+_SECTION, _INTERFACE, _ENHANCED_PACKET, _DECRYPTION_SECRETS = 0x0A0D0D0A, 1, 6, 10
+_TLS_KEY_LOG = 0x544C534B  # what a block of secrets holds
 # Blocks that hold a packet, enhanced, simple and old: what stands behind type and length (number of the interface,
 # time, captured and original length; in the simple one the last of these alone), and where the packet begins.
 _PACKET_BLOCKS = {_ENHANCED_PACKET: ("IIIII", 28), 3: ("I", 12), 2: ("HxxIIII", 28)}
@@ -58,18 +59,21 @@ _SNAP_LENGTH = 262144  # bytes; what tcpdump takes for all of a packet
 Placed = tuple[int, int, int, bytes, int, int]
 
 
-def read_packets(file: BinaryIO) -> Iterator[Packet]:
-    """The packets of a capture, in the order of the file.
+Secrets = Callable[[str], object]  # takes a key log of TLS, as it stands in the file
+
+
+def read_packets(file: BinaryIO, secrets: Secrets | None = None) -> Iterator[Packet]:
+    """The packets of a capture, in the order of the file; ``secrets`` is called with each key log that is in it.
 
     Raises:
         NotACapture: before the first packet.
         CutShort: after the last packet that is whole.
     """
-    for time, link_type, original, data, start, end in place_packets(file):
+    for time, link_type, original, data, start, end in place_packets(file, secrets):
         yield Packet(time, link_type, data[start:end], original)
 
 
-def place_packets(file: BinaryIO) -> Iterator[Placed]:
+def place_packets(file: BinaryIO, secrets: Secrets | None = None) -> Iterator[Placed]:
     """The same, without taking the packets out of the buffer that the file was read into."""
     window = _Window(iter(partial(file.read, AT_ONCE), b""))
     window.move(0, 4)
@@ -80,7 +84,7 @@ def place_packets(file: BinaryIO) -> Iterator[Placed]:
     if magic in _PCAP:
         return _pcap(window, *_PCAP[magic])
     if magic == _SECTION_MAGIC:
-        return _pcapng(window)
+        return _pcapng(window, secrets)
     if magic and any(known.startswith(magic) for known in (*_PCAP, _SECTION_MAGIC)):
         raise CutShort(f"the file ends at byte {len(magic)}, inside its magic number")
     if not magic:
@@ -182,7 +186,7 @@ class _Interface(NamedTuple):
     offset: int  # seconds
 
 
-def _pcapng(window: _Window) -> Iterator[Placed]:
+def _pcapng(window: _Window, secrets: Secrets | None) -> Iterator[Placed]:
     interfaces: list[_Interface] = []
     order, at, want, time = "", 0, 12, 0
     while window.move(at, want, "a block"):
@@ -206,9 +210,19 @@ def _pcapng(window: _Window) -> Iterator[Placed]:
                     yield packet
                 elif block_type == _INTERFACE:
                     interfaces.append(_interface(order, data[at + 8 : at + length - 4]))
+                elif block_type == _DECRYPTION_SECRETS and secrets is not None:
+                    secrets(_key_log(order, data, at))
             except (struct.error, IndexError):
                 raise window.damaged(at, "a block without its interface or its fields") from None
+            except ValueError as error:
+                raise window.damaged(at, str(error)) from None
             at += length
+
+
+def _key_log(order: str, data: bytes, at: int) -> str:
+    """The key log in a block of secrets; empty if it has other ones."""
+    kind, size = struct.unpack_from(order + "II", data, at + 8)
+    return data[at + 16 : at + 16 + size].decode("latin-1") if kind == _TLS_KEY_LOG else ""
 
 
 def _interface(order: str, body: bytes) -> _Interface:
@@ -248,7 +262,9 @@ def _packet(order: str, kind: int, data: bytes, at: int, end: int, interfaces: l
     return time, interface.link_type, original, data, at + start, at + start + captured
 
 
-def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short: bool = False) -> bytes:
+def write_capture(
+    packets: Iterable[Packet], *, pcapng: bool = False, cut_short: bool = False, secrets: bytes = b""
+) -> bytes:
     """The packets as a pcap file with times in nanoseconds, or as pcapng if pcap cannot hold them.
 
     One pcap file has one link type, and its times are between 1970 and 2106.
@@ -258,14 +274,15 @@ def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short:
         pcapng: write pcapng in any case.
         cut_short: end the file inside a packet, of which only the first four bytes are there: so whoever reads it, with
             this reader or another, is told that it does not hold all that was captured.
+        secrets: a key log of TLS, which only pcapng can hold.
 
     Raises:
         ValueError: times that are too far apart for pcapng too.
     """
     packets = list(packets)
     link_types = list(dict.fromkeys(packet.link_type for packet in packets)) or [LINKTYPE_ETHERNET]
-    if pcapng or len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
-        parts = _pcapng_blocks(packets, link_types)
+    if pcapng or secrets or len(link_types) > 1 or any(not 0 <= packet.time < _SECOND << 32 for packet in packets):
+        parts = _pcapng_blocks(packets, link_types, secrets)
     else:
         parts = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, _SNAP_LENGTH, *link_types)]
         for packet in packets:
@@ -277,12 +294,14 @@ def write_capture(packets: Iterable[Packet], *, pcapng: bool = False, cut_short:
     return b"".join(parts)
 
 
-def _pcapng_blocks(packets: list[Packet], link_types: list[int]) -> list[bytes]:
+def _pcapng_blocks(packets: list[Packet], link_types: list[int], secrets: bytes) -> list[bytes]:
     """A section with an interface for each link type; times count in nanoseconds from the second of the first."""
     parts = [_block(_SECTION, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
     origin = min((packet.time // _SECOND for packet in packets), default=0)
     options = struct.pack("<HHB3xHHq4x", _IF_TSRESOL, 1, 9, _IF_TSOFFSET, 8, origin)  # and the end of them
     parts += [_block(_INTERFACE, struct.pack("<HHI", link_type, 0, 0) + options) for link_type in link_types]
+    if secrets:
+        parts.append(_block(_DECRYPTION_SECRETS, struct.pack("<II", _TLS_KEY_LOG, len(secrets)) + secrets))
     for packet in packets:
         high, low = divmod(packet.time - origin * _SECOND, 1 << 32)
         if high >> 32:

@@ -17,10 +17,13 @@ COLUMNS = 100  # of a terminal that a line for people takes at most
 MOST_TEXT = 64 << 10  # bytes of text in a JSON object; what is behind them is cut off
 
 
-def as_object(message: CapturedMessage, client: str, server: str) -> dict[str, Any]:
+def as_object(message: CapturedMessage, client: str, server: str, tls: str = "") -> dict[str, Any]:
     """A message as ``--json`` prints it."""
     row: dict[str, Any] = {"conversation": message.conversation, "client": client, "server": server}
+    row |= {"tls": tls} if tls else {}
     row |= {name: getattr(message, name) for name in ("sender", "time", "kind", "wire_length")}
+    if message.stream is not None:
+        row["stream"] = message.stream
     if message.head is not None:
         return row | _http(message.head, len(message.content)) | _text(message)
     if message.kind == "gap":
@@ -63,6 +66,8 @@ def as_line(message: CapturedMessage, encoding: str = "utf-8") -> str:
     arrow = "->" if message.sender == "client" else "<-"
     start = f"{message.conversation:>3} {message.time:>11.6f} {arrow} {message.kind:<8} {message.wire_length:>7}  "
     before, text, after = _what(message)
+    if message.stream is not None:
+        after += f"{' ' * bool(text or after)}(stream {message.stream})"
     return start + before + fitted(text, COLUMNS - len(start + before + after), encoding) + after
 
 

@@ -74,7 +74,9 @@ class PacketReader(TcpReader[Packet | None]):
             self.lost(connection, side, f"{what.missing:,} bytes are missing")
             return None
         packet = _on_top(side.last, self._packet.time, what)
-        if what.kind == "frame" and (inflated := self.inflated(connection, side, what.raw[0], what.content)):
+        if what.kind == "frame" and (
+            inflated := self.inflated(connection, side, what.raw[0], what.content, what.scope)
+        ):
             packet[WebSocket].inflated = inflated.content
         return packet
 
@@ -143,7 +145,10 @@ def _on_top(packet: Packet, time: Any, message: ParsedMessage) -> Packet:
         elif isinstance(layer, IPv6):
             layer.plen = None
         layer = layer.underlayer
-    tcp.add_payload(WebSocket(message.raw) if message.head is None else _http(message))
+    if message.head is None:
+        tcp.add_payload(WebSocket(message.raw))
+    else:  # Scapy's layer for HTTP/2 reads connections, not messages
+        tcp.add_payload(_http(message) if message.on_stream is None else Raw(message.raw))
     return packet
 
 

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""TLS records to plaintext, held to OpenSSL in this process: what went in has to come out, whatever the suite."""
+
+from __future__ import annotations
+
+import io
+import re
+import ssl
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from capture_maker import CLIENT, GET, SERVER, Blocks, Talk, dissected, pcap
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+import wsedu
+from wsedu.live.certificate import tls_contexts
+from wsedu.protocol.errors import ProtocolError
+from wsedu.wire.message_parser import OTHER, Incoming, Sender
+from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + bytes(40_000)
+SAID: list[tuple[Sender, bytes]] = [("client", GET), ("server", ANSWER), ("client", GET)]
+OLD_SUITES = [
+    "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305",
+]  # fmt: skip
+
+
+class Spoken(NamedTuple):
+    """What went over the wire, in order, and what the client wrote down of its secrets."""
+
+    flights: list[tuple[Sender, bytes]]
+    key_log: str
+    session: ssl.SSLSession | None
+
+
+def speak(tmp_path: Path, suite: str = "", session: ssl.SSLSession | None = None,
+          contexts: tuple[ssl.SSLContext, ssl.SSLContext] | None = None) -> Spoken:  # fmt: skip
+    """Let OpenSSL say ``SAID`` to itself, over buffers in memory."""
+    log = tmp_path / "keys"
+    known = log.read_text() if log.exists() else ""
+    server, client = contexts or tls_contexts(log, ["h2", "http/1.1"])
+    if suite:
+        server.maximum_version = ssl.TLSVersion.TLSv1_2
+        server.set_ciphers(suite)
+    out, to = [{sender: ssl.MemoryBIO() for sender in OTHER} for _ in range(2)]
+    ends = {
+        "client": client.wrap_bio(to["client"], out["client"], server_hostname="localhost", session=session),
+        "server": server.wrap_bio(to["server"], out["server"], server_side=True),
+    }
+    flights: list[tuple[Sender, bytes]] = []
+
+    def turn(sender: Sender, act: str, *args: object) -> bool:
+        try:
+            getattr(ends[sender], act)(*args)
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            if data := out[sender].read():
+                flights.append((sender, data))
+                to[OTHER[sender]].write(data)
+        return True
+
+    while not all([turn("client", "do_handshake"), turn("server", "do_handshake")]):
+        pass
+    for sender, data in SAID:
+        turn(sender, "write", data)
+        left = len(data)
+        while left:
+            left -= len(ends[OTHER[sender]].read(left))
+    return Spoken(flights, log.read_text().removeprefix(known), ends["client"].session)
+
+
+def read(
+    flights: list[tuple[Sender, bytes]], key_log: str, step: int = 1 << 20
+) -> tuple[TlsConnection, dict[str, bytes]]:
+    """What a reader makes of it: the connection, and the application data of each side."""
+    connection = TlsConnection(KeyLog(key_log))
+    sources = {sender: Incoming(sender) for sender in OTHER}
+    plain = {"client": b"", "server": b""}
+    for sender, data in flights:
+        for at in range(0, len(data), step):
+            sources[sender].buffer += data[at : at + step]
+            while record := connection.next_record(sources[sender]):
+                if record.content_type == APPLICATION_DATA and record.content is not None:
+                    plain[sender] += record.content
+    return connection, plain
+
+
+def said(sender: Sender) -> bytes:
+    return b"".join(data for who, data in SAID if who == sender)
+
+
+@pytest.mark.parametrize("suite", ["", *OLD_SUITES])
+@pytest.mark.parametrize("step", [1 << 20, 7])
+def test_what_openssl_encrypts_comes_out(suite: str, step: int, tmp_path: Path) -> None:
+    spoken = speak(tmp_path, suite)
+    connection, plain = read(spoken.flights, spoken.key_log, step)
+    assert plain == {"client": said("client"), "server": said("server")}
+    assert connection.version == ("1.2" if suite else "1.3")
+    assert (connection.server_name, connection.offered) == ("localhost", ("h2", "http/1.1"))
+    assert (connection.protocol, connection.why_closed) == ("h2", "")
+
+
+def test_a_resumed_connection_has_secrets_of_its_own(tmp_path: Path) -> None:
+    contexts = tls_contexts(tmp_path / "keys")
+    first = speak(tmp_path, contexts=contexts)
+    again = speak(tmp_path, session=first.session, contexts=contexts)
+    assert sum(len(data) for _, data in again.flights) < sum(len(data) for _, data in first.flights)  # no certificate
+    assert read(again.flights, again.key_log)[1]["client"] == said("client")
+    assert read(again.flights, first.key_log)[0].why_closed == "the key log has no keys for it"
+
+
+@pytest.mark.parametrize("suite", ["", OLD_SUITES[0]])
+def test_without_keys_the_hellos_can_be_read(suite: str, tmp_path: Path) -> None:
+    connection, plain = read(speak(tmp_path, suite).flights, "")
+    assert (connection.server_name, connection.offered) == ("localhost", ("h2", "http/1.1"))
+    assert connection.protocol == ("h2" if suite else "")  # TLS 1.3 encrypts the server's choice
+    assert connection.why_closed and not any(plain.values())
+
+
+@pytest.mark.parametrize("suite", ["", OLD_SUITES[0]])
+def test_a_changed_byte_is_refused_by_its_tag(suite: str, tmp_path: Path) -> None:
+    spoken = speak(tmp_path, suite)
+    sender, last = spoken.flights[-1]
+    changed = [*spoken.flights[:-1], (sender, last[:-1] + bytes([last[-1] ^ 1]))]
+    with pytest.raises(ProtocolError, match="record at byte .* the tag is wrong") as refused:
+        read(changed, spoken.key_log)
+    assert refused.value.offset == sum(len(data) for who, data in spoken.flights if who == sender) - len(last)
+    with pytest.raises(ProtocolError, match="another key"):
+        read(spoken.flights, re.sub(r"\w{4}$", "abcd", spoken.key_log, flags=re.MULTILINE))
+
+
+def test_a_key_update_and_several_handshake_messages_in_a_record(tmp_path: Path) -> None:
+    # OpenSSL has no function for it in Python, so the client's next records are made by hand, with the RFC's labels.
+    spoken = speak(tmp_path)
+    [secret] = re.findall(r"(?m)^CLIENT_TRAFFIC_SECRET_0 \w+ (\w+)$", spoken.key_log)
+    count = 2  # records of the client so far with this secret
+
+    def sealed(secret: bytes, number: int, content: bytes, content_type: int) -> bytes:
+        key, iv = (expand_label(secret, label, size, "sha384") for label, size in (("key", 32), ("iv", 12)))
+        header = bytes([APPLICATION_DATA, 3, 3]) + (len(content) + 1 + 3 + 16).to_bytes(2)
+        nonce = (int.from_bytes(iv) ^ number).to_bytes(12)
+        return header + AESGCM(key).encrypt(nonce, content + bytes([content_type]) + bytes(3), header)
+
+    # A ticket (which a client never sends, and a reader skips) and a KeyUpdate in one record, then padding, then data.
+    update = b"\x04\x00\x00\x01\x00" + b"\x18\x00\x00\x01\x00"
+    after = expand_label(bytes.fromhex(secret), "traffic upd", 48, "sha384")
+    more: list[tuple[Sender, bytes]] = [
+        (
+            "client",
+            sealed(bytes.fromhex(secret), count, update, HANDSHAKE) + sealed(after, 0, b"after", APPLICATION_DATA),
+        )
+    ]
+    assert read(spoken.flights + more, spoken.key_log)[1]["client"] == said("client") + b"after"
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"\x16\x03\x01\xff\xff" + bytes(10), "not the header of a record"),
+        (b"GET / HTTP/1.1\r\n", "not the header of a record"),
+        (b"\x16\x03\x01\x00\x04\x01\xff\xff\xff", "16,777,215 bytes long"),
+        (b"\x16\x03\x01\x00\x06\x01\x00\x00\x02\x03\x03", "ends inside one of its fields"),
+        (b"\x16\x03\x01\x00\x02\x01\x00", None),
+        (b"\x16\x03", None),
+    ],
+)
+def test_bytes_that_are_no_tls_are_refused_and_those_that_stop_are_waited_for(data: bytes, why: str | None) -> None:
+    if why is None:
+        assert read([("client", data)], "")[0].version == ""
+        return
+    with pytest.raises(ProtocolError, match=why):
+        read([("client", data)], "")
+
+
+def test_a_key_log_says_which_line_is_none() -> None:
+    text = "# a remark\n\nCLIENT_RANDOM 00 11\n"
+    assert KeyLog(text).secret(b"\0", "CLIENT_RANDOM") == b"\x11"
+    for wrong in "CLIENT_RANDOM 00", "CLIENT_RANDOM 00 xy", "\x7fELF":
+        with pytest.raises(ValueError, match="^line 4 of the key log is not a label and two hexadecimal numbers$"):
+            KeyLog(text + wrong)
+
+
+def test_expand_label_as_in_rfc_8448() -> None:
+    # RFC 8448, 3: the server's handshake traffic secret of the simple 1-RTT handshake, and its key and IV.
+    secret = bytes.fromhex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38")
+    assert expand_label(secret, "key", 16, "sha256").hex() == "3fce516009c21727d0f2e4e86ee403bc"
+    assert expand_label(secret, "iv", 12, "sha256").hex() == "5d313eb2671276ee13000b30"
+
+
+def packets_of(talk: Talk, flights: list[tuple[Sender, bytes]], size: int = 1400) -> list[bytes]:
+    return [
+        packet for sender, data in flights for packet in talk.say(CLIENT if sender == "client" else SERVER, data, size)
+    ]
+
+
+@pytest.mark.parametrize("suite", ["", OLD_SUITES[0]])
+@pytest.mark.parametrize("size", [1400, 7])
+def test_a_capture_is_read_with_its_key_log(suite: str, size: int, tmp_path: Path) -> None:
+    spoken, talk = speak(tmp_path, suite), Talk()
+    file = pcap([*talk.open(), *packets_of(talk, spoken.flights, size), *talk.close()])
+    log = tmp_path / "secrets"
+    log.write_text(spoken.key_log)
+    [conversation] = (capture := wsedu.read(io.BytesIO(file), keylog=log)).conversations
+    assert conversation.tls == ("1.2" if suite else "1.3") and not capture.warnings
+    assert [message.raw for message in conversation.messages] == [data for _, data in SAID]
+    bill, packets = conversation.bill(), conversation.messages[1].packets
+    assert bill.total_bytes == capture.bill().total_bytes == sum(len(packet.data) for packet in capture.packets)
+    assert bill.parts["content"] == 40_000 and bill.parts["http head"] == 3 * len(GET) - len(GET) + len(ANSWER) - 40_000
+    assert bill.parts["tls"] > 3 * 22 and bill.parts["other"] == 0
+    assert list(packets) == list(range(packets[0], packets[-1] + 1)) and len(packets) >= 40_000 // size
+    said = dissected(file, "--keylog", log)
+    assert {row["tls"] for row in said.rows} == {conversation.tls} and len(said.rows) == 3 and not said.complaints
+
+
+def test_a_pcapng_may_hold_its_keys(tmp_path: Path) -> None:
+    spoken = speak(tmp_path)
+    keys = spoken.key_log.encode()
+    for kind, found in (0x544C534B, 3), (0x57474B4C, 0):  # a key log of TLS; one of WireGuard
+        blocks, talk = Blocks().interface(), Talk()
+        blocks.block(10, struct.pack("<II", kind, len(keys)) + keys)
+        for packet in [*talk.open(), *packets_of(talk, spoken.flights)]:
+            blocks.enhanced(packet)
+        said = dissected(blocks.file)
+        assert len(said.rows) == found and ("the key log has no keys" in "".join(said.complaints)) == (not found)
+    assert dissected(Blocks().interface().block(10, struct.pack("<II", 0x544C534B, 3) + b"abc").file).status == 1
+
+
+def test_tls_inside_a_tunnel_and_from_its_second_half(tmp_path: Path) -> None:
+    spoken, log = speak(tmp_path), tmp_path / "secrets"
+    log.write_text(spoken.key_log)
+    talk = Talk()
+    asked = talk.open() + talk.say(CLIENT, b"CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n")
+    tunnel = asked + talk.say(SERVER, b"HTTP/1.1 200 OK\r\n\r\n") + packets_of(talk, spoken.flights)
+    said = dissected(pcap(tunnel), "--keylog", log)
+    assert [row.get("method", row.get("status")) for row in said.rows] == ["CONNECT", 200, "GET", 200, "GET"]
+    late = packets_of(Talk(), spoken.flights[1:])
+    assert (
+        "ends" not in (complaint := dissected(pcap(late), "--keylog", log).complaints[0]) and "encrypted" in complaint
+    )
+
+
+def test_what_is_wrong_with_keys_is_said_in_a_line(tmp_path: Path) -> None:
+    spoken, talk = speak(tmp_path), Talk()
+    file = pcap([*talk.open(), *packets_of(talk, spoken.flights)])
+    log = tmp_path / "secrets"
+    log.write_text(re.sub(r"\w{4}$", "abcd", spoken.key_log, flags=re.MULTILINE))
+    [refused, other] = dissected(file, "--keylog", log).complaints
+    assert "the tag is wrong: another key, or changed bytes" in refused + other
+    [said] = dissected(file).complaints
+    assert "server name 'localhost'; ALPN 'h2, http/1.1'; " in said and "records of the server" in said
+    log.write_text("nonsense")
+    for path, why in (log, "line 1 of the key log"), (tmp_path / "none", "No such file"):
+        said_of = dissected(file, "--keylog", path)
+        assert said_of.status == 2 and why in said_of.complaints[0]

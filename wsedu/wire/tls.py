@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""TLS records of a capture to plaintext, with the secrets that a browser or program wrote into a key log.
+
+TLS cuts what it carries into records: a type, a version and a length in 5 bytes, then at most 16 KiB, encrypted and
+with a tag (RFC 8446, 5). Whoever has the *traffic secret* of a direction derives a key and a nonce from it and opens
+them one by one; the secret itself never travels. So a program is asked to write it down: that is a key log, in the
+format of NSS (RFC 9850).
+
+Read are TLS 1.3, and of TLS 1.2 the suites with an AEAD, an encryption that also proves that nothing was changed
+(RFC 5288, RFC 7905). Tags are checked: what comes out of here is what was sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from ..protocol.errors import ProtocolError, quoted
+from .message_parser import OTHER, Incoming, Sender
+
+CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23  # content types (RFC 8446, 5.1)
+CLIENT_HELLO, SERVER_HELLO, ENCRYPTED_EXTENSIONS, FINISHED, KEY_UPDATE = 1, 2, 8, 20, 24
+SERVER_NAME, ALPN, EARLY_DATA, SUPPORTED_VERSIONS = 0, 16, 42, 43  # extensions
+LARGEST_RECORD = (1 << 14) + 2048  # bytes behind the header; TLS 1.3 allows less (RFC 5246, 6.2.3; RFC 8446, 5.2)
+LARGEST_HANDSHAKE = 1 << 20  # bytes of one handshake message that are kept; a chain of certificates is far smaller
+HEADER = 5  # bytes before a record
+# RFC 8446, 4.1.3: a ServerHello with this as its random value asks for another ClientHello.
+HELLO_RETRY = hashlib.sha256(b"HelloRetryRequest").digest()
+
+Hash = Literal["sha256", "sha384"]
+
+
+class Suite(NamedTuple):
+    """What a cipher suite says of records."""
+
+    cipher: Literal["AESGCM", "ChaCha20Poly1305"]  # the name of its class in ``cryptography``
+    key_size: int  # bytes
+    hash: Hash
+
+
+_AES_128, _AES_256 = Suite("AESGCM", 16, "sha256"), Suite("AESGCM", 32, "sha384")
+_CHACHA = Suite("ChaCha20Poly1305", 32, "sha256")
+SUITES = {  # numbers as at IANA; those that begin with 13 are of TLS 1.3
+    **dict.fromkeys((0x1301, 0xC02B, 0xC02F, 0x009C, 0x009E), _AES_128),
+    **dict.fromkeys((0x1302, 0xC02C, 0xC030, 0x009D, 0x009F), _AES_256),
+    **dict.fromkeys((0x1303, 0xCCA8, 0xCCA9, 0xCCAA), _CHACHA),
+}
+
+
+class KeyLog:
+    """Secrets by the random value of the ClientHello to whose connection they belong, and by what they are for."""
+
+    def __init__(self, text: str = "") -> None:
+        self._secrets: dict[tuple[bytes, str], bytes] = {}
+        self.add(text)
+
+    def add(self, text: str) -> None:
+        """Read more of a key log: a label, a random value and a secret a line (RFC 9850, 2).
+
+        Raises:
+            ValueError: a line is none of that; it says which.
+        """
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            try:
+                label, random, secret = line.split()
+                self._secrets[bytes.fromhex(random), label] = bytes.fromhex(secret)
+            except ValueError:
+                raise ValueError(f"line {number} of the key log is not a label and two hexadecimal numbers") from None
+
+    def secret(self, random: bytes, label: str) -> bytes | None:
+        """The secret for a use, or ``None``."""
+        return self._secrets.get((random, label))
+
+
+def expand_label(secret: bytes, label: str, length: int, hash_name: Hash) -> bytes:
+    """HKDF-Expand-Label with an empty context: ``length`` bytes that follow from a secret (RFC 8446, 7.1)."""
+    name = b"tls13 " + label.encode()
+    info = struct.pack("!HB", length, len(name)) + name + b"\0"
+    # HKDF-Expand (RFC 5869, 2.3): each block is the HMAC of the one before, the label, and a count. One block is enough
+    # for a key and for an IV, and all that is ever asked for has at most the length of the hash.
+    return hmac.digest(secret, info + b"\1", hash_name)[:length]
+
+
+def expand_master(secret: bytes, label: bytes, length: int, hash_name: Hash) -> bytes:
+    """The pseudorandom function of TLS 1.2: ``length`` bytes from a secret and a label (RFC 5246, 5)."""
+    block, made = label, b""
+    while len(made) < length:
+        block = hmac.digest(secret, block, hash_name)
+        made += hmac.digest(secret, block + label, hash_name)
+    return made[:length]
+
+
+def read_key_log(path: str | Path | None) -> KeyLog:
+    """The key log in a file; an empty one if there is none.
+
+    Raises:
+        OSError: the file cannot be read; ``ValueError`` where it is no key log.
+    """
+    return KeyLog("" if path is None else Path(path).read_text(encoding="latin-1"))
+
+
+class RecordCipher:
+    """Opens the records of one direction, one after the other.
+
+    Args:
+        suite: the cipher.
+        key: of ``suite.key_size`` bytes.
+        iv: 12 bytes; 4 where each record brings the other 8 itself (AES-GCM in TLS 1.2).
+    """
+
+    def __init__(self, suite: Suite, key: bytes, iv: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers import aead  # only whoever brings keys needs it
+
+        self._aead: Any = getattr(aead, suite.cipher)(key)
+        self._iv, self._sequence = iv, 0
+
+    def open(self, header: bytes, body: bytes, *, tls13: bool) -> bytes:
+        """The plaintext of the next record.
+
+        Raises:
+            cryptography.exceptions.InvalidTag: it was not made with this key, or was changed.
+        """
+        sequence = self._sequence.to_bytes(8)
+        # A nonce must never come twice with one key, so the number of the record goes into it (RFC 8446, 5.3).
+        if len(self._iv) == 12:
+            nonce = (int.from_bytes(self._iv) ^ int.from_bytes(sequence)).to_bytes(12)
+        else:
+            nonce, body = self._iv + body[:8], body[8:]
+        # What is not encrypted and yet may not be changed: in TLS 1.3 the header as it stands (5.2), in TLS 1.2 also
+        # the number of the record, and the length that the plaintext has (RFC 5246, 6.2.3.3).
+        guarded = header if tls13 else sequence + header[:3] + (len(body) - 16).to_bytes(2)
+        opened: bytes = self._aead.decrypt(nonce, body, guarded)
+        self._sequence += 1
+        return opened
+
+
+class Record(NamedTuple):
+    """A record, opened."""
+
+    content_type: int
+    content: bytes | None  # ``None`` if it is encrypted and there is no key for it
+    size: int  # bytes on the TCP stream
+    start: int  # place of its first byte there
+
+
+class Records(Incoming):
+    """The bytes of one direction that no record has taken yet.
+
+    Attributes:
+        end: place, in the stream that is read, at which the plaintext of the records before ends.
+        packets: those that carried what is there.
+    """
+
+    __slots__ = ("end", "packets")
+
+    def __init__(self, sender: Sender, start: int = 0) -> None:
+        super().__init__(sender)
+        self.start = self.end = start
+        self.packets: list[int] = []
+
+
+class _Direction:
+    def __init__(self) -> None:
+        self.closed = [0, 0]  # records that were not opened, and their bytes
+        self.cipher: RecordCipher | None = None
+        self.secret = b""
+        self.encrypted = self.early = False
+        self.handshake = b""  # the beginning of a handshake message that goes on in the next record
+
+
+class TlsConnection:
+    """Both directions of a TLS connection.
+
+    Attributes:
+        version: "1.3" or "1.2" and so on once the server has chosen; before that empty.
+        server_name: that the client asked for (SNI, RFC 6066, 3); empty if it did not.
+        offered: the protocols that the client offers (ALPN, RFC 7301).
+        protocol: the one that the server chose; in TLS 1.3 it is encrypted, so empty without keys.
+        why_closed: why encrypted records cannot be opened; empty as long as they can.
+    """
+
+    def __init__(self, keys: KeyLog) -> None:
+        self.version = self.server_name = self.protocol = self.why_closed = ""
+        self.offered: tuple[str, ...] = ()
+        self._keys = keys
+        self._random = self._server_random = b""
+        self._suite: Suite | None = None
+        self._directions: dict[Sender, _Direction] = {sender: _Direction() for sender in OTHER}
+
+    def next_record(self, source: Incoming) -> Record | None:
+        """Take the next record; ``None`` if it is not complete.
+
+        Raises:
+            ProtocolError: the bytes are no record, or its tag is wrong.
+        """
+        if len(source.buffer) < HEADER:
+            return None
+        content_type, version, length = struct.unpack_from("!BHH", source.buffer)
+        if not CHANGE_CIPHER_SPEC <= content_type <= APPLICATION_DATA or version >> 8 != 3 or length > LARGEST_RECORD:
+            raise _refusal(source.start, "record", "not the header of a record", "5.1")
+        if len(source.buffer) < HEADER + length:
+            return None
+        start, raw = source.start, source.take(HEADER + length)
+        sender, direction = source.sender, self._directions[source.sender]
+        content: bytes | None = raw[HEADER:]
+        # A ChangeCipherSpec is never encrypted. In TLS 1.3 it means nothing, and is sent so that boxes on the way see
+        # what they know (RFC 8446, D.4).
+        if content_type == CHANGE_CIPHER_SPEC:
+            if self.version != "1.3":
+                self._use_master_secret(sender, direction)
+        elif direction.encrypted:
+            content_type, content = self._open(sender, direction, content_type, raw, start)
+        if content is None:
+            direction.closed[0] += 1
+            direction.closed[1] += len(raw)
+        elif content_type == HANDSHAKE:
+            self._handshake(sender, direction, content, start)
+        return Record(content_type, content, len(raw), start)
+
+    def __str__(self) -> str:
+        """What can be seen of it all the same, on one line."""
+        told = [f"TLS {self.version or 'without an answer'}", self.why_closed]
+        told += [f"server name {quoted(self.server_name)}"] * bool(self.server_name)
+        told += [f"ALPN {quoted(self.protocol or ', '.join(self.offered))}"] * bool(self.offered)
+        for sender, direction in self._directions.items():
+            records, size = direction.closed
+            told.append(f"{records:,} records of the {sender}, {size:,} bytes")
+        return "; ".join(told)
+
+    def _open(
+        self, sender: Sender, direction: _Direction, content_type: int, raw: bytes, start: int
+    ) -> tuple[int, bytes | None]:
+        if direction.cipher is None:
+            return content_type, None
+        from cryptography.exceptions import InvalidTag
+
+        tls13 = self.version == "1.3"
+        try:
+            opened = direction.cipher.open(raw[:HEADER], raw[HEADER:], tls13=tls13)
+        except (InvalidTag, ValueError):
+            if direction.early:
+                return content_type, None
+            why = "the tag is wrong: another key, or changed bytes"
+            raise _refusal(start, "record", why, "5.2") from None
+        direction.early = False
+        if not tls13:
+            return content_type, opened
+        # Behind the content stands its true type, and then as many zeros as the sender liked (RFC 8446, 5.2).
+        opened = opened.rstrip(b"\0")
+        if not opened:
+            raise _refusal(start, "record", "no content type in it", "5.4")
+        return opened[-1], opened[:-1]
+
+    def _handshake(self, sender: Sender, direction: _Direction, content: bytes, start: int) -> None:
+        """Look at the handshake messages that a record completes; there may be several in one, or one in several."""
+        direction.handshake += content
+        while len(direction.handshake) >= 4:
+            end = 4 + int.from_bytes(direction.handshake[1:4])
+            if end > LARGEST_HANDSHAKE:
+                raise _refusal(start, "handshake message", f"{end - 4:,} bytes long", "4")
+            if len(direction.handshake) < end:
+                return
+            kind, body = direction.handshake[0], direction.handshake[4:end]
+            direction.handshake = direction.handshake[end:]
+            try:
+                self._message(sender, direction, kind, body)
+            except (struct.error, IndexError):
+                raise _refusal(start, "handshake message", "it ends inside one of its fields", "4") from None
+
+    def _message(self, sender: Sender, direction: _Direction, kind: int, body: bytes) -> None:
+        if kind == CLIENT_HELLO:
+            self._client_hello(body)
+        elif kind == SERVER_HELLO:
+            self._server_hello(body)
+        elif kind == ENCRYPTED_EXTENSIONS:
+            self.protocol = next(iter(_names(dict(_extensions(body)).get(ALPN, b""))), "")
+        # In TLS 1.3 both sides change to further keys behind their Finished (RFC 8446, 2).
+        elif self.version == "1.3" and kind == FINISHED:
+            self._use(direction, self._keys.secret(self._random, f"{sender.upper()}_TRAFFIC_SECRET_0"))
+        elif kind == KEY_UPDATE and self._suite:
+            size = hashlib.new(self._suite.hash).digest_size
+            self._use(direction, expand_label(direction.secret, "traffic upd", size, self._suite.hash))
+
+    def _client_hello(self, body: bytes) -> None:
+        self._random = body[2:34]
+        at = 35 + body[34]  # behind the session id
+        at += 2 + int.from_bytes(body[at : at + 2])  # the suites
+        at += 1 + body[at]  # the compressions
+        found = dict(_extensions(body[at:]))
+        if SERVER_NAME in found:
+            # A list of names with a type each, of which there is only one, the host name.
+            self.server_name = found[SERVER_NAME][5:].decode("ascii", "replace")
+        self.offered = tuple(_names(found.get(ALPN, b"")))
+        # Early data is encrypted with keys of its own, and not read here: a server that does not want it leaves out
+        # records until one can be opened with the keys of the handshake, and so do we (RFC 8446, 4.2.10).
+        if EARLY_DATA in found:
+            client = self._directions["client"]
+            client.encrypted = client.early = True
+            self.why_closed = "early data is not read"
+
+    def _server_hello(self, body: bytes) -> None:
+        random, at = body[2:34], 35 + body[34]
+        number = int.from_bytes(body[at : at + 2])
+        found = dict(_extensions(body[at + 3 :]))
+        version = int.from_bytes(found.get(SUPPORTED_VERSIONS, body[:2]))
+        self.version = f"1.{version - 0x0301}"
+        self._suite, self._server_random = SUITES.get(number), random
+        self.protocol = next(iter(_names(found.get(ALPN, b""))), "")
+        if self._suite is None:
+            self.why_closed = f"cipher suite {number:#06x} is not one that is read here"
+        if self.version != "1.3" or random == HELLO_RETRY:
+            return
+        for sender, direction in self._directions.items():
+            secret = self._keys.secret(self._random, f"{sender.upper()}_HANDSHAKE_TRAFFIC_SECRET")
+            self._use(direction, secret)
+
+    def _use(self, direction: _Direction, secret: bytes | None) -> None:
+        """Open what follows with a traffic secret (RFC 8446, 7.3)."""
+        direction.encrypted, direction.cipher, direction.secret = True, None, secret or b""
+        if secret is None:
+            self.why_closed = self.why_closed or "the key log has no keys for it"
+        elif self._suite:
+            key = expand_label(secret, "key", self._suite.key_size, self._suite.hash)
+            direction.cipher = RecordCipher(self._suite, key, expand_label(secret, "iv", 12, self._suite.hash))
+
+    def _use_master_secret(self, sender: Sender, direction: _Direction) -> None:
+        """Open what follows with keys cut from one block, first the client's, then the server's (RFC 5246, 6.3)."""
+        direction.encrypted = True
+        master = self._keys.secret(self._random, "CLIENT_RANDOM")
+        if master is None or self._suite is None:
+            self.why_closed = self.why_closed or "the key log has no keys for it"
+            return
+        key_size, iv_size = self._suite.key_size, 4 if self._suite.cipher == "AESGCM" else 12
+        label = b"key expansion" + self._server_random + self._random
+        block = expand_master(master, label, 2 * (key_size + iv_size), self._suite.hash)
+        which = int(sender == "server")
+        key = block[which * key_size :][:key_size]
+        direction.cipher = RecordCipher(self._suite, key, block[2 * key_size + which * iv_size :][:iv_size])
+
+
+def _extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The extensions behind the other fields of a handshake message, by number (RFC 8446, 4.2)."""
+    at = 2  # behind the length of them all
+    while at < len(data):
+        number, size = struct.unpack_from("!HH", data, at)
+        yield number, data[at + 4 : at + 4 + size]
+        at += 4 + size
+
+
+def _names(data: bytes) -> Iterator[str]:
+    """The names in an ALPN extension: a list, each behind its length (RFC 7301, 3.1)."""
+    at = 2
+    while at < len(data):
+        yield data[at + 1 : at + 1 + data[at]].decode("ascii", "replace")
+        at += 1 + data[at]
+
+
+def _refusal(offset: int, field: str, message: str, section: str) -> ProtocolError:
+    return ProtocolError(message, offset=offset, field=field, section=f"RFC 8446, {section}", status_code=None)
