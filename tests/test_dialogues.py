@@ -260,7 +260,8 @@ DIALOGUES = TCP | {
     "TLS through a tunnel": Dialogue(
         [(CLIENT, CONNECT), (SERVER, EMPTY % b"200 x"), (CLIENT, TLS), (SERVER, TLS)],
         [req("CONNECT", "example.com:80"), res()],
-        says=["what goes through the tunnel is neither HTTP nor WebSocket"], parts={"other": 8}),
+        says=[f"{UNFINISHED} a TLS record of the client, 4 bytes so far; a TLS record of the server, 4 bytes so far"],
+        parts={"other": 8}),
     "a first request that cannot be read, and its 400": answered(
         b"GET /\r\n\r\n", EMPTY % b"400 x", res(400), says=["the client is not read any further: request line"],
         parts={"other": 9}),

@@ -396,6 +396,8 @@ class TcpReader(Generic[Made]):
                     size = "so far" if message.size is None else f"of {message.size:,}"
                     where = "" if message.stream is None else f" on stream {message.stream}"
                     left.append(f"a {message.kind} of the {side.sender}{where}, {message.there:,} bytes {size}")
+            if side.records is not None and side.records.buffer and not side.lost:
+                left.append(f"a TLS record of the {side.sender}, {len(side.records.buffer):,} bytes so far")
             if side.skipped:
                 where, who = self.called(connection, side)
                 self.warn(LATE, f"{where}{side.skipped:,} bytes of {who} {LATE} are left out")
