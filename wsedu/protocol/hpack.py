@@ -11,14 +11,15 @@ Entries 1 to 61 are the same everywhere, the *static table*; from 62 on they are
 connection in this direction, the youngest first: the *dynamic table*. So the first request says what is said, and the
 next ones say "as before"; and nobody can read them who did not read those before.
 
-Splitting knows no table (``split_field_block``), ``FieldDecoder`` does. The static table, the bookkeeping of the
-dynamic one and the Huffman code are those of the library ``hpack``, which itself knows no places.
+The library ``hpack`` decodes them; but it knows no places. So ``split_field_block`` says where each representation
+stands, and refuses what is none, and the decoder of the library is given them one by one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from hpack.exceptions import HPACKDecodingError
+from hpack import Decoder, HPACKError
+from hpack.hpack import decode_integer
 from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
@@ -29,7 +30,7 @@ from .spans import Kind, Span
 
 MAX_FIELDS = 1 << 18  # bytes of the fields of one block, as RFC 9113, 6.5.2 counts them: 32 more for each field
 MAX_TABLE = 1 << 20  # bytes of a dynamic table, whatever the settings allow
-MAX_INTEGER = 1 << 32
+LONGEST_INTEGER = 6  # bytes
 STATIC = HeaderTable.STATIC_TABLE_LENGTH
 
 
@@ -102,23 +103,13 @@ def _refusal(message: str, at: int, field: str, section: str) -> ProtocolError:
 
 def _integer(block: bytes, at: int, first_bit: int, field: str) -> tuple[int, int]:
     """The number that begins in a byte, behind its first bits, and where it ends (RFC 7541, 5.1)."""
-    start, most = at, (1 << 8 - first_bit) - 1
-    value, more = (block[at] & most, block[at] & most == most) if at < len(block) else (0, True)
-    at += 1
-    # What does not fit goes on in seven bits a byte, the lowest first; the top bit says that there is more.
-    for shift in range(0, 35, 7):
-        if not more:
-            break
-        if at >= len(block):
-            raise _refusal(f"the field block ends inside the {field}", len(block), field, "5.1")
-        value += (block[at] & 0x7F) << shift
-        more = block[at] >= 0x80
-        at += 1
-    if more or value >= MAX_INTEGER:
-        # "Integer encodings that exceed implementation limits -- in value or octet length -- MUST be treated as
-        # decoding errors": or else a number could go on for ever.
-        raise _refusal(f"the {field} has more than 32 bits", start, field, "5.1")
-    return value, at
+    # "Integer encodings that exceed implementation limits -- in value or octet length -- MUST be treated as decoding
+    # errors": or else a number could go on for ever.
+    try:
+        value, used = decode_integer(block[at : at + LONGEST_INTEGER], 8 - first_bit)
+    except HPACKError:
+        raise _refusal(f"the {field} is cut, or has more than {LONGEST_INTEGER} bytes", at, field, "5.1") from None
+    return value, at + used
 
 
 def _string(block: bytes, start: int, field: str) -> StringLiteral:
@@ -131,7 +122,7 @@ def _string(block: bytes, start: int, field: str) -> StringLiteral:
     if huffman:
         try:
             text = decode_huffman(text)
-        except HPACKDecodingError:
+        except HPACKError:
             raise _refusal(f"the Huffman code of a {field} cannot be read", at, field, "5.2") from None
     return StringLiteral(start, at, end, huffman, text)
 
@@ -145,12 +136,12 @@ class FieldDecoder:
 
     def __init__(self) -> None:
         self.allowed = HeaderTable.DEFAULT_SIZE
-        self._table = HeaderTable()
+        self._decoder = Decoder(MAX_TABLE + MAX_FIELDS)  # so that it is we who refuse
 
     @property
     def entries(self) -> Fields:
         """The dynamic table, the youngest entry first: that is entry 62."""
-        return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in self._table.dynamic_entries)
+        return _in_latin1(self._decoder.header_table.dynamic_entries)
 
     def decode(self, block: Data) -> Fields:
         """The fields of a whole field block, in order, text in Latin-1.
@@ -158,38 +149,29 @@ class FieldDecoder:
         Raises:
             ProtocolError: it cannot be read, or has more than ``MAX_FIELDS``. No further block can be read then.
         """
-        fields: list[tuple[str, str]] = []
-        size = 0
+        fields: list[tuple[bytes, bytes]] = []
+        size, allowed = 0, min(self.allowed, MAX_TABLE)
+        self._decoder.max_allowed_table_size = allowed
         for one in split_field_block(block):
-            if one.pattern is SIZE_UPDATE:
-                self._resize(one, late=bool(fields))
-                continue
+            updates = one.pattern is SIZE_UPDATE
+            if updates and fields:
+                raise _refusal("a size update behind a field", one.start, "size", "4.2")
+            try:
+                fields += self._decoder.decode(bytes(block[one.start : one.end]), raw=True)
+            except HPACKError:
+                if updates:
+                    message = f"a dynamic table of {one.number:,} bytes, where {allowed:,} are allowed"
+                    raise _refusal(message, one.start, "size", "6.3") from None
+                raise _refusal(f"there is no entry {one.number:,}", one.start, "index", "2.3.3") from None
             # A byte can stand for an entry of 4,000: what it comes to is counted, not what was sent.
-            name, value = (one.name.text, b"") if one.name else self._entry(one)
-            value = one.value.text if one.value else value
-            size += len(name) + len(value) + 32
+            size += 0 if updates else len(fields[-1][0]) + len(fields[-1][1]) + 32
             if size > MAX_FIELDS:
                 raise _refusal(f"fields of more than {MAX_FIELDS:,} bytes", one.start, "field block", "7.3")
-            if one.pattern is ADDED:
-                self._table.add(name, value)
-            fields.append((name.decode("latin-1"), value.decode("latin-1")))
-        return tuple(fields)
+        return _in_latin1(fields)
 
-    def _entry(self, one: Representation) -> tuple[bytes, bytes]:
-        try:
-            return self._table.get_by_index(one.number)
-        except HPACKDecodingError:
-            count = STATIC + len(self._table.dynamic_entries)
-            raise _refusal(f"entry {one.number:,} of {count:,}", one.start, "index", "2.3.3") from None
 
-    def _resize(self, update: Representation, *, late: bool) -> None:
-        size, allowed = update.number, min(self.allowed, MAX_TABLE)
-        if late:
-            raise _refusal("a size update behind a field", update.start, "size", "4.2")
-        if size > allowed:
-            message = f"a dynamic table of {size:,} bytes, where {allowed:,} are allowed"
-            raise _refusal(message, update.start, "size", "6.3")
-        self._table.maxsize = size
+def _in_latin1(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
 
 
 # What each bit and byte says
