@@ -22,6 +22,7 @@ from programs import interrupted_at, kernel, until
 
 from wsedu import handshake, record
 from wsedu.live import Publisher, connect_raw, deliver, http_server, news_server, websocket_server
+from wsedu.live.asgi_server import asgi_news_server
 from wsedu.live.news_server import WAYS, Way
 from wsedu.live.publisher import Update
 from wsedu.live.servers import Server, tornado_echo_server
@@ -44,6 +45,8 @@ SERVERS: dict[str, tuple[Callable[[], Server], bytes]] = {
     # The fields of an opening handshake change nothing for the other three ways.
     **{f"news by {way}": (partial(_news_server, way), HELLO.replace(b"/", b"/news/%b?after=0" % way.encode(), 1))
        for way in WAYS},
+    **{f"{way} by Hypercorn": (partial(asgi_news_server, Publisher()),
+                               HELLO.replace(b"/", b"/news/%b?after=0" % way.encode(), 1)) for way in WAYS},
 }  # fmt: skip
 
 

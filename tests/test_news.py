@@ -8,7 +8,7 @@ import sys
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, suppress
-from typing import cast
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -19,6 +19,9 @@ from websockets.exceptions import InvalidStatus
 import wsedu
 from wsedu import Request
 from wsedu.live import Publisher, connect_raw, delivery, fixed, news_client, news_server, poisson
+from wsedu.live.asgi_server import asgi_news_server
+from wsedu.live.certificate import tls_contexts
+from wsedu.live.delivery import Carrier
 from wsedu.live.news_client import NewsClient, pause_after
 from wsedu.live.news_server import WAYS, Way
 from wsedu.live.publisher import Inbox, text_of
@@ -163,6 +166,61 @@ def test_percentiles_are_those_of_the_delays() -> None:
             delay(delays, percent)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("carrier, version", [("tls", "HTTP/1.1"), ("h2", "HTTP/2")])
+def test_each_way_over_tls_and_over_http2(way: Way, carrier: Carrier, version: str) -> None:
+    done = delivery.deliver(way, [0.0, 0.01, 0.02], poll_gap=0.01, carrier=carrier)
+    assert (len(done.delays), done.lost, done.doubled) == (3, 0, 0)
+    (conversation,) = done.capture.conversations
+    assert conversation.tls == "1.3"
+    bill, request, *others = done.capture.bill(), *conversation.messages
+    assert request.head is not None and request.head.version == version
+    assert (request.stream is not None) == (carrier == "h2") == (bill.parts["http2 frame"] > 0)
+    received = [update.payload.encode() for update in done.updates]
+    if way == "websocket":
+        texts = [message for message in others if message.kind == "frame" and message.sender == "server"]
+        assert [message.payload for message in texts][:3] == received
+        assert {message.stream for message in texts} == {request.stream}
+    elif way != "eventsource":  # an event stream has no end
+        said = b"".join(message.content or b"" for message in others if message.kind == "response")
+        assert said.splitlines() == received
+    assert bill.total_bytes == sum(len(packet.data) for packet in done.capture.packets)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("http2", [False, True])
+def test_one_server_speaks_both_and_the_client_chooses(way: Way, http2: bool) -> None:
+    """By ALPN; and without TLS by what is known before (RFC 9113, 3.3)."""
+    publisher, received = Publisher(), list[str]()
+    for text in "abc":
+        publisher.publish(text)
+    contexts: list[Any] = [tls_contexts(protocols=["h2", "http/1.1"]), (None, None)]
+    for tls, client_tls in contexts:
+        with asgi_news_server(publisher, tls) as server:
+            client = NewsClient(way, server.port, lambda number, text: received.append(text))
+            client.tls, client.http2 = client_tls, http2
+            asyncio.run(receive(client, 3))
+    assert received == 2 * ["1 a", "2 b", "3 c"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_over_http2_what_is_refused_and_what_breaks_is_said(way: Way) -> None:
+    async def leave(client: NewsClient) -> None:
+        running = asyncio.ensure_future(client.run(1))
+        await client.ready.wait()
+        running.cancel()  # while it waits for news
+        await asyncio.gather(running, return_exceptions=True)
+
+    with asgi_news_server(Publisher()) as server:
+        client = NewsClient(way, server.port, lambda number, text: None, http2=True)
+        client.inbox.cursor = -1
+        with pytest.raises((httpx.HTTPStatusError, ConnectionError), match="400"):
+            asyncio.run(receive(client))
+        asyncio.run(asyncio.wait_for(leave(NewsClient(way, server.port, lambda number, text: None, http2=True)), LIMIT))
+    with pytest.raises((httpx.ConnectError, ConnectionRefusedError)):
+        asyncio.run(receive(client))
+
+
 async def receive(client: NewsClient, last: int = 1) -> None:
     async with asyncio.timeout(LIMIT):
         await client.run(last)
@@ -249,11 +307,11 @@ def test_the_browser_head_is_what_chromium_sent(way: Way) -> None:
         assert ours is not None
         host = len(ours.get("Host") or "") - len(request.get("Host") or "")
         assert len(ours.serialize()) - len(request.serialize()) == 2 * host  # it stands in Host and in Origin
-    assert request_fields(way, "browser", "192.0.2.1") == [item for item in request.fields if item[0] not in own]
+    assert request_fields(way, "browser", "http://192.0.2.1") == [item for item in request.fields if item[0] not in own]
 
 
 def test_the_head_of_2009_is_the_published_one() -> None:
-    fields = [("Host", "localhost:8080"), *request_fields("polling", "2009", "localhost:8080")]
+    fields = [("Host", "localhost:8080"), *request_fields("polling", "2009", "")]
     request = Request("GET", "/PollingStock//PollingStock", fields=tuple(fields))
     assert request.serialize() == REQUEST_2010
 

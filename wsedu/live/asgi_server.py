@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The four ways over TLS and over HTTP/2: Hypercorn serves them all on one port, and ALPN decides which HTTP.
 
-The program behind it is an ASGI application: it is called for each request and each WebSocket, whatever carries them,
-and says in messages what to answer. So the same code runs on HTTP/1.1, on HTTP/2, and as a WebSocket on a stream of
-HTTP/2 (RFC 8441), and what differs on the wire is the protocol alone.
+The program behind it is made with Starlette, so it is called for each request and each WebSocket, whatever carries
+them. The same code runs on HTTP/1.1, on HTTP/2, and as a WebSocket on a stream of HTTP/2 (RFC 8441), and what differs
+on the wire is the protocol alone.
 """
 
 from __future__ import annotations
@@ -11,24 +11,33 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
-from urllib.parse import parse_qs
 
 from hypercorn.asyncio import serve
-from hypercorn.config import Config, Sockets
+from hypercorn.config import Config
+from hypercorn.protocol import ws_stream
 from hypercorn.typing import ASGIFramework
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from .news_server import LONGEST_WAIT, cursor_of
 from .publisher import Publisher, Update
 from .servers import BACKLOG, PATIENCE, Listening, Server
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+# Hypercorn has no setting for permessage-deflate (RFC 7692): it takes it up wherever it is offered. Our other servers
+# do not, and what is compared is the ways.
+vars(ws_stream)["server_extensions_handshake"] = lambda offered, known: None
+
+FIELDS = {"Cache-Control": "no-store"}  # a response is for one client and one moment
 
 
-class NewsApplication:
+class NewsApplication(Starlette):
     """The updates of a publisher in each of the four ways, at ``/news/`` and the way's name; elsewhere a page.
 
     What it says of updates are methods, for whoever wants it said otherwise.
@@ -40,29 +49,11 @@ class NewsApplication:
 
     def __init__(self, publisher: Publisher, longest_wait: float = LONGEST_WAIT) -> None:
         self.publisher, self._longest_wait = publisher, longest_wait
+        push, follow = WebSocketRoute("/news/websocket", self._push), Route("/news/eventsource", self._event_stream)
+        poll, page = Route("/news/{way}", self._poll), Route("/{way:path}", self._page)
+        super().__init__(routes=[push, follow, poll, page])
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            return
-        query = parse_qs(scope["query_string"].decode()).get("after", [""])[0]
-        said = dict(scope["headers"]).get(b"last-event-id", query.encode())
-        answers = {"polling": self._poll, "longpoll": self._long_poll, "eventsource": self._event_stream}
-        answer = answers.get(way := scope["path"].removeprefix("/news/"))
-        if scope["type"] == "websocket":
-            await receive()  # "websocket.connect"
-            await send({"type": "websocket.accept"})
-            answer = self._push
-        try:
-            after = cursor_of(said.decode("latin-1"))
-        except ValueError as error:
-            await _respond(send, 400, "text/plain", str(error))
-            return
-        if answer is None:
-            await _respond(send, 200, "text/html", self.page(way))
-        else:
-            await _while_there(receive, answer(after, send))
-
-    def page(self, path: str) -> str:
+    def page(self, way: str) -> str:
         """A page, in HTML."""
         return "<!doctype html><title>news</title>\n"
 
@@ -78,108 +69,84 @@ class NewsApplication:
         """A message of a WebSocket."""
         return update.payload
 
-    async def _poll(self, after: int, send: Send) -> None:
-        content = self.content(self.publisher.after(after))
-        await _respond(send, 200 if content else 204, "text/plain" if content else "", content)
+    async def _page(self, request: Request) -> Response:
+        return HTMLResponse(self.page(request.path_params["way"]), headers=FIELDS)
 
-    async def _long_poll(self, after: int, send: Send) -> None:
-        await self.publisher.wait_after(after, self._longest_wait)
-        await self._poll(after, send)
+    async def _poll(self, request: Request) -> Response:
+        limit = self._longest_wait if request.path_params["way"] == "longpoll" else 0
+        content = self.content(await self.publisher.wait_after(_cursor(request), limit))
+        return PlainTextResponse(content, headers=FIELDS) if content else Response(status_code=204, headers=FIELDS)
 
-    async def _event_stream(self, after: int, send: Send) -> None:
-        await _respond(send, 200, "text/event-stream", more=True)
+    async def _event_stream(self, request: Request) -> Response:
+        return StreamingResponse(self._events(_cursor(request)), headers=FIELDS, media_type="text/event-stream")
+
+    async def _events(self, after: int) -> AsyncIterator[str]:
+        yield ""  # the head goes out now: an EventSource is open before there is news
         async for update in self.publisher.follow(after):
-            await _send_content(send, self.event(update), more=True)
+            yield self.event(update)
 
-    async def _push(self, after: int, send: Send) -> None:
-        async for update in self.publisher.follow(after):
-            await send({"type": "websocket.send", "text": self.message(update)})
-        await asyncio.get_running_loop().create_future()  # it is the client that closes
+    async def _push(self, connection: WebSocket) -> None:
+        async def send(after: int) -> None:
+            async for update in self.publisher.follow(after):
+                await connection.send_text(self.message(update))
 
-
-async def _respond(send: Send, status: int, content_type: str, content: str = "", *, more: bool = False) -> None:
-    fields = [(b"cache-control", b"no-store")]
-    if content_type:
-        fields.append((b"content-type", f"{content_type}; charset=utf-8".encode()))
-    if not more and status != 204:
-        fields.append((b"content-length", str(len(content.encode())).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": fields})
-    await _send_content(send, content, more=more)
+        after = _cursor(connection)
+        await connection.accept()
+        sending = asyncio.ensure_future(send(after))
+        while (await connection.receive())["type"] != "websocket.disconnect":
+            pass  # it is the client that closes
+        sending.cancel()
 
 
-async def _send_content(send: Send, content: str, *, more: bool) -> None:
-    await send({"type": "http.response.body", "body": content.encode(), "more_body": more})
+def _cursor(asked: HTTPConnection) -> int:
+    try:
+        return cursor_of(asked.headers.get("Last-Event-ID", asked.query_params.get("after", "")))
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
 
 
-async def _while_there(receive: Receive, answering: Awaitable[None]) -> None:
-    """Answer until that is done, or the client has gone and nobody is left to answer."""
+class _Settings(Config):
+    """Hypercorn's, for a certificate that is in no file."""
 
-    async def gone() -> None:
-        while (await receive())["type"] not in ("http.disconnect", "websocket.disconnect"):
-            pass
-
-    both = asyncio.ensure_future(answering), asyncio.ensure_future(gone())
-    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-    for task in both:
-        task.cancel()
-    await asyncio.gather(*both, return_exceptions=True)
-
-
-class _OnSocket(Config):
-    """Hypercorn's settings for a socket that listens already, and a certificate that is in no file."""
-
-    ssl_enabled = False
     loglevel = "CRITICAL"  # clients that leave are nothing to write into the page
     graceful_timeout = PATIENCE
     include_date_header = include_server_header = False  # so that the same bytes come on every day
-
-    def __init__(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
-        self._listener, self._tls = listener, tls
-        self.ssl_enabled = tls is not None
+    tls: ssl.SSLContext | None = None
+    ssl_enabled = property(lambda self: self.tls is not None)
 
     def create_ssl_context(self) -> ssl.SSLContext | None:
-        return self._tls
-
-    def create_sockets(self) -> Sockets:
-        mine: list[socket.socket] = [self._listener]
-        return Sockets(mine, [], []) if self.ssl_enabled else Sockets([], mine, [])
+        return self.tls
 
 
 @asynccontextmanager
 async def asgi_serving(
-    application: NewsApplication,
-    tls: ssl.SSLContext | None = None,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    **settings: Any,
+    application: NewsApplication, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0, **more: Any
 ) -> AsyncIterator[Listening]:
-    """Serve an application with Hypercorn while the block runs; ``settings`` are Hypercorn's own."""
-    stop = asyncio.Event()
-    with socket.create_server((host, port), backlog=BACKLOG) as listener:
-        listener.setblocking(False)
-        listening = Listening(listener.getsockname()[1])
-        config = _OnSocket(listener, tls)
-        for name, value in settings.items():
-            setattr(config, name, value)
-        framework = cast(ASGIFramework, application)
-        running = asyncio.ensure_future(serve(framework, config, shutdown_trigger=stop.wait, mode="asgi"))
-        try:
-            yield listening
-        finally:
-            stop.set()
-            await running
+    """Serve an application with Hypercorn while the block runs; ``more`` are settings of Hypercorn's."""
+    stop, config, listener = asyncio.Event(), _Settings(), socket.create_server((host, port), backlog=BACKLOG)
+    listening = Listening(listener.getsockname()[1])
+    for name, value in {"bind": f"fd://{listener.detach()}", "backlog": BACKLOG, "tls": tls, **more}.items():
+        setattr(config, name, value)
+    framework = cast(ASGIFramework, application)
+    running = asyncio.ensure_future(serve(framework, config, shutdown_trigger=stop.wait, mode="asgi"))
+    try:
+        yield listening
+    finally:
+        stop.set()
+        await running
 
 
 def asgi_news_server(
-    publisher: Publisher, tls: ssl.SSLContext | None = None, *, longest_wait: float = LONGEST_WAIT
+    publisher: Publisher, tls: ssl.SSLContext | None = None, longest_wait: float = LONGEST_WAIT, host: str = "127.0.0.1"
 ) -> Server:
-    """A server on 127.0.0.1 that delivers the updates of a publisher in all four ways, over HTTP/1.1 and HTTP/2.
+    """A server that delivers the updates of a publisher in all four ways, over HTTP/1.1 and HTTP/2.
 
     Args:
         publisher: has the updates.
         tls: as ``tls_contexts`` makes it, with the protocols to choose from; without it a client has to know that
             HTTP/2 is understood (RFC 9113, 3.3).
         longest_wait: seconds after which a long poll is answered with 204.
+        host: the address that it listens on, of this machine.
     """
     application = NewsApplication(publisher, longest_wait)
-    return Server("news server by Hypercorn", lambda: asgi_serving(application, tls))
+    return Server("news server by Hypercorn", lambda: asgi_serving(application, tls, host), host)

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A connection that speaks HTTP/2, step by step: the ``h2`` library decides about frames, we about requests.
 
-It is the client of notebook 15: polls that share a connection, and a WebSocket on a stream (RFC 8441), which no client
-library for Python opens.
+Polls that share a connection, and a WebSocket on a stream (RFC 8441), which no client library for Python opens.
 """
 
 from __future__ import annotations
@@ -11,13 +10,17 @@ import socket
 import ssl
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Self
 
 import h2.config
 import h2.connection
 import h2.events
 
-LIMIT = 10.0  # seconds that an answer may take
+from ..protocol.errors import NeedMoreData
+from ..protocol.frames import parse_header
+
+LIMIT = 10.0  # seconds
 Fields = Iterable[tuple[str, str]]
 
 
@@ -28,14 +31,19 @@ class Http2Connection:
         port: of the server, or of a recording in front of it.
         tls: the client's half of ``tls_contexts``; without it the server has to know that HTTP/2 comes (RFC 9113, 3.3).
         host: the address of the server.
+        timeout: seconds without a byte after which each of the methods raises TimeoutError.
 
     Raises:
         OSError: there is no server.
     """
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", timeout: float = LIMIT
+    ) -> None:
         self._authority, self._scheme = f"{host}:{port}", "https" if tls else "http"
-        plain = socket.create_connection((host, port), LIMIT)
+        plain = socket.create_connection((host, port), timeout)
+        if tls:
+            tls.set_alpn_protocols(["h2"])
         self._socket = tls.wrap_socket(plain, server_hostname=host) if tls else plain
         self._h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8"))
         self._heads: dict[int, dict[str, str]] = {}
@@ -73,11 +81,28 @@ class Http2Connection:
         self._flush()
 
     def receive(self, stream: int, size: int) -> bytes:
-        """The next ``size`` bytes of a stream."""
+        """The next ``size`` bytes of a stream.
+
+        Raises:
+            EOFError: the stream ends before.
+        """
         while len(self._content[stream]) < size:
-            self._receive()
+            self._more(stream)
         data, self._content[stream] = self._content[stream][:size], self._content[stream][size:]
         return data
+
+    def receive_frame(self, stream: int) -> bytes:
+        """The bytes of one WebSocket frame on a stream, header and payload (RFC 6455, 5.2); raises as ``receive``."""
+        while True:
+            with suppress(NeedMoreData):
+                header = parse_header(self._content[stream])
+                return self.receive(stream, header.size + header.payload_length)
+            self._more(stream)
+
+    def _more(self, stream: int) -> None:
+        if stream in self._ended:
+            raise EOFError(f"the stream has ended; {len(self._content[stream])} bytes are there")
+        self._receive()
 
     def _pseudo_fields(self, target: str) -> list[tuple[str, str]]:
         return [(":scheme", self._scheme), (":authority", self._authority), (":path", target)]
@@ -94,7 +119,7 @@ class Http2Connection:
     def _receive(self) -> None:
         data = self._socket.recv(1 << 16)
         if not data:
-            raise ConnectionError("the server has closed the connection")
+            raise ConnectionResetError("the server has closed the connection")
         for event in self._h2.receive_data(data):
             if isinstance(event, h2.events.ResponseReceived):
                 self._heads[event.stream_id] = {str(name): str(value) for name, value in event.headers or ()}
@@ -111,6 +136,7 @@ class Http2Connection:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        with self._socket:
+        with self._socket, suppress(OSError):  # the server may have gone first
             self._h2.close_connection()
             self._flush()
+            self._socket.shutdown(socket.SHUT_RDWR)  # another thread that waits here is told so

@@ -6,26 +6,30 @@ monitor; the server and the relay that records have a thread each. Times are tho
 """
 
 import asyncio
+import ssl
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import quantiles
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ..wire.bill import Bill
 from ..wire.capture import Capture
 from ..wire.live_bill import LiveBill
-from ..wire.recording import Recording, record
+from ..wire.recording import record
 from .news_client import NewsClient
 from .news_server import Way, news_server
 from .publisher import Publisher, Update, fixed, text_of
 from .request_headers import HeadStyle
-from .servers import STOP_LIMIT
+from .servers import STOP_LIMIT, Server
 
 Done = TypeVar("Done")
+Carrier = Literal["plain", "tls", "h2"]
 
 # Seconds that the last update may take to arrive, beside those between two polls.
 LAST_UPDATE_LIMIT = 10.0
@@ -145,6 +149,7 @@ def deliver(
     poll_gap: float = 0.1,
     keep_alive: bool = True,
     head: HeadStyle = "browser",
+    carrier: Carrier = "plain",
     monitor: DeliveryMonitor | None = None,
 ) -> Delivery:
     """Publish news and let one client receive it; returns when the last update is there.
@@ -157,6 +162,8 @@ def deliver(
         poll_gap: seconds between two polls.
         keep_alive: for polling: one connection for all polls, or one for each.
         head: of the requests: a ``"browser"``'s, ``"minimal"``, or that of ``"2009"``.
+        carrier: ``"plain"`` HTTP/1.1, ``"tls"`` for HTTP/1.1 over TLS, or ``"h2"`` for HTTP/2 over TLS, where a
+            WebSocket is on a stream (RFC 8441).
         monitor: to follow the delivery and to stop it from another thread; this thread must have no event loop then.
 
     Returns:
@@ -170,17 +177,34 @@ def deliver(
     plan = list(fixed(0.05, 10) if gaps is None else gaps)
     text_of(len(plan), payload)  # raises now if it does not fit, and not in the middle of the delivery
 
-    def exchange() -> tuple[NewsClient, Recording]:
-        with news_server(way, publisher) as server, record(port=server.port) as recording:
-            client = NewsClient(way, recording.port, progress.received, poll_gap, keep_alive, head)
-            client.fields()  # raises now if there is no such head
-            progress.begin(publisher, client, LiveBill(recording))
-            asyncio.run(progress.run(_publish(client, publisher, plan, payload)))
-        return client, recording
+    def exchange() -> tuple[NewsClient, Capture]:
+        client = NewsClient(way, 0, progress.received, poll_gap, keep_alive, head, http2=carrier == "h2")
+        client.fields()  # raises now if there is no such head
+        with tempfile.TemporaryDirectory(prefix="wsedu-") as directory:
+            keys = Path(directory) / "keys" if carrier != "plain" else None
+            server, client.tls = _server(way, publisher, carrier, keys)
+            with server, record(port=server.port, keylog=keys) as recording:
+                client.port = recording.port
+                progress.begin(publisher, client, LiveBill(recording))
+                asyncio.run(progress.run(_publish(client, publisher, plan, payload)))
+            return client, recording.capture
 
-    client, recording = exchange() if monitor else _in_thread(exchange, progress)
+    client, capture = exchange() if monitor else _in_thread(exchange, progress)
     lost, doubled = len(client.inbox.lost), client.inbox.doubled
-    return Delivery(recording.capture, publisher.updates, progress.delays, client.requests, lost, doubled)
+    return Delivery(capture, publisher.updates, progress.delays, client.requests, lost, doubled)
+
+
+def _server(
+    way: Way, publisher: Publisher, carrier: Carrier, keys: Path | None
+) -> tuple[Server, ssl.SSLContext | None]:
+    """A server, and what its client needs for TLS."""
+    if carrier == "plain":
+        return news_server(way, publisher), None
+    from .asgi_server import asgi_news_server  # here, as it takes as long to load as all the rest
+    from .certificate import tls_contexts
+
+    tls, client_tls = tls_contexts(keys, ["h2" if carrier == "h2" else "http/1.1"])
+    return asgi_news_server(publisher, tls) if carrier == "h2" else news_server(way, publisher, tls=tls), client_tls
 
 
 def _in_thread(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A client for the four ways to deliver news: httpx speaks HTTP, websockets speaks WebSocket.
+"""A client for the four ways to deliver news: httpx speaks HTTP, websockets speaks WebSocket, both also over TLS.
+
+Over HTTP/2 it is httpx as well, and for a WebSocket on a stream our own ``Http2Connection``.
 
 It notes in its inbox which update it had last, and says so when it asks or connects again: so it gets each update once,
 however often its connection breaks. Neither library may use a proxy from the environment, since the server is on this
@@ -7,6 +9,7 @@ machine.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -16,6 +19,9 @@ from httpx import AsyncClient, Limits, ReadError, RemoteProtocolError, WriteErro
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
+from ..protocol.frames import Frame
+from ..protocol.opcodes import Opcode
+from .connect_http2 import Http2Connection
 from .news_server import Way
 from .publisher import Inbox
 from .request_headers import Fields, HeadStyle, request_fields
@@ -34,6 +40,8 @@ BROKEN = ReadError, WriteError, RemoteProtocolError, ConnectionClosed, InvalidMe
 
 # For websockets: what it would do by itself, and what is decided in ``fields`` here.
 NOTHING_ADDED: dict[str, Any] = {"user_agent_header": None, "compression": None, "ping_interval": None, "proxy": None}
+
+FOREVER = 1e6  # seconds; a socket without a timeout could not be closed while another thread waits there
 
 # Seconds before a client connects again after two connections in a row brought it nothing; doubled each time.
 PAUSE, LONGEST_PAUSE = 0.01, 1.0
@@ -57,6 +65,8 @@ class NewsClient:
         keep_alive: for polling: whether all polls use one connection, or each has its own.
         head: whose request head it sends.
         address: of the server; its Host field is ``address:port``.
+        tls: for TLS, the client's half of ``tls_contexts``.
+        http2: whether it speaks HTTP/2, with a WebSocket on a stream (RFC 8441). The server has to as well.
 
     Attributes:
         inbox: what was received.
@@ -71,6 +81,8 @@ class NewsClient:
     keep_alive: bool = True
     head: HeadStyle = "browser"
     address: str = "127.0.0.1"
+    tls: ssl.SSLContext | None = None
+    http2: bool = False
     inbox: Inbox = field(default_factory=Inbox)
     requests: int = 0
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -80,12 +92,19 @@ class NewsClient:
         """The value of the Host field."""
         return f"{self.address}:{self.port}"
 
+    @property
+    def origin(self) -> str:
+        """The server's, as in the Origin field."""
+        return f"http{'s' if self.tls else ''}://{self.host}"
+
     def fields(self) -> Fields:
         """The request fields after Host, as (name, value) in their order."""
-        fields = request_fields(self.way, self.head, self.host)
+        fields = request_fields(self.way, self.head, self.origin)
+        kept = [item for item in fields if item[0] not in ("Connection", "Keep-Alive", "Sec-WebSocket-Extensions")]
+        if self.http2:  # it has no fields about a connection (RFC 9113, 8.2.2); and Hypercorn would take up the offer
+            return kept
         if self.way == "polling" and not self.keep_alive:
             # "The "close" connection option" asks the server to close after its response (RFC 9112, 9.6).
-            kept = [item for item in fields if item[0] not in ("Connection", "Keep-Alive")]
             return [("Connection", "close"), *kept]
         return fields
 
@@ -97,7 +116,8 @@ class NewsClient:
             httpx.HTTPStatusError, websockets.exceptions.InvalidStatus: it refuses the request.
         """
         # A long poll is a poll whose answer takes its time: one generator for both.
-        news = {"eventsource": self._event_stream, "websocket": self._websocket}.get(self.way, self._polls)
+        push = self._websocket_on_a_stream if self.http2 else self._websocket
+        news = {"eventsource": self._event_stream, "websocket": push}.get(self.way, self._polls)
         fruitless = 0
         while (had := self.inbox.cursor) < last:
             # Whatever breaks, the inbox knows where to go on.
@@ -116,7 +136,8 @@ class NewsClient:
     def _http(self) -> AsyncClient:
         limits = Limits(max_keepalive_connections=int(self.keep_alive or self.way != "polling"))
         # trust_env: no proxy from the environment; verify: no certificates to load, which takes a tenth of a second.
-        client = AsyncClient(limits=limits, timeout=None, trust_env=False, verify=False)
+        options: dict[str, Any] = {"timeout": None, "trust_env": False, "verify": self.tls or False}
+        client = AsyncClient(limits=limits, http1=not self.http2, http2=self.http2, **options)
         client.headers.clear()  # httpx's own; what is sent is decided in ``fields``
         return client
 
@@ -130,7 +151,7 @@ class NewsClient:
             while True:
                 await asyncio.sleep(due - loop.time())
                 self.requests += 1
-                target = f"http://{self.host}/news/{self.way}?after={self.inbox.cursor}"
+                target = f"{self.origin}/news/{self.way}?after={self.inbox.cursor}"
                 response = await http.get(target, headers=self.fields())
                 response.raise_for_status()
                 self.ready.set()
@@ -143,7 +164,7 @@ class NewsClient:
         if self.inbox.cursor:
             fields.append(("Last-Event-ID", str(self.inbox.cursor)))  # HTML Living Standard, 9.2.4
         self.requests += 1
-        target = f"http://{self.host}/news/{self.way}"
+        target = f"{self.origin}/news/{self.way}"
         async with self._http() as http, http.stream("GET", target, headers=fields) as response:
             response.raise_for_status()
             self.ready.set()
@@ -156,12 +177,27 @@ class NewsClient:
                     # "If the line is empty: dispatch the event" (HTML Living Standard, 9.2.6): half of one is lost.
                     yield event["id"], event["data"]
 
-    async def _websocket(self) -> News:
+    def _websocket_target(self) -> str:
         self.requests += 1
-        target = f"ws://{self.host}/news/websocket"
-        if self.inbox.cursor:
-            target += f"?after={self.inbox.cursor}"
-        async with connect(target, additional_headers=self.fields(), close_timeout=1, **NOTHING_ADDED) as connection:
+        return "/news/websocket" + (f"?after={self.inbox.cursor}" if self.inbox.cursor else "")
+
+    async def _websocket(self) -> News:
+        options = NOTHING_ADDED | {"ssl": self.tls, "close_timeout": 1}
+        if self.tls:
+            self.tls.set_alpn_protocols(["http/1.1"])
+        target = f"ws{self.origin.removeprefix('http')}{self._websocket_target()}"
+        async with connect(target, additional_headers=self.fields(), **options) as connection:
             self.ready.set()
             async for message in connection:
                 yield str(message).partition(" ")[0], str(message)
+
+    async def _websocket_on_a_stream(self) -> News:
+        # In threads, as this client has no loop of its own; leaving the block ends one that waits.
+        with Http2Connection(self.port, self.tls, self.address, FOREVER) as connection:
+            stream = await asyncio.to_thread(connection.websocket, self._websocket_target(), self.fields())
+            self.ready.set()
+            while True:
+                frame, _ = Frame.parse(await asyncio.to_thread(connection.receive_frame, stream), role="server")
+                if frame.opcode is Opcode.CLOSE:
+                    return
+                yield frame.payload.decode().partition(" ")[0], frame.payload.decode()

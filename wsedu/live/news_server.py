@@ -7,6 +7,7 @@ a client is and however often its connection breaks.
 """
 
 import asyncio
+import ssl
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from typing import Literal, get_args
@@ -103,7 +104,9 @@ class _EventSource(_News):
 HANDLERS: dict[Way, type[Handler]] = {"polling": _Polling, "longpoll": _LongPoll, "eventsource": _EventSource}
 
 
-def _over_websocket(publisher: Publisher, host: str) -> AbstractAsyncContextManager[Listening]:
+def _over_websocket(
+    publisher: Publisher, host: str, tls: ssl.SSLContext | None
+) -> AbstractAsyncContextManager[Listening]:
     async def deliver(connection: ServerConnection) -> None:
         assert connection.request is not None
         said = parse_qs(urlsplit(connection.request.path).query).get("after", [""])[0]
@@ -120,7 +123,7 @@ def _over_websocket(publisher: Publisher, host: str) -> AbstractAsyncContextMana
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
 
-    return serve(deliver, host)
+    return serve(deliver, host, ssl=tls)
 
 
 async def _send(connection: ServerConnection, publisher: Publisher, after: int) -> None:
@@ -130,14 +133,20 @@ async def _send(connection: ServerConnection, publisher: Publisher, after: int) 
 
 
 def news_server(
-    way: Way, publisher: Publisher, *, longest_wait: float = LONGEST_WAIT, host: str = "127.0.0.1"
+    way: Way,
+    publisher: Publisher,
+    *,
+    longest_wait: float = LONGEST_WAIT,
+    host: str = "127.0.0.1",
+    tls: ssl.SSLContext | None = None,
 ) -> Server:
-    """A server that delivers the updates of a publisher in one of the four ways.
+    """A server that delivers the updates of a publisher in one of the four ways, in HTTP/1.1.
 
     Args:
         way: ``"polling"``, ``"longpoll"``, ``"eventsource"`` or ``"websocket"``; the target is ``/news/`` and its name.
         longest_wait: seconds after which a long poll is answered with 204.
         host: the address that it listens on, of this machine.
+        tls: for TLS, as ``tls_contexts`` makes it.
 
     Raises:
         ValueError: there is no such way.
@@ -145,7 +154,7 @@ def news_server(
     if way not in WAYS:
         raise ValueError(f"way must be one of {', '.join(WAYS)}; got {way!r}")
     if way == "websocket":
-        return Server("news server by WebSocket", lambda: _over_websocket(publisher, host), host)
+        return Server("news server by WebSocket", lambda: _over_websocket(publisher, host, tls), host)
     pages = [(f"/news/{way}", HANDLERS[way])]
-    listen = partial(serving, pages, host, publisher=publisher, longest_wait=longest_wait)
+    listen = partial(serving, pages, host, tls=tls, publisher=publisher, longest_wait=longest_wait)
     return Server(f"news server by {way}", listen, host)

@@ -27,13 +27,13 @@ _SITE: Fields = [("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors"), 
 _OFFER = ("Sec-WebSocket-Extensions", "permessage-deflate; client_max_window_bits")
 
 
-def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
+def request_fields(way: Way, style: HeadStyle, origin: str) -> Fields:
     """The fields after Host that a client adds to a request for news.
 
     Args:
         way: of delivery; for a WebSocket those that every opening handshake has are not among them.
         style: whose head it is.
-        host: as in the Host field, for Origin (RFC 6455, 4.1) and Referer.
+        origin: such as ``http://127.0.0.1:8000``, for Origin (RFC 6455, 4.1) and Referer.
 
     Returns:
         (name, value) of each, in order.
@@ -51,10 +51,10 @@ def request_fields(way: Way, style: HeadStyle, host: str) -> Fields:
         left_out = ("Connection", "Keep-Alive") if way == "websocket" else ()
         return [field for field in FIELDS_2010 if field[0] not in left_out]
     if way == "websocket":
-        return [*_UNCACHED, ("User-Agent", _AGENT), ("Origin", f"http://{host}"), *_LANGUAGE, _OFFER]
+        return [*_UNCACHED, ("User-Agent", _AGENT), ("Origin", origin), *_LANGUAGE, _OFFER]
     if way == "eventsource":
         accept = ("Accept", "text/event-stream")  # HTML Living Standard, 9.2.2
         begin = [*_KEPT, *_UNCACHED, _PLATFORM, ("User-Agent", _AGENT), accept, *_CLIENT_HINTS]
     else:  # polls, by fetch()
         begin = [*_KEPT, _PLATFORM, ("User-Agent", _AGENT), *_CLIENT_HINTS, ("Accept", "*/*")]
-    return [*begin, *_SITE, ("Referer", f"http://{host}/{way}"), *_LANGUAGE]
+    return [*begin, *_SITE, ("Referer", f"{origin}/{way}"), *_LANGUAGE]

@@ -331,6 +331,7 @@ class TcpReader(Generic[Made]):
         except ProtocolError as error:
             self.lost(connection, side, str(error))
             side.stream.end()
+            records.buffer.clear()
 
     def opened(self, connection: TcpConnection, record: Record) -> None:
         """Called for each record of TLS; for whoever counts bytes."""

@@ -35,6 +35,8 @@ class Recording:
 
     # Whether the packets are made up around real bytes.
     modelled: ClassVar[bool]
+    # The file in which clients note the secrets of their TLS connections.
+    keylog: str | Path | None = None
 
     def __init__(self, port: int, host: str) -> None:
         if isinstance(port, bool) or not isinstance(port, int):
@@ -98,7 +100,7 @@ class Recording:
         """
         if not self._finished:
             raise RuntimeError("the recording is not finished: it can be read after its `with` block")
-        capture = read(io.BytesIO(write_capture(self._packets())))
+        capture = read(io.BytesIO(write_capture(self._packets())), keylog=self.keylog)
         capture.modelled = self.modelled
         capture.complete = not self._missing
         capture.warnings[:0] = self._missing
@@ -239,7 +241,9 @@ class KernelRecording(Recording):
         return f"{len(self._recorder.packets):,} packets of the kernel's loopback, {size:,} bytes"
 
 
-def record(port: int, host: str = "127.0.0.1", *, kernel: bool = False) -> RelayRecording | KernelRecording:
+def record(
+    port: int, host: str = "127.0.0.1", *, kernel: bool = False, keylog: str | Path | None = None
+) -> RelayRecording | KernelRecording:
     """Record what clients and a server say to each other, without any privilege.
 
     A relay listens on a free port of 127.0.0.1 while the ``with`` block runs. Clients connect to ``rec.port`` instead
@@ -262,6 +266,7 @@ def record(port: int, host: str = "127.0.0.1", *, kernel: bool = False) -> Relay
         port: the server's.
         host: the server's name or IPv4 address; with ``kernel=True``, one of this machine's.
         kernel: record real packets, where that is allowed (``python -m wsedu doctor`` says whether it is).
+        keylog: for TLS, the file to which clients add their secrets; it is read with the capture.
 
     Returns:
         A recording with ``port``, and after the block ``capture`` and ``save(path)``. Its packets name the server's
@@ -274,4 +279,6 @@ def record(port: int, host: str = "127.0.0.1", *, kernel: bool = False) -> Relay
         PermissionError: when the block begins with ``kernel=True``, and this process may not see packets; it says what
             can be done about that.
     """
-    return KernelRecording(port, host) if kernel else RelayRecording(port, host)
+    recording = KernelRecording(port, host) if kernel else RelayRecording(port, host)
+    recording.keylog = keylog
+    return recording

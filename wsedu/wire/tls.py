@@ -165,7 +165,7 @@ class Records(Incoming):
         self.packets: list[int] = []
 
 
-class _Direction:
+class _Half:
     def __init__(self) -> None:
         self.closed = [0, 0]  # records that were not opened, and their bytes
         self.cipher: RecordCipher | None = None
@@ -191,7 +191,7 @@ class TlsConnection:
         self._keys = keys
         self._random = self._server_random = b""
         self._suite: Suite | None = None
-        self._directions: dict[Sender, _Direction] = {sender: _Direction() for sender in OTHER}
+        self._directions: dict[Sender, _Half] = {sender: _Half() for sender in OTHER}
 
     def next_record(self, source: Incoming) -> Record | None:
         """Take the next record; ``None`` if it is not complete.
@@ -234,7 +234,7 @@ class TlsConnection:
         return "; ".join(told)
 
     def _open(
-        self, sender: Sender, direction: _Direction, content_type: int, raw: bytes, start: int
+        self, sender: Sender, direction: _Half, content_type: int, raw: bytes, start: int
     ) -> tuple[int, bytes | None]:
         if direction.cipher is None:
             return content_type, None
@@ -257,7 +257,7 @@ class TlsConnection:
             raise _refusal(start, "record", "no content type in it", "5.4")
         return opened[-1], opened[:-1]
 
-    def _handshake(self, sender: Sender, direction: _Direction, content: bytes, start: int) -> None:
+    def _handshake(self, sender: Sender, direction: _Half, content: bytes, start: int) -> None:
         """Look at the handshake messages that a record completes; there may be several in one, or one in several."""
         direction.handshake += content
         while len(direction.handshake) >= 4:
@@ -273,7 +273,7 @@ class TlsConnection:
             except (struct.error, IndexError):
                 raise _refusal(start, "handshake message", "it ends inside one of its fields", "4") from None
 
-    def _message(self, sender: Sender, direction: _Direction, kind: int, body: bytes) -> None:
+    def _message(self, sender: Sender, direction: _Half, kind: int, body: bytes) -> None:
         if kind == CLIENT_HELLO:
             self._client_hello(body)
         elif kind == SERVER_HELLO:
@@ -320,7 +320,7 @@ class TlsConnection:
             secret = self._keys.secret(self._random, f"{sender.upper()}_HANDSHAKE_TRAFFIC_SECRET")
             self._use(direction, secret)
 
-    def _use(self, direction: _Direction, secret: bytes | None) -> None:
+    def _use(self, direction: _Half, secret: bytes | None) -> None:
         """Open what follows with a traffic secret (RFC 8446, 7.3)."""
         direction.encrypted, direction.cipher, direction.secret = True, None, secret or b""
         if secret is None:
@@ -329,7 +329,7 @@ class TlsConnection:
             key = expand_label(secret, "key", self._suite.key_size, self._suite.hash)
             direction.cipher = RecordCipher(self._suite, key, expand_label(secret, "iv", 12, self._suite.hash))
 
-    def _use_master_secret(self, sender: Sender, direction: _Direction) -> None:
+    def _use_master_secret(self, sender: Sender, direction: _Half) -> None:
         """Open what follows with keys cut from one block, first the client's, then the server's (RFC 5246, 6.3)."""
         direction.encrypted = True
         master = self._keys.secret(self._random, "CLIENT_RANDOM")
