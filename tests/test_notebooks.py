@@ -42,7 +42,8 @@ def _outline(path: Path) -> list[str]:
 def test_title_and_headings(path: Path) -> None:
     outline = _outline(path)
     # The name of the file says the title, so that links and the contents cannot name another.
-    assert re.sub(r"[^a-z0-9]+", "-", outline[0].removeprefix("# ").lower()) == path.stem[3:]
+    title = outline[0].removeprefix("# ").lower().replace("http/2", "http2")
+    assert re.sub(r"[^a-z0-9]+", "-", title) == path.stem[3:]
     assert [line for line in outline if line.startswith("# ")] == outline[:1]
     first = _prose(path)[0]["source"].split("\n\n")
     assert re.search(r"minutes", first[1]) and len(first) >= 3
