@@ -288,7 +288,7 @@ BOMB = b"\x40\x01a\x7f\x81\x1e" + b"v" * 4000 + b"\xbe" * 9000
 MORE = theirs.ContinuationFrame(1, b"\x82" * 200).serialize()
 HOSTILE: dict[bytes, str] = {
     headers(1, b"\xff\xff", "END_HEADERS"): "the index is cut",
-    headers(1, BOMB, "END_HEADERS"): f"fields of more than {MAX_FIELDS:,} bytes",
+    headers(1, BOMB, "END_HEADERS"): f"larger than {MAX_FIELDS} ",
     headers(1, b"\x82") + MORE * 1300: "a field block of more than 262,144 bytes",
     headers(1, b"\x82") + theirs.PingFrame(0).serialize(): "the frames of a field block stand together",
     MORE: "the frames of a field block stand together",

@@ -19,7 +19,7 @@ from .message_parser import Incoming, ParsedMessage, Remark, Sender, Spent, Unfi
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet, read_packets
 from .streams import SPACE, Gap, Piece, Stream
-from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, Record, Records, TlsConnection
+from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, Record, TlsConnection
 
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
 # a new connection. No more than these, so that memory does not grow with a capture.
@@ -43,7 +43,7 @@ class Endpoint(Direction):
     """One endpoint's sending half; before the client is known, the first to send counts as the client."""
 
     # A port scan leaves thousands of these of which only the address was ever used, so the rest is made when needed.
-    __slots__ = ("_stream", "address", "carriers", "fin", "last", "records", "syn")
+    __slots__ = ("_stream", "address", "carriers", "fin", "last", "syn")
 
     def __init__(self, sender: Sender, address: Address) -> None:
         super().__init__(sender)
@@ -52,7 +52,6 @@ class Endpoint(Direction):
         self.carriers = NO_CARRIERS  # end in the stream, packet
         self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
         self.fin = False
-        self.records: Records | None = None  # once it sends TLS
         self.last: Any = None  # the last packet with data, for whoever builds on packets
 
     @property
@@ -308,13 +307,14 @@ class TcpReader(Generic[Made]):
         if not connection.exchange.identified:
             swapped = (side is connection.first) == (data[5:6] == bytes([SERVER_HELLO]))
             yield from self._given(connection, connection.exchange.identify(swapped=swapped))
+        for each in connection.first, connection.second:
+            records = connection.tls.sides[each.sender]
+            records.start = records.end = each.stream.length - len(data) * (each is side)
 
     def _opened(self, connection: TcpConnection, side: Endpoint, piece: Piece) -> Iterator[Made]:
         """What the plaintext of the records completes that end in a piece."""
         assert connection.tls is not None
-        if side.records is None:
-            side.records = Records(side.sender, side.stream.length - len(piece.data))
-        records = side.records
+        records = connection.tls.sides[side.sender]
         records.buffer += piece.data
         records.packets.append(piece.packet)
         try:
@@ -394,8 +394,8 @@ class TcpReader(Generic[Made]):
                     size = "so far" if message.size is None else f"of {message.size:,}"
                     where = "" if message.stream is None else f" on stream {message.stream}"
                     left.append(f"a {message.kind} of the {side.sender}{where}, {message.there:,} bytes {size}")
-            if side.records is not None and side.records.buffer and not side.lost:
-                left.append(f"a TLS record of the {side.sender}, {len(side.records.buffer):,} bytes so far")
+            if connection.tls is not None and (begun := connection.tls.sides[side.sender].buffer) and not side.lost:
+                left.append(f"a TLS record of the {side.sender}, {len(begun):,} bytes so far")
             if side.skipped:
                 where, who = self.called(connection, side)
                 self.warn(LATE, f"{where}{side.skipped:,} bytes of {who} {LATE} are left out")
