@@ -4,8 +4,9 @@
     python tools/browse.py http://192.0.2.1/polling
     python tools/browse.py https://192.0.2.1/ --type "helo<lo"
 
-Once a page sets `typing`, the text is typed into it, where "<" is Backspace; Enter ends it. Prints what the pages wrote into their `log`, or what they received, as one JSON list. The browser has a profile of its
-own that is deleted afterwards.
+Prints what the pages wrote into their `log`, or what they received, as one JSON list. A text is typed into each page
+when it sets `typing`; "<" is Backspace, and Enter comes last. The browser has a profile of its own that is deleted
+afterwards.
 """
 
 import argparse
@@ -45,7 +46,7 @@ def _type(page: Page, text: str) -> None:
 
 
 def browse(*urls: str, text: str = "") -> list[object]:
-    """Return what the pages at `urls` noted when the text was typed into each. Raises playwright's TimeoutError after 30 seconds."""
+    """Return what the pages at `urls` noted while a text was typed. Raises playwright's TimeoutError after 30 s."""
     trusted = _TRUST + ",".join(f"http://{urlsplit(url).netloc}" for url in urls)
     arguments = [*_ARGUMENTS, "--ignore-certificate-errors", trusted]  # certificates are made on the spot
     noted: list[object] = []
