@@ -8,14 +8,13 @@ The servers are context managers for the recording process. The clients are run 
 
 import asyncio
 import logging
-import os
 import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 from netns import SERVER, SERVER_IPV6
 from websockets.asyncio.client import ClientConnection, connect
@@ -163,48 +162,40 @@ def secure_server() -> AbstractAsyncContextManager[Server]:
     return listen(_greet, SERVER, SECURE_PORT, ssl=tls_contexts(address=SERVER)[0])
 
 
-class _ClientContext(ssl.SSLContext):
-    """What a client needs for TLS, with the session that it wants to resume, if any.
-
-    The certificate was made a moment ago, and nobody vouches for it: it is not checked.
-    """
-
-    session: ssl.SSLSession | None = None
-
-    def __new__(cls) -> Self:
-        context = super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        context.keylog_filename = os.environ["SSLKEYLOGFILE"]
-        context.set_alpn_protocols(["http/1.1"])
-        return context
-
-    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
-        return super().wrap_socket(*args, **options | {"session": self.session})
+def _client_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()  # which writes a key log, if the environment says where
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nobody vouches for what was made a moment ago
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
-def _greeted(context: _ClientContext, *pings: bytes) -> None:
-    with connect_at_once(f"wss://{_NAME}/chat", sock=socket.create_connection((SERVER, SECURE_PORT)), ssl=context,
-                         compression=None, ping_interval=None) as connection:  # fmt: skip
+def _greeted(context: ssl.SSLContext, *pings: bytes, session: ssl.SSLSession | None = None) -> ssl.SSLSession | None:
+    """A greeting and pings on a connection of its own; what resumes its session."""
+    plain = socket.create_connection((SERVER, SECURE_PORT))
+    # To `websockets` it is a connection like any other: it has no option for a session.
+    with (
+        context.wrap_socket(plain, server_hostname=_NAME, session=session) as secure,
+        connect_at_once(f"ws://{_NAME}/chat", sock=secure, compression=None, ping_interval=None) as connection,
+    ):
         connection.send("Hello")
         connection.recv()
         for ping in pings:
             connection.ping(ping).wait()
         # In TLS 1.3 a server sends what its client needs to resume after the handshake (RFC 8446, 4.6.1).
-        assert isinstance(connection.socket, ssl.SSLSocket)
-        context.session = connection.socket.session
+        resumes = secure.session
         connection.close(1000, "that was all")
+    return resumes
 
 
 async def wss() -> None:
     """A greeting and a ping, over TLS."""
-    _greeted(_ClientContext(), b"still there?")
+    _greeted(_client_context(), b"still there?")
 
 
 async def resumed() -> None:
     """Two greetings, on a connection each; the second one resumes the session of the first."""
-    context = _ClientContext()
-    _greeted(context)
-    _greeted(context)
+    context = _client_context()
+    _greeted(context, session=_greeted(context))
 
 
 def _say(text: str, port: int) -> None:

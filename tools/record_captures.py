@@ -28,6 +28,7 @@ import dialogues
 import http_samples
 import publisher_pages
 import secure_pages
+from browse import keys_of
 from dialogues import answer, choosy_server, echo_server, listen
 from http_samples import CURL, OLD_CURL, haproxy, nginx
 from netns import CLIENT, SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
@@ -78,12 +79,13 @@ def _by_hand(client: str) -> tuple[str, ...]:
     return sys.executable, str(TOOLS / "dialogues.py"), client
 
 
-def _chromium(*urls: str) -> tuple[str, ...]:
-    return sys.executable, str(TOOLS / "browse.py"), *urls
+def _chromium(*arguments: str) -> tuple[str, ...]:
+    return sys.executable, str(TOOLS / "browse.py"), *arguments
 
 
 HOME, OTHER_PORT, OTHER_SITE = f"http://{SERVER}/", f"http://{SERVER}:8080/", f"http://[{SERVER_IPV6}]:8080/"
 ECHO, HTTP, PAGES, SECURE = dialogues.PORT, http_samples.PORT, 80, dialogues.SECURE_PORT
+TEXT = "we meet at teh<<he old harbour on sundya<<ay evening"  # with mistakes, as people type: "<" is Backspace
 _deflating, _over_ipv6 = partial(echo_server, compression="deflate"), partial(listen, answer, SERVER_IPV6, ECHO)
 RECORDINGS = {
     "chromium-session.pcap": Recording(PAGES, [pages.deflated], [_chromium(HOME)], 2),
@@ -103,6 +105,9 @@ RECORDINGS = {
         for name, server in (("tls", secure_pages.http1), ("h2", secure_pages.http2))
         for way in WAYS
     },
+    "chromium-typing.pcapng": Recording(
+        SECURE, [pages.typed], [_chromium(f"https://{SERVER}/", "--type", TEXT)], 2, keys_of(TEXT)
+    ),
     "websockets-session.pcap": Recording(ECHO, [echo_server], [_by_hand("session")]),
     "websockets-large.pcap": Recording(ECHO, [echo_server], [_by_hand("large")]),
     "websockets-deflate.pcap": Recording(ECHO, [_deflating], [_by_hand("deflate")]),
