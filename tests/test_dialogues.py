@@ -246,7 +246,7 @@ DIALOGUES = TCP | {
         says=["the server is not read any further"], parts={"frame header": 12, "payload": 4, "other": 11}),
     "an upgrade to something else": Dialogue(
         [(CLIENT, ASK_IRC), (SERVER, SWITCHING.replace(b"websocket", b"irc") + bytes(9)), (CLIENT, bytes(9))],
-        [req(), SWITCHED], says=["not WebSocket"], parts={"other": 18}),
+        [req(), SWITCHED], says=["not read: 'irc'"], parts={"other": 18}),
     "a refused tunnel": Dialogue(
         [(CLIENT, CONNECT + GET), (SERVER, OK.replace(b"200", b"407") + OK)],
         [req("CONNECT", "example.com:80"), res(407, 2), req(), res(200, 2)], parts={"content": 4}),

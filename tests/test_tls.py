@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 import wsedu
 from wsedu.live.certificate import tls_contexts
 from wsedu.protocol.errors import ProtocolError
-from wsedu.wire.message_parser import OTHER, Incoming, Sender
+from wsedu.wire.message_parser import OTHER, Sender
 from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + bytes(40_000)
@@ -76,13 +76,13 @@ def read(
     flights: list[tuple[Sender, bytes]], key_log: str, step: int = 1 << 20
 ) -> tuple[TlsConnection, dict[str, bytes]]:
     """What a reader makes of it: the connection, and the application data of each side."""
-    connection = TlsConnection(KeyLog(key_log))
-    sources = {sender: Incoming(sender) for sender in OTHER}
+    (keys := KeyLog()).add(key_log.splitlines())
+    connection = TlsConnection(keys)
     plain = {"client": b"", "server": b""}
     for sender, data in flights:
         for at in range(0, len(data), step):
-            sources[sender].buffer += data[at : at + step]
-            while record := connection.next_record(sources[sender]):
+            connection.sides[sender].buffer += data[at : at + step]
+            while record := connection.next_record(connection.sides[sender]):
                 if record.content_type == APPLICATION_DATA and record.content is not None:
                     plain[sender] += record.content
     return connection, plain
@@ -177,10 +177,11 @@ def test_bytes_that_are_no_tls_are_refused_and_those_that_stop_are_waited_for(da
 
 def test_a_key_log_says_which_line_is_none() -> None:
     text = "# a remark\n\nCLIENT_RANDOM 00 11\n"
-    assert KeyLog(text).secret(b"\0", "CLIENT_RANDOM") == b"\x11"
     for wrong in "CLIENT_RANDOM 00", "CLIENT_RANDOM 00 xy", "\x7fELF":
+        keys = KeyLog()
         with pytest.raises(ValueError, match="^line 4 of the key log is not a label and two hexadecimal numbers$"):
-            KeyLog(text + wrong)
+            keys.add((text + wrong).splitlines())
+        assert keys == {(b"\0", "CLIENT_RANDOM"): b"\x11"}
 
 
 def test_expand_label_as_in_rfc_8448() -> None:

@@ -10,14 +10,13 @@ In order of reading: the headers; which messages a packet carries (``PacketViews
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from itertools import chain
 from typing import NamedTuple
 
 from ..protocol.opcodes import opcode_name
-from ..protocol.spans import Kind, Span
+from ..protocol.spans import Kind, Span, part_of
 from .message import CapturedMessage
 from .packets import SYN, VLAN_TAGS, Segment, Unreadable, segment_of
 from .pcapfile import LINKTYPE_ETHERNET, Packet
@@ -200,13 +199,6 @@ def _layers(packet: Packet, segment: Segment, carried: Iterable[Layer]) -> list[
     return [(name, spans) for name, spans in layers if spans]
 
 
-def _part_of(spans: list[Span], start: int, end: int, at: int) -> list[Span]:
-    """The spans of the bytes from ``start`` to ``end`` of a message, moved to ``at``."""
-    inside = (span for span in spans if span.start < end and span.end > start)
-    cut = (replace(span, start=max(span.start, start), end=min(span.end, end)) for span in inside)
-    return [span.shifted(at - start) for span in cut]
-
-
 class PacketView:
     """A packet with its layers; ``byte_map`` and ``touch`` take it.
 
@@ -291,7 +283,7 @@ class PacketViews:
             at, end = max(begin, 0), min(begin + len(raw), len(segment.payload))
             # Only what is byte for byte the same is explained: a segment sent twice need not have the same bytes twice.
             if at < end and segment.payload[at:end] == raw[at - begin : end - begin]:
-                spans = _part_of(message.spans(), at - begin, end - begin, segment.places[2] + at)
+                spans = part_of(message.spans(), at - begin, end - begin, segment.places[2] + at)
                 yield _name(message, at - begin, end - begin), spans
 
     def _origin(self, first: CapturedMessage) -> int:
