@@ -12,7 +12,7 @@ from .html import TABLE, Markup, Picture, scrolling, table_rows, tag
 from .palette import chip
 from .text import bytes_of, clip, text_row, visible
 
-HEADS = "bytes", "representation", "field", "entries before", "and after"
+HEADS = "bytes", "representation", "field", "entries before", "after"
 WIDTHS = 20, 20, 27, 14, 13
 SHOWN = 4  # bytes of a representation, where it has more than one more
 # Of a literal whether it becomes an entry of the dynamic table.
@@ -55,9 +55,8 @@ class HpackTable(Picture):
             pieces.append(tag("div", tag("b", name), style="margin:12px 0 6px 0"))
             pieces.append(scrolling(tag("table", *table_rows(HEADS, cells), style=TABLE)))
             table = tag("table", *table_rows(("entry", "field", "bytes"), held), style=TABLE)
-            pieces.append(
-                tag("details", tag("summary", f"the dynamic table after it: {_size(entries)}"), scrolling(table))
-            )
+            summary = tag("summary", f"the dynamic table after it: {_size(entries)}")
+            pieces.append(tag("details", summary, scrolling(table)))
         return tag("div", *pieces, style="max-width:100%")
 
 
@@ -85,7 +84,7 @@ def _told(one: hpack.Representation, field: tuple[str, str]) -> tuple[str, str]:
 
 
 def _said(name: str, value: str) -> str:
-    return clip(visible(f"{name}: {value}"), 80)
+    return clip(visible(f"{name}: {value}"), 60)
 
 
 def _bytes(entry: tuple[str, str]) -> int:
@@ -94,4 +93,4 @@ def _bytes(entry: tuple[str, str]) -> int:
 
 
 def _size(entries: Fields) -> str:
-    return f"{len(entries)}: {bytes_of(sum(map(_bytes, entries)))}" if entries else "none"
+    return f"{len(entries)} of {bytes_of(sum(map(_bytes, entries)))}" if entries else "none"
