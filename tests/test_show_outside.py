@@ -18,6 +18,7 @@ from typing import Any
 import ipywidgets
 import pytest
 from hostile import write_capture
+from hpack import Encoder
 from hypothesis import given, strategies as st
 
 import wsedu
@@ -32,6 +33,7 @@ from wsedu.protocol.spans import Kind, Span
 from wsedu.show import controls, cost_slider, handshake_bench, race, reactions
 from wsedu.show.bars import bar_chart
 from wsedu.show.frame_builder import FrameBuilder
+from wsedu.show.hpack_table import hpack_table
 from wsedu.show.html import Markup, Picture, join, tag
 from wsedu.show.page_log import Endings, PageLog, PageRow
 from wsedu.show.sequence import row_of
@@ -209,6 +211,7 @@ VIEWS: dict[str, Callable[[], Iterable[object]]] = {
     "ProgressBar": lambda: [controls.ProgressBar(1, "pwned")],
     "PageLog": lambda: [PageLog([PageRow(NASTY, row_of(talk().messages[0], 0.0)), PageRow("", None, NASTY)])],
     "Endings": lambda: [Endings([(NASTY, NASTY, {"code": 1, "wasClean": True, "reason": NASTY})])],
+    "HpackTable": lambda: [hpack_table(Encoder().encode([(RAW[:40], RAW), ("x", RAW)]), b"\x82\xbe")],
     "Reactions": lambda: [reactions.Reactions({NASTY: (NASTY, {NASTY: Reaction("refused", NASTY)})})],
     "Report": lambda: [Report([Finding(NASTY, True, NASTY)])],
     **dict.fromkeys(("Capture", "Conversation", "CapturedMessage", "PacketView"), captured),

@@ -6,15 +6,14 @@ from typing import Any
 
 from ..protocol import hpack
 from ..protocol.http1 import Fields
-from ..protocol.http2 import without_framing
 from ..protocol.spans import Kind
 from .html import TABLE, Markup, Picture, scrolling, table_rows, tag
 from .palette import chip
 from .text import bytes_of, clip, text_row, visible
 
 HEADS = "bytes", "representation", "field", "entries before", "after"
-WIDTHS = 20, 20, 27, 14, 13
-SHOWN = 4  # bytes of a representation, where it has more than one more
+WIDTHS = 16, 20, 22, 15, 15
+SHOWN = 3  # bytes of a representation, where it has more than one more
 # Of a literal whether it becomes an entry of the dynamic table.
 WORDS = {hpack.INDEXED: "indexed", hpack.ADDED: "added", hpack.NOT_ADDED: "not added", hpack.NEVER: "never to be added"}
 
@@ -34,7 +33,7 @@ class HpackTable(Picture):
         decoder, self.blocks = hpack.FieldDecoder(), list[tuple[str, list[list[str]], Fields]]()
         decoder.allowed = hpack.MAX_TABLE  # what the receiver's settings allow is in none of these
         for one in messages:
-            block = one if isinstance(one, bytes) else without_framing(one.raw)[0][: one.on_stream.head_size]
+            block = one if isinstance(one, bytes) else one.on_stream.field_block
             name = f"{getattr(one, 'kind', 'field block')}, {bytes_of(len(block))} of fields"
             self.blocks.append((name, list(_rows(block, decoder)), decoder.entries))
 
