@@ -29,6 +29,12 @@ DATA = Path(__file__).parent.parent / "data"
 CAPTURES = sorted(DATA.glob("*.pcap*"))
 IN_DATA = pytest.mark.parametrize("path", CAPTURES, ids=[path.name for path in CAPTURES])
 
+
+def key_log(path: Path) -> Path | None:
+    """The secrets beside a capture, if there are any."""
+    return log if (log := path.with_suffix(".keys")).exists() else None
+
+
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 CLIENT, SERVER = True, False
 START = 1_700_000_000  # seconds since 1970, of the first packet

@@ -22,6 +22,7 @@ from wsedu.wire.message import CapturedMessage
 
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 LOGS = sorted(path.name for path in DATA.glob("*.json"))
+KEYS = sorted(path.name for path in DATA.glob("*.keys"))
 OTHERS = ("README.md", "measured-grid.csv", "redis-broker.csv")
 WAYS = ("polling", "longpoll", "eventsource", "websocket")
 
@@ -34,7 +35,8 @@ def test_the_readme_names_every_capture_and_no_other() -> None:
     logged = {name for name, one in RECORDINGS.items() if one.connections and not one.expected}
     assert {Path(name).stem for name in LOGS} == {Path(name).stem for name in logged}
     assert {Path(name).with_suffix(".pcap").name for name in LOGS} <= set(CAPTURES)
-    assert sorted(path.name for path in DATA.iterdir()) == sorted([*CAPTURES, *LOGS, *OTHERS])
+    assert sorted(path.name for path in DATA.iterdir()) == sorted([*CAPTURES, *LOGS, *KEYS, *OTHERS])
+    assert {Path(name).with_suffix(".pcap").name for name in KEYS} <= set(CAPTURES)
 
 
 def test_the_readme_counts_what_tshark_counts() -> None:
@@ -46,7 +48,7 @@ def test_the_readme_counts_what_tshark_counts() -> None:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_packets_are_whole_right_and_nobody_s(name: str) -> None:
     content = (DATA / name).read_bytes()
-    assert len(content) < (75_000 if name == "websockets-large.pcap" else 20_000)
+    assert len(content) < (75_000 if name == "websockets-large.pcap" else 30_000)
     assert all(len(data) == original <= 1514 for _, data, original in packets_in(content))
     packets = tcp_packets(packets_in(content))
     assert len({one.frame for one in packets}) == len(packets), "a packet is there twice"

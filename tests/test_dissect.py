@@ -31,7 +31,7 @@ KINDS = {
     "frame": {"fin", "rsv1", "rsv2", "rsv3", "opcode", "masked", "payload_length", "payload"},
     "gap": {"missing"},
 }
-SOMETIMES = {"text", "text_cut", "compressed", "content", "content_bytes"}
+SOMETIMES = {"tls", "stream", "text", "text_cut", "compressed", "content", "content_bytes"}
 COMMON = {"conversation", "client", "server", "sender", "time", "kind", "wire_length"}
 
 
@@ -56,7 +56,8 @@ def chat(tmp_path: Path) -> Path:
 
 @made.IN_DATA
 def test_captures_of_data(path: Path) -> None:
-    whole = dissected(path)
+    log = made.key_log(path)
+    whole = dissected(path, *(("--keylog", log) if log else ()))
     assert (whole.status, whole.complaints) == (0, []) and whole.rows
     for row in whole.rows:
         always = COMMON | KINDS[row["kind"]]

@@ -103,7 +103,7 @@ def capture(seed: int) -> bytes:
 @IN_DATA
 def test_captures_of_data(path: Path) -> None:
     for one in reads(path.read_bytes()).conversations:
-        for message in one.messages:
+        for message in (each for each in one.messages if each.stream is None):
             parsed = Frame.parse(message.raw, strict=False)[0] if message.kind == "frame" else None
             assert message.frame == parsed
 

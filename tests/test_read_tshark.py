@@ -2,12 +2,15 @@
 """``read`` and tshark say the same of every capture in data/: frames, requests, responses, and whose they are."""
 
 import json
+import xml.etree.ElementTree as ElementTree
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from capture_maker import IN_DATA
+from capture_maker import IN_DATA, key_log
+from describe_captures import reading
 from oracles import tshark
 
 import wsedu
@@ -27,7 +30,7 @@ def rows(path: Path) -> list[dict[str, list[str]]]:
     arguments = [part for field in FIELDS for part in ("-e", field)]
     # Raw content, so that a length means the same to both.
     options = ("-o", "http.decompress_body:FALSE", "-E", "aggregator=|", "-T", "fields")
-    lines = [line.split("\t") for line in tshark("-r", path, *options, *arguments).splitlines()]
+    lines = [line.split("\t") for line in tshark(*reading(path), *options, *arguments).splitlines()]
     cells = [[[one for one in cell.split("|") if one] for cell in line] for line in lines]
     return [dict(zip(FIELDS, line, strict=True)) for line in cells]
 
@@ -39,9 +42,10 @@ def theirs(path: Path, kind: str) -> list[dict[str, list[str]]]:
 
 @cache
 def ours(path: Path, kind: str) -> tuple[CapturedMessage, ...]:
-    """In the order in which each became complete."""
-    read = (one for each in wsedu.read(path).conversations for one in each.messages)
-    return tuple(sorted((one for one in read if one.kind == kind), key=lambda one: one.packets[-1]))
+    """In the order in which each became complete; without those on streams of HTTP/2."""
+    read = (one for each in wsedu.read(path, keylog=key_log(path)).conversations for one in each.messages)
+    found = (one for one in read if one.kind == kind and one.stream is None)
+    return tuple(sorted(found, key=lambda one: one.packets[-1]))
 
 
 @IN_DATA
@@ -61,7 +65,7 @@ def test_frames(path: Path) -> None:
         rsv, masked = header.rsv1 << 2 | header.rsv2 << 1 | header.rsv3, header.masking_key is not None
         found.append((one.conversation, int(header.fin), rsv, header.opcode, int(masked), header.payload_length))
     assert found == expected
-    assert found or "websocket" not in path.name
+    assert found or "websocket" not in path.name or "h2" in path.name
 
 
 def _number(text: str) -> int:
@@ -83,7 +87,7 @@ def payloads(pairs: Any) -> Iterator[str]:
 @IN_DATA
 def test_payloads(path: Path) -> None:
     """As hexadecimal, unmasked, and not inflated."""
-    text = tshark("-r", path, "-Y", "websocket", "-T", "json", "-x", "-j", "websocket")
+    text = tshark(*reading(path), "-Y", "websocket", "-T", "json", "-x", "-j", "websocket")
     expected = list(payloads(json.loads(text, object_pairs_hook=list)))
     assert [one.payload.hex() for one in ours(path, "frame") if one.payload] == expected
 
@@ -117,3 +121,34 @@ def test_conversations_have_the_numbers_of_tcp_streams(path: Path) -> None:
             ends[int(row["tcp.stream"][0])] = tuple(f"{host}:{port}" for (host,), (port,) in hosts)
     for one in wsedu.read(path).conversations:
         assert (one.client, one.server) == ends[one.index]
+
+
+@IN_DATA
+def test_streams_of_http2(path: Path) -> None:
+    """The fields of each stream in each direction, and the content of its DATA frames."""
+    expected: dict[tuple[str, str, int], tuple[list[tuple[str, str]], list[str]]] = defaultdict(lambda: ([], []))
+    for packet in ElementTree.fromstring(tshark(*reading(path), "-Y", "http2", "-T", "pdml")):
+        shown = {field.get("name"): field.get("show", "") for field in packet.iter("field")}
+        for one in packet.iterfind("proto[@name='http2']/field[@name='http2.stream']"):
+            [number] = _shown(one, "streamid") or ["0"]  # the preface has none
+            fields, content = expected[shown["tcp.stream"], shown["tcp.srcport"], int(number)]
+            fields += zip(_shown(one, "header.name"), _shown(one, "header.value"), strict=True)
+            if _shown(one, "body.fragments"):  # here it says all of it once more
+                content.clear()
+            content += [data.replace(":", "") for data in _shown(one, "data.data")]
+    found: dict[tuple[str, str, int], tuple[list[tuple[str, str]], list[str]]] = defaultdict(lambda: ([], []))
+    for each in wsedu.read(path, keylog=key_log(path)).conversations:
+        for message in each.messages:
+            if message.stream is not None:
+                port = (each.client if message.sender == "client" else each.server).rpartition(":")[2]
+                fields, content = found[str(each.index), port, message.stream]
+                fields += message.head.fields if message.head else ()
+                content.append((message.frame.serialize() if message.frame else message.content).hex())
+    assert {key: (fields, "".join(content)) for key, (fields, content) in found.items()} == {
+        key: (fields, "".join(content)) for key, (fields, content) in expected.items() if key[2] and fields
+    }
+    assert found or "h2" not in path.name
+
+
+def _shown(element: ElementTree.Element, name: str) -> list[str]:
+    return [field.get("show", "") for field in element.iter("field") if field.get("name") == f"http2.{name}"]

@@ -2,27 +2,51 @@
 """Open pages in a real headless Chromium, wait for each until it says that it has finished, close the browser.
 
     python tools/browse.py http://192.0.2.1/polling
+    python tools/browse.py https://192.0.2.1/ --type "helo<lo"
 
-Prints what the pages wrote into their `log`, or what they received, as one JSON list. The browser has a profile of its
-own that is deleted afterwards.
+Prints what the pages wrote into their `log`, or what they received, as one JSON list. A text is typed into each page
+when it sets `typing`; "<" is Backspace, and Enter comes last. The browser has a profile of its own that is deleted
+afterwards.
 """
 
+import argparse
 import json
+import random
 import shutil
-import sys
 from urllib.parse import urlsplit
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 # The first three keep the browser from talking to anybody but the page's server.
 _ARGUMENTS = "--disable-background-networking --disable-component-update --no-proxy-server --no-sandbox".split()
 # It treats the page as it would over TLS, as nearly every page is now: without this a request has no Sec-Fetch and no
 # Sec-CH-UA fields.
 _TRUST = "--unsafely-treat-insecure-origin-as-secure="
+_LEFT_HAND = "qwertasdfgzxcvb"
 
 
-def browse(*urls: str) -> list[object]:
-    """Return what the pages at `urls` noted. Raises playwright's TimeoutError after 30 seconds."""
+def keys_of(text: str) -> list[str]:
+    """The names of the keys that type a text."""
+    return [{"<": "Backspace"}.get(one, one) for one in text] + ["Enter"]
+
+
+def _type(page: Page, text: str) -> None:
+    """Press the keys with gaps as people have them: longer before a word and between fingers of one hand.
+
+    Whoever sees a mistake stops for a moment. The gaps are the same each time.
+    """
+    rng, keys = random.Random(13), keys_of(text)
+    page.wait_for_timeout(500)
+    for key, following in zip(keys, [*keys[1:], "Enter"], strict=True):
+        page.keyboard.press(key, delay=rng.uniform(40, 80))
+        gap = 130 if (key in _LEFT_HAND) is (following in _LEFT_HAND) else 80
+        if key == " " or (following == "Backspace") is not (key == "Backspace"):
+            gap = 420
+        page.wait_for_timeout(gap * rng.lognormvariate(0, 0.2))
+
+
+def browse(*urls: str, text: str = "") -> list[object]:
+    """Return what the pages at `urls` noted while a text was typed. Raises playwright's TimeoutError after 30 s."""
     trusted = _TRUST + ",".join(f"http://{urlsplit(url).netloc}" for url in urls)
     arguments = [*_ARGUMENTS, "--ignore-certificate-errors", trusted]  # certificates are made on the spot
     noted: list[object] = []
@@ -31,6 +55,9 @@ def browse(*urls: str) -> list[object]:
         page = browser.new_page()
         for url in urls:
             page.goto(url)
+            if text:
+                page.wait_for_function("typing")
+                _type(page, text)
             page.wait_for_function("finished")
             noted += page.evaluate("typeof log === 'undefined' ? received : log")
         browser.close()
@@ -38,4 +65,8 @@ def browse(*urls: str) -> list[object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(browse(*sys.argv[1:])))
+    parser = argparse.ArgumentParser(description="Open pages in a real headless Chromium.")
+    parser.add_argument("url", nargs="+")
+    parser.add_argument("--type", default="", metavar="TEXT", help="what to type into the page")
+    options = parser.parse_args()
+    print(json.dumps(browse(*options.url, text=options.type)))

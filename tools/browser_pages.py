@@ -11,13 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dialogues import listen
+from dialogues import SECURE_PORT, listen
 from netns import SERVER, SERVER_IPV6
 from publisher_pages import NEWS, PAGE
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
+
+from wsedu.live.certificate import tls_contexts
 
 _PAGES = Path(__file__).resolve().parent / "pages"
 _STARTED = "story().then(() => { finished = true; });"
@@ -105,6 +107,16 @@ async def _idle(connection: ServerConnection) -> None:
 async def _account(connection: ServerConnection) -> None:
     await connection.send(_ACCOUNT)
     await connection.close(1000)
+
+
+async def _read(connection: ServerConnection) -> None:
+    async for _ in connection:
+        pass
+
+
+def typed() -> AbstractAsyncContextManager[Server]:
+    """A page that sends each key that is pressed, over TLS."""
+    return _listen(("log", "typing"), _read, port=SECURE_PORT, ssl=tls_contexts(address=SERVER)[0])
 
 
 deflated = partial(

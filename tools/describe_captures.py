@@ -19,9 +19,11 @@ MARKS = "<!-- measured by tools/describe_captures.py -->\n", "<!-- end of what w
 
 _FIELDS = (
     "frame.time_epoch", "tcp.stream", "http.request.method", "http.response.code",
-    "websocket.opcode", "http.user_agent", "http.server",
+    "websocket.opcode", "http.user_agent", "http.server", "http2.headers.method", "http2.headers.status",
+    "http2.headers.user_agent", "http2.headers.server", "_ws.col.Protocol",
 )  # fmt: skip
 _OPCODES = {"0": "continuation", "1": "text", "2": "binary", "8": "close", "9": "ping", "10": "pong"}
+_OVER = {"TLSv1.2", "TLSv1.3", "HTTP2"}
 
 
 def captures() -> list[Path]:
@@ -31,18 +33,24 @@ def captures() -> list[Path]:
 
 def table(tshark: Callable[..., str]) -> str:
     """The table for the README; `tshark` runs tshark with its arguments and returns its stdout."""
-    head = ("file", "bytes", "recorded (UTC)", "packets", "connections", "requests", "responses", "frames",
+    head = ("file", "bytes", "recorded (UTC)", "packets", "connections", "over", "requests", "responses", "frames",
             "client", "server")  # fmt: skip
-    rule = ("---", "--:", "---", "--:", "--:", "---", "---", "---", "---", "---")
+    rule = ("---", "--:", "---", "--:", "--:", "---", "---", "---", "---", "---", "---")
     rows = [head, rule, *(_row(path, tshark) for path in captures())]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def reading(path: Path) -> tuple[str | Path, ...]:
+    """The options with which tshark reads a capture, with the key log beside it, if there is one."""
+    keys = path.with_suffix(".keys")
+    return "-r", path, *(("-o", f"tls.keylog_file:{keys}") if keys.exists() else ())
 
 
 def _row(path: Path, tshark: Callable[..., str]) -> tuple[str, ...]:
     options = [part for name in _FIELDS for part in ("-e", name)]
     # A client's port may be one that tshark takes for another protocol (57000 is IRC to it).
     decode = ("-d", "tcp.port==8765,http")
-    output = tshark("-n", *decode, "-r", path, "-T", "fields", "-E", "aggregator=|", *options)
+    output = tshark("-n", *decode, *reading(path), "-T", "fields", "-E", "aggregator=|", *options)
     packets = [line.split("\t") for line in output.splitlines()]
     columns = {
         name: [one for value in values for one in value.split("|") if one]
@@ -55,11 +63,12 @@ def _row(path: Path, tshark: Callable[..., str]) -> tuple[str, ...]:
         f"{first:%Y-%m-%d %H:%M}",
         str(len(packets)),
         str(len(set(columns["tcp.stream"]))),
-        _counted(columns["http.request.method"]),
-        _counted(columns["http.response.code"]),
+        ", ".join(sorted(_OVER & set(columns["_ws.col.Protocol"]), reverse=True)) or "TCP",
+        _counted(columns["http.request.method"] + columns["http2.headers.method"]),
+        _counted(columns["http.response.code"] + columns["http2.headers.status"]),
         _counted([_OPCODES[opcode] for opcode in columns["websocket.opcode"]]),
-        _programs(columns["http.user_agent"]),
-        _programs(columns["http.server"]),
+        _programs(columns["http.user_agent"] + columns["http2.headers.user_agent"]),
+        _programs(columns["http.server"] + columns["http2.headers.server"]),
     )
 
 

@@ -8,6 +8,8 @@ The servers are context managers for the recording process. The clients are run 
 
 import asyncio
 import logging
+import socket
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -18,13 +20,16 @@ from netns import SERVER, SERVER_IPV6
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
+from websockets.sync.client import connect as connect_at_once
 from websockets.typing import Origin
 
 from wsedu import handshake
+from wsedu.live.certificate import tls_contexts
 from wsedu.live.connect_raw import connect_raw
 
 PORT = 8765
 _ORIGIN = Origin(f"http://{SERVER}")
+SECURE_PORT, _NAME = 443, "news.example"  # a name that nobody can have (RFC 2606)
 _COMMAND = "please: "  # a text that begins so is not echoed but obeyed
 
 
@@ -147,6 +152,52 @@ async def refused() -> None:
         pass
 
 
+async def _greet(connection: ServerConnection) -> None:
+    async for message in connection:
+        await connection.send(f"{message!s}, whoever you are")
+
+
+def secure_server() -> AbstractAsyncContextManager[Server]:
+    """Answers each greeting, over TLS."""
+    return listen(_greet, SERVER, SECURE_PORT, ssl=tls_contexts(address=SERVER)[0])
+
+
+def _client_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()  # which writes a key log, if the environment says where
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # nobody vouches for what was made a moment ago
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _greeted(context: ssl.SSLContext, *pings: bytes, session: ssl.SSLSession | None = None) -> ssl.SSLSession | None:
+    """A greeting and pings on a connection of its own; what resumes its session."""
+    plain = socket.create_connection((SERVER, SECURE_PORT))
+    # To `websockets` it is a connection like any other: it has no option for a session.
+    with (
+        context.wrap_socket(plain, server_hostname=_NAME, session=session) as secure,
+        connect_at_once(f"ws://{_NAME}/chat", sock=secure, compression=None, ping_interval=None) as connection,
+    ):
+        connection.send("Hello")
+        connection.recv()
+        for ping in pings:
+            connection.ping(ping).wait()
+        # In TLS 1.3 a server sends what its client needs to resume after the handshake (RFC 8446, 4.6.1).
+        resumes = secure.session
+        connection.close(1000, "that was all")
+    return resumes
+
+
+async def wss() -> None:
+    """A greeting and a ping, over TLS."""
+    _greeted(_client_context(), b"still there?")
+
+
+async def resumed() -> None:
+    """Two greetings, on a connection each; the second one resumes the session of the first."""
+    context = _client_context()
+    _greeted(context, session=_greeted(context))
+
+
 def _say(text: str, port: int) -> None:
     """Send this by hand on a connection of its own, and wait until the server closes it."""
     with connect_raw(port, SERVER) as connection:
@@ -170,7 +221,9 @@ async def silent() -> None:
     _say(_get("/"), 8080)
 
 
-CLIENTS = {client.__name__: client for client in (session, large, deflate, ipv6, refused, pipelined, silent)}
+CLIENTS = {
+    client.__name__: client for client in (session, large, deflate, ipv6, refused, pipelined, silent, wss, resumed)
+}
 
 if __name__ == "__main__":
     asyncio.run(CLIENTS[sys.argv[1]]())

@@ -28,6 +28,7 @@ import dialogues
 import http_samples
 import publisher_pages
 import secure_pages
+from browse import keys_of
 from dialogues import answer, choosy_server, echo_server, listen
 from http_samples import CURL, OLD_CURL, haproxy, nginx
 from netns import CLIENT, SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
@@ -78,12 +79,13 @@ def _by_hand(client: str) -> tuple[str, ...]:
     return sys.executable, str(TOOLS / "dialogues.py"), client
 
 
-def _chromium(*urls: str) -> tuple[str, ...]:
-    return sys.executable, str(TOOLS / "browse.py"), *urls
+def _chromium(*arguments: str) -> tuple[str, ...]:
+    return sys.executable, str(TOOLS / "browse.py"), *arguments
 
 
 HOME, OTHER_PORT, OTHER_SITE = f"http://{SERVER}/", f"http://{SERVER}:8080/", f"http://[{SERVER_IPV6}]:8080/"
-ECHO, HTTP, PAGES = dialogues.PORT, http_samples.PORT, 80
+ECHO, HTTP, PAGES, SECURE = dialogues.PORT, http_samples.PORT, 80, dialogues.SECURE_PORT
+TEXT = "we meet at teh<<he old harbour on sundya<<ay evening"  # with mistakes, as people type: "<" is Backspace
 _deflating, _over_ipv6 = partial(echo_server, compression="deflate"), partial(listen, answer, SERVER_IPV6, ECHO)
 RECORDINGS = {
     "chromium-session.pcap": Recording(PAGES, [pages.deflated], [_chromium(HOME)], 2),
@@ -97,14 +99,21 @@ RECORDINGS = {
         for way in WAYS
     },
     **{
-        f"chromium-{way}-{name}.pcapng": Recording(443, [server], [_chromium(f"https://{SERVER}/{way}")], 2, list(NEWS))
+        f"chromium-{way}-{name}.pcapng": Recording(
+            SECURE, [server], [_chromium(f"https://{SERVER}/{way}")], 2, list(NEWS)
+        )
         for name, server in (("tls", secure_pages.http1), ("h2", secure_pages.http2))
         for way in WAYS
     },
+    "chromium-typing.pcapng": Recording(
+        SECURE, [pages.typed], [_chromium(f"https://{SERVER}/", "--type", TEXT)], 2, keys_of(TEXT)
+    ),
     "websockets-session.pcap": Recording(ECHO, [echo_server], [_by_hand("session")]),
     "websockets-large.pcap": Recording(ECHO, [echo_server], [_by_hand("large")]),
     "websockets-deflate.pcap": Recording(ECHO, [_deflating], [_by_hand("deflate")]),
     "websockets-ipv6.pcapng": Recording(ECHO, [_over_ipv6], [_by_hand("ipv6")]),
+    "python-wss.pcap": Recording(SECURE, [dialogues.secure_server], [_by_hand("wss")]),
+    "python-resumed.pcapng": Recording(SECURE, [dialogues.secure_server], [_by_hand("resumed")]),
     "handshake-refused.pcap": Recording(ECHO, [choosy_server], [_by_hand("refused")]),
     "http-keepalive.pcap": Recording(HTTP, [http_samples.serve], [_by_hand("pipelined"), CURL, OLD_CURL]),
     "http-408.pcap": Recording(HTTP, [haproxy], [_by_hand("silent")]),
@@ -124,14 +133,18 @@ async def record(name: str, network: Network, folder: Path) -> None:
         # In a thread, since the servers run in this event loop and may still have to close their side.
         await asyncio.to_thread(recorder.stop)
     log = json.loads(said[-1] or "null")
-    segments = (segment_of(packet.link_type, packet.data) for packet in recorder.packets)
-    flags = [segment.flags for segment in segments if segment is not None]
+    found = (segment_of(packet.link_type, packet.data) for packet in recorder.packets)
+    segments = [segment for segment in found if segment is not None]
+    flags = [segment.flags for segment in segments]
+    data = [(segment.source, segment.sequence) for segment in segments if segment.payload]
     opened = sum(flag & (SYN | ACK) == SYN for flag in flags)
     faults = list(recorder.missing)
     if any(flag & RST for flag in flags):
         faults.append("a connection was reset, not closed")
     if sum(bool(flag & FIN) for flag in flags) != 2 * opened:
         faults.append("a connection is still open")
+    if len(set(data)) != len(data):
+        faults.append("a segment was sent again")
     if connections not in (None, opened):
         faults.append(f"{opened} connections, not {connections}")
     if expected not in (None, log):
@@ -141,6 +154,8 @@ async def record(name: str, network: Network, folder: Path) -> None:
     secrets = KEY_LOG.read_bytes() if KEY_LOG.exists() else b""
     (folder / name).write_bytes(write_capture(recorder.packets, pcapng=name.endswith(".pcapng"), secrets=secrets))
     KEY_LOG.unlink(missing_ok=True)
+    if secrets and not name.endswith(".pcapng"):
+        (folder / name).with_suffix(".keys").write_bytes(secrets)
     if log and not expected:  # one entry a line
         lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in log)
         (folder / name).with_suffix(".json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 from netns import SERVER
 from publisher_pages import TimedPublisher, page, serve
 
-from wsedu.live.asgi_server import NewsApplication, Receive, Send, asgi_serving
+from wsedu.live.asgi_server import NewsApplication, asgi_serving
 from wsedu.live.certificate import tls_contexts
 from wsedu.live.publisher import Update
 
@@ -29,7 +29,7 @@ class _News(NewsApplication):
 
     publisher: TimedPublisher
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "lifespan" and scope["path"].startswith("/news/"):
             self.publisher.open()
         await super().__call__(scope, receive, send)

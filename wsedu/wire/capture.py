@@ -183,7 +183,7 @@ def read(
     said: defaultdict[int, list[CapturedMessage]] = defaultdict(list)
     with _opened(source) as file, _collector_paused():
         try:
-            first = next(read_packets(file), None)
+            first = next(read_packets(file, keys.add), None)
             capture.modelled = first is not None and is_modelled(first.data)
             file.seek(0)
             for batch in reader.batches(file):
