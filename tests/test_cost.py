@@ -2,6 +2,7 @@
 """The model of what an update costs: small cases by hand, the measured grid, and what must hold for any situation."""
 
 from dataclasses import replace
+from itertools import product
 from math import exp
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from wsedu import Frame, Opcode
 from wsedu.live.news_server import WAYS as LIVE_WAYS
-from wsedu.model.cost import CASES, PACKET, WAYS, Cost, Situation, cost
+from wsedu.model.cost import CARRIERS, CASES, PACKET, WAYS, Cost, Situation, cost
 from wsedu.model.measured import Row, broker_rows, by_case, held_against, modelled_bytes
 
 ROWS = held_against()
@@ -29,6 +30,7 @@ def test_the_model_is_within_five_percent_of_what_was_measured(row: Row) -> None
 def test_the_grid_covers_what_it_should() -> None:
     assert WAYS == LIVE_WAYS
     assert {row.label for row in ROWS} == set(CASES)
+    assert {(row.way, row.situation.carrier) for row in ROWS} == set(product(WAYS, CARRIERS))
     assert {(row.way, row.situation.keep_alive) for row in ROWS} == set(CASES.values())
     situations = [row.situation for row in ROWS]
     assert {one.rate for one in situations} == {0.1, 1, 10, 100} and any(one.fixed for one in situations)
@@ -46,6 +48,12 @@ BY_HAND = [
     # two SYNs among them have 20 bytes of options where the rest have 12.
     ("polling", POLL, Cost(3 * 66 + 678, 3, 1, 678)),
     ("polling", replace(POLL, keep_alive=False), Cost(10 * 66 + 678 + 2 * 8, 10, 1, 678)),
+    # A record around request and response each.
+    ("polling", replace(POLL, carrier="tls"), Cost(3 * 66 + 678 + 44, 3, 1, 678 + 44)),
+    # Two frames more, one of them empty; at once, or in three records and packets, each with its acknowledgement.
+    ("polling", replace(POLL, carrier="h2", pieces=False), Cost(3 * 66 + 678 + 18 + 44, 3, 1, 678 + 18 + 44)),
+    ("polling", replace(POLL, carrier="h2"), Cost(7 * 66 + 678 + 18 + 88, 7, 1, 678 + 18 + 88)),
+    ("websocket", Situation(rate=1, payload=27, around=2, carrier="h2"), Cost(66 + 29 + 9 + 22 + 66, 2, 0, 60)),
 ]
 
 
@@ -105,6 +113,8 @@ def test_situations_that_cannot_be(wrong: str) -> None:
     name, value = wrong.split()
     with pytest.raises(ValueError, match="more than 0|not negative"):
         Situation(**{"rate": 1, "payload": 1, name: int(value)})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="plain, tls, h2, and without keep-alive it is plain"):
+        replace(POLL, keep_alive=False, carrier="tls")
     with pytest.raises(ValueError, match="polling, longpoll, eventsource, websocket; got 'no keep-alive'"):
         cost("no keep-alive", Situation(1, 1))
 

@@ -7,7 +7,7 @@ import random
 import sys
 import unicodedata
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from typing import Any, cast
 
 import httpx
@@ -21,6 +21,7 @@ from wsedu import Request
 from wsedu.live import Publisher, connect_raw, delivery, fixed, news_client, news_server, poisson
 from wsedu.live.asgi_server import asgi_news_server
 from wsedu.live.certificate import tls_contexts
+from wsedu.live.connect_http2 import Http2Connection
 from wsedu.live.delivery import Carrier
 from wsedu.live.news_client import NewsClient, pause_after
 from wsedu.live.news_server import WAYS, Way
@@ -219,6 +220,25 @@ def test_over_http2_what_is_refused_and_what_breaks_is_said(way: Way) -> None:
         asyncio.run(asyncio.wait_for(leave(NewsClient(way, server.port, lambda number, text: None, http2=True)), LIMIT))
     with pytest.raises((httpx.ConnectError, ConnectionRefusedError)):
         asyncio.run(receive(client))
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_over_http2_whoever_waits_for_news_does_not_keep_the_server(
+    gone: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with ExitStack() as clients:
+        with asgi_news_server(Publisher()) as server:
+            connection = clients.enter_context(Http2Connection(server.port))
+            for way in "longpoll", "eventsource":
+                connection._open([(":method", "GET"), *connection._pseudo_fields(f"/news/{way}")], end=True)
+            stream = connection.websocket("/news/websocket")
+            if gone:
+                clients.close()
+        assert "has stopped listening" in repr(server)
+        if not gone:
+            with pytest.raises((EOFError, ConnectionError)):
+                connection.receive_frame(stream + 2)
+    assert capfd.readouterr().err == "" and caplog.messages == []
 
 
 async def receive(client: NewsClient, last: int = 1) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Measure what an update costs, for the model in wsedu/model/cost.py to be held against; some four minutes.
+"""Measure what an update costs, for the model in wsedu/model/cost.py to be held against; some eight minutes.
 
     sudo python tools/measure_grid.py              as root, or
     unshare -Urn python tools/measure_grid.py      as anybody, where that is allowed
@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import random
+import ssl
 import subprocess
 import sys
 import time
@@ -33,9 +34,12 @@ from grid import BATCHES, Cell
 from netns import CLIENT, SERVER, SERVER_INTERFACE, Network
 from packet_counter import CountedPacket, PacketCounter
 
+from wsedu.live.asgi_server import asgi_news_server
+from wsedu.live.certificate import tls_contexts
 from wsedu.live.news_client import NewsClient
 from wsedu.live.news_server import news_server
 from wsedu.live.publisher import Publisher, text_of
+from wsedu.model.cost import RECORD, Situation
 from wsedu.model.measured import FILE
 
 FOREVER = 1 << 40  # the number of an update that never comes
@@ -75,8 +79,30 @@ class Measured:
         while True:
             await asyncio.sleep(0.005)
             for packet in counter.counted[self.port][seen:]:
-                if packet.head == "request":
+                if packet.to_server and packet.data:
                     return packet.time
+
+
+def heads_of(cell: Cell, packets: list[CountedPacket]) -> dict[str, list[int]]:
+    """Bytes of each head, by what it is of; what nobody can read is told by its place and size."""
+    if cell.carrier == "plain":
+        kinds = "request", "news", "no news"
+        return {kind: [packet.head_size for packet in packets if packet.head == kind] for kind in kinds}
+    heads = dict[str, list[int]](zip(("request", "news", "no news"), ([], [], []), strict=True))
+    answer = list[CountedPacket]()
+    for packet in reversed([packet for packet in packets if packet.data and cell.way in ("polling", "longpoll")]):
+        if not packet.to_server:
+            answer.insert(0, packet)
+            continue
+        heads["request"].append(packet.data - RECORD)
+        if answer and cell.carrier == "h2":  # Hypercorn sends head, content if any, and end one by one
+            heads["news" if len(answer) > 2 else "no news"].append(answer[0].data - RECORD)
+        elif answer:
+            size, line = sum(one.data for one in answer) - RECORD, cell.payload + 1
+            lines = round((size - Situation.news_head) / line) if size > Situation.empty_head else 0
+            heads["news" if lines else "no news"].append(size - lines * line)
+        answer.clear()
+    return heads
 
 
 def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[str, Any]:
@@ -85,13 +111,12 @@ def row(cell: Cell, measured: list[Measured], counter: PacketCounter) -> dict[st
     lists = [[packet for packet in counter.counted[one.port] if one.begin <= packet.time < one.end] for one in measured]
     packets = [packet for packets in lists for packet in packets]
     updates = [update for one in measured for update in one.publisher.updates]
-    heads = {
-        kind: [packet.head_size for packet in packets if packet.head == kind] for kind in ("request", "news", "no news")
-    }
+    heads = heads_of(cell, packets)
     requests = len(heads["request"])
     total = sum(packet.size for packet in packets)
+    how = ([cell.carrier] if cell.carrier != "plain" else []) + ([] if cell.keep_alive else ["closing"])
     return {
-        "way": cell.way if cell.keep_alive else f"{cell.way} closing",
+        "way": " ".join([cell.way, *how]),
         "rate": cell.rate,
         "payload": cell.payload,
         "poll_gap": cell.poll_gap if cell.way == "polling" else "",
@@ -124,7 +149,7 @@ def _turnaround(lists: list[list[CountedPacket]]) -> float:
     """Mean seconds from the end of a response to the next request, as the server's host sees them."""
     with_data = [[packet for packet in packets if packet.data] for packets in lists]
     turns = [turn for packets in with_data for turn in pairwise(packets)]
-    gaps = [then.time - before.time for before, then in turns if then.head == "request" and not before.to_server]
+    gaps = [then.time - before.time for before, then in turns if then.to_server and not before.to_server]
     return fmean(gaps) if gaps else 0.0
 
 
@@ -135,9 +160,14 @@ async def measure(batch: list[Cell], network: Network, counter: PacketCounter) -
         for cell in batch:
             for _ in range(cell.clients):
                 publisher = Publisher()
-                server = servers.enter_context(news_server(cell.way, publisher, host=SERVER))
+                tls = None if cell.carrier == "plain" else tls_contexts(protocols=["h2", "http/1.1"], address=SERVER)[0]
+                made = news_server(cell.way, publisher, host=SERVER, tls=tls)
+                if cell.carrier == "h2":
+                    made = asgi_news_server(publisher, tls, host=SERVER)
+                server = servers.enter_context(made)
                 all_measured.append(Measured(cell, server.port, publisher))
-        specs = [(one.cell.way, one.port, one.cell.poll_gap, one.cell.keep_alive) for one in all_measured]
+        cells = [(one.cell, one.port) for one in all_measured]
+        specs = [(cell.way, port, cell.poll_gap, cell.keep_alive, cell.carrier) for cell, port in cells]
         process = await asyncio.create_subprocess_exec(
             *network.client_command(sys.executable, __file__, "--clients", json.dumps(specs)),
             stdin=subprocess.PIPE,
@@ -157,10 +187,12 @@ async def measure(batch: list[Cell], network: Network, counter: PacketCounter) -
 
 async def be_clients(specs: list[Any]) -> None:
     """Receive until the standard input closes, then write what was received to stdout."""
-    clients = [
-        NewsClient(way, port, lambda number, payload: None, poll_gap, keep_alive, address=SERVER)
-        for way, port, poll_gap, keep_alive in specs
-    ]
+    clients = []
+    for way, port, poll_gap, keep_alive, carrier in specs:
+        client = NewsClient(way, port, lambda number, payload: None, poll_gap, keep_alive, address=SERVER)
+        if carrier != "plain":
+            client.tls, client.http2 = ssl._create_unverified_context(), carrier == "h2"
+        clients.append(client)
     running = [asyncio.ensure_future(client.run(FOREVER)) for client in clients]
     await asyncio.gather(*(client.ready.wait() for client in clients))
     print("ready", flush=True)
@@ -216,7 +248,7 @@ def main() -> None:
     order = list(dict.fromkeys(row["way"] for row in rows))
     rows.sort(key=lambda row: (order.index(row["way"]), row["rate"], row["payload"]))
     system = f"Linux {os.uname().release.split('-')[0]}, Python {platform.python_version()}"
-    write(FILE, rows, system, "tornado", "httpx", "websockets")
+    write(FILE, rows, system, "tornado", "httpx", "websockets", "hypercorn", "h2")
 
 
 if __name__ == "__main__":

@@ -25,9 +25,14 @@ ACK_DELAY = 0.04
 # Updates in the mean for each poll, or during a long one; with fewer the sums are beyond what floats hold.
 FEWEST = 1e-12
 
+# What TLS adds to a record: 5 bytes of header, 1 of content type, 16 of tag; it holds 16 KiB (RFC 8446, 5.1, 5.2).
+# A frame of HTTP/2 has 9 bytes of header, and no more than that unless a peer allows it (RFC 9113, 4.1, 4.2).
+RECORD, FRAME, LARGEST = 22, 9, 1 << 14
+
 # The ways to deliver news, as ``wsedu.live`` names them.
 WAYS = ("polling", "longpoll", "eventsource", "websocket")
 # What is compared, by its label: a way, and whether its connection is kept alive. Only polls can do without.
+CARRIERS = ("plain", "tls", "h2")  # HTTP/1.1 over TCP, the same over TLS, HTTP/2 over TLS
 CASES = {"polling": ("polling", True), "no keep-alive": ("polling", False), **{way: (way, True) for way in WAYS[1:]}}
 
 
@@ -39,13 +44,16 @@ class Situation:
         rate: updates a second.
         payload: bytes of an update.
         poll_gap: seconds between two polls.
-        request_head, news_head, empty_head: bytes of a head: of a request, of a response with news, of one without.
+        request_head, news_head, empty_head: bytes of a head: of a request, of a response with news, of one without. In
+            HTTP/2 those of the whole HEADERS frame, when HPACK has seen the like before.
         longest_wait: seconds after which a long poll is answered without news.
         turnaround: seconds from a response to the same client's next long poll.
         around: bytes around each update in its content: a line's end, or the fields of a server-sent event with the
             chunk around them; for a WebSocket its frame header.
         fixed: whether updates come at equal gaps, instead of at random.
         keep_alive: for polling: whether all polls share a connection, or each has its own.
+        carrier: one of ``CARRIERS``.
+        pieces: in HTTP/2 head, content and end of a response are sent one by one, as Hypercorn does, and not at once.
 
     Raises:
         ValueError: a size or time that cannot be; the message names the fields.
@@ -62,12 +70,16 @@ class Situation:
     around: float = 1
     fixed: bool = False
     keep_alive: bool = True
+    carrier: str = "plain"
+    pieces: bool = True
 
     def __post_init__(self) -> None:
         if self.rate <= 0 or self.poll_gap <= 0 or self.longest_wait <= 0:
             raise ValueError("rate, poll_gap and longest_wait are more than 0")
         if min(self.payload, self.request_head, self.news_head, self.empty_head, self.turnaround) < 0:
             raise ValueError("sizes and times are not negative")
+        if self.carrier not in CARRIERS or self.carrier != "plain" and not self.keep_alive:
+            raise ValueError(f"carrier is one of {', '.join(CARRIERS)}, and without keep-alive it is plain")
 
 
 @dataclass(frozen=True)
@@ -132,18 +144,37 @@ def _acknowledgements(segments: int) -> int:
     return ceil(segments / 2)
 
 
+def _sent(situation: Situation, *pieces: float) -> list[float]:
+    """What TCP carries of pieces that are sent one by one."""
+    record = 0 if situation.carrier == "plain" else RECORD
+    return [size + record * ceil(size / LARGEST) for size in pieces]
+
+
+def _data(situation: Situation, size: float) -> float:
+    """Content, or what is pushed, in the frames of HTTP/2 if it is that."""
+    return size + (FRAME * ceil(size / LARGEST) if situation.carrier == "h2" else 0)
+
+
+def _response(situation: Situation, head: float, content: float = 0.0) -> list[float]:
+    """The same of a response; in HTTP/2 an empty DATA frame ends it."""
+    if situation.carrier != "h2":
+        return _sent(situation, head + content)
+    frames = [head, *([_data(situation, content)] if content else []), FRAME]
+    return _sent(situation, *(frames if situation.pieces else [sum(frames)]))
+
+
 def _polling(situation: Situation) -> Cost:
     """Each poll is a request, a response and its acknowledgement, whether there is news or not."""
     mean = _mean(situation.rate, situation.poll_gap, "poll_gap")
-    asked = _segments(situation.request_head)
+    (request,) = _sent(situation, situation.request_head)
     packets = application = syn = 0.0  # of one poll
     for count, probability in _counts(situation, mean):
         content = count * (situation.payload + situation.around)
-        response = (situation.news_head if count else situation.empty_head) + content
-        segments = _segments(response)
-        application += probability * (situation.request_head + response)
+        response = _response(situation, situation.news_head if count else situation.empty_head, content)
+        segments = [_segments(piece) for piece in response]
+        application += probability * (request + sum(response))
         # The request's acknowledgement rides on the response; the response's own has nothing to ride on.
-        packets += probability * (asked + segments + _acknowledgements(segments))
+        packets += probability * (_segments(request) + sum(segments) + sum(map(_acknowledgements, segments)))
     if not situation.keep_alive:
         # SYN, SYN ACK, ACK; an acknowledgement of the request at once, for a new connection does not wait (that is how
         # Linux learns the other's pace); FIN from both sides, and the last ACK: the first FIN's rides on the second.
@@ -164,22 +195,25 @@ def _longpoll(situation: Situation) -> Cost:
     # A wait is over in vain with probability late, again and again: late + late² + … = late / (1 − late).
     late = exp(-mean)
     empty = waits * late / -expm1(-mean)  # responses, for each with news
-    news = situation.news_head + updates * (situation.payload + situation.around)
-    segments = _segments(news)
-    asked = _segments(situation.request_head)
+    (request,) = _sent(situation, situation.request_head)
+    news = _response(situation, situation.news_head, updates * (situation.payload + situation.around))
+    none = _response(situation, situation.empty_head)
+    *before, last = (_segments(piece) for piece in news)
+    asked = _segments(request)
     # The request's acknowledgement rides on the response, if that comes before it can wait no longer.
     alone = exp(-situation.rate * (situation.turnaround + ACK_DELAY))
     # A long response is acknowledged on the way; the acknowledgement of its end rides on the next request.
-    packets = asked + segments + (segments - 1) // 2 + alone
-    packets += empty * (asked + 1 + 1)  # the request, its acknowledgement (nothing came in time), and the 204
-    application = situation.request_head + news + empty * (situation.request_head + situation.empty_head)
+    packets = asked + sum(before) + _acknowledgements(sum(before)) + last + (last - 1) // 2 + alone
+    # The request, its acknowledgement (nothing came in time), and the 204, of which the end's rides on again.
+    packets += empty * (asked + 2 * len(none))
+    application = request + sum(news) + empty * (request + sum(none))
     size = packets * PACKET + application
     return Cost(size / updates, packets / updates, (1 + empty) / updates, application / updates)
 
 
 def _pushed(situation: Situation) -> Cost:
     """An update is one piece of data on an open connection, and an acknowledgement comes back."""
-    size = situation.payload + situation.around
+    (size,) = _sent(situation, _data(situation, situation.payload + situation.around))
     segments = _segments(size)
     # Nothing ever goes the other way on which an acknowledgement could ride, and Linux knows: as soon as the program
     # has read what was pushed it acknowledges, and waits for nothing.

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .cost import CASES, Cost, Situation, cost
+from .cost import CARRIERS, CASES, Cost, Situation, cost
 
 # Where the measurements are, in a clone of the project.
 FILE = Path(__file__).resolve().parents[2] / "data" / "measured-grid.csv"
@@ -20,6 +20,8 @@ Point = tuple[float, float]  # in a drawing
 
 DIGITS = 2  # of the number of an update, as 10 to 99 have
 CLOSE = len("Connection: close\r\n")  # in a response's head, where each poll has a connection of its own
+# In HTTP/2: HEADERS frames of Chromium and Hypercorn, from the third poll on (data/chromium-polling-h2.pcapng).
+H2_HEADS = {"request_head": 47, "news_head": 13, "empty_head": 11}
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Row:
     def __str__(self) -> str:
         gap = f" gap {self.situation.poll_gap:g}" if self.way == "polling" else ""
         fixed = " fixed" if self.situation.fixed else ""
-        return f"{self.label} {self.situation.rate:g}/s {self.situation.payload:g} B{gap}{fixed}"
+        over = "" if self.situation.carrier == "plain" else f" over {self.situation.carrier}"
+        return f"{self.label}{over} {self.situation.rate:g}/s {self.situation.payload:g} B{gap}{fixed}"
 
 
 def held_against() -> list[Row]:
@@ -96,34 +99,38 @@ def broker_rows() -> list[dict[str, int]]:
 
 
 def _row(line: dict[str, str]) -> Row:
-    # A second word, whatever it is, says that each poll had a connection of its own.
-    way, _, own_connection = line["way"].partition(" ")
-    payload, measured = float(line["mean_payload"]), ("request_head", "news_head", "empty_head", "turnaround")
+    # A second word says that each poll had a connection of its own, or what carried it.
+    way, _, word = line["way"].partition(" ")
+    carrier = word if word in CARRIERS else "plain"
+    names, payload = ("request_head", "news_head", "empty_head", "turnaround"), float(line["mean_payload"])
+    measured: dict[str, Any] = {name: float(line[name] or 0) for name in names}
     situation = Situation(
         rate=int(line["updates"]) / float(line["seconds"]),
         payload=payload,
         poll_gap=float(line["poll_gap"] or 1),
-        around=around(way, payload, float(line["mean_digits"])),
+        around=around(way, payload, float(line["mean_digits"]), carrier),
         fixed=line["updates_are"] == "fixed",
-        keep_alive=not own_connection,
-        **{name: float(line[name] or 0) for name in measured},
+        keep_alive=word != "closing",
+        carrier=carrier,
+        **measured,
     )
     size, packets = float(line["bytes_per_update"]), float(line["packets_per_update"])
     return Row(way, situation, size, packets, cost(way, situation))
 
 
-def around(way: str, payload: float, digits: float) -> float:
+def around(way: str, payload: float, digits: float, carrier: str = "plain") -> float:
     """Bytes that our own servers put around an update of ``payload`` bytes, for ``Situation.around``.
 
     Args:
         digits: how many its number has in the mean; the ``id:`` of a server-sent event repeats it.
+        carrier: as in ``Situation``.
     """
     if way == "websocket":  # a server's frame header: 7, 16 or 64 bits of payload length (RFC 6455, 5.2)
         return 2 if payload < 126 else 4 if payload < 65_536 else 10
     if way == "eventsource":
         event = len("id: \ndata: \n\n") + digits + payload
-        # Each event is a chunk of its own: its size in hex and two line ends (RFC 9112, 7.1).
-        return event - payload + len(f"{round(event):x}") + 4
+        # In HTTP/1.1 each event is a chunk of its own: its size in hex and two line ends (RFC 9112, 7.1).
+        return event - payload + (0 if carrier == "h2" else len(f"{round(event):x}") + 4)
     return 1  # an update is a line of the response
 
 
@@ -133,22 +140,26 @@ def modelled_bytes(case: str, *, payload: int = 27, **more: Any) -> float:
     Args:
         case: a key of ``CASES``.
         payload: bytes of an update.
-        more: what else ``Situation`` takes, its rate at least; the heads of responses are those of our own servers.
+        more: what else ``Situation`` takes, its rate at least; the heads of responses are those of our own servers, and
+            in HTTP/2 those of requests are Chromium's.
     """
     way, more["keep_alive"] = CASES[case]
     for head in "news_head", "empty_head":
         more[head] = getattr(Situation, head) + (0 if more["keep_alive"] else CLOSE)
-    return cost(way, Situation(payload=payload, around=around(way, payload, DIGITS), **more)).bytes
+    if (carrier := more.get("carrier", "plain")) == "h2":
+        more |= H2_HEADS
+    return cost(way, Situation(payload=payload, around=around(way, payload, DIGITS, carrier), **more)).bytes
 
 
 def measured_points(payload: int, poll_gap: float) -> dict[str, list[Point]]:
-    """What was measured of random updates, by case: (updates a second, bytes of an update).
+    """What was measured of random updates, without TLS, by case: (updates a second, bytes of an update).
 
     Args:
         payload: bytes of an update, in the mean; the measured ones differ from it by less than one.
         poll_gap: seconds between two polls, of those cases that poll.
     """
-    rows = [row for row in _rows() if round(row.situation.payload) == payload and not row.situation.fixed]
+    rows = [row for row in _rows() if row.situation.carrier == "plain" and not row.situation.fixed]
+    rows = [row for row in rows if round(row.situation.payload) == payload]
     right = [row for row in rows if row.way != "polling" or row.situation.poll_gap == poll_gap]
     return _grouped(right, lambda row: (row.situation.rate, row.bytes))
 
