@@ -54,12 +54,13 @@ def test_packets_are_whole_right_and_nobody_s(name: str) -> None:
     assert len({one.frame for one in packets}) == len(packets), "a packet is there twice"
     assert [one.time for one in packets] == sorted(one.time for one in packets)
     assert all(one.right for one in packets)
-    assert streams(packets), "connections are complete"
+    lossy = "lost" in name
+    assert streams(packets, late=lossy), "connections are complete"
     # Addresses that are set aside for documentation.
     known = {f"c000020{last}" for last in (1, 2)} | {f"20010db8{0:023}{last}" for last in (1, 2)}
     assert {end[:-2].hex() for one in packets for end in (one.source, one.destination)} <= known
     assert all(one.frame[0:5] == one.frame[6:11] == bytes.fromhex("00005e0053") for one in packets)
-    assert warnings(DATA / name) == ""
+    assert bool(warnings(DATA / name)) is lossy
 
 
 @pytest.mark.parametrize("offset", [14 + 8, 14 + 20 + 4, -1])
@@ -70,17 +71,36 @@ def test_one_changed_byte_is_noticed(offset: int) -> None:
     assert [one.right for one in tcp_packets(packets_in(bytes(content)))].count(False) == 1
 
 
-def streams(packets: list[TcpPacket]) -> dict[tuple[bytes, bytes], bytes]:
-    """The bytes of each direction, if every connection is there from SYN to the last ACK, with nothing sent again."""
+def streams(packets: list[TcpPacket], *, late: bool = False) -> dict[tuple[bytes, bytes], bytes]:
+    """The bytes of each direction, if every connection is there from SYN to the last ACK, with nothing sent again.
+
+    Of one of them a packet may be `late`.
+    """
     directions: dict[tuple[bytes, bytes], list[TcpPacket]] = defaultdict(list)
     for one in packets:
         directions[one.source, one.destination].append(one)
     for (here, there), sent in directions.items():
+        if late:
+            sent.sort(key=lambda one: one.after)
         assert [bool(one.flags & SYN) for one in sent] == [True] + [False] * (len(sent) - 1)
         assert [one.flags & (FIN | RST) for one in sent if one.flags & (FIN | RST)] == [FIN]
         assert [one.sequence for one in sent[1:]] == [one.after for one in sent[:-1]], "missing or repeated"
         assert directions[there, here][-1].acknowledged == sent[-1].after
     return {ends: b"".join(one.payload for one in sent) for ends, sent in directions.items()}
+
+
+def test_one_stream_waits_for_another_s_packet_and_one_connection_does_not() -> None:
+    for version, waits in (2, True), (1, False):
+        capture = wsedu.read(DATA / f"http{version}-one-lost-packet.pcap")
+        said = [one for each in capture.conversations for one in each.messages if one.kind == "frame" and one.text]
+        times: dict[str, float] = {str(one.text): one.time for one in said}
+        arrived = {str(one.text): capture.packets[one.packets[-1]].time for one in said}
+        assert list(times) == list(dict.fromkeys(times)) and len(times) == 60 and not capture.warnings
+        began = capture.packets[0].time
+        held = [text for text in times if times[text] - (arrived[text] - began) / 1e9 > 0.01]
+        assert {text[0] for text in held} == ({"A", "B"} if waits else {"A"}) and "A 11" in held
+        assert 0.03 < times["A 10"] - times["A 09"] < 0.5
+        assert (times["B 10"] - times["B 09"] > 0.03) is waits
 
 
 def test_the_news_is_the_same_in_all_four_ways() -> None:

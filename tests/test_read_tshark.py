@@ -45,7 +45,7 @@ def ours(path: Path, kind: str) -> tuple[CapturedMessage, ...]:
     """In the order in which each became complete; without those on streams of HTTP/2."""
     read = (one for each in wsedu.read(path, keylog=key_log(path)).conversations for one in each.messages)
     found = (one for one in read if one.kind == kind and one.stream is None)
-    return tuple(sorted(found, key=lambda one: one.packets[-1]))
+    return tuple(sorted(found, key=lambda one: one.time))
 
 
 @IN_DATA

@@ -2,18 +2,18 @@
 """Open pages in a real headless Chromium, wait for each until it says that it has finished, close the browser.
 
     python tools/browse.py http://192.0.2.1/polling
-    python tools/browse.py https://192.0.2.1/ --type "helo<lo"
+    python tools/browse.py "https://192.0.2.1/#helo<lo"
 
-Prints what the pages wrote into their `log`, or what they received, as one JSON list. A text is typed into each page
-when it sets `typing`; "<" is Backspace, and Enter comes last. The browser has a profile of its own that is deleted
-afterwards.
+Prints what the pages wrote into their `log`, or what they received, as one JSON list. What stands behind # is typed
+into its page when that sets `typing`; "<" is Backspace, and Enter comes last. The browser has a profile of its own that
+is deleted afterwards.
 """
 
-import argparse
 import json
 import random
 import shutil
-from urllib.parse import urlsplit
+import sys
+from urllib.parse import urldefrag, urlsplit
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -45,8 +45,8 @@ def _type(page: Page, text: str) -> None:
         page.wait_for_timeout(gap * rng.lognormvariate(0, 0.2))
 
 
-def browse(*urls: str, text: str = "") -> list[object]:
-    """Return what the pages at `urls` noted while a text was typed. Raises playwright's TimeoutError after 30 s."""
+def browse(*urls: str) -> list[object]:
+    """Return what the pages at `urls` noted. Raises playwright's TimeoutError after 30 seconds."""
     trusted = _TRUST + ",".join(f"http://{urlsplit(url).netloc}" for url in urls)
     arguments = [*_ARGUMENTS, "--ignore-certificate-errors", trusted]  # certificates are made on the spot
     noted: list[object] = []
@@ -55,7 +55,7 @@ def browse(*urls: str, text: str = "") -> list[object]:
         page = browser.new_page()
         for url in urls:
             page.goto(url)
-            if text:
+            if text := urldefrag(url).fragment:
                 page.wait_for_function("typing")
                 _type(page, text)
             page.wait_for_function("finished")
@@ -65,8 +65,4 @@ def browse(*urls: str, text: str = "") -> list[object]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Open pages in a real headless Chromium.")
-    parser.add_argument("url", nargs="+")
-    parser.add_argument("--type", default="", metavar="TEXT", help="what to type into the page")
-    options = parser.parse_args()
-    print(json.dumps(browse(*options.url, text=options.type)))
+    print(json.dumps(browse(*sys.argv[1:])))

@@ -43,14 +43,14 @@ def table(tshark: Callable[..., str]) -> str:
 def reading(path: Path) -> tuple[str | Path, ...]:
     """The options with which tshark reads a capture, with the key log beside it, if there is one."""
     keys = path.with_suffix(".keys")
-    return "-r", path, *(("-o", f"tls.keylog_file:{keys}") if keys.exists() else ())
+    # A client's port may be one that tshark takes for another protocol (57000 is IRC to it).
+    options = "-d", "tcp.port==8765,http", "-o", "tcp.reassemble_out_of_order:TRUE"
+    return "-r", path, *options, *(("-o", f"tls.keylog_file:{keys}") if keys.exists() else ())
 
 
 def _row(path: Path, tshark: Callable[..., str]) -> tuple[str, ...]:
     options = [part for name in _FIELDS for part in ("-e", name)]
-    # A client's port may be one that tshark takes for another protocol (57000 is IRC to it).
-    decode = ("-d", "tcp.port==8765,http")
-    output = tshark("-n", *decode, *reading(path), "-T", "fields", "-E", "aggregator=|", *options)
+    output = tshark("-n", *reading(path), "-T", "fields", "-E", "aggregator=|", *options)
     packets = [line.split("\t") for line in output.splitlines()]
     columns = {
         name: [one for value in values for one in value.split("|") if one]

@@ -11,10 +11,11 @@ import logging
 import socket
 import ssl
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from netns import SERVER, SERVER_IPV6
 from websockets.asyncio.client import ClientConnection, connect
@@ -24,7 +25,9 @@ from websockets.sync.client import connect as connect_at_once
 from websockets.typing import Origin
 
 from wsedu import handshake
+from wsedu.live.asgi_server import asgi_serving
 from wsedu.live.certificate import tls_contexts
+from wsedu.live.connect_http2 import Http2Connection
 from wsedu.live.connect_raw import connect_raw
 
 PORT = 8765
@@ -198,6 +201,43 @@ async def resumed() -> None:
     _greeted(context, session=_greeted(context))
 
 
+_UPDATES, _GAP = 30, 0.01  # seconds
+
+
+async def _two_stories(both: asyncio.Barrier, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """A program for Hypercorn: two WebSockets with updates of a story each, in turns, once both are open."""
+    if scope["type"] == "websocket":
+        story = scope["path"][1:]
+        await receive()
+        await send({"type": "websocket.accept"})
+        await both.wait()
+        begin = time.monotonic() + 0.1 + _GAP / 2 * (story == "B")
+        for number in range(1, _UPDATES + 1):
+            await asyncio.sleep(begin + number * _GAP - time.monotonic())
+            await send({"type": "websocket.send", "text": f"{story} {number:02}"})
+        await receive()  # until it is closed
+
+
+def stories_server() -> AbstractAsyncContextManager[object]:
+    """Hypercorn, in HTTP/2 where the client begins with it, else in HTTP/1.1."""
+    return asgi_serving(cast(Any, partial(_two_stories, asyncio.Barrier(2))), None, SERVER, PORT)
+
+
+async def on_one_connection() -> None:
+    """Two WebSockets on streams of one HTTP/2 connection."""
+    with Http2Connection(PORT, host=SERVER) as connection:
+        for stream in [connection.websocket("/A"), connection.websocket("/B")]:
+            connection.receive(stream, _UPDATES * len(b"..A 10"))
+
+
+async def on_two_connections() -> None:
+    """Two WebSockets on connections of their own."""
+    async with _connect(f"ws://{SERVER}:{PORT}/A") as first, _connect(f"ws://{SERVER}:{PORT}/B") as second:
+        for connection in first, second:
+            for _ in range(_UPDATES):
+                await connection.recv()
+
+
 def _say(text: str, port: int) -> None:
     """Send this by hand on a connection of its own, and wait until the server closes it."""
     with connect_raw(port, SERVER) as connection:
@@ -221,9 +261,8 @@ async def silent() -> None:
     _say(_get("/"), 8080)
 
 
-CLIENTS = {
-    client.__name__: client for client in (session, large, deflate, ipv6, refused, pipelined, silent, wss, resumed)
-}
+_CLIENTS = (session, large, deflate, ipv6, refused, pipelined, silent, wss, resumed)
+CLIENTS = {client.__name__: client for client in (*_CLIENTS, on_one_connection, on_two_connections)}
 
 if __name__ == "__main__":
     asyncio.run(CLIENTS[sys.argv[1]]())

@@ -15,6 +15,9 @@ import os
 import socket
 import struct
 import subprocess
+import threading
+import time
+from contextlib import suppress
 
 # Addresses set aside for documentation: RFC 5737 (IPv4), RFC 3849 (IPv6), RFC 9542, 2.1.2 (Ethernet).
 SERVER, CLIENT = "192.0.2.1", "192.0.2.2"
@@ -22,8 +25,13 @@ SERVER_IPV6, CLIENT_IPV6 = "2001:db8::1", "2001:db8::2"
 SERVER_MAC, CLIENT_MAC = "00:00:5e:00:53:01", "00:00:5e:00:53:02"
 SERVER_INTERFACE, CLIENT_INTERFACE = "server", "client"
 
+SERVER_HALF, CLIENT_HALF = "server-half", "client-half"  # where a cable is cut
+LOST = b"A 10"  # the first frame that holds it gets lost there
+DELAY = 0.02  # seconds, in each direction
+
 _CLONE_NEWNET = 0x40000000
 _SIOCETHTOOL = 0x8946
+_ETH_P_ALL, _SOL_PACKET, _PACKET_IGNORE_OUTGOING, _SO_TIMESTAMPNS = 3, 263, 23, 35
 # ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO: nobody may join or split segments behind our back.
 # ETHTOOL_STXCSUM: the kernel itself fills in the checksums, as there is no card that would do it later.
 _OFFLOADS = (0x1F, 0x24, 0x2C, 0x17)
@@ -60,23 +68,57 @@ class Network:
 
     def _lay_the_cable(self) -> None:
         near, far = SERVER_INTERFACE, CLIENT_INTERFACE
-        _run("ip", "link", "add", near, "address", SERVER_MAC, "mtu", "1500", "type", "veth",
-             "peer", "name", far, "address", CLIENT_MAC, "mtu", "1500")  # fmt: skip
+        self._add_pairs(near, far)
         _turn_offloads_off(near)
         _turn_offloads_off(far)
         _run("ip", "link", "set", far, "netns", str(self._keeper.pid))
-        for interface, addresses, prefix in (
-            (near, (SERVER, SERVER_IPV6), []),
-            (far, (CLIENT, CLIENT_IPV6), self.client_command()),
+        for interface, mac, addresses, prefix in (
+            (near, SERVER_MAC, (SERVER, SERVER_IPV6), []),
+            (far, CLIENT_MAC, (CLIENT, CLIENT_IPV6), self.client_command()),
         ):
             _run(*prefix, "ip", "link", "set", "lo", "up")
             # No link-local address: it would appear a second or two later, and Chromium closes its idle
             # connections when the machine's addresses change.
-            _run(*prefix, "ip", "link", "set", interface, "addrgenmode", "none")
-            _run(*prefix, "ip", "link", "set", interface, "up")
+            _run(*prefix, "ip", "link", "set", interface, "address", mac, "addrgenmode", "none", "up")
             _run(*prefix, "ip", "address", "add", f"{addresses[0]}/24", "dev", interface)
             # nodad: the address is usable at once, as nobody else can be on this cable.
             _run(*prefix, "ip", "address", "add", f"{addresses[1]}/64", "dev", interface, "nodad")
+
+    def _add_pairs(self, near: str, far: str) -> None:
+        _run("ip", "link", "add", near, "type", "veth", "peer", "name", far)
+
+
+class LossyNetwork(Network):
+    """One whose cable is cut: a forwarder carries frames from half to half, `DELAY` later, and one of them gets lost.
+
+    What the client sees can be recorded at `CLIENT_HALF`, which is an interface of the server's host.
+    """
+
+    def _add_pairs(self, near: str, far: str) -> None:
+        super()._add_pairs(near, SERVER_HALF)
+        super()._add_pairs(far, CLIENT_HALF)
+        ends = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL)) for _ in range(2)]
+        for half, end in zip((SERVER_HALF, CLIENT_HALF), ends, strict=True):
+            _run("ip", "link", "set", half, "addrgenmode", "none", "up")
+            end.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+            end.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+            end.bind((half, 0))
+        for pair in ends, ends[::-1]:
+            threading.Thread(target=_carry, args=pair, daemon=True).start()
+
+
+def _carry(source: socket.socket, to: socket.socket) -> None:
+    """Pass frames on until there is no network any more; those that are on their way wait in the socket."""
+    lost = False
+    with suppress(OSError):
+        while True:
+            frame, [(_, _, came)], *_ = source.recvmsg(1 << 16, 64)
+            if LOST in frame and not lost:
+                lost = True
+                continue
+            seconds, nanoseconds = struct.unpack("@qq", came)
+            time.sleep(max(0.0, seconds + nanoseconds / 1e9 + DELAY - time.time()))
+            to.send(frame)
 
 
 def _run(*command: str) -> None:

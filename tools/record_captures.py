@@ -29,9 +29,9 @@ import http_samples
 import publisher_pages
 import secure_pages
 from browse import keys_of
-from dialogues import answer, choosy_server, echo_server, listen
+from dialogues import answer, choosy_server, echo_server, listen, stories_server
 from http_samples import CURL, OLD_CURL, haproxy, nginx
-from netns import CLIENT, SERVER, SERVER_INTERFACE, SERVER_IPV6, Network
+from netns import CLIENT, CLIENT_HALF, SERVER, SERVER_INTERFACE, SERVER_IPV6, LossyNetwork, Network
 from publisher_pages import NEWS
 
 from wsedu.live.news_server import WAYS
@@ -52,6 +52,7 @@ class Recording(NamedTuple):
         clients: the commands that run on the client's host, one after the other.
         connections: how many there must be, where that is the client's choice.
         expected: what the pages must say at the end; what they say otherwise is a log, kept beside the capture.
+        lossy: whether a packet gets lost on the way to the client, who is the one that is recorded then.
     """
 
     port: int | None
@@ -59,6 +60,7 @@ class Recording(NamedTuple):
     clients: Sequence[Sequence[str]]
     connections: int | None = None
     expected: list[str] | None = None
+    lossy: bool = False
 
 
 async def run_client(network: Network, *command: str) -> bytes:
@@ -79,8 +81,8 @@ def _by_hand(client: str) -> tuple[str, ...]:
     return sys.executable, str(TOOLS / "dialogues.py"), client
 
 
-def _chromium(*arguments: str) -> tuple[str, ...]:
-    return sys.executable, str(TOOLS / "browse.py"), *arguments
+def _chromium(*urls: str) -> tuple[str, ...]:
+    return sys.executable, str(TOOLS / "browse.py"), *urls
 
 
 HOME, OTHER_PORT, OTHER_SITE = f"http://{SERVER}/", f"http://{SERVER}:8080/", f"http://[{SERVER_IPV6}]:8080/"
@@ -106,7 +108,7 @@ RECORDINGS = {
         for way in WAYS
     },
     "chromium-typing.pcapng": Recording(
-        SECURE, [pages.typed], [_chromium(f"https://{SERVER}/", "--type", TEXT)], 2, keys_of(TEXT)
+        SECURE, [pages.typed], [_chromium(f"https://{SERVER}/#{TEXT}")], 2, keys_of(TEXT)
     ),
     "websockets-session.pcap": Recording(ECHO, [echo_server], [_by_hand("session")]),
     "websockets-large.pcap": Recording(ECHO, [echo_server], [_by_hand("large")]),
@@ -114,6 +116,8 @@ RECORDINGS = {
     "websockets-ipv6.pcapng": Recording(ECHO, [_over_ipv6], [_by_hand("ipv6")]),
     "python-wss.pcap": Recording(SECURE, [dialogues.secure_server], [_by_hand("wss")]),
     "python-resumed.pcapng": Recording(SECURE, [dialogues.secure_server], [_by_hand("resumed")]),
+    "http2-one-lost-packet.pcap": Recording(ECHO, [stories_server], [_by_hand("on_one_connection")], lossy=True),
+    "http1-one-lost-packet.pcap": Recording(ECHO, [stories_server], [_by_hand("on_two_connections")], lossy=True),
     "handshake-refused.pcap": Recording(ECHO, [choosy_server], [_by_hand("refused")]),
     "http-keepalive.pcap": Recording(HTTP, [http_samples.serve], [_by_hand("pipelined"), CURL, OLD_CURL]),
     "http-408.pcap": Recording(HTTP, [haproxy], [_by_hand("silent")]),
@@ -122,8 +126,8 @@ RECORDINGS = {
 
 async def record(name: str, network: Network, folder: Path) -> None:
     """Record one capture and write it to a folder."""
-    port, servers, clients, connections, expected = RECORDINGS[name]
-    recorder = PacketRecorder(SERVER_INTERFACE, port, SERVER, CLIENT, grace=10)
+    port, servers, clients, connections, expected, lossy = RECORDINGS[name]
+    recorder = PacketRecorder(CLIENT_HALF if lossy else SERVER_INTERFACE, port, SERVER, CLIENT, grace=10)
     with closing(recorder):
         recorder.start()
         async with AsyncExitStack() as running:
@@ -170,9 +174,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=TOOLS.parent / "data", help="where to write (data/)")
     options = parser.parse_args()
     try:
-        with Network() as network:
-            for stem in options.name or names:
-                asyncio.run(record(names[stem], network, options.folder))
+        for kind, lossy in (Network, False), (LossyNetwork, True):
+            asked = [names[stem] for stem in options.name or names if RECORDINGS[names[stem]].lossy is lossy]
+            if asked:
+                with kind() as network:
+                    for name in asked:
+                        asyncio.run(record(name, network, options.folder))
     except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
         sys.exit(f"record_captures: {error}")
 
