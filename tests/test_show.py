@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from wsedu import Frame, Request, Response, byte_map, compare, ladder
+from wsedu import Frame, ProtocolError, Request, Response, byte_map, compare, ladder
 from wsedu.protocol.http1_spans import head_spans
 from wsedu.protocol.spans import Kind, Span
 from wsedu.show.head import cut_at_heads, head_lines
+from wsedu.show.hpack_table import hpack_table
 from wsedu.show.palette import LOOKS, tone
 from wsedu.show.parts import view
 
@@ -280,3 +281,28 @@ def test_no_two_kinds_share_a_colour_a_pattern_a_letter_or_a_label() -> None:
     for attribute in ("tint", "line", "pattern", "letter", "label"):
         assert len({getattr(look, attribute) for look in looks}) == len(Kind)
     assert [look.label for look in looks] == [kind.value for kind in Kind]
+
+
+# RFC 7541, C.3.1 and C.3.2, and a size update before the second.
+BLOCKS = "828684410f7777772e6578616d706c652e636f6d", "3fe101 828684be58086e6f2d6361636865"
+ROWS = [
+    ["82", "indexed 2", ":method: GET", "none", "none"],
+    ["86", "indexed 6", ":scheme: http", "none", "none"],
+    ["84", "indexed 4", ":path: /", "none", "none"],
+    ["41 0f 77 … (17)", "added, name of 1", ":authority: www.example.com", "none", "1 (57 bytes)"],
+    ["3f e1 01", "size update", "at most 256 bytes", "1 (57 bytes)", "1 (57 bytes)"],
+    *(["82", "indexed 2", ":method: GET"], ["86", "indexed 6", ":scheme: http"], ["84", "indexed 4", ":path: /"]),
+    ["be", "indexed 62", ":authority: www.example.com"],
+    ["58 08 6e … (10)", "added, name of 24", "cache-control: no-cache", "1 (57 bytes)", "2 (110 bytes)"],
+]
+
+
+def test_what_hpack_remembers_is_that_of_the_rfc() -> None:
+    picture = hpack_table(*map(bytes.fromhex, BLOCKS))
+    rows = [row for _, rows, _ in picture.blocks for row in rows]
+    assert [row[: len(told)] for row, told in zip(rows, ROWS, strict=True)] == ROWS
+    html, text = picture.html(), repr(picture)
+    assert "<td" in html and html.count("<details>") == 2 and "cache-control: no-cache" in html
+    assert all(word in text for word in ("field block, 20 bytes of fields", "added, name of 24", "2 (110 bytes)"))
+    with pytest.raises(ProtocolError, match="entry|index"):
+        hpack_table(b"\xbe")

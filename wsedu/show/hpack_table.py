@@ -92,4 +92,4 @@ def _bytes(entry: tuple[str, str]) -> int:
 
 
 def _size(entries: Fields) -> str:
-    return f"{len(entries)} of {bytes_of(sum(map(_bytes, entries)))}" if entries else "none"
+    return f"{len(entries)} ({bytes_of(sum(map(_bytes, entries)))})" if entries else "none"
