@@ -222,22 +222,28 @@ def test_over_http2_what_is_refused_and_what_breaks_is_said(way: Way) -> None:
         asyncio.run(receive(client))
 
 
-@pytest.mark.parametrize("gone", [False, True])
-def test_over_http2_whoever_waits_for_news_does_not_keep_the_server(
-    gone: bool, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("does", ["waits", "has gone", "never reads"])
+def test_a_client_over_http2_does_not_keep_the_server(
+    does: str, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    publisher = Publisher()
+    if does == "never reads":
+        publisher.publish("x" * 10_000_000)  # more than the kernel keeps
     with ExitStack() as clients:
-        with asgi_news_server(Publisher()) as server:
+        with asgi_news_server(publisher) as server:
             connection = clients.enter_context(Http2Connection(server.port))
+            connection._h2.increment_flow_control_window(1 << 30)
             for way in "longpoll", "eventsource":
                 connection._open("GET", f"/news/{way}", (), end=True)
-            stream = connection.websocket("/news/websocket")
-            if gone:
+            stream = connection.websocket("/news/websocket") if does != "never reads" else 1
+            connection._h2.increment_flow_control_window(1 << 30, stream)
+            connection._flush()
+            if does == "has gone":
                 clients.close()
         assert "has stopped listening" in repr(server)
-        if not gone:
+        if does == "waits":
             with pytest.raises((EOFError, ConnectionError)):
-                connection.receive_frame(stream + 2)
+                connection.receive_frame(1)
     assert capfd.readouterr().err == "" and caplog.messages == []
 
 

@@ -144,7 +144,11 @@ async def asgi_serving(
         stop.set()
         # It can still happen where a client does not read, and Python 3.11 tells stderr of each that is cancelled.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        await asyncio.wait([running], timeout=2 * PATIENCE)
+        await asyncio.wait([running], timeout=PATIENCE)
+        for connection in asyncio.all_tasks():  # those clients: once here, and once more when the loop ends
+            if "_server_callback" in repr(connection.get_coro()):
+                connection.cancel()
+        await asyncio.wait([running], timeout=PATIENCE)
 
 
 def asgi_news_server(
