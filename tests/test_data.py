@@ -12,10 +12,12 @@ from typing import Any
 
 import describe_captures
 import pytest
+from browse import keys_of
 from by_hand import FIN, RST, SYN, TcpPacket, packets_in, tcp_packets, warnings
 from oracles import tshark
 from programs import DATA, ROOT, run
-from record_captures import RECORDINGS
+from publisher_pages import NEWS
+from record_captures import RECORDINGS, TEXT
 
 import wsedu
 from wsedu.wire.message import CapturedMessage
@@ -113,6 +115,23 @@ def test_the_news_is_the_same_in_all_four_ways() -> None:
     assert [number for number, _ in found["polling"]] == [b"1", b"2", b"3", b"4", b"5", b"6"]
     assert all(found[way] == found["polling"] for way in WAYS)
     assert 2 <= everything["polling"].count(b"HTTP/1.1 204 No Content\r\n") <= 10, "it also asks in vain"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_news_is_the_same_over_tls_and_over_http2(way: str) -> None:
+    for name in "tls", "h2":
+        said = [one for one in wsedu.messages(DATA / f"chromium-{way}-{name}.pcapng") if one.sender == "server"]
+        content = b"".join(one.content or one.payload for one in said if one.conversation == 1).decode("latin-1")
+        assert re.findall(r'\{"id":\d,"news":"[^"]{9}"\}', content) == NEWS
+
+
+def test_a_resumed_session_saves_bytes_and_typing_is_typing() -> None:
+    first, second = wsedu.read(DATA / "python-resumed.pcapng").conversations
+    saved = first.bill().parts["tls"] - second.bill().parts["tls"]
+    assert [one.wire_length for one in first.messages] == [one.wire_length for one in second.messages] and saved > 500
+    _, typed = wsedu.read(DATA / "chromium-typing.pcapng").conversations
+    keys = [json.loads(one.text)["key"] for one in typed.messages if one.kind == "frame" and one.text]
+    assert keys == keys_of(TEXT) and keys.count("Backspace") == 4
 
 
 def websockets_in(name: str) -> list[tuple[list[CapturedMessage], list[dict[str, Any]]]]:

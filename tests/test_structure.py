@@ -216,7 +216,7 @@ def _tracked() -> list[Path]:
 
 
 # Prose says its licence in LICENSE-PROSE.md, captures and measurements in data/README.md.
-NO_SOURCES = {".md", ".ipynb", ".png", ".webp", ".pcap", ".pcapng", ".csv", ".json"}
+NO_SOURCES = {".md", ".ipynb", ".png", ".webp", ".pcap", ".pcapng", ".keys", ".csv", ".json"}
 
 
 def test_every_source_names_its_licence() -> None:

@@ -7,17 +7,22 @@ import io
 import re
 import ssl
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from capture_maker import CLIENT, GET, SERVER, Blocks, Talk, dissected, pcap
+from by_hand import packets_in, tcp_packets
+from capture_maker import CAPTURES, CLIENT, GET, SERVER, Blocks, Talk, dissected, key_log, pcap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from describe_captures import reading
+from oracles import tshark
 
 import wsedu
 from wsedu.live.certificate import tls_contexts
 from wsedu.protocol.errors import ProtocolError
 from wsedu.wire.message_parser import OTHER, Sender
+from wsedu.wire.pcapfile import read_packets
 from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + bytes(40_000)
@@ -36,8 +41,9 @@ class Spoken(NamedTuple):
 
 
 def speak(tmp_path: Path, suite: str = "", session: ssl.SSLSession | None = None,
-          contexts: tuple[ssl.SSLContext, ssl.SSLContext] | None = None) -> Spoken:  # fmt: skip
-    """Let OpenSSL say ``SAID`` to itself, over buffers in memory."""
+          contexts: tuple[ssl.SSLContext, ssl.SSLContext] | None = None,
+          words: Iterable[tuple[Sender, bytes]] = SAID) -> Spoken:  # fmt: skip
+    """Let OpenSSL say ``words`` to itself, over buffers in memory."""
     log = tmp_path / "keys"
     known = log.read_text() if log.exists() else ""
     server, client = contexts or tls_contexts(log, ["h2", "http/1.1"])
@@ -64,7 +70,7 @@ def speak(tmp_path: Path, suite: str = "", session: ssl.SSLSession | None = None
 
     while not all([turn("client", "do_handshake"), turn("server", "do_handshake")]):
         pass
-    for sender, data in SAID:
+    for sender, data in words:
         turn(sender, "write", data)
         left = len(data)
         while left:
@@ -257,3 +263,47 @@ def test_what_is_wrong_with_keys_is_said_in_a_line(tmp_path: Path) -> None:
     for path, why in (log, "line 1 of the key log"), (tmp_path / "none", "No such file"):
         said_of = dissected(file, "--keylog", path)
         assert said_of.status == 2 and why in said_of.complaints[0]
+
+
+def opened(path: Path) -> list[list[str]]:
+    """Of each connection the application data of its records: as hexadecimal, with a tab before the server's."""
+    keys = KeyLog(log.read_text() if (log := key_log(path)) else "")
+    with path.open("rb") as file:
+        list(read_packets(file, keys.add))
+    found: dict[frozenset[bytes], tuple[TlsConnection, dict[bool, Incoming], list[str]]] = {}
+    for packet in tcp_packets(packets_in(path.read_bytes())):
+        sources = {sender == "client": Incoming(sender) for sender in OTHER}
+        ends = frozenset((packet.source, packet.destination))
+        connection, sources, lines = found.setdefault(ends, (TlsConnection(keys), sources, []))
+        sources[packet.from_client].buffer += packet.payload
+        while record := connection.next_record(sources[packet.from_client]):
+            if record.content_type == APPLICATION_DATA and record.content:
+                lines.append("\t" * (not packet.from_client) + record.content.hex())
+    return [lines for _, _, lines in found.values()]
+
+
+def test_every_record_is_byte_for_byte_what_tshark_opens(tmp_path: Path) -> None:
+    count, paths = 0, [path for path in CAPTURES if key_log(path) or b"CLIENT_" in path.read_bytes()]
+    assert len(paths) > 10
+    for suite in "", *OLD_SUITES:
+        words = [(sender, f"{number} from the {sender}".encode()) for number in range(350) for sender in OTHER]
+        (folder := tmp_path / (suite or "TLS 1.3")).mkdir()
+        spoken, talk = speak(folder, suite, words=words), Talk()
+        paths.append(folder / "made.pcap")
+        paths[-1].write_bytes(pcap([*talk.open(), *packets_of(talk, spoken.flights), *talk.close()]))
+        paths[-1].with_suffix(".keys").write_text(spoken.key_log)
+    for path in paths:
+        ours = opened(path)
+        follow = [part for number in range(len(ours)) for part in ("-z", f"follow,tls,raw,{number}")]
+        theirs = tshark(*reading(path), "-d", "tcp.port==80,tls", "-q", *follow).split("Node 0: ")[
+            :0:-1
+        ]  # the last one comes first
+        # Node 0 is whoever tshark heard first, which may be the server; what it says has no tab.
+        turned = [bool(re.match(r".*:(443|80)\n", each)) for each in theirs]
+        lines = [re.findall(r"(?m)^(\t?)([0-9a-f]+)$", each) for each in theirs]
+        assert ours == [
+            ["\t" * (bool(tab) is not server_first) + data for tab, data in each]
+            for server_first, each in zip(turned, lines, strict=True)
+        ], path.name
+        count += sum(map(len, ours))
+    assert count > 3000

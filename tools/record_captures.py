@@ -5,9 +5,10 @@
     unshare -Urn python tools/record_captures.py [NAME...]      as anybody, where that is allowed
 
 Without a NAME all are recorded; a NAME is a file in data/ without its ending. ``--folder`` writes them elsewhere. Needs
-Linux, the programs ``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium``, ``curl``, ``haproxy`` or
-``nginx``. A recording in which a packet was dropped, a connection was reset or left open, or the news did not arrive
-whole is refused and not written. Afterwards tools/describe_captures.py brings the figures in data/README.md up to date.
+Linux, the programs ``ip``, ``unshare`` and ``nsenter``, and for some captures ``chromium``, ``curl``, ``haproxy``,
+``nghttp``, ``nginx`` or ``node``. A recording in which a packet was dropped, a connection was reset or left open, or
+the news did not arrive whole is refused and not written. Afterwards tools/describe_captures.py brings the figures in
+data/README.md up to date.
 """
 
 import argparse
@@ -81,13 +82,19 @@ def _by_hand(client: str) -> tuple[str, ...]:
     return sys.executable, str(TOOLS / "dialogues.py"), client
 
 
+def _node(protocol: str) -> tuple[str, ...]:
+    return "node", f"--tls-keylog={KEY_LOG}", str(TOOLS / "node_client.js"), protocol, SECURE_HOME + "polling"
+
+
 def _chromium(*urls: str) -> tuple[str, ...]:
     return sys.executable, str(TOOLS / "browse.py"), *urls
 
 
+SECURE_HOME = f"https://{SERVER}/"
 HOME, OTHER_PORT, OTHER_SITE = f"http://{SERVER}/", f"http://{SERVER}:8080/", f"http://[{SERVER_IPV6}]:8080/"
 ECHO, HTTP, PAGES, SECURE = dialogues.PORT, http_samples.PORT, 80, dialogues.SECURE_PORT
 TEXT = "we meet at teh<<he old harbour on sundya<<ay evening"  # with mistakes, as people type: "<" is Backspace
+ASKED = "polling", "news/polling?after=0"  # by clients other than browsers
 _deflating, _over_ipv6 = partial(echo_server, compression="deflate"), partial(listen, answer, SERVER_IPV6, ECHO)
 RECORDINGS = {
     "chromium-session.pcap": Recording(PAGES, [pages.deflated], [_chromium(HOME)], 2),
@@ -101,15 +108,11 @@ RECORDINGS = {
         for way in WAYS
     },
     **{
-        f"chromium-{way}-{name}.pcapng": Recording(
-            SECURE, [server], [_chromium(f"https://{SERVER}/{way}")], 2, list(NEWS)
-        )
+        f"chromium-{way}-{name}.pcapng": Recording(SECURE, [server], [_chromium(SECURE_HOME + way)], 2, NEWS)
         for name, server in (("tls", secure_pages.http1), ("h2", secure_pages.http2))
         for way in WAYS
     },
-    "chromium-typing.pcapng": Recording(
-        SECURE, [pages.typed], [_chromium(f"https://{SERVER}/#{TEXT}")], 2, keys_of(TEXT)
-    ),
+    "chromium-typing.pcapng": Recording(SECURE, [pages.typed], [_chromium(f"{SECURE_HOME}#{TEXT}")], 2, keys_of(TEXT)),
     "websockets-session.pcap": Recording(ECHO, [echo_server], [_by_hand("session")]),
     "websockets-large.pcap": Recording(ECHO, [echo_server], [_by_hand("large")]),
     "websockets-deflate.pcap": Recording(ECHO, [_deflating], [_by_hand("deflate")]),
@@ -118,6 +121,14 @@ RECORDINGS = {
     "python-resumed.pcapng": Recording(SECURE, [dialogues.secure_server], [_by_hand("resumed")]),
     "http2-one-lost-packet.pcap": Recording(ECHO, [stories_server], [_by_hand("on_one_connection")], lossy=True),
     "http1-one-lost-packet.pcap": Recording(ECHO, [stories_server], [_by_hand("on_two_connections")], lossy=True),
+    "curl-h2.pcapng": Recording(
+        SECURE, [secure_pages.http2], [("curl", "-ksZ", *(SECURE_HOME + one for one in ASKED), *["-o/dev/null"] * 2)]
+    ),
+    "nghttp2-h2.pcapng": Recording(
+        PAGES, [partial(secure_pages.http2, PAGES)], [("nghttp", "--null-out", *(HOME + one for one in ASKED))]
+    ),
+    "node-tls12.pcapng": Recording(SECURE, [secure_pages.http1], [_node("https")]),
+    "node-h2.pcapng": Recording(SECURE, [secure_pages.http2], [_node("http2")]),
     "handshake-refused.pcap": Recording(ECHO, [choosy_server], [_by_hand("refused")]),
     "http-keepalive.pcap": Recording(HTTP, [http_samples.serve], [_by_hand("pipelined"), CURL, OLD_CURL]),
     "http-408.pcap": Recording(HTTP, [haproxy], [_by_hand("silent")]),

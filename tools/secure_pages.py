@@ -53,7 +53,7 @@ def http1() -> AbstractAsyncContextManager[object]:
     return serve(tls_contexts(address=SERVER)[0])
 
 
-def http2() -> AbstractAsyncContextManager[object]:
-    """Hypercorn, with HTTP/2 alone."""
+def http2(port: int = PORT) -> AbstractAsyncContextManager[object]:
+    """Hypercorn, with HTTP/2 alone; on other ports without TLS, for clients that know beforehand."""
     tls, _ = tls_contexts(protocols=["h2"], address=SERVER)
-    return asgi_serving(_News(TimedPublisher()), tls, SERVER, PORT, keep_alive_timeout=IDLE)
+    return asgi_serving(_News(TimedPublisher()), tls if port == PORT else None, SERVER, port, keep_alive_timeout=IDLE)
