@@ -80,3 +80,16 @@ def test_the_table_has_a_row_for_each_and_says_where_they_differ() -> None:
     assert table.differing() == ["not masked"]
     assert table.counts()["Tornado"] == {"accepted": 2}
     assert "≠ not masked" in repr(table) and "✗ 1002" in table.html() and "rfc6455#section-5.1" in table.html()
+
+
+def test_a_plain_proxy_takes_the_upgrade_off_and_passes_a_tunnel_on() -> None:
+    asked = wsedu.handshake.request("a")
+    for first, status in ((b"", b"426"), (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", b"200")):
+        with websocket_server() as server, attacks.PlainProxy(server.port) as proxy:
+            with connect_raw(proxy.port) as connection:
+                assert _head(connection, first or asked)[9:] == status
+                if first:  # what is no HTTP head, such as TLS, has nothing that it would take off
+                    connection.send(b"\x16\x03\x01\r\n\r\n")
+                    connection.receive_all()
+            assert [b"Upgrade" in one for one in proxy.passed_on] == [False]
+            assert bool(first) is (proxy.passed_on == [b"\x16\x03\x01\r\n\r\n"])

@@ -230,7 +230,7 @@ def test_over_http2_whoever_waits_for_news_does_not_keep_the_server(
         with asgi_news_server(Publisher()) as server:
             connection = clients.enter_context(Http2Connection(server.port))
             for way in "longpoll", "eventsource":
-                connection._open([(":method", "GET"), *connection._pseudo_fields(f"/news/{way}")], end=True)
+                connection._open("GET", f"/news/{way}", (), end=True)
             stream = connection.websocket("/news/websocket")
             if gone:
                 clients.close()

@@ -18,7 +18,6 @@ from typing import Any, cast
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from hypercorn.protocol import ws_stream
-from hypercorn.typing import ASGIFramework
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
@@ -135,8 +134,7 @@ async def asgi_serving(
             await asyncio.wait([task])
             answering.discard(task)
 
-    framework = cast(ASGIFramework, answer)
-    running = asyncio.ensure_future(serve(framework, config, shutdown_trigger=stop.wait, mode="asgi"))
+    running = asyncio.ensure_future(serve(cast(Any, answer), config, shutdown_trigger=stop.wait, mode="asgi"))
     try:
         yield listening
     finally:

@@ -81,7 +81,8 @@ async def _streams(talk: Callable[[StreamReader, StreamWriter], Awaitable[None]]
     """Serve with plain streams on a free port while the block runs."""
 
     async def talk_and_close(reader: StreamReader, writer: StreamWriter) -> None:
-        with closing(writer), suppress(ConnectionError, RemoteProtocolError):
+        # A task that ends by being cancelled, as the loop's end does, is an error to this Python's streams.
+        with closing(writer), suppress(ConnectionError, RemoteProtocolError, asyncio.CancelledError):
             await talk(reader, writer)
 
     server = await asyncio.start_server(talk_and_close, "127.0.0.1", 0)
@@ -175,6 +176,40 @@ class GuardingProxy(Proxy):
         """Whether this was an upgrade."""
         agreed = response.startswith(b"HTTP/1.1 101 ") or not self._reads_status
         return agreed and b"upgrade: websocket" in request.lower()
+
+
+class PlainProxy(Server):
+    """Knows HTTP and has never heard of Upgrade; with CONNECT it opens a tunnel, and does not look into it.
+
+    Args:
+        port: of the server behind it, whatever a client names.
+
+    Attributes:
+        passed_on: what a client's first bytes had become when they went to the server, of each connection.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._port, self.passed_on = port, list[bytes]()
+        super().__init__("plain proxy", lambda: _streams(self._talk))
+
+    async def _talk(self, reader: StreamReader, writer: StreamWriter) -> None:
+        asked = await reader.read(READ)
+        if asked.startswith(b"CONNECT "):
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            asked = await reader.read(READ)
+        # Connection, and what it names, is for the next hop alone, and a proxy takes it off (RFC 9110, 7.6.1).
+        self.passed_on.append(re.sub(rb"(?mi)^(Connection|Upgrade):.*\n", b"", asked))
+        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._port)
+        with closing(to_server):
+            to_server.write(self.passed_on[-1])
+            both = (reader, to_server), (from_server, writer)
+            await asyncio.wait([asyncio.ensure_future(_pump(*one)) for one in both], return_when="FIRST_COMPLETED")
+
+
+async def _pump(reader: StreamReader, writer: StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(READ):
+            writer.write(data)
 
 
 async def _wsproto_talk(reader: StreamReader, writer: StreamWriter) -> None:

@@ -54,7 +54,7 @@ class Http2Connection:
 
     def get(self, target: str, fields: Fields = ()) -> tuple[int, bytes]:
         """Ask for a target, and wait for the whole response: its status code and content."""
-        stream = self._open([(":method", "GET"), *self._pseudo_fields(target), *fields], end=True)
+        stream = self._open("GET", target, fields, end=True)
         while stream not in self._ended:
             self._receive()
         return int(self._heads[stream][":status"]), self._content.pop(stream, b"")
@@ -67,8 +67,8 @@ class Http2Connection:
         """
         while self._h2.remote_settings.enable_connect_protocol != 1:
             self._receive()
-        asked = [(":method", "CONNECT"), (":protocol", "websocket"), *self._pseudo_fields(target)]
-        stream = self._open([*asked, ("sec-websocket-version", "13"), *fields], end=False)
+        asked = (":protocol", "websocket"), ("sec-websocket-version", "13")
+        stream = self._open("CONNECT", target, [*asked, *fields], end=False)
         while stream not in self._heads:
             self._receive()
         if (status := self._heads[stream][":status"]) != "200":
@@ -104,12 +104,10 @@ class Http2Connection:
             raise EOFError(f"the stream has ended; {len(self._content[stream])} bytes are there")
         self._receive()
 
-    def _pseudo_fields(self, target: str) -> list[tuple[str, str]]:
-        return [(":scheme", self._scheme), (":authority", self._authority), (":path", target)]
-
-    def _open(self, fields: list[tuple[str, str]], *, end: bool) -> int:
+    def _open(self, method: str, target: str, fields: Fields, *, end: bool) -> int:
+        asked = [(":method", method), (":scheme", self._scheme), (":authority", self._authority), (":path", target)]
         stream: int = self._h2.get_next_available_stream_id()
-        self._h2.send_headers(stream, fields, end_stream=end)
+        self._h2.send_headers(stream, [*asked, *fields], end_stream=end)
         self._flush()
         return stream
 

@@ -8,7 +8,7 @@ a client is and however often its connection breaks.
 
 import asyncio
 import ssl
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import suppress
 from functools import partial
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +19,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from .publisher import Publisher, Update
-from .servers import Handler, Listening, Server, serve, serving
+from .servers import Handler, Server, serve, serving
 
 Way = Literal["polling", "longpoll", "eventsource", "websocket"]
 WAYS: tuple[Way, ...] = get_args(Way)
@@ -104,26 +104,21 @@ class _EventSource(_News):
 HANDLERS: dict[Way, type[Handler]] = {"polling": _Polling, "longpoll": _LongPoll, "eventsource": _EventSource}
 
 
-def _over_websocket(
-    publisher: Publisher, host: str, tls: ssl.SSLContext | None
-) -> AbstractAsyncContextManager[Listening]:
-    async def deliver(connection: ServerConnection) -> None:
-        assert connection.request is not None
-        said = parse_qs(urlsplit(connection.request.path).query).get("after", [""])[0]
-        try:
-            after = cursor_of(said)
-        except ValueError as error:
-            # 1008, policy violation (RFC 6455, 7.4.1); a control frame has at most 125 bytes of payload (5.5).
-            await connection.close(1008, str(error)[:123])
-            return
-        sending = asyncio.ensure_future(_send(connection, publisher, after))
-        try:
-            await connection.wait_closed()
-        finally:
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-
-    return serve(deliver, host, ssl=tls)
+async def _deliver(publisher: Publisher, connection: ServerConnection) -> None:
+    assert connection.request is not None
+    said = parse_qs(urlsplit(connection.request.path).query).get("after", [""])[0]
+    try:
+        after = cursor_of(said)
+    except ValueError as error:
+        # 1008, policy violation (RFC 6455, 7.4.1); a control frame has at most 125 bytes of payload (5.5).
+        await connection.close(1008, str(error)[:123])
+        return
+    sending = asyncio.ensure_future(_send(connection, publisher, after))
+    try:
+        await connection.wait_closed()
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
 
 
 async def _send(connection: ServerConnection, publisher: Publisher, after: int) -> None:
@@ -154,7 +149,7 @@ def news_server(
     if way not in WAYS:
         raise ValueError(f"way must be one of {', '.join(WAYS)}; got {way!r}")
     if way == "websocket":
-        return Server("news server by WebSocket", lambda: _over_websocket(publisher, host, tls), host)
+        return Server("news server by WebSocket", lambda: serve(partial(_deliver, publisher), host, ssl=tls), host)
     pages = [(f"/news/{way}", HANDLERS[way])]
     listen = partial(serving, pages, host, tls=tls, publisher=publisher, longest_wait=longest_wait)
     return Server(f"news server by {way}", listen, host)

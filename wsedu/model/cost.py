@@ -25,9 +25,9 @@ ACK_DELAY = 0.04
 # Updates in the mean for each poll, or during a long one; with fewer the sums are beyond what floats hold.
 FEWEST = 1e-12
 
-# What TLS adds to a record: 5 bytes of header, 1 of content type, 16 of tag; it holds 16 KiB (RFC 8446, 5.1, 5.2).
-# A frame of HTTP/2 has 9 bytes of header, and no more than that unless a peer allows it (RFC 9113, 4.1, 4.2).
-RECORD, FRAME, LARGEST = 22, 9, 1 << 14
+# What TLS adds to a record: 5 bytes of header, 1 of content type, 16 of tag (RFC 8446, 5.2). The header of a frame of
+# HTTP/2 (RFC 9113, 4.1). Either holds 16 KiB, and what more of them add to larger messages is not worth a sum here.
+RECORD, FRAME = 22, 9
 
 # The ways to deliver news, as ``wsedu.live`` names them.
 WAYS = ("polling", "longpoll", "eventsource", "websocket")
@@ -144,29 +144,22 @@ def _acknowledgements(segments: int) -> int:
     return ceil(segments / 2)
 
 
-def _sent(situation: Situation, *pieces: float) -> list[float]:
-    """What TCP carries of pieces that are sent one by one."""
-    record = 0 if situation.carrier == "plain" else RECORD
-    return [size + record * ceil(size / LARGEST) for size in pieces]
-
-
-def _data(situation: Situation, size: float) -> float:
-    """Content, or what is pushed, in the frames of HTTP/2 if it is that."""
-    return size + (FRAME * ceil(size / LARGEST) if situation.carrier == "h2" else 0)
+def _record(situation: Situation) -> int:
+    return 0 if situation.carrier == "plain" else RECORD
 
 
 def _response(situation: Situation, head: float, content: float = 0.0) -> list[float]:
-    """The same of a response; in HTTP/2 an empty DATA frame ends it."""
-    if situation.carrier != "h2":
-        return _sent(situation, head + content)
-    frames = [head, *([_data(situation, content)] if content else []), FRAME]
-    return _sent(situation, *(frames if situation.pieces else [sum(frames)]))
+    """What TCP carries of a response, in the pieces that are sent one by one."""
+    pieces = [head + content]
+    if situation.carrier == "h2":  # an empty DATA frame ends it
+        pieces = [head, *([FRAME + content] if content else []), FRAME]
+    return [piece + _record(situation) for piece in (pieces if situation.pieces else [sum(pieces)])]
 
 
 def _polling(situation: Situation) -> Cost:
     """Each poll is a request, a response and its acknowledgement, whether there is news or not."""
     mean = _mean(situation.rate, situation.poll_gap, "poll_gap")
-    (request,) = _sent(situation, situation.request_head)
+    request = situation.request_head + _record(situation)
     packets = application = syn = 0.0  # of one poll
     for count, probability in _counts(situation, mean):
         content = count * (situation.payload + situation.around)
@@ -195,7 +188,7 @@ def _longpoll(situation: Situation) -> Cost:
     # A wait is over in vain with probability late, again and again: late + late² + … = late / (1 − late).
     late = exp(-mean)
     empty = waits * late / -expm1(-mean)  # responses, for each with news
-    (request,) = _sent(situation, situation.request_head)
+    request = situation.request_head + _record(situation)
     news = _response(situation, situation.news_head, updates * (situation.payload + situation.around))
     none = _response(situation, situation.empty_head)
     *before, last = (_segments(piece) for piece in news)
@@ -213,7 +206,8 @@ def _longpoll(situation: Situation) -> Cost:
 
 def _pushed(situation: Situation) -> Cost:
     """An update is one piece of data on an open connection, and an acknowledgement comes back."""
-    (size,) = _sent(situation, _data(situation, situation.payload + situation.around))
+    frame = FRAME if situation.carrier == "h2" else 0
+    size = situation.payload + situation.around + frame + _record(situation)
     segments = _segments(size)
     # Nothing ever goes the other way on which an acknowledgement could ride, and Linux knows: as soon as the program
     # has read what was pushed it acknowledges, and waits for nothing.

@@ -3,7 +3,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Any, BinaryIO, Generic, TypeVar
 
@@ -202,6 +202,13 @@ class TcpReader(Generic[Made]):
         self._warned[reason] += 1
         if self._warned[reason] <= MOST_LINES:
             self.warnings.append(line)
+
+    def take_keys(self, lines: Sequence[str]) -> None:
+        """Take a key log that the capture itself holds."""
+        try:
+            self.keys.add(lines)
+        except ValueError as error:
+            self.warn("keys", f"the secrets in the capture are not read to their end: {error}")
 
     def packet(self, index: int, packet: Packet) -> Iterator[Made]:
         """What the next packet completes."""
@@ -438,7 +445,7 @@ class CaptureReader(TcpReader[CapturedMessage]):
             CutShort: after everything before the cut was given.
         """
         try:
-            for index, packet in enumerate(read_packets(file, self.keys.add)):
+            for index, packet in enumerate(read_packets(file, self.take_keys)):
                 yield [*self.packet(index, packet)]
         except CutShort:
             yield [*self.finish(whole=False)]

@@ -15,7 +15,7 @@ from ..protocol.http1 import Request, Response, begins_request, begins_response,
 from .codings import InflateBudget
 from .frame_parser import FrameParser, may_begin_frames
 from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
-from .http2_parser import Found, Http2Parser, begins_http2
+from .http2_parser import Found, Http2Parser, begins_http2, continues_http2
 from .inflate import agreement
 from .message_parser import OTHER, Incoming, MessageParser, Sender, UnfinishedMessage
 from .streams import Gap
@@ -148,7 +148,8 @@ class Exchange:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
         early = next((side.buffer for side in self._directions.values() if side.buffer), None)
         if early and not self.identified:
-            yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
+            inside = "a frame of HTTP/2, whose fields need those before" if continues_http2(early) else ""
+            yield self._lose_both(f"{NOT_HTTP}: it begins with {inside or quoted(bytes(early))}")
         elif self._why and not self._known:
             yield self._nothing_to_read()
 

@@ -302,5 +302,15 @@ def begins_http2(source: Incoming) -> bool | None:
     return begin[:2] == b"\0\0" and begin[3] == Http2Type.SETTINGS and begin[5:9] == bytes(4)
 
 
+def continues_http2(data: bytearray) -> bool:
+    """Whether the first bytes of a capture may be a frame inside of a connection: one of a known type and size."""
+    if len(data) < http2.HEADER_SIZE or data[5] >= 0x80:
+        return False
+    header = http2.parse_http2_header(data)
+    about_all = header.type in (Http2Type.SETTINGS, Http2Type.PING, Http2Type.GOAWAY)  # and so on stream 0
+    streams = header.type == Http2Type.WINDOW_UPDATE or about_all == (header.stream == 0)
+    return header.type <= Http2Type.CONTINUATION and header.length <= 1 << 14 and streams
+
+
 def _refusal(message: str, field: str, section: str) -> ProtocolError:
     return ProtocolError(message, offset=0, field=field, section=f"RFC 9113, {section}", status_code=None)

@@ -242,8 +242,6 @@ class PacketViews:
         self._carried = defaultdict[int, list[tuple[CapturedMessage, int, CapturedMessage]]](list)
         streams: dict[tuple[int, str], tuple[CapturedMessage, int]] = {}
         for message in messages:
-            if message.stream is not None:
-                continue  # it is not in one piece
             key = message.conversation, message.sender
             first, at = streams.get(key, (message, 0))
             streams[key] = first, at + message.wire_length
@@ -276,7 +274,10 @@ class PacketViews:
 
     def _messages(self, index: int, segment: Segment) -> Iterator[Layer]:
         """The messages in the payload of a packet, in order."""
-        for message, place, first in self._carried.get(index, ()):
+        carried, found, payload = self._carried.get(index, ()), False, segment.payload
+        for message, place, first in carried:
+            if message.stream is not None:
+                continue  # it is not in one piece
             raw = message.raw
             # Where the message begins in this payload; before it, if a packet before this one has its beginning.
             begin = _difference(self._origin(first) + place, _sequence(segment))
@@ -284,7 +285,15 @@ class PacketViews:
             # Only what is byte for byte the same is explained: a segment sent twice need not have the same bytes twice.
             if at < end and segment.payload[at:end] == raw[at - begin : end - begin]:
                 spans = part_of(message.spans(), at - begin, end - begin, segment.places[2] + at)
+                found = True
                 yield _name(message, at - begin, end - begin), spans
+        records = payload[:1] in (b"\x14", b"\x15", b"\x16", b"\x17") and payload[1:2] == b"\x03"
+        if not found and (records or any(message.stream is not None for message, *_ in carried)):
+            # Of these the bytes are not those of the message, or not in one piece.
+            said = dict.fromkeys(_said(message) for message, *_ in carried)
+            meaning = f"in them: {', '.join(said)}" if said else "no message is in them"
+            name, start = "TLS records" if records else "HTTP/2 frames", segment.places[2]
+            yield name, [Span(start, start + len(payload), name, payload, meaning, Kind.TCP_IP)]
 
     def _origin(self, first: CapturedMessage) -> int:
         """The sequence number of the first byte of a stream: the least that its first message was carried under."""
@@ -305,6 +314,10 @@ def _difference(one: int, other: int) -> int:
     round is nearer on the other.
     """
     return (one - other + HALF) % SPACE - HALF
+
+
+def _said(message: CapturedMessage) -> str:
+    return message.kind if message.stream is None else f"{message.kind} of stream {message.stream}"
 
 
 def _name(message: CapturedMessage, start: int, end: int) -> str:

@@ -214,8 +214,6 @@ def _pcapng(window: _Window, secrets: Secrets | None) -> Iterator[Placed]:
                     secrets(_key_log(order, data, at).splitlines())
             except (struct.error, IndexError):
                 raise window.damaged(at, "a block without its interface or its fields") from None
-            except ValueError as error:
-                raise window.damaged(at, str(error)) from None
             at += length
 
 
