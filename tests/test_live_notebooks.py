@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 from programs import ROOT, nbval
 
-LIVE = "00", "01", "02", "03", "04", "05", "07", "09", "10", "11", "12", "13", "14"
+LIVE = "00", "01", "02", "03", "04", "05", "07", "09", "10", "11", "12", "13", "14", "15"
 ROUNDS = 10
 
 
