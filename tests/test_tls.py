@@ -23,7 +23,7 @@ from wsedu.live.certificate import tls_contexts
 from wsedu.protocol.errors import ProtocolError
 from wsedu.wire.message_parser import OTHER, Sender
 from wsedu.wire.pcapfile import read_packets
-from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label
+from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label, read_key_log
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + bytes(40_000)
 SAID: list[tuple[Sender, bytes]] = [("client", GET), ("server", ANSWER), ("client", GET)]
@@ -267,19 +267,19 @@ def test_what_is_wrong_with_keys_is_said_in_a_line(tmp_path: Path) -> None:
 
 def opened(path: Path) -> list[list[str]]:
     """Of each connection the application data of its records: as hexadecimal, with a tab before the server's."""
-    keys = KeyLog(log.read_text() if (log := key_log(path)) else "")
+    keys = read_key_log(key_log(path))
     with path.open("rb") as file:
         list(read_packets(file, keys.add))
-    found: dict[frozenset[bytes], tuple[TlsConnection, dict[bool, Incoming], list[str]]] = {}
+    found: dict[frozenset[bytes], tuple[TlsConnection, list[str]]] = {}
     for packet in tcp_packets(packets_in(path.read_bytes())):
-        sources = {sender == "client": Incoming(sender) for sender in OTHER}
         ends = frozenset((packet.source, packet.destination))
-        connection, sources, lines = found.setdefault(ends, (TlsConnection(keys), sources, []))
-        sources[packet.from_client].buffer += packet.payload
-        while record := connection.next_record(sources[packet.from_client]):
+        connection, lines = found.setdefault(ends, (TlsConnection(keys), []))
+        side = connection.sides["client" if packet.from_client else "server"]
+        side.buffer += packet.payload
+        while record := connection.next_record(side):
             if record.content_type == APPLICATION_DATA and record.content:
                 lines.append("\t" * (not packet.from_client) + record.content.hex())
-    return [lines for _, _, lines in found.values()]
+    return [lines for _, lines in found.values()]
 
 
 def test_every_record_is_byte_for_byte_what_tshark_opens(tmp_path: Path) -> None:
@@ -295,9 +295,8 @@ def test_every_record_is_byte_for_byte_what_tshark_opens(tmp_path: Path) -> None
     for path in paths:
         ours = opened(path)
         follow = [part for number in range(len(ours)) for part in ("-z", f"follow,tls,raw,{number}")]
-        theirs = tshark(*reading(path), "-d", "tcp.port==80,tls", "-q", *follow).split("Node 0: ")[
-            :0:-1
-        ]  # the last one comes first
+        said = tshark(*reading(path), "-d", "tcp.port==80,tls", "-q", *follow)
+        theirs = said.split("Node 0: ")[:0:-1]  # the last one comes first
         # Node 0 is whoever tshark heard first, which may be the server; what it says has no tab.
         turned = [bool(re.match(r".*:(443|80)\n", each)) for each in theirs]
         lines = [re.findall(r"(?m)^(\t?)([0-9a-f]+)$", each) for each in theirs]
