@@ -34,7 +34,6 @@ from grid import BATCHES, Cell
 from netns import CLIENT, SERVER, SERVER_INTERFACE, Network
 from packet_counter import CountedPacket, PacketCounter
 
-from wsedu.live.asgi_server import asgi_news_server
 from wsedu.live.certificate import tls_contexts
 from wsedu.live.news_client import NewsClient
 from wsedu.live.news_server import news_server
@@ -161,9 +160,7 @@ async def measure(batch: list[Cell], network: Network, counter: PacketCounter) -
             for _ in range(cell.clients):
                 publisher = Publisher()
                 tls = None if cell.carrier == "plain" else tls_contexts(protocols=["h2", "http/1.1"], address=SERVER)[0]
-                made = news_server(cell.way, publisher, host=SERVER, tls=tls)
-                if cell.carrier == "h2":
-                    made = asgi_news_server(publisher, tls, host=SERVER)
+                made = news_server(cell.way, publisher, host=SERVER, tls=tls, http2=cell.carrier == "h2")
                 server = servers.enter_context(made)
                 all_measured.append(Measured(cell, server.port, publisher))
         cells = [(one.cell, one.port) for one in all_measured]

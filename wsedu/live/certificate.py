@@ -7,8 +7,6 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
-import trustme
-
 
 def tls_contexts(
     key_log: str | Path | None = None, protocols: Sequence[str] = ("http/1.1",), address: str = "127.0.0.1"
@@ -20,6 +18,8 @@ def tls_contexts(
         protocols: for ALPN, of both ends; the server's choice goes by its order (RFC 7301).
         address: of the server; its certificate is for ``localhost`` as well.
     """
+    import trustme  # here, as it takes longer to load than most that is served without TLS
+
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority = trustme.CA()
     authority.issue_cert("localhost", address).configure_cert(server)

@@ -6,7 +6,6 @@ monitor; the server and the relay that records have a thread each. Times are tho
 """
 
 import asyncio
-import ssl
 import tempfile
 import threading
 import time
@@ -22,11 +21,12 @@ from ..wire.bill import Bill
 from ..wire.capture import Capture
 from ..wire.live_bill import LiveBill
 from ..wire.recording import record
+from .certificate import tls_contexts
 from .news_client import NewsClient
 from .news_server import Way, news_server
 from .publisher import Publisher, Update, fixed, text_of
 from .request_headers import HeadStyle
-from .servers import STOP_LIMIT, Server
+from .servers import STOP_LIMIT
 
 Done = TypeVar("Done")
 Carrier = Literal["plain", "tls", "h2"]
@@ -182,7 +182,9 @@ def deliver(
         client.fields()  # raises now if there is no such head
         with tempfile.TemporaryDirectory(prefix="wsedu-") as directory:
             keys = Path(directory) / "keys" if carrier != "plain" else None
-            server, client.tls = _server(way, publisher, carrier, keys)
+            alpn = ["h2" if client.http2 else "http/1.1"]
+            tls, client.tls = tls_contexts(keys, alpn) if keys else (None, None)
+            server = news_server(way, publisher, tls=tls, http2=client.http2)
             with server, record(port=server.port, keylog=keys) as recording:
                 client.port = recording.port
                 progress.begin(publisher, client, LiveBill(recording))
@@ -192,19 +194,6 @@ def deliver(
     client, capture = exchange() if monitor else _in_thread(exchange, progress)
     lost, doubled = len(client.inbox.lost), client.inbox.doubled
     return Delivery(capture, publisher.updates, progress.delays, client.requests, lost, doubled)
-
-
-def _server(
-    way: Way, publisher: Publisher, carrier: Carrier, keys: Path | None
-) -> tuple[Server, ssl.SSLContext | None]:
-    """A server, and what its client needs for TLS."""
-    if carrier == "plain":
-        return news_server(way, publisher), None
-    from .asgi_server import asgi_news_server  # here, as it takes as long to load as all the rest
-    from .certificate import tls_contexts
-
-    tls, client_tls = tls_contexts(keys, ["h2" if carrier == "h2" else "http/1.1"])
-    return asgi_news_server(publisher, tls) if carrier == "h2" else news_server(way, publisher, tls=tls), client_tls
 
 
 def _in_thread(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:

@@ -134,20 +134,26 @@ def news_server(
     longest_wait: float = LONGEST_WAIT,
     host: str = "127.0.0.1",
     tls: ssl.SSLContext | None = None,
+    http2: bool = False,
 ) -> Server:
-    """A server that delivers the updates of a publisher in one of the four ways, in HTTP/1.1.
+    """A server that delivers the updates of a publisher in one of the four ways.
 
     Args:
         way: ``"polling"``, ``"longpoll"``, ``"eventsource"`` or ``"websocket"``; the target is ``/news/`` and its name.
         longest_wait: seconds after which a long poll is answered with 204.
         host: the address that it listens on, of this machine.
         tls: for TLS, as ``tls_contexts`` makes it.
+        http2: in HTTP/2, by Hypercorn (``asgi_server`` says more); otherwise in HTTP/1.1.
 
     Raises:
         ValueError: there is no such way.
     """
     if way not in WAYS:
         raise ValueError(f"way must be one of {', '.join(WAYS)}; got {way!r}")
+    if http2:
+        from .asgi_server import asgi_news_server  # here, as it takes as long to load as all the rest
+
+        return asgi_news_server(publisher, tls, longest_wait, host)
     if way == "websocket":
         return Server("news server by WebSocket", lambda: serve(partial(_deliver, publisher), host, ssl=tls), host)
     pages = [(f"/news/{way}", HANDLERS[way])]
