@@ -97,7 +97,7 @@ CODED = {
 }
 WITHOUT_BOUNDARIES = OK.replace(b"2\r\n", b"two\r\n"), CHUNKED + b"-2\r\nhi\r\n", CHUNKED + b"1" + b"0" * 16 + b"\r\n"
 TOP_BIT = b"\x82\x7f\x80" + bytes(6) + b"\x05Hello"
-CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(189)
+CLIENT_HELLO = bytes.fromhex("16030100c8010000c40303") + bytes(194)
 # What is no HTTP: a capture that begins inside a connection, and whole ones.
 FOREIGN = {
     "inside a WebSocket, server": [(SERVER, HELLO), (CLIENT, HI)],
@@ -110,7 +110,6 @@ FOREIGN = {
     "inside a head": [(CLIENT, b"cept: text/html\r\n\r\n"), (SERVER, OK[9:])],
 }
 WHOLE = {
-    "TLS": [(CLIENT, CLIENT_HELLO), (SERVER, b"\x16\x03\x03\0\x7a" + bytes(122))],
     "SSH": [(SERVER, b"SSH-2.0-OpenSSH_9.2p1\r\n"), (CLIENT, b"SSH-2.0-Go\r\n")],
     "mail": [(SERVER, b"220 mail.example ESMTP\r\n"), (CLIENT, b"EHLO x\r\n")],
     "Redis": [(CLIENT, b"*1\r\n$4\r\nPING\r\n"), (SERVER, b"+PONG\r\n")],
@@ -247,7 +246,7 @@ DIALOGUES = TCP | {
         says=["the server is not read any further"], parts={"frame header": 12, "payload": 4, "other": 11}),
     "an upgrade to something else": Dialogue(
         [(CLIENT, ASK_IRC), (SERVER, SWITCHING.replace(b"websocket", b"irc") + bytes(9)), (CLIENT, bytes(9))],
-        [req(), SWITCHED], says=["not WebSocket"], parts={"other": 18}),
+        [req(), SWITCHED], says=["not read: 'irc'"], parts={"other": 18}),
     "a refused tunnel": Dialogue(
         [(CLIENT, CONNECT + GET), (SERVER, OK.replace(b"200", b"407") + OK)],
         [req("CONNECT", "example.com:80"), res(407, 2), req(), res(200, 2)], parts={"content": 4}),
@@ -303,6 +302,10 @@ DIALOGUES = TCP | {
         turns, [], says=[NOT_HTTP], parts={"other": sum(len(data) for _, data in turns)}, opened=name in WHOLE,
         closed=closed)
        for name, turns in (FOREIGN | WHOLE).items() for closed in (False, True)},
+    **{f"TLS, closed: {closed}": Dialogue(
+        [(CLIENT, CLIENT_HELLO), (SERVER, b"\x16\x03\x03\0\x7a" + bytes(100))], [],
+        says=[f"{UNFINISHED} a TLS record of the server, 105 bytes so far"],
+        parts={"tls": len(CLIENT_HELLO), "other": 105}, closed=closed) for closed in (False, True)},
     **{f"lengths that are not minimal, {key!r}": shaken(
         [(CLIENT, bytes([0x81, mask | 126, 0, 5]) + frame(b"Hello", key=key)[2:]),
          (CLIENT, bytes([0x81, mask | 127, *bytes(7), 5]) + frame(b"Hello", key=key)[2:]),
@@ -390,9 +393,10 @@ def test_many_connections_with_nothing_to_tell_take_no_memory(talk: str, monkeyp
 
 
 def test_of_many_unreadable_connections_few_have_a_line_and_the_rest_is_counted() -> None:
-    said = dissected(pcap(many_of(300, SILENT["TLS"])))
-    assert [line.startswith("wsedu: conversation") for line in said.complaints] == [True] * 5 + [False]
-    assert said.complaints[-1] == f"wsedu: 295 more conversations: {NOT_HTTP}"
+    for turn, reason in ((CLIENT, TLS), UNFINISHED[:-1]), ((CLIENT, b"EHLO x\r\n"), NOT_HTTP):
+        said = dissected(pcap(many_of(300, Dialogue([turn], []))))
+        assert [line.startswith("wsedu: conversation") for line in said.complaints] == [True] * 5 + [False]
+        assert said.complaints[-1] == f"wsedu: 295 more conversations: {reason}"
 
 
 def test_nothing_is_kept_of_connections_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@
 import io
 import random
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import h2.settings
 import pytest
 from agreement import reads
 from capture_maker import CLIENT, SERVER, Talk, dissected, frame, pcap
+from hpack import Encoder
 from hyperframe import frame as theirs
 from oracles import tshark
 from protocol_cases import assert_every_byte_once
@@ -22,6 +24,7 @@ import wsedu
 from wsedu.protocol.hpack import MAX_FIELDS
 from wsedu.protocol.http2 import PREFACE
 from wsedu.wire.capture import Capture
+from wsedu.wire.connections import CaptureReader
 from wsedu.wire.message import FrameMessage
 from wsedu.wire.rows import as_line
 
@@ -84,7 +87,7 @@ class Peers:
         return capture
 
 
-def spoken(long: int = 20_000) -> Peers:
+def spoken(long: int = 20_000, *, pushes: bool = True) -> Peers:
     """Requests and responses of every kind, their frames in between one another."""
     peers = Peers()
     peers.request(1, content=b"a" * 3000, pad_length=7)
@@ -95,8 +98,9 @@ def spoken(long: int = 20_000) -> Peers:
     peers.server.send_data(3, b"Hel", pad_length=3)
     peers.server.send_headers(1, OK)
     peers.server.send_data(1, b"for 1", end_stream=True)
-    peers.server.push_stream(3, 2, GET)
-    peers.server.send_headers(2, OK, end_stream=True)
+    if pushes:
+        peers.server.push_stream(3, 2, [*GET, ("x-pushed", "v")])
+        peers.server.send_headers(2, [*OK, ("x-pushed", "v")], end_stream=True)
     peers.server.send_data(3, b"lo")
     peers.server.send_headers(3, [("x-sum", "5")], end_stream=True)
     peers.flush()
@@ -109,9 +113,10 @@ def test_requests_and_responses() -> None:
     told = [(one.kind, one.sender, one.stream, one.content[:5]) for one in capture.conversations[0].messages]
     assert told == [
         ("request", "client", 1, b"aaaaa"), ("request", "client", 3, b""), ("response", "server", 3, b""),
-        ("response", "server", 1, b"for 1"), ("request", "server", 2, b""), ("response", "server", 2, b""),
-        ("response", "server", 3, b"Hello"),
+        ("response", "server", 1, b"for 1"), ("response", "server", 3, b"Hello"),
     ]  # fmt: skip
+    # What is pushed is no message; but the fields behind it can be read, which may be those of its blocks again.
+    assert ["pushes responses" in line for line in capture.warnings] == [True] * 2
     first, *_, last = capture.conversations[0].messages
     assert first.head == wsedu.Request("GET", "/news", "HTTP/2", tuple(GET)) and last.request_method == "GET"
     assert {"x-sum", "x-long"} <= {span.value for span in last.spans()} and last.text == "Hello"
@@ -126,7 +131,7 @@ def test_requests_and_responses() -> None:
 def test_tshark_reads_the_same(tmp_path: Path) -> None:
     """Every field, and every frame that carries content."""
     path = tmp_path / "http2.pcap"
-    path.write_bytes(pcap(spoken(long=500).packets))
+    path.write_bytes(pcap(spoken(long=500, pushes=False).packets))
     fields = "-e", "http2.header.name", "-e", "http2.header.value", "-e", "http2.length", "-e", "http2.type"
     text = tshark("-r", path, "-d", "tcp.port==80,http2", "-T", "fields", "-E", "aggregator=|", *fields)
     found: list[tuple[str, str]] = []
@@ -219,7 +224,7 @@ def test_a_websocket_that_cannot_be_read(crumbs: list[bytes], says: str, monkeyp
 
 
 def test_the_client_may_be_read_late() -> None:
-    """Frames of a client come before the 200 that they wait for; the server speaks first; HTTP/2 by Upgrade."""
+    """Frames of a client come before the 200 that they wait for; the server speaks first; no HTTP/2 by Upgrade."""
     peers = Peers()
     peers.client.send_headers(1, CONNECT)
     early = peers.client.data_to_send() + theirs.DataFrame(1, frame(b"early", key=b"abcd")).serialize()
@@ -232,14 +237,11 @@ def test_the_client_may_be_read_late() -> None:
 
     talk, settings = Talk(), theirs.SettingsFrame(0).serialize()
     upgrade = b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
-    answer = headers(1, peers.server.encoder.encode(OK, huffman=False), "END_HEADERS", "END_STREAM")
     packets = talk.open() + talk.say(CLIENT, b"GET / HTTP/1.1\r\nHost: h\r\nHTTP2-Settings: \r\n" + upgrade)
     packets += talk.say(SERVER, b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade + settings)
-    packets += talk.say(CLIENT, PREFACE + settings) + talk.say(SERVER, answer)
-    messages = reads(pcap(packets)).conversations[0].messages
-    assert [(one.kind, one.stream, one.request_method) for one in messages[1:]] == [
-        ("response", None, "GET"), ("response", 1, "GET"),
-    ]  # fmt: skip
+    capture = reads(pcap(packets + talk.say(CLIENT, PREFACE + settings)))
+    assert [(one.kind, one.request_method) for one in capture.conversations[0].messages[1:]] == [("response", "GET")]
+    assert len(capture.warnings) == 1 and "switched to a protocol that is not read: 'h2c'" in capture.warnings[0]
     talk = Talk()
     packets = talk.open() + talk.say(SERVER, settings[:5]) + talk.say(SERVER, settings[5:])
     packets += talk.say(CLIENT, PREFACE + settings + headers(1, b"\x82\x84", "END_HEADERS", "END_STREAM"))
@@ -288,8 +290,8 @@ def test_what_is_not_complete_is_said() -> None:
 BOMB = b"\x40\x01a\x7f\x81\x1e" + b"v" * 4000 + b"\xbe" * 9000
 MORE = theirs.ContinuationFrame(1, b"\x82" * 200).serialize()
 HOSTILE: dict[bytes, str] = {
-    headers(1, b"\xff\xff", "END_HEADERS"): "ends inside the index",
-    headers(1, BOMB, "END_HEADERS"): f"fields of more than {MAX_FIELDS:,} bytes",
+    headers(1, b"\xff\xff", "END_HEADERS"): "the index is cut",
+    headers(1, BOMB, "END_HEADERS"): f"larger than {MAX_FIELDS} ",
     headers(1, b"\x82") + MORE * 1300: "a field block of more than 262,144 bytes",
     headers(1, b"\x82") + theirs.PingFrame(0).serialize(): "the frames of a field block stand together",
     MORE: "the frames of a field block stand together",
@@ -316,6 +318,71 @@ def test_hostile(data: bytes, says: str) -> None:
     assert len([line for line in capture.warnings if says in line]) == 1, capture.warnings
     if not data.startswith(b"PRI"):
         assert [one.kind for one in capture.conversations[0].messages] == ["request", "response"]
+
+
+def plain(stream: int, fields: Any, *flags: str) -> bytes:
+    """A HEADERS frame whose fields no table remembers."""
+    encoder = Encoder()
+    encoder.header_table_size = 0
+    return headers(stream, encoder.encode(fields), "END_HEADERS", *flags)
+
+
+ASK, ANSWER = plain(1, GET, "END_STREAM"), plain(1, OK)
+ODD = range(1, 2401, 2)
+FLOODS: dict[str, tuple[bytes, bytes, int, str]] = {  # of the client, of the server; messages, and what is said
+    "SETTINGS": (theirs.SettingsFrame(0, flags=["ACK"]).serialize() * 1500, b"", 0, ""),
+    "PING": (theirs.PingFrame(0).serialize() * 1500, b"", 0, ""),
+    "resets": (
+        b"".join(plain(n, GET, "END_STREAM") + theirs.RstStreamFrame(n, 8).serialize() for n in ODD), b"", 1200, "",
+    ),
+    "resets inside": (
+        b"".join(plain(n, GET) + theirs.RstStreamFrame(n, 8).serialize() for n in ODD), b"", 0,
+        "1,195 more conversations: streams ended inside a message",
+    ),
+    "streams": (b"".join(plain(n, CONNECT) for n in ODD), b"", 1200, "more than 1,024 streams"),
+    "a stream without end": (ASK, ANSWER + theirs.DataFrame(1, bytes(9000)).serialize() * 60, 1, "540,0"),
+    "empty frames": (ASK, ANSWER + theirs.DataFrame(1, b"").serialize() * 1500, 1, "unfinished at the end: a response"),
+    "103": (ASK, plain(1, [(":status", "103")]) * 1200, 1201, ""),
+    "early frames": (
+        plain(1, CONNECT) + theirs.DataFrame(1, b"x").serialize() * 1500, b"", 1, "in more than 1,024 frames",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("client", "server", "count", "says"), FLOODS.values(), ids=FLOODS)
+def test_floods_take_little_memory(
+    client: bytes, server: bytes, count: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is under way is kept, and no more than one line of each kind is said."""
+    monkeypatch.setattr("wsedu.wire.http2_parser.MOST_PIECES", 1024)
+    talk, settings = Talk(), theirs.SettingsFrame(0).serialize()
+    packets = talk.open() + talk.say(CLIENT, PREFACE + settings + client, 1400)
+    packets += talk.say(SERVER, settings + server, 1400)
+    warnings, file = list[str](), pcap(packets)
+    tracemalloc.start()
+    assert sum(1 for _ in CaptureReader(warnings).messages(io.BytesIO(file), whole=False)) == count
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4_000_000 and len(warnings) <= 6
+    assert says in (warnings[-1] if warnings else "") and bool(warnings) == bool(says)
+
+
+def test_it_begins_inside() -> None:
+    talk = Talk()
+    packets = talk.say(SERVER, headers(7, b"\xbe", "END_HEADERS")) + talk.say(CLIENT, headers(9, b"\xbe"))
+    capture = reads(pcap(packets))
+    [said] = capture.warnings
+    assert "begins with a frame of HTTP/2, whose fields need those before" in said
+
+
+def test_packets_say_what_is_in_them() -> None:
+    peers = Peers()
+    peers.request(1)
+    peers.flush()
+    capture = peers.capture()
+    [message] = capture.conversations[0].messages
+    name, spans = capture.packet(message.packets[0]).layers()[-1]
+    assert (name, spans[0].meaning) == ("HTTP/2 frames", "in them: request of stream 1")
 
 
 def test_a_server_that_knows_no_http2() -> None:

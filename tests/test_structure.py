@@ -178,6 +178,7 @@ MAY_NAME = {
     "wsedu/model/published_claims.py": {"content-length"},
     "wsedu/live/attacks.py": {"content-length"},
     **dict.fromkeys(("wsedu/live/load_worker.py", "wsedu/live/news_server.py"), {"204"}),
+    "wsedu/live/asgi_server.py": {"204", "content-length"},
 }
 
 

@@ -21,9 +21,9 @@ from oracles import tshark
 import wsedu
 from wsedu.live.certificate import tls_contexts
 from wsedu.protocol.errors import ProtocolError
-from wsedu.wire.message_parser import OTHER, Incoming, Sender
+from wsedu.wire.message_parser import OTHER, Sender
 from wsedu.wire.pcapfile import read_packets
-from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label
+from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label, read_key_log
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + bytes(40_000)
 SAID: list[tuple[Sender, bytes]] = [("client", GET), ("server", ANSWER), ("client", GET)]
@@ -82,13 +82,13 @@ def read(
     flights: list[tuple[Sender, bytes]], key_log: str, step: int = 1 << 20
 ) -> tuple[TlsConnection, dict[str, bytes]]:
     """What a reader makes of it: the connection, and the application data of each side."""
-    connection = TlsConnection(KeyLog(key_log))
-    sources = {sender: Incoming(sender) for sender in OTHER}
+    (keys := KeyLog()).add(key_log.splitlines())
+    connection = TlsConnection(keys)
     plain = {"client": b"", "server": b""}
     for sender, data in flights:
         for at in range(0, len(data), step):
-            sources[sender].buffer += data[at : at + step]
-            while record := connection.next_record(sources[sender]):
+            connection.sides[sender].buffer += data[at : at + step]
+            while record := connection.next_record(connection.sides[sender]):
                 if record.content_type == APPLICATION_DATA and record.content is not None:
                     plain[sender] += record.content
     return connection, plain
@@ -183,10 +183,11 @@ def test_bytes_that_are_no_tls_are_refused_and_those_that_stop_are_waited_for(da
 
 def test_a_key_log_says_which_line_is_none() -> None:
     text = "# a remark\n\nCLIENT_RANDOM 00 11\n"
-    assert KeyLog(text).secret(b"\0", "CLIENT_RANDOM") == b"\x11"
     for wrong in "CLIENT_RANDOM 00", "CLIENT_RANDOM 00 xy", "\x7fELF":
+        keys = KeyLog()
         with pytest.raises(ValueError, match="^line 4 of the key log is not a label and two hexadecimal numbers$"):
-            KeyLog(text + wrong)
+            keys.add((text + wrong).splitlines())
+        assert keys == {(b"\0", "CLIENT_RANDOM"): b"\x11"}
 
 
 def test_expand_label_as_in_rfc_8448() -> None:
@@ -231,7 +232,8 @@ def test_a_pcapng_may_hold_its_keys(tmp_path: Path) -> None:
             blocks.enhanced(packet)
         said = dissected(blocks.file)
         assert len(said.rows) == found and ("the key log has no keys" in "".join(said.complaints)) == (not found)
-    assert dissected(Blocks().interface().block(10, struct.pack("<II", 0x544C534B, 3) + b"abc").file).status == 1
+    said = dissected(Blocks().interface().block(10, struct.pack("<II", 0x544C534B, 3) + b"abc\0").file)
+    assert said.status == 0 and "line 1 of the key log is not" in said.complaints[0] and len(said.complaints) == 1
 
 
 def test_tls_inside_a_tunnel_and_from_its_second_half(tmp_path: Path) -> None:
@@ -265,19 +267,19 @@ def test_what_is_wrong_with_keys_is_said_in_a_line(tmp_path: Path) -> None:
 
 def opened(path: Path) -> list[list[str]]:
     """Of each connection the application data of its records: as hexadecimal, with a tab before the server's."""
-    keys = KeyLog(log.read_text() if (log := key_log(path)) else "")
+    keys = read_key_log(key_log(path))
     with path.open("rb") as file:
         list(read_packets(file, keys.add))
-    found: dict[frozenset[bytes], tuple[TlsConnection, dict[bool, Incoming], list[str]]] = {}
+    found: dict[frozenset[bytes], tuple[TlsConnection, list[str]]] = {}
     for packet in tcp_packets(packets_in(path.read_bytes())):
-        sources = {sender == "client": Incoming(sender) for sender in OTHER}
         ends = frozenset((packet.source, packet.destination))
-        connection, sources, lines = found.setdefault(ends, (TlsConnection(keys), sources, []))
-        sources[packet.from_client].buffer += packet.payload
-        while record := connection.next_record(sources[packet.from_client]):
+        connection, lines = found.setdefault(ends, (TlsConnection(keys), []))
+        side = connection.sides["client" if packet.from_client else "server"]
+        side.buffer += packet.payload
+        while record := connection.next_record(side):
             if record.content_type == APPLICATION_DATA and record.content:
                 lines.append("\t" * (not packet.from_client) + record.content.hex())
-    return [lines for _, _, lines in found.values()]
+    return [lines for _, lines in found.values()]
 
 
 def test_every_record_is_byte_for_byte_what_tshark_opens(tmp_path: Path) -> None:

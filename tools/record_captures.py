@@ -167,10 +167,12 @@ async def record(name: str, network: Network, folder: Path) -> None:
     if faults:
         raise RuntimeError(f"{name}: {'; '.join(faults)}: record again")
     secrets = KEY_LOG.read_bytes() if KEY_LOG.exists() else b""
-    (folder / name).write_bytes(write_capture(recorder.packets, pcapng=name.endswith(".pcapng"), secrets=secrets))
     KEY_LOG.unlink(missing_ok=True)
-    if secrets and not name.endswith(".pcapng"):
+    pcapng = name.endswith(".pcapng")
+    if secrets and not pcapng:
         (folder / name).with_suffix(".keys").write_bytes(secrets)
+        secrets = b""
+    (folder / name).write_bytes(write_capture(recorder.packets, pcapng=pcapng, secrets=secrets))
     if log and not expected:  # one entry a line
         lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in log)
         (folder / name).with_suffix(".json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")

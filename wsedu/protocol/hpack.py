@@ -11,14 +11,16 @@ Entries 1 to 61 are the same everywhere, the *static table*; from 62 on they are
 connection in this direction, the youngest first: the *dynamic table*. So the first request says what is said, and the
 next ones say "as before"; and nobody can read them who did not read those before.
 
-Splitting knows no table (``split_field_block``), ``FieldDecoder`` does. The static table, the bookkeeping of the
-dynamic one and the Huffman code are those of the library ``hpack``, which itself knows no places.
+The library ``hpack`` decodes them; but it knows no places. So ``split_field_block`` says where each representation
+stands, what its bits and bytes say, and where a block cannot be read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
-from hpack.exceptions import HPACKDecodingError
+from hpack import Decoder, HPACKError
+from hpack.hpack import decode_integer
 from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
@@ -29,7 +31,7 @@ from .spans import Kind, Span
 
 MAX_FIELDS = 1 << 18  # bytes of the fields of one block, as RFC 9113, 6.5.2 counts them: 32 more for each field
 MAX_TABLE = 1 << 20  # bytes of a dynamic table, whatever the settings allow
-MAX_INTEGER = 1 << 32
+LONGEST_INTEGER = 6  # bytes
 STATIC = HeaderTable.STATIC_TABLE_LENGTH
 
 
@@ -53,87 +55,16 @@ NOT_ADDED = Pattern("literal without indexing", 4, 0, "a field that is not remem
 PATTERNS = (INDEXED, ADDED, SIZE_UPDATE, NEVER, NOT_ADDED)
 
 
-class StringLiteral(NamedTuple):
-    """A name or a value (RFC 7541, 5.2)."""
-
-    start: int  # of the length, whose first bit says whether this is Huffman code
-    data: int  # where the length ends
-    end: int
-    huffman: bool
-    text: bytes  # decoded
-
-
 class Representation(NamedTuple):
     """One representation of a field block."""
 
     pattern: Pattern
     start: int
-    number: int  # of an entry, 0 if a name follows; of a size update the size
-    number_end: int
-    name: StringLiteral | None  # if it is not that of an entry
-    value: StringLiteral | None  # if it is a literal
     end: int
-
-
-def split_field_block(block: Data) -> Iterator[Representation]:
-    """The representations of a whole field block, in order.
-
-    Raises:
-        ProtocolError: at the first that cannot be read; a connection ends with that (RFC 9113, 4.3).
-    """
-    block = bytes(block)
-    at = 0
-    while at < len(block):
-        start, pattern = at, next(one for one in PATTERNS if block[at] >> 8 - one.width == one.bits)
-        number, at = _integer(block, start, pattern.width, "size" if pattern is SIZE_UPDATE else "index")
-        name, value, number_end = None, None, at
-        if pattern not in (INDEXED, SIZE_UPDATE):
-            if not number:
-                name = _string(block, at, "name")
-                at = name.end
-            value = _string(block, at, "value")
-            at = value.end
-        yield Representation(pattern, start, number, number_end, name, value, at)
-
-
-def _refusal(message: str, at: int, field: str, section: str) -> ProtocolError:
-    return ProtocolError(message, offset=at, field=field, section=f"RFC 7541, {section}", status_code=None)
-
-
-def _integer(block: bytes, at: int, first_bit: int, field: str) -> tuple[int, int]:
-    """The number that begins in a byte, behind its first bits, and where it ends (RFC 7541, 5.1)."""
-    start, most = at, (1 << 8 - first_bit) - 1
-    value, more = (block[at] & most, block[at] & most == most) if at < len(block) else (0, True)
-    at += 1
-    # What does not fit goes on in seven bits a byte, the lowest first; the top bit says that there is more.
-    for shift in range(0, 35, 7):
-        if not more:
-            break
-        if at >= len(block):
-            raise _refusal(f"the field block ends inside the {field}", len(block), field, "5.1")
-        value += (block[at] & 0x7F) << shift
-        more = block[at] >= 0x80
-        at += 1
-    if more or value >= MAX_INTEGER:
-        # "Integer encodings that exceed implementation limits -- in value or octet length -- MUST be treated as
-        # decoding errors": or else a number could go on for ever.
-        raise _refusal(f"the {field} has more than 32 bits", start, field, "5.1")
-    return value, at
-
-
-def _string(block: bytes, start: int, field: str) -> StringLiteral:
-    length, at = _integer(block, start, 1, f"{field} length")
-    end = at + length
-    if end > len(block):
-        message = f"a {field} of {length:,} bytes, of which {len(block) - at:,} are there"
-        raise _refusal(message, start, f"{field} length", "5.2")
-    text, huffman = block[at:end], block[start] >= 0x80
-    if huffman:
-        try:
-            text = decode_huffman(text)
-        except HPACKDecodingError:
-            raise _refusal(f"the Huffman code of a {field} cannot be read", at, field, "5.2") from None
-    return StringLiteral(start, at, end, huffman, text)
+    number: int  # of an entry, 0 if a name follows; of a size update the size
+    name: bool  # whether it has a name of its own
+    value: bool
+    spans: list[Span]  # what each of its bits and bytes says
 
 
 class FieldDecoder:
@@ -145,12 +76,12 @@ class FieldDecoder:
 
     def __init__(self) -> None:
         self.allowed = HeaderTable.DEFAULT_SIZE
-        self._table = HeaderTable()
+        self._decoder = Decoder(MAX_FIELDS)
 
     @property
     def entries(self) -> Fields:
         """The dynamic table, the youngest entry first: that is entry 62."""
-        return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in self._table.dynamic_entries)
+        return _in_latin1(self._decoder.header_table.dynamic_entries)
 
     def decode(self, block: Data) -> Fields:
         """The fields of a whole field block, in order, text in Latin-1.
@@ -158,63 +89,105 @@ class FieldDecoder:
         Raises:
             ProtocolError: it cannot be read, or has more than ``MAX_FIELDS``. No further block can be read then.
         """
-        fields: list[tuple[str, str]] = []
-        size = 0
-        for one in split_field_block(block):
-            if one.pattern is SIZE_UPDATE:
-                self._resize(one, late=bool(fields))
-                continue
-            # A byte can stand for an entry of 4,000: what it comes to is counted, not what was sent.
-            name, value = (one.name.text, b"") if one.name else self._entry(one)
-            value = one.value.text if one.value else value
-            size += len(name) + len(value) + 32
-            if size > MAX_FIELDS:
-                raise _refusal(f"fields of more than {MAX_FIELDS:,} bytes", one.start, "field block", "7.3")
-            if one.pattern is ADDED:
-                self._table.add(name, value)
-            fields.append((name.decode("latin-1"), value.decode("latin-1")))
-        return tuple(fields)
-
-    def _entry(self, one: Representation) -> tuple[bytes, bytes]:
+        self._decoder.max_allowed_table_size = min(self.allowed, MAX_TABLE)
         try:
-            return self._table.get_by_index(one.number)
-        except HPACKDecodingError:
-            count = STATIC + len(self._table.dynamic_entries)
-            raise _refusal(f"entry {one.number:,} of {count:,}", one.start, "index", "2.3.3") from None
-
-    def _resize(self, update: Representation, *, late: bool) -> None:
-        size, allowed = update.number, min(self.allowed, MAX_TABLE)
-        if late:
-            raise _refusal("a size update behind a field", update.start, "size", "4.2")
-        if size > allowed:
-            message = f"a dynamic table of {size:,} bytes, where {allowed:,} are allowed"
-            raise _refusal(message, update.start, "size", "6.3")
-        self._table.maxsize = size
+            return _in_latin1(self._decoder.decode(bytes(block), raw=True))
+        except HPACKError as error:
+            for _ in split_field_block(block):  # says where, if it can be seen without a table
+                pass
+            raise _refusal(str(error), 0, "field block", "2.3") from None
 
 
-# What each bit and byte says
+def _in_latin1(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
+
+
+# Where everything stands
 
 
 def field_block_spans(block: Data, fields: Fields = ()) -> list[Span]:
-    """What each bit and byte of a field block is, in order.
+    """What each bit and byte of a field block is, in order; arguments as of ``split_field_block``."""
+    spans = list[Span]()
+    try:
+        for one in split_field_block(block, fields):
+            spans += one.spans
+    except ProtocolError as error:
+        at, meaning = spans[-1].end if spans else 0, f"not readable: {error.message}"
+        spans.append(_span(at, len(block), "rest of the field block", bytes(block[at:]), meaning, error.section))
+    return spans
+
+
+def split_field_block(block: Data, fields: Fields = ()) -> Iterator[Representation]:
+    """The representations of a field block, in order.
 
     Args:
         block: the whole of it, without frame headers and padding.
         fields: what it was decoded to, since only the blocks before it say what is in the dynamic table.
+
+    Raises:
+        ProtocolError: at the first that cannot be read; a connection ends with that (RFC 9113, 4.3).
     """
-    block = bytes(block)
-    spans: list[Span] = []
-    known = iter(fields)
+    block, known, at = bytes(block), iter(fields), 0
+    while at < len(block):
+        start, pattern = at, next(one for one in PATTERNS if block[at] >> 8 - one.width == one.bits)
+        resizes, literal = pattern is SIZE_UPDATE, pattern in (ADDED, NEVER, NOT_ADDED)
+        spans = [_span(at, at + 1, pattern.name, pattern.bits, pattern.meaning, pattern.section, (0, pattern.width))]
+        number, at = _integer(block, at, pattern.width, "size" if resizes else "index", spans)
+        # Without the fields the static table is all that is known.
+        static = HeaderTable.STATIC_TABLE[number - 1] if 0 < number <= STATIC else (b"a field", b"")
+        name, value = ("", "") if resizes else next(known, (static[0].decode(), static[1].decode()))
+        says = f"{name}: {value}" if pattern is INDEXED else f"the name {name}"
+        table = "static" if number <= STATIC else "dynamic"
+        meaning = f"{says}, as in entry {number} ({table} table)" if number else "0: the name follows"
+        # Of a number in several bytes the last ones say what it is.
+        spans[-1] = replace(spans[-1], meaning=f"at most {number:,} bytes from here on" if resizes else meaning)
+        if literal and not number:
+            at = _string(block, at, "name", *_known(name), spans)
+        if literal:
+            at = _string(block, at, "value", f"the value of {name}", "RFC 9110, 5.5", spans)
+        yield Representation(pattern, start, at, number, literal and not number, literal, spans)
+
+
+def _known(name: str) -> tuple[str, str]:
+    """What a field is for, and where that stands."""
+    if name.startswith(":"):
+        return "a pseudo-header field: what stands in the start line in HTTP/1.1", "RFC 9113, 8.3"
+    return KNOWN_FIELDS.get(name, ("a field", "RFC 9110, 5.1"))
+
+
+def _integer(block: bytes, at: int, first_bit: int, field: str, spans: list[Span]) -> tuple[int, int]:
+    """The number that begins in a byte, behind its first bits, and where it ends (RFC 7541, 5.1); adds its spans."""
+    # "Integer encodings that exceed implementation limits -- in value or octet length -- MUST be treated as decoding
+    # errors": or else a number could go on for ever.
     try:
-        for one in split_field_block(block):
-            spans += _representation_spans(block, one, None if one.pattern is SIZE_UPDATE else next(known, None))
-    except ProtocolError as error:
-        at = spans[-1].end if spans else 0
-        meaning = f"not readable: {error.message}"
-        spans.append(
-            Span(at, len(block), "rest of the field block", block[at:], meaning, Kind.HTTP_HEAD, error.section)
-        )
-    return spans
+        value, used = decode_integer(block[at : at + LONGEST_INTEGER], 8 - first_bit)
+    except HPACKError:
+        raise _refusal(f"the {field} is cut, or has more than {LONGEST_INTEGER} bytes", at, field, "5.1") from None
+    first, end, section, more = block[at] & (1 << 8 - first_bit) - 1, at + used, "RFC 7541, 5.1", used > 1
+    meaning = "all ones: more bytes follow, to be added" if more else f"{value:,} bytes"
+    spans.append(_span(at, at + 1, field, first, meaning, section, (first_bit, 8)))
+    if more:
+        spans.append(_span(at + 1, end, f"{field}, continued", value, f"{value:,} bytes", section))
+    return value, end
+
+
+def _string(block: bytes, start: int, what: str, meaning: str, section: str, spans: list[Span]) -> int:
+    """Where a name or a value ends (RFC 7541, 5.2); adds its spans."""
+    huffman = bool(block[start : start + 1] >= b"\x80")
+    coded = "as a Huffman code" if huffman else "as it is"
+    spans.append(_span(start, start + 1, "H", int(huffman), f"the {what} is written {coded}", "RFC 7541, 5.2", (0, 1)))
+    length, at = _integer(block, start, 1, f"{what} length", spans)
+    text, end = block[at : at + length], at + length
+    if end > len(block):
+        message = f"a {what} of {length:,} bytes, of which {len(text):,} are there"
+        raise _refusal(message, start, f"{what} length", "5.2")
+    try:
+        text = decode_huffman(text) if huffman else text
+    except HPACKError:
+        raise _refusal(f"the Huffman code of a {what} cannot be read", at, what, "5.2") from None
+    if length:
+        spans.append(_span(at, end, f"field {what}", text.decode("latin-1"), f"{meaning}, {coded}", section))
+    return end
 
 
 def _span(
@@ -223,46 +196,5 @@ def _span(
     return Span(start, end, name, value, meaning, Kind.HTTP_HEAD, section, bits)
 
 
-def _representation_spans(block: bytes, one: Representation, field: tuple[str, str] | None) -> Iterator[Span]:
-    pattern, number, start = one.pattern, one.number, one.start
-    bits = 0, pattern.width
-    yield _span(start, start + 1, pattern.name, pattern.bits, pattern.meaning, pattern.section, bits)
-    if field is None:  # or else the static table may know
-        pair = HeaderTable.STATIC_TABLE[number - 1] if 0 < number <= STATIC else (b"a field", b"")
-        field = pair[0].decode(), pair[1].decode()
-    name, value = field
-    if pattern is SIZE_UPDATE:
-        what, meaning = "size", f"at most {number:,} bytes from here on"
-    else:
-        says = f"{name}: {value}" if pattern is INDEXED else f"the name {name}"
-        table = "static" if number <= STATIC else "dynamic"
-        what, meaning = "index", f"{says}, as in entry {number} ({table} table)" if number else "0: the name follows"
-    yield from _integer_spans(block, start, pattern.width, one.number_end, what, number, meaning)
-    meaning, section = KNOWN_FIELDS.get(name, ("a field", "RFC 9110, 5.1"))
-    if name.startswith(":"):
-        meaning, section = "a pseudo-header field: what stands in the start line in HTTP/1.1", "RFC 9113, 8.3"
-    if one.name is not None:
-        yield from _string_spans(block, one.name, "name", meaning, section)
-    if one.value is not None:
-        yield from _string_spans(block, one.value, "value", f"the value of {name}", "RFC 9110, 5.5")
-
-
-def _string_spans(block: bytes, string: StringLiteral, name: str, meaning: str, section: str) -> Iterator[Span]:
-    start, length = string.start, string.end - string.data
-    coded = "as a Huffman code" if string.huffman else "as it is"
-    says = f"the {name} is written {coded}"
-    yield _span(start, start + 1, "H", int(string.huffman), says, "RFC 7541, 5.2", (0, 1))
-    yield from _integer_spans(block, start, 1, string.data, f"{name} length", length, f"{length:,} bytes of {name}")
-    if length:
-        text = string.text.decode("latin-1")
-        yield _span(string.data, string.end, f"field {name}", text, f"{meaning}, {coded}", section)
-
-
-def _integer_spans(
-    block: bytes, start: int, first_bit: int, end: int, name: str, value: int, meaning: str
-) -> Iterator[Span]:
-    first, section = block[start] & (1 << 8 - first_bit) - 1, "RFC 7541, 5.1"
-    says = meaning if end == start + 1 else "all ones: more bytes follow, to be added"
-    yield _span(start, start + 1, name, first, says, section, (first_bit, 8))
-    if end > start + 1:
-        yield _span(start + 1, end, f"{name}, continued", value, meaning, section)
+def _refusal(message: str, at: int, field: str, section: str) -> ProtocolError:
+    return ProtocolError(message, offset=at, field=field, section=f"RFC 7541, {section}", status_code=None)

@@ -10,18 +10,18 @@ frames. A frame is a header of nine bytes, and a payload that its type gives a f
     00 00 00 01 stream 1
     82 86 ...   what was a start line and field lines in HTTP/1.1, compressed (see ``hpack``)
 
-So the bytes of one message have frame headers in their midst, and other messages between them. ``Inserted`` and
-``with_framing`` put the former back where they were.
+So the bytes of one message have frame headers in their midst, and other messages between them. ``with_framing`` puts
+the former back where they were.
 """
 
+import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from enum import IntEnum
 from itertools import groupby
 from typing import NamedTuple
 
 from .errors import Data, NeedMoreData, ProtocolError
-from .spans import Kind, Span
+from .spans import Kind, Span, part_of
 
 # RFC 9113, 3.4: what a client sends first. It reads as a request of HTTP/1.1 that no server knows.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -83,12 +83,12 @@ _FRAGMENT = ("field block fragment", "fields, compressed with HPACK", Kind.HTTP_
 _NOTHING = ("payload", "not defined", Kind.FRAME_HEADER)
 _ERROR = (4, "error code", "")
 # RFC 9113, 5.3: priorities were more than anybody made use of, and are ignored now.
-_PRIORITY = ((4, "stream dependency", "deprecated"), (1, "weight", "deprecated"))
+_PRIORITY = (5, "priority", "deprecated, and ignored")
 _PROMISED = (4, "promised stream identifier", "the response will come on this stream")
 _LAYOUTS: dict[int, Layout] = {
     Http2Type.DATA: Layout(_ENDS | _PADDED, (), ("content", "content of the message", Kind.CONTENT)),
     Http2Type.HEADERS: Layout(_ENDS | _BLOCK | _PADDED | _BEFORE, (), _FRAGMENT),
-    Http2Type.PRIORITY: Layout({}, _PRIORITY, _NOTHING),
+    Http2Type.PRIORITY: Layout({}, (_PRIORITY,), _NOTHING),
     Http2Type.RST_STREAM: Layout({}, (_ERROR,), _NOTHING),
     Http2Type.SETTINGS: Layout(_ACK, (), _NOTHING),
     Http2Type.PUSH_PROMISE: Layout(_BLOCK | _PADDED, (_PROMISED,), _FRAGMENT),
@@ -154,6 +154,12 @@ def carried(frame: Data) -> tuple[int, int]:
     return start, end
 
 
+def settings(frame: bytes, identifier: int) -> list[int]:
+    """The values that a SETTINGS frame has for one of them (RFC 9113, 6.5.1)."""
+    pairs = struct.iter_unpack("!HI", frame[HEADER_SIZE : len(frame) - (len(frame) - HEADER_SIZE) % 6])
+    return [value for number, value in pairs if number == identifier]
+
+
 def error_name(code: int) -> str:
     """The name of an error code in RST_STREAM and GOAWAY (RFC 9113, 7)."""
     return ERRORS[code] if code < len(ERRORS) else f"error {code}"
@@ -194,7 +200,7 @@ def _fields(header: Http2Header, payload: bytes) -> Iterator[tuple[int, str, str
     if header.has(PADDED):
         yield 1, "Pad Length", "bytes of padding at the end"
     if header.has(PRIORITY_FLAG):
-        yield from _PRIORITY
+        yield _PRIORITY
     yield from header.layout.fields
     if header.type == Http2Type.SETTINGS:
         for at in range(0, len(payload), 6):
@@ -232,67 +238,36 @@ def _header_spans(data: bytes, header: Http2Header) -> list[Span]:
 # A message, and the framing in its midst
 
 
-class Inserted(NamedTuple):
+class Framing(NamedTuple):
     """Bytes of framing in the midst of a message."""
 
     place: int  # how many bytes of the message stand before them
-    raw: bytes  # a frame header, and what belongs to it before the message goes on
-    padding: bool = False  # they are padding
+    raw: bytes  # a frame header, and what belongs to it before the message goes on; or padding
+    at: int = 0  # their place in the connection, of the first
+    padding: bool = False
 
 
-def without_framing(frames: bytes) -> tuple[bytes, list[Inserted]]:
-    """What whole frames carry, one after the other, and their framing.
-
-    Raises:
-        ProtocolError: as ``carried``.
-    """
-    message, inserted, at = bytearray(), [], 0
-    while at < len(frames):
-        frame = frames[at : at + HEADER_SIZE + parse_http2_header(frames, at).length]
-        start, end = carried(frame)
-        inserted.append(Inserted(len(message), frame[:start]))
-        message += frame[start:end]
-        if end < len(frame):
-            inserted.append(Inserted(len(message), frame[end:], padding=True))
-        at += len(frame)
-    return bytes(message), inserted
-
-
-def with_framing(message: bytes, inserted: Sequence[Inserted]) -> bytes:
+def with_framing(message: bytes, framing: Iterable[Framing]) -> bytes:
     """The bytes of a message as they were on the wire, those of other streams left out."""
-    pieces, at = [], 0
-    for place, raw, _ in inserted:
-        pieces += [message[at:place], raw]
-        at = place
-    return b"".join((*pieces, message[at:]))
+    pieces, before = list[bytes](), 0
+    for place, raw, *_ in framing:
+        pieces += message[before:place], raw
+        before = place
+    return b"".join((*pieces, message[before:]))
 
 
-def spans_with_framing(spans: Iterable[Span], inserted: Sequence[Inserted]) -> list[Span]:
+def spans_with_framing(spans: Sequence[Span], framing: Iterable[Framing]) -> list[Span]:
     """What each byte of ``with_framing`` is. What framing cuts in two is told in two parts.
 
     Args:
         spans: of the message without framing.
-        inserted: the framing.
+        framing: in order.
     """
-    told: list[Span] = []
-    left, moved = [*reversed(inserted)], 0
-
-    def insert(until: int) -> None:
-        nonlocal moved
-        while left and left[-1].place <= until:
-            place, raw, padding = left.pop()
-            parts = [_span(0, raw, "padding", raw, "zeros", "RFC 9113, 6.1")] if padding else http2_frame_spans(raw)
-            told.extend(span.shifted(place + moved) for span in parts)
-            moved += len(raw)
-
-    for span in spans:
-        insert(span.start)
-        while left and left[-1].place < span.end:
-            cut = left[-1].place
-            told.append(replace(span, end=cut).shifted(moved))
-            insert(cut)
-            span = replace(span, start=cut, meaning=f"goes on: {span.meaning.removeprefix('goes on: ')}")
-        # Only the end moves with what was inserted inside of it, and that was cut out above.
-        told.append(span.shifted(moved))
-    insert(left[0].place if left else 0)
+    told, before, moved = list[Span](), 0, 0
+    end = Framing(max((span.end for span in spans), default=0), b"")
+    for place, raw, _, padding in (*framing, end):
+        told += part_of(spans, before, place, before + moved)
+        parts = [_span(0, raw, "padding", raw, "zeros", "RFC 9113, 6.1")] if padding else http2_frame_spans(raw)
+        told += [span.shifted(place + moved) for span in parts]
+        before, moved = place, moved + len(raw)
     return told

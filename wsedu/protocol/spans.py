@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -50,3 +51,9 @@ class Span:
     def shifted(self, by: int) -> Span:
         """The same span, ``by`` bytes further on."""
         return replace(self, start=self.start + by, end=self.end + by)
+
+
+def part_of(spans: Iterable[Span], start: int, end: int, at: int) -> list[Span]:
+    """The spans of the bytes from ``start`` to ``end``, moved to ``at``; one that goes on there or here is cut."""
+    cut = ((span, max(span.start, start), min(span.end, end)) for span in spans)
+    return [replace(span, start=first + at - start, end=last + at - start) for span, first, last in cut if first < last]

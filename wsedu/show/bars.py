@@ -14,8 +14,7 @@ from .text import WIDTH, clip, pad, visible
 KIND_OF: dict[str, Kind | None] = {
     **dict.fromkeys(("http head", "handshake"), Kind.HTTP_HEAD),
     "content": Kind.CONTENT,
-    "frame header": Kind.FRAME_HEADER,
-    "http2 frame": Kind.FRAME_HEADER,
+    **dict.fromkeys(("frame header", "http2 frame", "tls"), Kind.FRAME_HEADER),
     "payload": Kind.PAYLOAD,
     **dict.fromkeys(("tcp", "ip", "link", "acknowledgements"), Kind.TCP_IP),
     "other": None,

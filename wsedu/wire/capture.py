@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
-from itertools import chain, groupby
+from itertools import chain, groupby, islice
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -183,8 +183,8 @@ def read(
     said: defaultdict[int, list[CapturedMessage]] = defaultdict(list)
     with _opened(source) as file, _collector_paused():
         try:
-            first = next(read_packets(file, keys.add), None)
-            capture.modelled = first is not None and is_modelled(first.data)
+            with suppress(CutShort):
+                capture.modelled = any(is_modelled(packet.data) for packet in islice(read_packets(file), 1))
             file.seek(0)
             for batch in reader.batches(file):
                 for index, together in groupby(batch, attrgetter("conversation")):

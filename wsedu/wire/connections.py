@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Packets to messages: which packet belongs to which connection, and who of the two is the client."""
 
-import sys
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from ..protocol.deflate import MAX_CONTENT, DeflateParameters
@@ -14,14 +12,14 @@ from ..protocol.errors import ProtocolError
 from .assemble import Assembly
 from .codings import InflateBudget
 from .exchange import Direction, Exchange, SyncLost
-from .http2_parser import Found, StreamTunnel
+from .http2_parser import Found
 from .inflate import CompressedDirection, Inflated
 from .message import CapturedMessage, FrameMessage, FrameOnStream, GapMessage, HttpMessage, InflatedFrame, Packets
-from .message_parser import ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
+from .message_parser import Incoming, ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet, read_packets
 from .streams import SPACE, Gap, Piece, Stream
-from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, Record, Records, TlsConnection
+from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, Record, TlsConnection
 
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
 # a new connection. No more than these, so that memory does not grow with a capture.
@@ -45,7 +43,7 @@ class Endpoint(Direction):
     """One endpoint's sending half; before the client is known, the first to send counts as the client."""
 
     # A port scan leaves thousands of these of which only the address was ever used, so the rest is made when needed.
-    __slots__ = ("_stream", "address", "carriers", "fin", "inflates", "last", "records", "syn")
+    __slots__ = ("_stream", "address", "carriers", "fin", "last", "syn")
 
     def __init__(self, sender: Sender, address: Address) -> None:
         super().__init__(sender)
@@ -54,8 +52,6 @@ class Endpoint(Direction):
         self.carriers = NO_CARRIERS  # end in the stream, packet
         self.syn: int | None = None  # sequence number of its SYN, or SYN/ACK
         self.fin = False
-        self.inflates: CompressedDirection | None = None  # its messages, once one may be compressed
-        self.records: Records | None = None  # once it sends TLS
         self.last: Any = None  # the last packet with data, for whoever builds on packets
 
     @property
@@ -184,13 +180,13 @@ class TcpReader(Generic[Made]):
 
     def inflated(
         self, connection: TcpConnection, side: Endpoint, first_byte: int, payload: bytes,
-        stream: StreamTunnel | None = None,
+        scope: Incoming | None = None,
     ) -> Inflated | None:  # fmt: skip
         """What the next frame of a sender means; ``None`` of a control frame, and where nobody agreed on deflate."""
-        agreed = connection.exchange.agreed if stream is None else stream.agreed
+        scope = scope or side
+        agreed = scope.agreed
         if agreed is None:
             return None
-        scope = stream or side
         if scope.inflates is None:
             client, server = agreed.client_no_context_takeover, agreed.server_no_context_takeover
             forgets = client if side.sender == "client" else server
@@ -206,6 +202,13 @@ class TcpReader(Generic[Made]):
         self._warned[reason] += 1
         if self._warned[reason] <= MOST_LINES:
             self.warnings.append(line)
+
+    def take_keys(self, lines: Sequence[str]) -> None:
+        """Take a key log that the capture itself holds."""
+        try:
+            self.keys.add(lines)
+        except ValueError as error:
+            self.warn("keys", f"the secrets in the capture are not read to their end: {error}")
 
     def packet(self, index: int, packet: Packet) -> Iterator[Made]:
         """What the next packet completes."""
@@ -311,13 +314,14 @@ class TcpReader(Generic[Made]):
         if not connection.exchange.identified:
             swapped = (side is connection.first) == (data[5:6] == bytes([SERVER_HELLO]))
             yield from self._given(connection, connection.exchange.identify(swapped=swapped))
+        for each in connection.first, connection.second:
+            records = connection.tls.sides[each.sender]
+            records.start = records.end = each.stream.length - len(data) * (each is side)
 
     def _opened(self, connection: TcpConnection, side: Endpoint, piece: Piece) -> Iterator[Made]:
         """What the plaintext of the records completes that end in a piece."""
         assert connection.tls is not None
-        if side.records is None:
-            side.records = Records(side.sender, side.stream.length - len(piece.data))
-        records = side.records
+        records = connection.tls.sides[side.sender]
         records.buffer += piece.data
         records.packets.append(piece.packet)
         try:
@@ -331,6 +335,7 @@ class TcpReader(Generic[Made]):
         except ProtocolError as error:
             self.lost(connection, side, str(error))
             side.stream.end()
+            records.buffer.clear()
 
     def opened(self, connection: TcpConnection, record: Record) -> None:
         """Called for each record of TLS; for whoever counts bytes."""
@@ -396,8 +401,8 @@ class TcpReader(Generic[Made]):
                     size = "so far" if message.size is None else f"of {message.size:,}"
                     where = "" if message.stream is None else f" on stream {message.stream}"
                     left.append(f"a {message.kind} of the {side.sender}{where}, {message.there:,} bytes {size}")
-            if side.records is not None and side.records.buffer and not side.lost:
-                left.append(f"a TLS record of the {side.sender}, {len(side.records.buffer):,} bytes so far")
+            if connection.tls is not None and (begun := connection.tls.sides[side.sender].buffer) and not side.lost:
+                left.append(f"a TLS record of the {side.sender}, {len(begun):,} bytes so far")
             if side.skipped:
                 where, who = self.called(connection, side)
                 self.warn(LATE, f"{where}{side.skipped:,} bytes of {who} {LATE} are left out")
@@ -407,22 +412,17 @@ class TcpReader(Generic[Made]):
 
 def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
     """The packets that carried a message; forgets those that no message needs any more."""
-    places, carriers = message.places or ((message.start, message.start + len(message.raw)),), side.carriers
+    carriers, end = side.carriers, message.start + len(message.raw)
     while carriers and carriers[0][0] <= message.start:
         carriers.popleft()
-    later = [*islice(carriers, bisect_right(carriers, (places[0][0], sys.maxsize)), None)]
-    packets: list[int] = []
-    at = 0
+    places = message.on_stream.places(len(message.raw)) if message.on_stream else [(message.start, end)]
+    ends, packets = [end for end, _ in carriers], [packet for _, packet in carriers]
+    found: dict[int, None] = {}
     for start, end in places:
-        while later[at][0] <= start:
-            at += 1
-        reached, upto = start, at
-        while upto < len(later) and not later[upto][0] > reached >= end:  # several may end at the same place
-            reached, packet = later[upto]
-            upto += 1
-            if packets[-1:] != [packet]:
-                packets.append(packet)
-    return tuple(packets)
+        # Several packets end at the same place if they carried one record of TLS.
+        last = bisect_right(ends, ends[bisect_left(ends, end)])
+        found |= dict.fromkeys(packets[bisect_right(ends, start) : last])
+    return tuple(found)
 
 
 class CaptureReader(TcpReader[CapturedMessage]):
@@ -445,7 +445,7 @@ class CaptureReader(TcpReader[CapturedMessage]):
             CutShort: after everything before the cut was given.
         """
         try:
-            for index, packet in enumerate(read_packets(file, self.keys.add)):
+            for index, packet in enumerate(read_packets(file, self.take_keys)):
                 yield [*self.packet(index, packet)]
         except CutShort:
             yield [*self.finish(whole=False)]
@@ -485,13 +485,11 @@ class CaptureReader(TcpReader[CapturedMessage]):
         if what.on_stream is None:
             return self.maker(connection, side)(*parts)
         inflated = self.inflated(connection, side, what.raw[0], what.content, what.scope)
-        frame = FrameOnStream(*parts) if inflated is None else InflatedFrame(*parts).tell(inflated)
-        frame.on_stream = what.on_stream
-        return frame
+        return FrameOnStream(*parts).tell(inflated).put(what.on_stream)
 
     def maker(self, connection: TcpConnection, side: Endpoint) -> Callable[..., FrameMessage]:
         """What makes a message of each frame of a sender; called as ``FrameMessage`` is."""
-        return FrameMessage if connection.exchange.agreed is None else partial(self._inflated_frame, connection, side)
+        return FrameMessage if side.agreed is None else partial(self._inflated_frame, connection, side)
 
     def _inflated_frame(self, connection: TcpConnection, side: Endpoint, *parts: Any) -> FrameMessage:
         inflated = self.inflated(connection, side, parts[-2][0], parts[-1])  # the bytes of header and payload

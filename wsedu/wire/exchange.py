@@ -15,15 +15,14 @@ from ..protocol.http1 import Request, Response, begins_request, begins_response,
 from .codings import InflateBudget
 from .frame_parser import FrameParser, may_begin_frames
 from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
-from .http2_parser import Found, Http2Parser, begins_http2
+from .http2_parser import Found, Http2Parser, begins_http2, continues_http2
 from .inflate import agreement
 from .message_parser import OTHER, Incoming, MessageParser, Sender, UnfinishedMessage
 from .streams import Gap
 
-# What a 101 may switch to and be read, by its token of Upgrade (RFC 9110, 7.8). HTTP/2 is apart, as one parser reads
-# both its directions.
+# What a 101 may switch to and be read, by its token of Upgrade (RFC 9110, 7.8). HTTP/2 is not among it: a client that
+# knows that it is understood begins with it, and nobody implemented the switch (RFC 9113, 3.1).
 PARSERS: dict[str, Callable[[], MessageParser]] = {"websocket": FrameParser}
-HTTP2 = "h2c"
 NOT_HTTP = "neither HTTP nor WebSocket, or begins inside a message"
 
 
@@ -82,13 +81,14 @@ class Exchange:
         agreed: what holds of permessage-deflate where no handshake says it.
 
     Attributes:
-        agreed: what the last handshake says of that.
         identified: it is known who the client is.
         switched: a 101 to WebSocket has come.
     """
 
     def __init__(self, ends: Ends, budget: InflateBudget, late: bool | None, agreed: DeflateParameters | None) -> None:
-        self._budget, self._late, self.agreed = budget, late, agreed
+        self._budget, self._late = budget, late
+        for side in ends:
+            side.agreed = agreed
         self._asked: list[Request] = []  # whose final response has not come
         self._directions: dict[Sender, Direction] = dict(zip(OTHER, ends, strict=True))
         self._known = False  # a head was read, so that this is HTTP
@@ -148,7 +148,7 @@ class Exchange:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
         early = next((side.buffer for side in self._directions.values() if side.buffer), None)
         if early and not self.identified:
-            yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
+            yield self._foreign(early, bytes(early))
         elif self._why and not self._known:
             yield self._nothing_to_read()
 
@@ -170,7 +170,7 @@ class Exchange:
             yield from self.identify(swapped=role != side.sender)
             return
         if self._late is None:
-            yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(line)}")
+            yield self._foreign(early, line)
         else:
             yield from self._begin_inside(swapped=self._late)
 
@@ -199,26 +199,24 @@ class Exchange:
             yield SyncLost(side.sender, f"{gap.missing:,} bytes are missing", gap)
 
     def _read(self, side: Direction) -> Iterator[Found | SyncLost]:
-        begins: bool | None = False
-        if not isinstance(side.parser, FrameParser | Http2Parser) and (side.sender == "client" or not self._known):
+        if side.parser is None and not self._known:
             begins = begins_http2(side)
-        if begins:
-            self._use_http2()
-            if self._why:
-                yield SyncLost(OTHER[side.sender], self._why)
-        if begins is not None:
+            if begins is None:
+                return
+            if begins:
+                # One parser for both: what is said on a stream belongs together.
+                parser, self._known = Http2Parser(), True
+                for each in self._directions.values():
+                    each.parser = parser
+                if self._why:
+                    yield SyncLost(OTHER[side.sender], self._why)
+        if not isinstance(side.parser, Http2Parser):
             yield from self._read_messages(side)
-        if isinstance(side.parser, Http2Parser):
-            try:
-                yield from side.parser.read(side)
-            except ProtocolError as error:
-                yield from self._lose(side, str(error))
-
-    def _use_http2(self, method: str | None = None) -> None:
-        # One parser for both: what is said on a stream belongs together.
-        parser, self._known = Http2Parser(method), True
-        for side in self._directions.values():
-            side.parser, side.waiting, side.unsure = parser, False, False
+            return
+        try:
+            yield from side.parser.read(side)
+        except ProtocolError as error:
+            yield from self._lose(side, str(error))
 
     def _read_messages(self, side: Direction) -> Iterator[Found | SyncLost]:
         while side.buffer and not side.waiting:  # and not lost: nothing is kept then
@@ -262,7 +260,7 @@ class Exchange:
 
     def _asks(self, side: Direction, request: Request) -> None:
         """What follows a request: perhaps another protocol, and only the response says whether it does."""
-        upgrades = not {*PARSERS, HTTP2}.isdisjoint(request.field_tokens("Upgrade"))
+        upgrades = not PARSERS.keys().isdisjoint(request.field_tokens("Upgrade"))
         if upgrades and self.switched:  # captured behind its 101
             side.parser = PARSERS["websocket"]()
         elif (upgrades or request.method == "CONNECT") and any(one is request for one in self._asked):
@@ -289,19 +287,19 @@ class Exchange:
             return None
         # A 101 that does not say to what it switches has switched to what was asked for.
         says = response if request is None or response.get("Upgrade") is not None else request
-        if HTTP2 in says.field_tokens("Upgrade"):
-            self._use_http2(request.method if request else "")
-            return None
         protocol = next((token for token in says.field_tokens("Upgrade") if token in PARSERS), None)
         if protocol is None:
-            return self._lose_both("the connection switched to a protocol that is not WebSocket")
+            asked = ", ".join(says.field_tokens("Upgrade"))
+            return self._lose_both(f"the connection switched to a protocol that is not read: {quoted(asked)}")
         if protocol == "websocket" and response.get("Sec-WebSocket-Accept") is None:
             # RFC 6455, 4.2.2 has the server send it. Drafts up to the one called 76, or hixie, do not know it, and
             # their frames are others: text between a byte 00 and a byte FF.
             return self._lose_both(
                 "its 101 has no Sec-WebSocket-Accept, so that what follows are not the frames of RFC 6455"
             )
-        self.switched, self.agreed = True, agreement(response)
+        self.switched = True
+        for side in self._directions.values():
+            side.agreed = agreement(response)
         self._directions["server"].parser = PARSERS[protocol]()
         if client.waiting:
             client.parser = PARSERS[protocol]()
@@ -338,6 +336,10 @@ class Exchange:
         else:
             self._why = why
         yield from self._unanswered(side)
+
+    def _foreign(self, begin: bytearray, line: bytes) -> SyncLost:
+        inside = "a frame of HTTP/2, whose fields need those before" if continues_http2(begin) else quoted(line)
+        return self._lose_both(f"{NOT_HTTP}: it begins with {inside}")
 
     def _nothing_to_read(self) -> SyncLost:
         what = "what goes through the tunnel is neither HTTP nor WebSocket" if self._tunnel else NOT_HTTP

@@ -105,7 +105,7 @@ class FastReader(CaptureReader):
         index, now, buffer, senders, header_size = -1, 0, b"", self._fast, _TCP_HEADER
         link, size, unpack, ip_end, tcp_at = self._shape
         try:
-            for now, link_type, original, data, at, end in place_packets(file, self.keys.add):
+            for now, link_type, original, data, at, end in place_packets(file, self.take_keys):
                 index += 1
                 if data is not buffer:  # a further piece of the file
                     buffer = data

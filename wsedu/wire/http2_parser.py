@@ -12,17 +12,15 @@ a 200, and from then on the content of the stream is that of a connection of its
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
 from ..protocol import http2
-from ..protocol.deflate import DeflateParameters
 from ..protocol.errors import ProtocolError, quoted
 from ..protocol.hpack import FieldDecoder
 from ..protocol.http1 import Fields, Request, Response
-from ..protocol.http2 import Http2Header, Http2Type, Inserted
+from ..protocol.http2 import Framing, Http2Header, Http2Type
 from .frame_parser import FrameParser
-from .http1_parser import LONGEST_HEAD
-from .inflate import CompressedDirection, agreement
+from .http1_parser import KINDS, LONGEST_HEAD
+from .inflate import agreement
 from .message_parser import OTHER, Incoming, OnStream, ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
 
 MOST_STREAMS = 1 << 10  # that are open at a time and followed; servers allow 100 to 250
@@ -31,91 +29,45 @@ NOT_FOLLOWED = "the oldest are not read to their end"
 Found = ParsedMessage | Spent | Remark
 
 
-class StreamMessage:
-    """The frames of a request or a response so far."""
-
-    kind: Literal["request", "response"] = "request"
-    head: Request | Response
-
-    def __init__(self) -> None:
-        self.raw = bytearray()
-        self.places: list[tuple[int, int]] = []  # of each run of frames in the connection: start and end
-        self.head_size = self.trailer_size = 0  # bytes of the field blocks
-        self.trailers: Fields = ()
-
-    def add(self, raw: bytes | bytearray, start: int) -> None:
-        """Take frames that stood together."""
-        self.raw += raw
-        end = start + len(raw)
-        if self.places and self.places[-1][1] == start:
-            start, _ = self.places.pop()
-        self.places.append((start, end))
-
-    @property
-    def begin(self) -> int:
-        """Its place in the connection."""
-        return self.places[0][0]
-
-
-class DataFrame(NamedTuple):
-    """A DATA frame of a WebSocket."""
-
-    place: int  # of what it carries, in the WebSocket
-    start: int  # of itself, in the connection
-    frame: bytes
-    first: int  # from where to where it carries that
-    last: int
-
-
-class StreamTunnel(Incoming):
-    """What one endpoint sends on a stream that CONNECT opened, without the framing of HTTP/2.
+class StreamHalf(Incoming):
+    """What one endpoint sends on a stream: a message that is not complete; or, behind CONNECT, what a tunnel carries.
 
     Attributes:
-        parser: of WebSocket; ``None`` as long as nobody has agreed on it.
-        agreed, inflates: as on a connection of its own.
-        pieces: what carried what is there.
+        framing: of HTTP/2, around what is there; never empty then.
+        head: of the message; ``None`` in a tunnel.
+        field_block, trailer_block: of the message.
+        trailers: the fields in the latter.
+        parser: of WebSocket, in a tunnel, once both have agreed on it.
     """
+
+    head: Request | Response | None = None
+    field_block = trailer_block = b""
+    trailers: Fields = ()
+    parser: FrameParser | None = None
 
     def __init__(self, sender: Sender) -> None:
         super().__init__(sender)
-        self.pieces: deque[DataFrame] = deque()
-        self.parser: FrameParser | None = None
-        self.agreed: DeflateParameters | None = None
-        self.inflates: CompressedDirection | None = None
+        self.framing: deque[Framing] = deque()
 
-    @property
-    def begin(self) -> int | None:
-        """Its place in the connection; ``None`` if nothing is there."""
-        return self.pieces[0].start if self.pieces else None
-
-    def add(self, frame: bytes, start: int) -> None:
-        """Take a DATA frame."""
+    def add(self, frame: bytes, at: int) -> None:
+        """Take a frame that stands at this place in the connection."""
         first, last = http2.carried(frame)
-        self.pieces.append(DataFrame(self.start + len(self.buffer), start, frame, first, last))
+        self.framing.append(Framing(self.start + len(self.buffer), frame[:first], at))
         self.buffer += frame[first:last]
+        if last < len(frame):
+            self.framing.append(Framing(self.start + len(self.buffer), frame[last:], at + last, padding=True))
 
-    def next_message(self, number: int) -> ParsedMessage | None:
-        """The next frame; ``None`` if it is not complete. Raises as its parser."""
-        begin, inserted, places = self.start, list[Inserted](), list[tuple[int, int]]()
-        message = self.parser.next_message(self) if self.parser is not None else None
-        if message is None:
-            if len(self.pieces) > MOST_PIECES:
-                raise _refusal(f"a WebSocket frame in more than {MOST_PIECES:,} frames", "DATA", "6.1")
-            return None
-        # The header of a DATA frame counts with the first byte behind it, its padding with the last one before it.
-        while self.pieces and self.pieces[0].place < self.start:
-            place, start, frame, first, last = self.pieces[0]
-            begins, ends = place >= begin, place + last - first <= self.start
-            if begins:
-                inserted.append(Inserted(place - begin, frame[:first]))
-            if ends and last < len(frame):
-                inserted.append(Inserted(place + last - first - begin, frame[last:], padding=True))
-            moved = start + first - place
-            places.append((start if begins else begin + moved, start + len(frame) if ends else self.start + moved))
-            if not ends:
-                break
-            self.pieces.popleft()
-        return message._replace(on_stream=OnStream(number, inserted), places=places, scope=self)
+    def framing_since(self, begin: int) -> list[Framing]:
+        """The framing of what was taken, as a message that begins at this place."""
+        # The header of a DATA frame goes with the first byte behind it, its padding with the last one before it.
+        taken: list[Framing] = []
+        while self.framing and (self.framing[0].place < self.start + self.framing[0].padding):
+            one = self.framing.popleft()
+            taken.append(one._replace(place=one.place - begin))
+        if self.buffer and not (self.framing and self.framing[0].place == self.start):  # a frame goes on
+            gone = self.start - begin - taken[-1].place
+            self.framing.appendleft(Framing(self.start, b"", taken[-1].at + len(taken[-1].raw) + gone))
+        return taken
 
 
 @dataclass
@@ -124,8 +76,8 @@ class Http2Stream:
 
     number: int
     method: str | None = None  # of its request
-    opening: StreamMessage | None = None  # a request that is to open a WebSocket
-    sides: dict[Sender, StreamMessage | StreamTunnel] = field(default_factory=dict)
+    asks: int | None = None  # bytes of the field block that asks for a WebSocket, until it is answered
+    halves: dict[Sender, StreamHalf] = field(default_factory=dict)
     ended: set[Sender] = field(default_factory=set)
 
 
@@ -134,25 +86,19 @@ class FieldBlocks:
     """The field blocks of one direction."""
 
     decoder: FieldDecoder = field(default_factory=FieldDecoder)
-    frames: StreamMessage | None = None  # of the block under way
-    first: Http2Header = Http2Header(0, 0, 0, 0)  # its first frame
-    stream: int = 0  # that it is for
+    frames: list[tuple[bytes, int]] = field(default_factory=list)  # of the block under way, each with its place
+    size: int = 0  # of these
+    first: Http2Header = Http2Header(0, 0, 0, 0)  # of the first of them
 
 
 class Http2Parser:
-    """Finds the messages of both directions of a connection.
+    """Finds the messages of both directions of a connection."""
 
-    Args:
-        method: of a request of HTTP/1.1 with which the connection began, and which stream 1 answers.
-    """
-
-    def __init__(self, method: str | None = None) -> None:
+    def __init__(self) -> None:
         self._blocks: dict[Sender, FieldBlocks] = {sender: FieldBlocks() for sender in OTHER}
         self._streams: dict[int, Http2Stream] = {}
         self._prefaced: set[Sender] = set()
         self._too_many = False
-        if method is not None:
-            self._streams[1] = Http2Stream(1, method, ended={"client"})
 
     def read(self, source: Incoming) -> Iterator[Found]:
         """What the bytes that are there complete, in both directions.
@@ -160,7 +106,7 @@ class Http2Parser:
         Raises:
             ProtocolError: the rest of this direction cannot be read.
         """
-        if source.sender not in self._prefaced:
+        if source.sender not in self._prefaced and source.buffer:
             if not (begins := begins_http2(source)):
                 if begins is None:
                     return
@@ -171,75 +117,79 @@ class Http2Parser:
                 source.take(len(http2.PREFACE))
                 yield Spent("http2 frame", len(http2.PREFACE))
         while len(source.buffer) >= http2.HEADER_SIZE:
-            header, start = http2.parse_http2_header(source.buffer), source.start
+            header, at = http2.parse_http2_header(source.buffer), source.start
             if len(source.buffer) < http2.HEADER_SIZE + header.length:
                 return
-            yield from self._frame(source.sender, header, source.take(http2.HEADER_SIZE + header.length), start)
+            yield from self._frame(source.sender, header, source.take(http2.HEADER_SIZE + header.length), at)
 
     def unfinished(self, sender: Sender) -> UnfinishedMessage | None:
         """What is there of the oldest message that is not complete."""
         for number, stream in self._streams.items():
-            side = stream.sides.get(sender)
-            if isinstance(side, StreamMessage):
-                return UnfinishedMessage(side.kind, len(side.raw), None, 0, number)
-            if side is not None and side.buffer and side.parser is not None:
-                return side.parser.unfinished(side)._replace(stream=number)
+            half = stream.halves.get(sender)
+            if half is not None and half.head is not None:
+                return UnfinishedMessage(KINDS[sender], len(half.buffer), None, 0, number)
+            if half is not None and half.buffer and half.parser is not None:
+                return half.parser.unfinished(half)._replace(stream=number)
         return None
 
-    def _frame(self, sender: Sender, header: Http2Header, frame: bytes, start: int) -> Iterator[Found]:
-        blocks, kind = self._blocks[sender], header.type
+    def _frame(self, sender: Sender, header: Http2Header, frame: bytes, at: int) -> Iterator[Found]:
+        blocks, kind, stream = self._blocks[sender], header.type, self._streams.get(header.stream)
         goes_on = kind == Http2Type.CONTINUATION and header.stream == blocks.first.stream
-        if goes_on != (blocks.frames is not None):
+        if goes_on != bool(blocks.frames):
             # "Any number of CONTINUATION frames can be sent, as long as the preceding frame is on the same stream".
             raise _refusal("the frames of a field block stand together", "CONTINUATION", "6.10")
         first, last = http2.carried(frame)
         yield Spent("http2 frame", len(frame) - (last - first))
         if kind in (Http2Type.HEADERS, Http2Type.CONTINUATION, Http2Type.PUSH_PROMISE):
             yield Spent("http head", last - first)
-            if not goes_on:
-                promised = int.from_bytes(frame[first - 4 : first], "big") & 0x7FFFFFFF
-                blocks.frames, blocks.first = StreamMessage(), header
-                blocks.stream = promised if kind == Http2Type.PUSH_PROMISE else header.stream
-            yield from self._block(sender, blocks, header, frame, start)
-        elif kind == Http2Type.DATA and header.stream in self._streams:
-            yield from self._data(sender, self._streams[header.stream], header, frame, start, last - first)
+            blocks.first = blocks.first if goes_on else header
+            blocks.frames.append((frame, at))
+            blocks.size += len(frame)
+            if blocks.size > LONGEST_HEAD:
+                raise _refusal(
+                    f"a field block of more than {LONGEST_HEAD:,} bytes, with its framing", "HEADERS", "6.10"
+                )
+            if header.has(http2.END_HEADERS):
+                yield from self._block(sender, blocks)
+        elif kind == Http2Type.DATA and stream is not None:
+            if half := stream.halves.get(sender):
+                yield from self._data(stream, half, frame, at)
+            if header.has(http2.END_STREAM):
+                yield from self._end(stream, sender)
         elif kind == Http2Type.SETTINGS:
-            for at in range(http2.HEADER_SIZE, len(frame) - 5, 6):
-                if int.from_bytes(frame[at : at + 2], "big") == http2.HEADER_TABLE_SIZE:
-                    decoder = self._blocks[OTHER[sender]].decoder
-                    decoder.allowed = max(decoder.allowed, int.from_bytes(frame[at + 2 : at + 6], "big"))
-        elif kind == Http2Type.RST_STREAM and header.stream in self._streams:
-            why = http2.error_name(int.from_bytes(frame[9:13], "big"))
-            for side in self._streams.pop(header.stream).sides.values():
-                if isinstance(side, StreamMessage):
-                    where = f"stream {header.stream} ({why}) inside a {side.kind}"
-                    yield Remark("streams ended inside a message", f"the {sender} ends {where}, which is left out")
-        elif kind == Http2Type.GOAWAY and (code := int.from_bytes(frame[13:17], "big")):
+            decoder = self._blocks[OTHER[sender]].decoder
+            decoder.allowed = max(decoder.allowed, *http2.settings(frame, http2.HEADER_TABLE_SIZE), 0)
+        elif kind == Http2Type.RST_STREAM and stream is not None:
+            del self._streams[header.stream]
+            left = [KINDS[half.sender] for half in stream.halves.values() if half.head is not None]
+            if left:
+                why = f"({http2.error_name(int.from_bytes(frame[9:13]))}) inside a {' and a '.join(left)}"
+                text = f"the {sender} ends stream {header.stream} {why}, which is left out"
+                yield Remark("streams ended inside a message", text)
+        elif kind == Http2Type.GOAWAY and (code := int.from_bytes(frame[13:17])):
             yield Remark("GOAWAY", f"the {sender} ends the connection (GOAWAY): {http2.error_name(code)}")
 
-    def _block(
-        self, sender: Sender, blocks: FieldBlocks, header: Http2Header, frame: bytes, start: int
-    ) -> Iterator[Found]:
-        """Take a frame with a piece of a field block, and read the block if that is the last one."""
-        frames = blocks.frames
-        assert frames is not None
-        frames.add(frame, start)
-        if len(frames.raw) > LONGEST_HEAD:
-            raise _refusal(f"a field block of more than {LONGEST_HEAD:,} bytes, with its framing", "HEADERS", "6.10")
-        if not header.has(http2.END_HEADERS):
+    def _block(self, sender: Sender, blocks: FieldBlocks) -> Iterator[Found]:
+        """Read a field block, whose frames are there."""
+        frames, number, blocks.frames, blocks.size = blocks.frames, blocks.first.stream, [], 0
+        block = b"".join(frame[slice(*http2.carried(frame))] for frame, _ in frames)
+        fields = blocks.decoder.decode(block)
+        if blocks.first.type == Http2Type.PUSH_PROMISE or number % 2 == 0:  # RFC 9113, 8.4
+            yield Remark("pushes", "the server pushes responses, which are not read")
             return
-        block, _ = http2.without_framing(bytes(frames.raw))
-        fields, blocks.frames = blocks.decoder.decode(block), None
-        stream = self._streams.setdefault(blocks.stream, Http2Stream(blocks.stream))
-        pushed = blocks.first.type == Http2Type.PUSH_PROMISE
-        side = None if pushed else stream.sides.get(sender)
-        if isinstance(side, StreamMessage):
-            side.add(frames.raw, frames.begin)
-            side.trailers += fields
-            side.trailer_size += len(block)
-        elif side is None and sender not in stream.ended:
-            frames.head_size = len(block)
-            yield from self._begin(sender, stream, frames, fields, pushed)
+        stream = self._streams.setdefault(number, Http2Stream(number))
+        half, begins = stream.halves.get(sender), sender not in stream.halves and sender not in stream.ended
+        if half is None:
+            half = StreamHalf(sender)
+        if begins or half.head is not None:
+            for frame, at in frames:
+                half.add(frame, at)
+        if begins:
+            half.field_block = block
+            yield from self._begin(stream, half, fields)
+        elif half.head is not None:
+            half.trailer_block += block
+            half.trailers += fields
         if blocks.first.has(http2.END_STREAM):
             yield from self._end(stream, sender)
         if len(self._streams) > MOST_STREAMS:
@@ -248,99 +198,95 @@ class Http2Parser:
                 self._too_many = True
                 yield Remark(NOT_FOLLOWED, f"more than {MOST_STREAMS:,} streams are open at a time: {NOT_FOLLOWED}")
 
-    def _begin(
-        self, sender: Sender, stream: Http2Stream, message: StreamMessage, fields: Fields, pushed: bool
-    ) -> Iterator[Found]:
+    def _data(self, stream: Http2Stream, half: StreamHalf, frame: bytes, at: int) -> Iterator[Found]:
+        first, last = http2.carried(frame)
+        if half.head is not None:
+            half.add(frame, at)
+            yield Spent("content", last - first)
+        # Of a tunnel what is read, or may be read later.
+        elif last > first and (half.parser is not None or stream.asks is not None):
+            half.add(frame, at)
+            yield from self._tunnelled(stream, half)
+
+    def _begin(self, stream: Http2Stream, half: StreamHalf, fields: Fields) -> Iterator[Found]:
         """A message whose head is there, and which is complete with it if no content belongs to it."""
         # What is the start line in HTTP/1.1 are fields whose names no other field can have (RFC 9113, 8.3).
-        values, opens = dict(fields), False
-        if sender == "client" or pushed:
+        values = dict(fields)
+        if half.sender == "client":
             target = values.get(":path") or values.get(":authority", "")
-            message.head = Request(values.get(":method", ""), target, "HTTP/2", fields)
-            stream.method = message.head.method
-            complete = pushed or stream.method == "CONNECT"
+            stream.method = values.get(":method", "")
+            half.head = Request(stream.method, target, "HTTP/2", fields)
+            tunnel = stream.method == "CONNECT"
+            if tunnel and values.get(":protocol") == "websocket":
+                stream.asks = len(half.field_block)
         else:
             status = values.get(":status", "")
             code = int(status) if len(status) == 3 and status.isdecimal() else 0
-            message.kind, message.head = "response", Response(code, "", "HTTP/2", fields)
-            opens = stream.method == "CONNECT" and 200 <= code < 300
-            complete = opens or 100 <= code < 200
-        if not complete:
-            stream.sides[sender] = message
+            half.head = Response(code, "", "HTTP/2", fields)
+            tunnel = stream.method == "CONNECT" and 200 <= code < 300
+            if 100 <= code < 200:  # and the final response follows
+                yield self._message(stream, half)
+                return
+        if not tunnel:
+            stream.halves[half.sender] = half
             return
-        yield self._message(stream, sender, message, switches=opens)
-        if pushed:
-            stream.ended.add("client")
-        elif opens:
-            yield from self._open(stream, message)
-        elif message.kind == "request":
-            stream.sides[sender] = StreamTunnel(sender)
-            stream.opening = message if values.get(":protocol") == "websocket" else None
+        yield self._message(stream, half)
+        stream.halves[half.sender] = StreamHalf(half.sender)
+        if half.sender == "server":
+            yield from self._open(stream, half)
 
-    def _open(self, stream: Http2Stream, answer: StreamMessage) -> Iterator[Found]:
+    def _open(self, stream: Http2Stream, answer: StreamHalf) -> Iterator[Found]:
         """The stream is a tunnel from here on: of a WebSocket, or of something that is not read."""
-        asked, stream.opening = stream.opening, None
-        if asked is None:
+        asked, stream.asks = stream.asks, None
+        if asked is None or answer.head is None:
             yield Remark("tunnels", f"stream {stream.number} is a tunnel, and not read")
             return
-        yield Spent("handshake", asked.head_size + answer.head_size, "http head")
-        for sender in OTHER:
-            side = stream.sides.setdefault(sender, StreamTunnel(sender))
-            if isinstance(side, StreamTunnel):
-                side.parser, side.agreed = FrameParser(), agreement(answer.head)
-                yield from self._frames(stream, side)
+        yield Spent("handshake", asked + len(answer.field_block), "http head")
+        for half in [*stream.halves.values()]:
+            half.parser, half.agreed = FrameParser(), agreement(answer.head)
+            yield from self._tunnelled(stream, half)
 
-    def _data(
-        self, sender: Sender, stream: Http2Stream, header: Http2Header, frame: bytes, start: int, size: int
-    ) -> Iterator[Found]:
-        side = stream.sides.get(sender)
-        if isinstance(side, StreamMessage):
-            side.add(frame, start)
-            yield Spent("content", size)
-        elif side is not None and size and (side.parser or stream.opening):  # it is read, or may be read later
-            side.add(frame, start)
-            yield from self._frames(stream, side)
-        if header.has(http2.END_STREAM):
-            yield from self._end(stream, sender)
-
-    def _frames(self, stream: Http2Stream, side: StreamTunnel) -> Iterator[Found]:
+    def _tunnelled(self, stream: Http2Stream, half: StreamHalf) -> Iterator[Found]:
         """The WebSocket frames that are complete."""
         try:
-            while (message := side.next_message(stream.number)) is not None:
-                yield message._replace(start=self._oldest(side.sender, message.places[0][0]))
+            while half.parser is not None and (message := half.parser.next_message(half)) is not None:
+                on_stream = OnStream(stream.number, half.framing_since(message.start))
+                start = self._oldest(half.sender, on_stream.framing[0].at)
+                yield message._replace(start=start, on_stream=on_stream, scope=half)
+            if len(half.framing) > MOST_PIECES:
+                raise _refusal(f"a WebSocket frame in more than {MOST_PIECES:,} frames", "DATA", "6.1")
         except ProtocolError as error:
-            side.parser = None
-            side.buffer.clear()
-            side.pieces.clear()
+            half.parser = stream.asks = None
+            half.buffer.clear()
+            half.framing.clear()
             reason = "streams not read any further"
-            yield Remark(reason, f"stream {stream.number} of the {side.sender} is not read any further: {error}")
+            yield Remark(reason, f"stream {stream.number} of the {half.sender} is not read any further: {error}")
 
     def _end(self, stream: Http2Stream, sender: Sender) -> Iterator[Found]:
         """The sender says no more on this stream."""
         stream.ended.add(sender)
-        message = stream.sides.get(sender)
-        if isinstance(message, StreamMessage):
-            del stream.sides[sender]
-            yield self._message(stream, sender, message)
+        half = stream.halves.get(sender)
+        if half is not None and half.head is not None:
+            del stream.halves[sender]
+            yield self._message(stream, half)
         if len(stream.ended) == len(OTHER):
             self._streams.pop(stream.number, None)
 
-    def _message(
-        self, stream: Http2Stream, sender: Sender, message: StreamMessage, *, switches: bool = False
-    ) -> ParsedMessage:
-        raw = bytes(message.raw)
-        inner, _ = http2.without_framing(raw)
-        content = inner[message.head_size : len(inner) - message.trailer_size]
+    def _message(self, stream: Http2Stream, half: StreamHalf) -> ParsedMessage:
+        """A request or a response that is complete."""
+        head_size, raw = len(half.field_block), bytes(half.buffer)
+        content = raw[head_size : len(raw) - len(half.trailer_block)]
+        blocks = half.field_block, half.trailer_block, half.trailers
         return ParsedMessage(
-            message.kind, sender, self._oldest(sender, message.begin), raw, message.head, content,
-            len(inner) - len(content), message.head_size, stream.method if message.kind == "response" else None,
-            switches, OnStream(stream.number, (), message.head_size, message.trailers), message.places,
+            KINDS[half.sender], half.sender, self._oldest(half.sender, half.framing[0].at), raw, half.head, content,
+            len(raw) - len(content), head_size, stream.method if half.sender == "server" else None,
+            on_stream=OnStream(stream.number, half.framing, *blocks),
         )  # fmt: skip
 
-    def _oldest(self, sender: Sender, start: int) -> int:
+    def _oldest(self, sender: Sender, at: int) -> int:
         """Where the oldest message of a sender begins that is under way, or this one."""
-        begins = (stream.sides[sender].begin for stream in self._streams.values() if sender in stream.sides)
-        return min((start, *(begin for begin in begins if begin is not None)))
+        halves = (stream.halves[sender] for stream in self._streams.values() if sender in stream.halves)
+        return min((at, *(half.framing[0].at for half in halves if half.framing)))
 
 
 def begins_http2(source: Incoming) -> bool | None:
@@ -354,6 +300,16 @@ def begins_http2(source: Incoming) -> bool | None:
     if len(begin) < http2.HEADER_SIZE:
         return None if b"\0\0".startswith(begin[:2]) and not source.ended else False
     return begin[:2] == b"\0\0" and begin[3] == Http2Type.SETTINGS and begin[5:9] == bytes(4)
+
+
+def continues_http2(data: bytearray) -> bool:
+    """Whether the first bytes of a capture may be a frame inside of a connection: one of a known type and size."""
+    if len(data) < http2.HEADER_SIZE or data[5] >= 0x80:
+        return False
+    header = http2.parse_http2_header(data)
+    about_all = header.type in (Http2Type.SETTINGS, Http2Type.PING, Http2Type.GOAWAY)  # and so on stream 0
+    streams = header.type == Http2Type.WINDOW_UPDATE or about_all == (header.stream == 0)
+    return header.type <= Http2Type.CONTINUATION and header.length <= 1 << 14 and streams
 
 
 def _refusal(message: str, field: str, section: str) -> ProtocolError:

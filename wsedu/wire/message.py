@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A message as ``read`` and ``messages`` give it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, Self
 
@@ -11,7 +12,7 @@ from ..protocol.frames import FIN, MASK, OPCODE, Frame, Header, apply_mask, pars
 from ..protocol.hpack import field_block_spans
 from ..protocol.http1 import Fields, Request, Response
 from ..protocol.http1_spans import head_spans
-from ..protocol.http2 import spans_with_framing, with_framing, without_framing
+from ..protocol.http2 import Framing, spans_with_framing, with_framing
 from ..protocol.opcodes import Opcode
 from ..protocol.spans import Kind, Span
 from .codings import text_of_content
@@ -146,8 +147,7 @@ class FrameMessage(CapturedMessage):
         """Its bytes on the TCP stream."""
         # Put together when asked for, so that a large payload is in memory once: masking is its own inverse, and the
         # masking key is what a header ends with (RFC 6455, 5.2).
-        raw = self._frame_bytes()
-        return raw if self.on_stream is None else with_framing(raw, self.on_stream.inserted)
+        return self._frame_bytes()
 
     def _frame_bytes(self) -> bytes:
         """Without the framing of HTTP/2."""
@@ -157,8 +157,7 @@ class FrameMessage(CapturedMessage):
     @property
     def wire_length(self) -> int:
         """How many bytes ``raw`` has."""
-        framing = 0 if self.on_stream is None else sum(len(each.raw) for each in self.on_stream.inserted)
-        return len(self._header) + len(self.payload) + framing
+        return len(self._header) + len(self.payload)
 
     @property
     def first_byte(self) -> int:
@@ -189,31 +188,19 @@ class FrameMessage(CapturedMessage):
 
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
-        spans = self._frame_spans()
-        return spans if self.on_stream is None else spans_with_framing(spans, self.on_stream.inserted)
-
-    def _frame_spans(self) -> list[Span]:
-        """Without the framing of HTTP/2."""
         return frame_spans(self._frame_bytes())
-
-
-class FrameOnStream(FrameMessage):
-    """A frame of a WebSocket on a stream of HTTP/2 (RFC 8441)."""
-
-    __slots__ = ("on_stream",)
 
 
 class InflatedFrame(FrameMessage):
     """A data frame where permessage-deflate was agreed on (RFC 7692)."""
 
-    __slots__ = ("_opcode", "compressed", "content", "inflate_error", "on_stream")
+    __slots__ = ("_opcode", "compressed", "content", "inflate_error")
 
     content: bytes
 
-    def tell(self, inflated: Inflated) -> Self:
-        """What it means: itself, once that is known."""
-        self.on_stream = None
-        self.compressed, self._opcode, content, self.inflate_error = inflated
+    def tell(self, inflated: Inflated | None) -> Self:
+        """What it means, if it is a data frame: itself, once that is known."""
+        self.compressed, self._opcode, content, self.inflate_error = inflated or (None, 0, None, "")
         self.content = (content or b"") if self.compressed else self.payload
         return self
 
@@ -225,9 +212,9 @@ class InflatedFrame(FrameMessage):
         ends = self._header[0] & FIN and self._opcode == Opcode.TEXT and not self.inflate_error
         return self.content.decode("utf-8", "replace") if ends else None
 
-    def _frame_spans(self) -> list[Span]:
-        """Of the payload of a last frame also what its message says."""
-        spans = super()._frame_spans()
+    def spans(self) -> list[Span]:
+        """What each byte of ``raw`` is, in order; of the payload of a last frame also what its message says."""
+        spans = super().spans()
         if not self.compressed or not self.payload:
             return spans
         if not self._header[0] & FIN:
@@ -239,6 +226,29 @@ class InflatedFrame(FrameMessage):
             said = quoted(self.content) if text is None else f"“{printable(text[:most])}{'…' * (len(text) > most)}”"
             meaning = f"compressed message (RFC 7692): inflated, the message is {len(self.content):,} bytes, {said}"
         return [*spans[:-1], replace(spans[-1], value=self.payload, meaning=meaning, section="RFC 7692, 7.2.2")]
+
+
+class FrameOnStream(InflatedFrame):
+    """A frame of a WebSocket on a stream of HTTP/2 (RFC 8441), with the framing in its midst."""
+
+    __slots__ = ("on_stream", "raw")
+
+    on_stream: OnStream
+    raw: bytes
+
+    def put(self, on_stream: OnStream) -> Self:
+        """On which stream it is, and how: itself, once that is known."""
+        self.on_stream, self.raw = on_stream, with_framing(self._frame_bytes(), on_stream.framing)
+        return self
+
+    @property
+    def wire_length(self) -> int:
+        """How many bytes ``raw`` has."""
+        return len(self.raw)
+
+    def spans(self) -> list[Span]:
+        """What each byte of ``raw`` is, in order."""
+        return spans_with_framing(super().spans(), self.on_stream.framing)
 
 
 class HttpMessage(CapturedMessage):
@@ -254,8 +264,9 @@ class HttpMessage(CapturedMessage):
         super().__init__(conversation, sender, time, packets)
         assert found.head is not None
         self.kind: MessageKind = found.kind
-        self.raw, self.head, self.content = found.raw, found.head, found.content
-        self.request_method, self.on_stream = found.request_method, found.on_stream
+        self.head, self.content, self.request_method = found.head, found.content, found.request_method
+        self.on_stream = found.on_stream
+        self.raw = with_framing(found.raw, found.on_stream.framing if found.on_stream else ())
 
     @property
     def text(self) -> str | None:
@@ -265,7 +276,7 @@ class HttpMessage(CapturedMessage):
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
         if self.on_stream is not None:
-            return self._spans_on_stream(self.on_stream.head_size, self.on_stream.trailers)
+            return self._spans_on_stream(*self.on_stream)
         _, size = type(self.head).parse(self.raw, strict=False)
         spans = head_spans(self.raw[:size])
         try:
@@ -274,14 +285,16 @@ class HttpMessage(CapturedMessage):
             return spans
         return spans + [span.shifted(size) for span in content_spans(self.raw[size:], framing)]
 
-    def _spans_on_stream(self, size: int, trailers: Fields) -> list[Span]:
-        """The fields, the content, fields behind it; and the framing that stood in their midst."""
-        message, inserted = without_framing(self.raw)
-        spans, end = field_block_spans(message[:size], self.head.fields), size + len(self.content)
+    def _spans_on_stream(
+        self, _: int, framing: Sequence[Framing], field_block: bytes, trailer_block: bytes, trailers: Fields
+    ) -> list[Span]:
+        """The fields, the content, fields behind it; and the framing in their midst."""
+        spans, size = field_block_spans(field_block, self.head.fields), len(field_block)
+        end = size + len(self.content)
         if self.content:
             spans.append(Span(size, end, "content", self.content, "the content", Kind.CONTENT, "RFC 9113, 6.1"))
-        spans += [span.shifted(end) for span in field_block_spans(message[end:], trailers)]
-        return spans_with_framing(spans, inserted)
+        spans += [span.shifted(end) for span in field_block_spans(trailer_block, trailers)]
+        return spans_with_framing(spans, framing)
 
 
 class GapMessage(CapturedMessage):

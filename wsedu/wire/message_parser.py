@@ -7,11 +7,16 @@ what a request and its response mean for the bytes that follow. A further kind i
 in that table.
 """
 
-from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Literal, NamedTuple, Protocol
+
+from ..protocol.deflate import DeflateParameters
 from ..protocol.http1 import Fields, Request, Response
-from ..protocol.http2 import Inserted
+from ..protocol.http2 import Framing
+from .inflate import CompressedDirection
 
 Sender = Literal["client", "server"]
 OTHER: dict[Sender, Sender] = {"client": "server", "server": "client"}
@@ -21,9 +26,15 @@ class OnStream(NamedTuple):
     """What a message of HTTP/2 has beside one of HTTP/1.1."""
 
     stream: int
-    inserted: Sequence[Inserted] = ()  # of a WebSocket frame: the framing in its midst, which is not in ``raw``
-    head_size: int = 0  # bytes of the field block
-    trailers: Fields = ()
+    framing: Sequence[Framing]  # in its midst, which is not in ``raw``; the first of it at its beginning
+    field_block: bytes = b""
+    trailer_block: bytes = b""
+    trailers: Fields = ()  # what that says
+
+    def places(self, size: int) -> Iterator[tuple[int, int]]:
+        """Where in the connection stand the framing and the ``size`` bytes of the message, in order: starts, ends."""
+        for one, following in pairwise((*self.framing, Framing(size, b""))):
+            yield one.at, one.at + len(one.raw) + following.place - one.place
 
 
 class ParsedMessage(NamedTuple):
@@ -40,8 +51,7 @@ class ParsedMessage(NamedTuple):
     request_method: str | None = None  # of a response, that of the request it answers
     switches: bool = False  # another protocol begins behind it
     on_stream: OnStream | None = None
-    places: Sequence[tuple[int, int]] = ()  # in the stream, if it is in several
-    scope: Any = None  # on what permessage-deflate was agreed, if not on the connection
+    scope: Incoming | None = None  # from where it comes, if not from the connection itself
 
 
 class UnfinishedMessage(NamedTuple):
@@ -77,15 +87,19 @@ class Incoming:
         start: place of the first of them in the stream.
         ended: no further byte will come.
         closed: because the sender closed the connection, and everything before that is there.
+        agreed: what holds of permessage-deflate.
+        inflates: the messages, once one may be compressed.
     """
 
-    __slots__ = ("buffer", "closed", "ended", "sender", "start")
+    __slots__ = ("agreed", "buffer", "closed", "ended", "inflates", "sender", "start")
 
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
         self.buffer = bytearray()
         self.start = 0
         self.ended = self.closed = False
+        self.agreed: DeflateParameters | None = None
+        self.inflates: CompressedDirection | None = None
 
     def take(self, size: int) -> bytes:
         """The first ``size`` bytes, which are gone from here then."""

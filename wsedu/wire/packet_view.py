@@ -10,14 +10,13 @@ In order of reading: the headers; which messages a packet carries (``PacketViews
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from ipaddress import ip_address
 from itertools import chain
 from typing import NamedTuple
 
 from ..protocol.opcodes import opcode_name
-from ..protocol.spans import Kind, Span
+from ..protocol.spans import Kind, Span, part_of
 from .message import CapturedMessage
 from .packets import SYN, VLAN_TAGS, Segment, Unreadable, segment_of
 from .pcapfile import LINKTYPE_ETHERNET, Packet
@@ -200,13 +199,6 @@ def _layers(packet: Packet, segment: Segment, carried: Iterable[Layer]) -> list[
     return [(name, spans) for name, spans in layers if spans]
 
 
-def _part_of(spans: list[Span], start: int, end: int, at: int) -> list[Span]:
-    """The spans of the bytes from ``start`` to ``end`` of a message, moved to ``at``."""
-    inside = (span for span in spans if span.start < end and span.end > start)
-    cut = (replace(span, start=max(span.start, start), end=min(span.end, end)) for span in inside)
-    return [span.shifted(at - start) for span in cut]
-
-
 class PacketView:
     """A packet with its layers; ``byte_map`` and ``touch`` take it.
 
@@ -250,8 +242,6 @@ class PacketViews:
         self._carried = defaultdict[int, list[tuple[CapturedMessage, int, CapturedMessage]]](list)
         streams: dict[tuple[int, str], tuple[CapturedMessage, int]] = {}
         for message in messages:
-            if message.stream is not None:
-                continue  # it is not in one piece
             key = message.conversation, message.sender
             first, at = streams.get(key, (message, 0))
             streams[key] = first, at + message.wire_length
@@ -284,15 +274,26 @@ class PacketViews:
 
     def _messages(self, index: int, segment: Segment) -> Iterator[Layer]:
         """The messages in the payload of a packet, in order."""
-        for message, place, first in self._carried.get(index, ()):
+        carried, found, payload = self._carried.get(index, ()), False, segment.payload
+        for message, place, first in carried:
+            if message.stream is not None:
+                continue  # it is not in one piece
             raw = message.raw
             # Where the message begins in this payload; before it, if a packet before this one has its beginning.
             begin = _difference(self._origin(first) + place, _sequence(segment))
             at, end = max(begin, 0), min(begin + len(raw), len(segment.payload))
             # Only what is byte for byte the same is explained: a segment sent twice need not have the same bytes twice.
             if at < end and segment.payload[at:end] == raw[at - begin : end - begin]:
-                spans = _part_of(message.spans(), at - begin, end - begin, segment.places[2] + at)
+                spans = part_of(message.spans(), at - begin, end - begin, segment.places[2] + at)
+                found = True
                 yield _name(message, at - begin, end - begin), spans
+        records = payload[:1] in (b"\x14", b"\x15", b"\x16", b"\x17") and payload[1:2] == b"\x03"
+        if not found and (records or any(message.stream is not None for message, *_ in carried)):
+            # Of these the bytes are not those of the message, or not in one piece.
+            said = dict.fromkeys(_said(message) for message, *_ in carried)
+            meaning = f"in them: {', '.join(said)}" if said else "no message is in them"
+            name, start = "TLS records" if records else "HTTP/2 frames", segment.places[2]
+            yield name, [Span(start, start + len(payload), name, payload, meaning, Kind.TCP_IP)]
 
     def _origin(self, first: CapturedMessage) -> int:
         """The sequence number of the first byte of a stream: the least that its first message was carried under."""
@@ -313,6 +314,10 @@ def _difference(one: int, other: int) -> int:
     round is nearer on the other.
     """
     return (one - other + HALF) % SPACE - HALF
+
+
+def _said(message: CapturedMessage) -> str:
+    return message.kind if message.stream is None else f"{message.kind} of stream {message.stream}"
 
 
 def _name(message: CapturedMessage, start: int, end: int) -> str:

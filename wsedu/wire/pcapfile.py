@@ -6,7 +6,7 @@ The formats are those of the IETF drafts draft-ietf-opsawg-pcap and draft-ietf-o
 
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -59,7 +59,7 @@ _SNAP_LENGTH = 262144  # bytes; what tcpdump takes for all of a packet
 Placed = tuple[int, int, int, bytes, int, int]
 
 
-Secrets = Callable[[str], object]  # takes a key log of TLS, as it stands in the file
+Secrets = Callable[[Sequence[str]], object]  # takes the lines of a key log of TLS
 
 
 def read_packets(file: BinaryIO, secrets: Secrets | None = None) -> Iterator[Packet]:
@@ -211,11 +211,9 @@ def _pcapng(window: _Window, secrets: Secrets | None) -> Iterator[Placed]:
                 elif block_type == _INTERFACE:
                     interfaces.append(_interface(order, data[at + 8 : at + length - 4]))
                 elif block_type == _DECRYPTION_SECRETS and secrets is not None:
-                    secrets(_key_log(order, data, at))
+                    secrets(_key_log(order, data, at).splitlines())
             except (struct.error, IndexError):
                 raise window.damaged(at, "a block without its interface or its fields") from None
-            except ValueError as error:
-                raise window.damaged(at, str(error)) from None
             at += length
 
 

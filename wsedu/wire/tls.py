@@ -15,7 +15,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -28,6 +29,7 @@ SERVER_NAME, ALPN, EARLY_DATA, SUPPORTED_VERSIONS = 0, 16, 42, 43  # extensions
 LARGEST_RECORD = (1 << 14) + 2048  # bytes behind the header; TLS 1.3 allows less (RFC 5246, 6.2.3; RFC 8446, 5.2)
 LARGEST_HANDSHAKE = 1 << 20  # bytes of one handshake message that are kept; a chain of certificates is far smaller
 HEADER = 5  # bytes before a record
+MOST_SECRETS, LONGEST_LINE = 1 << 18, 1 << 12  # of a key log
 # RFC 8446, 4.1.3: a ServerHello with this as its random value asks for another ClientHello.
 HELLO_RETRY = hashlib.sha256(b"HelloRetryRequest").digest()
 
@@ -51,31 +53,38 @@ SUITES = {  # numbers as at IANA; those that begin with 13 are of TLS 1.3
 }
 
 
-class KeyLog:
+class KeyLog(dict[tuple[bytes, str], bytes]):
     """Secrets by the random value of the ClientHello to whose connection they belong, and by what they are for."""
 
-    def __init__(self, text: str = "") -> None:
-        self._secrets: dict[tuple[bytes, str], bytes] = {}
-        self.add(text)
-
-    def add(self, text: str) -> None:
+    def add(self, lines: Iterable[str]) -> None:
         """Read more of a key log: a label, a random value and a secret a line (RFC 9850, 2).
 
         Raises:
-            ValueError: a line is none of that; it says which.
+            ValueError: a line is none of that; it says which. Or there are too many.
         """
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(lines, 1):
             if not line.strip() or line.startswith("#"):
                 continue
             try:
                 label, random, secret = line.split()
-                self._secrets[bytes.fromhex(random), label] = bytes.fromhex(secret)
+                self[bytes.fromhex(random), label] = bytes.fromhex(secret)
             except ValueError:
                 raise ValueError(f"line {number} of the key log is not a label and two hexadecimal numbers") from None
+            if len(self) > MOST_SECRETS:
+                raise ValueError(f"the key log has more than {MOST_SECRETS:,} secrets")
 
-    def secret(self, random: bytes, label: str) -> bytes | None:
-        """The secret for a use, or ``None``."""
-        return self._secrets.get((random, label))
+
+def read_key_log(path: str | Path | None) -> KeyLog:
+    """The key log in a file; an empty one if there is none.
+
+    Raises:
+        OSError: the file cannot be read; ``ValueError`` where it is no key log.
+    """
+    keys = KeyLog()
+    if path is not None:
+        with open(path, encoding="latin-1") as file:
+            keys.add(iter(partial(file.readline, LONGEST_LINE), ""))
+    return keys
 
 
 def expand_label(secret: bytes, label: str, length: int, hash_name: Hash) -> bytes:
@@ -96,15 +105,6 @@ def expand_master(secret: bytes, label: bytes, length: int, hash_name: Hash) -> 
     return made[:length]
 
 
-def read_key_log(path: str | Path | None) -> KeyLog:
-    """The key log in a file; an empty one if there is none.
-
-    Raises:
-        OSError: the file cannot be read; ``ValueError`` where it is no key log.
-    """
-    return KeyLog("" if path is None else Path(path).read_text(encoding="latin-1"))
-
-
 class RecordCipher:
     """Opens the records of one direction, one after the other.
 
@@ -120,22 +120,23 @@ class RecordCipher:
         self._aead: Any = getattr(aead, suite.cipher)(key)
         self._iv, self._sequence = iv, 0
 
-    def open(self, header: bytes, body: bytes, *, tls13: bool) -> bytes:
-        """The plaintext of the next record.
+    def open(self, header: bytes, body: bytes, *, tls13: bool) -> bytes | None:
+        """The plaintext of the next record; ``None`` if it was not made with this key, or was changed."""
+        from cryptography.exceptions import InvalidTag
 
-        Raises:
-            cryptography.exceptions.InvalidTag: it was not made with this key, or was changed.
-        """
         sequence = self._sequence.to_bytes(8)
         # A nonce must never come twice with one key, so the number of the record goes into it (RFC 8446, 5.3).
         if len(self._iv) == 12:
-            nonce = (int.from_bytes(self._iv) ^ int.from_bytes(sequence)).to_bytes(12)
+            nonce = (int.from_bytes(self._iv) ^ self._sequence).to_bytes(12)
         else:
             nonce, body = self._iv + body[:8], body[8:]
         # What is not encrypted and yet may not be changed: in TLS 1.3 the header as it stands (5.2), in TLS 1.2 also
         # the number of the record, and the length that the plaintext has (RFC 5246, 6.2.3.3).
-        guarded = header if tls13 else sequence + header[:3] + (len(body) - 16).to_bytes(2)
-        opened: bytes = self._aead.decrypt(nonce, body, guarded)
+        guarded = header if tls13 else sequence + header[:3] + max(0, len(body) - 16).to_bytes(2)
+        try:
+            opened: bytes = self._aead.decrypt(nonce, body, guarded)
+        except (InvalidTag, ValueError):
+            return None
         self._sequence += 1
         return opened
 
@@ -146,38 +147,36 @@ class Record(NamedTuple):
     content_type: int
     content: bytes | None  # ``None`` if it is encrypted and there is no key for it
     size: int  # bytes on the TCP stream
-    start: int  # place of its first byte there
 
 
 class Records(Incoming):
-    """The bytes of one direction that no record has taken yet.
+    """What one endpoint sends: the bytes that no record has taken yet, and how to open those that will.
 
     Attributes:
         end: place, in the stream that is read, at which the plaintext of the records before ends.
         packets: those that carried what is there.
+        cipher: opens what is ``encrypted``; ``None`` if there are no keys.
+        secret: from which its keys follow.
+        early: it may be early data, which is not opened.
+        handshake: the beginning of a handshake message that goes on in the next record.
+        unopened: how many records were not opened, and their bytes.
     """
 
-    __slots__ = ("end", "packets")
-
-    def __init__(self, sender: Sender, start: int = 0) -> None:
+    def __init__(self, sender: Sender) -> None:
         super().__init__(sender)
-        self.start = self.end = start
+        self.end = 0
         self.packets: list[int] = []
-
-
-class _Direction:
-    def __init__(self) -> None:
-        self.closed = [0, 0]  # records that were not opened, and their bytes
         self.cipher: RecordCipher | None = None
-        self.secret = b""
+        self.secret, self.handshake = b"", bytearray()
         self.encrypted = self.early = False
-        self.handshake = b""  # the beginning of a handshake message that goes on in the next record
+        self.unopened = [0, 0]
 
 
 class TlsConnection:
     """Both directions of a TLS connection.
 
     Attributes:
+        sides: what each endpoint sends.
         version: "1.3" or "1.2" and so on once the server has chosen; before that empty.
         server_name: that the client asked for (SNI, RFC 6066, 3); empty if it did not.
         offered: the protocols that the client offers (ALPN, RFC 7301).
@@ -186,179 +185,160 @@ class TlsConnection:
     """
 
     def __init__(self, keys: KeyLog) -> None:
+        self.sides: dict[Sender, Records] = {sender: Records(sender) for sender in OTHER}
         self.version = self.server_name = self.protocol = self.why_closed = ""
         self.offered: tuple[str, ...] = ()
         self._keys = keys
         self._random = self._server_random = b""
         self._suite: Suite | None = None
-        self._directions: dict[Sender, _Direction] = {sender: _Direction() for sender in OTHER}
 
-    def next_record(self, source: Incoming) -> Record | None:
+    def next_record(self, side: Records) -> Record | None:
         """Take the next record; ``None`` if it is not complete.
 
         Raises:
             ProtocolError: the bytes are no record, or its tag is wrong.
         """
-        if len(source.buffer) < HEADER:
+        if len(side.buffer) < HEADER:
             return None
-        content_type, version, length = struct.unpack_from("!BHH", source.buffer)
+        content_type, version, length = struct.unpack_from("!BHH", side.buffer)
         if not CHANGE_CIPHER_SPEC <= content_type <= APPLICATION_DATA or version >> 8 != 3 or length > LARGEST_RECORD:
-            raise _refusal(source.start, "record", "not the header of a record", "5.1")
-        if len(source.buffer) < HEADER + length:
+            raise _refusal(side.start, "record", "not the header of a record", "5.1")
+        if len(side.buffer) < HEADER + length:
             return None
-        start, raw = source.start, source.take(HEADER + length)
-        sender, direction = source.sender, self._directions[source.sender]
+        start, raw = side.start, side.take(HEADER + length)
         content: bytes | None = raw[HEADER:]
         # A ChangeCipherSpec is never encrypted. In TLS 1.3 it means nothing, and is sent so that boxes on the way see
         # what they know (RFC 8446, D.4).
         if content_type == CHANGE_CIPHER_SPEC:
             if self.version != "1.3":
-                self._use_master_secret(sender, direction)
-        elif direction.encrypted:
-            content_type, content = self._open(sender, direction, content_type, raw, start)
+                self._use(side, self._keys.get((self._random, "CLIENT_RANDOM")))
+        elif side.encrypted:
+            content_type, content = self._open(side, content_type, raw, start)
         if content is None:
-            direction.closed[0] += 1
-            direction.closed[1] += len(raw)
+            side.unopened[0] += 1
+            side.unopened[1] += len(raw)
         elif content_type == HANDSHAKE:
-            self._handshake(sender, direction, content, start)
-        return Record(content_type, content, len(raw), start)
+            self._handshake(side, content, start)
+        return Record(content_type, content, len(raw))
 
     def __str__(self) -> str:
         """What can be seen of it all the same, on one line."""
         told = [f"TLS {self.version or 'without an answer'}", self.why_closed]
         told += [f"server name {quoted(self.server_name)}"] * bool(self.server_name)
         told += [f"ALPN {quoted(self.protocol or ', '.join(self.offered))}"] * bool(self.offered)
-        for sender, direction in self._directions.items():
-            records, size = direction.closed
-            told.append(f"{records:,} records of the {sender}, {size:,} bytes")
+        for sender, side in self.sides.items():
+            told.append(f"{side.unopened[0]:,} records of the {sender}, {side.unopened[1]:,} bytes")
         return "; ".join(told)
 
-    def _open(
-        self, sender: Sender, direction: _Direction, content_type: int, raw: bytes, start: int
-    ) -> tuple[int, bytes | None]:
-        if direction.cipher is None:
-            return content_type, None
-        from cryptography.exceptions import InvalidTag
-
-        tls13 = self.version == "1.3"
-        try:
-            opened = direction.cipher.open(raw[:HEADER], raw[HEADER:], tls13=tls13)
-        except (InvalidTag, ValueError):
-            if direction.early:
-                return content_type, None
-            why = "the tag is wrong: another key, or changed bytes"
-            raise _refusal(start, "record", why, "5.2") from None
-        direction.early = False
-        if not tls13:
+    def _open(self, side: Records, content_type: int, raw: bytes, start: int) -> tuple[int, bytes | None]:
+        tls13, opened = self.version == "1.3", None
+        if side.cipher is not None:
+            opened = side.cipher.open(raw[:HEADER], raw[HEADER:], tls13=tls13)
+            if opened is None and not side.early:
+                raise _refusal(start, "record", "the tag is wrong: another key, or changed bytes", "5.2")
+        if opened is None or not tls13:
             return content_type, opened
+        side.early = False
         # Behind the content stands its true type, and then as many zeros as the sender liked (RFC 8446, 5.2).
         opened = opened.rstrip(b"\0")
         if not opened:
             raise _refusal(start, "record", "no content type in it", "5.4")
         return opened[-1], opened[:-1]
 
-    def _handshake(self, sender: Sender, direction: _Direction, content: bytes, start: int) -> None:
+    def _handshake(self, side: Records, content: bytes, start: int) -> None:
         """Look at the handshake messages that a record completes; there may be several in one, or one in several."""
-        direction.handshake += content
-        while len(direction.handshake) >= 4:
-            end = 4 + int.from_bytes(direction.handshake[1:4])
+        side.handshake += content
+        while len(side.handshake) >= 4:
+            end = 4 + int.from_bytes(side.handshake[1:4])
             if end > LARGEST_HANDSHAKE:
                 raise _refusal(start, "handshake message", f"{end - 4:,} bytes long", "4")
-            if len(direction.handshake) < end:
+            if len(side.handshake) < end:
                 return
-            kind, body = direction.handshake[0], direction.handshake[4:end]
-            direction.handshake = direction.handshake[end:]
+            kind, body = side.handshake[0], bytes(side.handshake[4:end])
+            del side.handshake[:end]
             try:
-                self._message(sender, direction, kind, body)
+                self._message(side, kind, body)
             except (struct.error, IndexError):
                 raise _refusal(start, "handshake message", "it ends inside one of its fields", "4") from None
 
-    def _message(self, sender: Sender, direction: _Direction, kind: int, body: bytes) -> None:
+    def _message(self, side: Records, kind: int, body: bytes) -> None:
         if kind == CLIENT_HELLO:
             self._client_hello(body)
         elif kind == SERVER_HELLO:
             self._server_hello(body)
         elif kind == ENCRYPTED_EXTENSIONS:
-            self.protocol = next(iter(_names(dict(_extensions(body)).get(ALPN, b""))), "")
+            self.protocol = "".join(_names(_extensions(body))[:1])
         # In TLS 1.3 both sides change to further keys behind their Finished (RFC 8446, 2).
         elif self.version == "1.3" and kind == FINISHED:
-            self._use(direction, self._keys.secret(self._random, f"{sender.upper()}_TRAFFIC_SECRET_0"))
-        elif kind == KEY_UPDATE and self._suite:
-            size = hashlib.new(self._suite.hash).digest_size
-            self._use(direction, expand_label(direction.secret, "traffic upd", size, self._suite.hash))
+            self._use(side, self._keys.get((self._random, f"{side.sender.upper()}_TRAFFIC_SECRET_0")))
+        elif kind == KEY_UPDATE and self._suite and side.secret:
+            self._use(side, expand_label(side.secret, "traffic upd", len(side.secret), self._suite.hash))
 
     def _client_hello(self, body: bytes) -> None:
         self._random = body[2:34]
         at = 35 + body[34]  # behind the session id
         at += 2 + int.from_bytes(body[at : at + 2])  # the suites
         at += 1 + body[at]  # the compressions
-        found = dict(_extensions(body[at:]))
-        if SERVER_NAME in found:
-            # A list of names with a type each, of which there is only one, the host name.
-            self.server_name = found[SERVER_NAME][5:].decode("ascii", "replace")
-        self.offered = tuple(_names(found.get(ALPN, b"")))
+        found = _extensions(body[at:])
+        # A list of names with a type each, of which there is only one, the host name.
+        self.server_name = found.get(SERVER_NAME, b"")[5:].decode("ascii", "replace")
+        self.offered = _names(found)
         # Early data is encrypted with keys of its own, and not read here: a server that does not want it leaves out
         # records until one can be opened with the keys of the handshake, and so do we (RFC 8446, 4.2.10).
         if EARLY_DATA in found:
-            client = self._directions["client"]
+            client = self.sides["client"]
             client.encrypted = client.early = True
             self.why_closed = "early data is not read"
 
     def _server_hello(self, body: bytes) -> None:
         random, at = body[2:34], 35 + body[34]
         number = int.from_bytes(body[at : at + 2])
-        found = dict(_extensions(body[at + 3 :]))
-        version = int.from_bytes(found.get(SUPPORTED_VERSIONS, body[:2]))
-        self.version = f"1.{version - 0x0301}"
+        found = _extensions(body[at + 3 :])
+        self.version = f"1.{int.from_bytes(found.get(SUPPORTED_VERSIONS, body[:2])) - 0x0301}"
         self._suite, self._server_random = SUITES.get(number), random
-        self.protocol = next(iter(_names(found.get(ALPN, b""))), "")
+        self.protocol = "".join(_names(found)[:1])
         if self._suite is None:
             self.why_closed = f"cipher suite {number:#06x} is not one that is read here"
-        if self.version != "1.3" or random == HELLO_RETRY:
-            return
-        for sender, direction in self._directions.items():
-            secret = self._keys.secret(self._random, f"{sender.upper()}_HANDSHAKE_TRAFFIC_SECRET")
-            self._use(direction, secret)
+        if self.version == "1.3" and random != HELLO_RETRY:
+            for sender, side in self.sides.items():
+                self._use(side, self._keys.get((self._random, f"{sender.upper()}_HANDSHAKE_TRAFFIC_SECRET")))
 
-    def _use(self, direction: _Direction, secret: bytes | None) -> None:
-        """Open what follows with a traffic secret (RFC 8446, 7.3)."""
-        direction.encrypted, direction.cipher, direction.secret = True, None, secret or b""
-        if secret is None:
-            self.why_closed = self.why_closed or "the key log has no keys for it"
-        elif self._suite:
-            key = expand_label(secret, "key", self._suite.key_size, self._suite.hash)
-            direction.cipher = RecordCipher(self._suite, key, expand_label(secret, "iv", 12, self._suite.hash))
-
-    def _use_master_secret(self, sender: Sender, direction: _Direction) -> None:
-        """Open what follows with keys cut from one block, first the client's, then the server's (RFC 5246, 6.3)."""
-        direction.encrypted = True
-        master = self._keys.secret(self._random, "CLIENT_RANDOM")
-        if master is None or self._suite is None:
+    def _use(self, side: Records, secret: bytes | None) -> None:
+        """Open what comes from here on with keys that follow from a secret, if there is one."""
+        side.encrypted, side.cipher, suite = True, None, self._suite
+        if secret is None or suite is None:
             self.why_closed = self.why_closed or "the key log has no keys for it"
             return
-        key_size, iv_size = self._suite.key_size, 4 if self._suite.cipher == "AESGCM" else 12
-        label = b"key expansion" + self._server_random + self._random
-        block = expand_master(master, label, 2 * (key_size + iv_size), self._suite.hash)
-        which = int(sender == "server")
-        key = block[which * key_size :][:key_size]
-        direction.cipher = RecordCipher(self._suite, key, block[2 * key_size + which * iv_size :][:iv_size])
+        if self.version == "1.3":
+            sizes = {"key": suite.key_size, "iv": 12}  # RFC 8446, 7.3
+            key, iv = (expand_label(secret, label, size, suite.hash) for label, size in sizes.items())
+        else:
+            # Cut from one block: both keys, and then both IVs, the client's first (RFC 5246, 6.3).
+            key_size, iv_size = suite.key_size, 4 if suite.cipher == "AESGCM" else 12
+            seed = b"key expansion" + self._server_random + self._random
+            block = expand_master(secret, seed, 2 * (key_size + iv_size), suite.hash)
+            parts = struct.unpack(f"{key_size}s{key_size}s{iv_size}s{iv_size}s", block)
+            key, iv = parts[side.sender == "server" :: 2]
+        side.secret, side.cipher = secret, RecordCipher(suite, key, iv)
 
 
-def _extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
+def _extensions(data: bytes) -> dict[int, bytes]:
     """The extensions behind the other fields of a handshake message, by number (RFC 8446, 4.2)."""
-    at = 2  # behind the length of them all
+    found, at = dict[int, bytes](), 2  # behind the length of them all
     while at < len(data):
         number, size = struct.unpack_from("!HH", data, at)
-        yield number, data[at + 4 : at + 4 + size]
+        found[number] = data[at + 4 : at + 4 + size]
         at += 4 + size
+    return found
 
 
-def _names(data: bytes) -> Iterator[str]:
-    """The names in an ALPN extension: a list, each behind its length (RFC 7301, 3.1)."""
-    at = 2
+def _names(extensions: dict[int, bytes]) -> tuple[str, ...]:
+    """The names in the ALPN extension: a list, each behind its length (RFC 7301, 3.1)."""
+    data, names, at = extensions.get(ALPN, b""), list[str](), 2
     while at < len(data):
-        yield data[at + 1 : at + 1 + data[at]].decode("ascii", "replace")
+        names.append(data[at + 1 : at + 1 + data[at]].decode("ascii", "replace"))
         at += 1 + data[at]
+    return tuple(names)
 
 
 def _refusal(offset: int, field: str, message: str, section: str) -> ProtocolError:
