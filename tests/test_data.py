@@ -50,6 +50,7 @@ def test_the_readme_counts_what_tshark_counts() -> None:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_packets_are_whole_right_and_nobody_s(name: str) -> None:
     content = (DATA / name).read_bytes()
+    assert content.startswith(b"\n\r\r\n") is name.endswith(".pcapng")
     assert len(content) < (75_000 if name == "websockets-large.pcap" else 30_000)
     assert all(len(data) == original <= 1514 for _, data, original in packets_in(content))
     packets = tcp_packets(packets_in(content))

@@ -4,6 +4,7 @@
 import io
 import random
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import h2.settings
 import pytest
 from agreement import reads
 from capture_maker import CLIENT, SERVER, Talk, dissected, frame, pcap
+from hpack import Encoder
 from hyperframe import frame as theirs
 from oracles import tshark
 from protocol_cases import assert_every_byte_once
@@ -22,6 +24,7 @@ import wsedu
 from wsedu.protocol.hpack import MAX_FIELDS
 from wsedu.protocol.http2 import PREFACE
 from wsedu.wire.capture import Capture
+from wsedu.wire.connections import CaptureReader
 from wsedu.wire.message import FrameMessage
 from wsedu.wire.rows import as_line
 
@@ -315,6 +318,71 @@ def test_hostile(data: bytes, says: str) -> None:
     assert len([line for line in capture.warnings if says in line]) == 1, capture.warnings
     if not data.startswith(b"PRI"):
         assert [one.kind for one in capture.conversations[0].messages] == ["request", "response"]
+
+
+def plain(stream: int, fields: Any, *flags: str) -> bytes:
+    """A HEADERS frame whose fields no table remembers."""
+    encoder = Encoder()
+    encoder.header_table_size = 0
+    return headers(stream, encoder.encode(fields), "END_HEADERS", *flags)
+
+
+ASK, ANSWER = plain(1, GET, "END_STREAM"), plain(1, OK)
+ODD = range(1, 2401, 2)
+FLOODS: dict[str, tuple[bytes, bytes, int, str]] = {  # of the client, of the server; messages, and what is said
+    "SETTINGS": (theirs.SettingsFrame(0, flags=["ACK"]).serialize() * 1500, b"", 0, ""),
+    "PING": (theirs.PingFrame(0).serialize() * 1500, b"", 0, ""),
+    "resets": (
+        b"".join(plain(n, GET, "END_STREAM") + theirs.RstStreamFrame(n, 8).serialize() for n in ODD), b"", 1200, "",
+    ),
+    "resets inside": (
+        b"".join(plain(n, GET) + theirs.RstStreamFrame(n, 8).serialize() for n in ODD), b"", 0,
+        "1,195 more conversations: streams ended inside a message",
+    ),
+    "streams": (b"".join(plain(n, CONNECT) for n in ODD), b"", 1200, "more than 1,024 streams"),
+    "a stream without end": (ASK, ANSWER + theirs.DataFrame(1, bytes(9000)).serialize() * 60, 1, "540,0"),
+    "empty frames": (ASK, ANSWER + theirs.DataFrame(1, b"").serialize() * 1500, 1, "unfinished at the end: a response"),
+    "103": (ASK, plain(1, [(":status", "103")]) * 1200, 1201, ""),
+    "early frames": (
+        plain(1, CONNECT) + theirs.DataFrame(1, b"x").serialize() * 1500, b"", 1, "in more than 1,024 frames",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("client", "server", "count", "says"), FLOODS.values(), ids=FLOODS)
+def test_floods_take_little_memory(
+    client: bytes, server: bytes, count: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is under way is kept, and no more than one line of each kind is said."""
+    monkeypatch.setattr("wsedu.wire.http2_parser.MOST_PIECES", 1024)
+    talk, settings = Talk(), theirs.SettingsFrame(0).serialize()
+    packets = talk.open() + talk.say(CLIENT, PREFACE + settings + client, 1400)
+    packets += talk.say(SERVER, settings + server, 1400)
+    warnings, file = list[str](), pcap(packets)
+    tracemalloc.start()
+    assert sum(1 for _ in CaptureReader(warnings).messages(io.BytesIO(file), whole=False)) == count
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4_000_000 and len(warnings) <= 6
+    assert says in (warnings[-1] if warnings else "") and bool(warnings) == bool(says)
+
+
+def test_it_begins_inside() -> None:
+    talk = Talk()
+    packets = talk.say(SERVER, headers(7, b"\xbe", "END_HEADERS")) + talk.say(CLIENT, headers(9, b"\xbe"))
+    capture = reads(pcap(packets))
+    [said] = capture.warnings
+    assert "begins with a frame of HTTP/2, whose fields need those before" in said
+
+
+def test_packets_say_what_is_in_them() -> None:
+    peers = Peers()
+    peers.request(1)
+    peers.flush()
+    capture = peers.capture()
+    [message] = capture.conversations[0].messages
+    name, spans = capture.packet(message.packets[0]).layers()[-1]
+    assert (name, spans[0].meaning) == ("HTTP/2 frames", "in them: request of stream 1")
 
 
 def test_a_server_that_knows_no_http2() -> None:

@@ -182,8 +182,11 @@ def test_fragments_of_ip_can_be_put_together_first() -> None:
 
 
 def test_agrees_with_read_on_all_of_data_and_on_the_hostile_capture(tmp_path: Path) -> None:
+    """But for what the session does not read: TLS, for which Scapy has a session of its own, and HTTP/2."""
     hostile.write_capture(tmp_path / "hostile.pcap")
     for path in (*CAPTURES, tmp_path / "hostile.pcap"):
+        if any(each.tls or each.messages[0].stream for each in wsedu.read(path).conversations):
+            continue
         assert said(sniff(offline=str(path), session=WebSocketSession)) == read(path.read_bytes()), path.name
 
 

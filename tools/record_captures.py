@@ -168,11 +168,11 @@ async def record(name: str, network: Network, folder: Path) -> None:
         raise RuntimeError(f"{name}: {'; '.join(faults)}: record again")
     secrets = KEY_LOG.read_bytes() if KEY_LOG.exists() else b""
     KEY_LOG.unlink(missing_ok=True)
-    if secrets and name.endswith(".pcap"):  # without them inside
+    pcapng = name.endswith(".pcapng")
+    if secrets and not pcapng:
         (folder / name).with_suffix(".keys").write_bytes(secrets)
         secrets = b""
-    capture = write_capture(recorder.packets, pcapng=name.endswith(".pcapng"), secrets=secrets)
-    (folder / name).write_bytes(capture)
+    (folder / name).write_bytes(write_capture(recorder.packets, pcapng=pcapng, secrets=secrets))
     if log and not expected:  # one entry a line
         lines = ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in log)
         (folder / name).with_suffix(".json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")

@@ -148,8 +148,7 @@ class Exchange:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
         early = next((side.buffer for side in self._directions.values() if side.buffer), None)
         if early and not self.identified:
-            inside = "a frame of HTTP/2, whose fields need those before" if continues_http2(early) else ""
-            yield self._lose_both(f"{NOT_HTTP}: it begins with {inside or quoted(bytes(early))}")
+            yield self._foreign(early, bytes(early))
         elif self._why and not self._known:
             yield self._nothing_to_read()
 
@@ -171,7 +170,7 @@ class Exchange:
             yield from self.identify(swapped=role != side.sender)
             return
         if self._late is None:
-            yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(line)}")
+            yield self._foreign(early, line)
         else:
             yield from self._begin_inside(swapped=self._late)
 
@@ -337,6 +336,10 @@ class Exchange:
         else:
             self._why = why
         yield from self._unanswered(side)
+
+    def _foreign(self, begin: bytearray, line: bytes) -> SyncLost:
+        inside = "a frame of HTTP/2, whose fields need those before" if continues_http2(begin) else quoted(line)
+        return self._lose_both(f"{NOT_HTTP}: it begins with {inside}")
 
     def _nothing_to_read(self) -> SyncLost:
         what = "what goes through the tunnel is neither HTTP nor WebSocket" if self._tunnel else NOT_HTTP

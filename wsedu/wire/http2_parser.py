@@ -106,7 +106,7 @@ class Http2Parser:
         Raises:
             ProtocolError: the rest of this direction cannot be read.
         """
-        if source.sender not in self._prefaced:
+        if source.sender not in self._prefaced and source.buffer:
             if not (begins := begins_http2(source)):
                 if begins is None:
                     return
@@ -256,7 +256,7 @@ class Http2Parser:
             if len(half.framing) > MOST_PIECES:
                 raise _refusal(f"a WebSocket frame in more than {MOST_PIECES:,} frames", "DATA", "6.1")
         except ProtocolError as error:
-            half.parser = None
+            half.parser = stream.asks = None
             half.buffer.clear()
             half.framing.clear()
             reason = "streams not read any further"
