@@ -50,7 +50,7 @@ def test_every_byte_is_explained_once_and_every_message_is_found(path: Path) -> 
     assert sum(explained.values()) == sum(len(message.raw) for message in said if message.stream is None)
 
 
-OUTER = {"Ethernet", "IPv4", "IPv6", "TCP", "padding", "link", "no"}
+OUTER = {"Ethernet", "IPv4", "IPv6", "TCP", "padding", "link", "no", "TLS", "HTTP/2"}
 
 
 @IN_DATA
