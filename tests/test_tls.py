@@ -118,7 +118,9 @@ def test_a_resumed_connection_has_secrets_of_its_own(tmp_path: Path) -> None:
     again = speak(tmp_path, session=first.session, contexts=contexts)
     assert sum(len(data) for _, data in again.flights) < sum(len(data) for _, data in first.flights)  # no certificate
     assert read(again.flights, again.key_log)[1]["client"] == said("client")
-    assert read(again.flights, first.key_log)[0].why_closed == "the key log has no keys for it"
+    closed = read(again.flights, first.key_log)[0]
+    assert str(closed).startswith("TLS 1.3; the key log has no keys for it; it resumes a session; server name")
+    assert closed.resumed and not read(first.flights, "")[0].resumed
 
 
 @pytest.mark.parametrize("suite", ["", OLD_SUITES[0]])
