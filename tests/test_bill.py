@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from capture_maker import ACK, CLIENT, DATA, FIN, IN_DATA, LINKS, PSH, RST, SERVER, SYN, Talk, frame, pcap
+from capture_maker import ACK, CLIENT, DATA, FIN, IN_DATA, LINKS, PSH, RST, SERVER, SYN, Talk, frame, key_log, pcap
 from oracles import tshark
 
 import wsedu
@@ -27,7 +27,7 @@ def test_it_adds_up_and_headers_and_acknowledgements_are_tsharks(path: Path) -> 
         acknowledges = int(flags, 16) & 0x17 == 0x10 and data == "0"
         layers = {"acknowledgements": size} if acknowledges else {"link": 14, "ip": ip or 40, "tcp": tcp}
         sums |= {part: sums[part] + int(count) for part, count in layers.items()}
-    capture = wsedu.read(path)
+    capture = wsedu.read(path, keylog=key_log(path))
     bill = capture.bill()
     assert {part: bill.parts[part] for part in sums} == sums
     assert tuple(bill.parts) == PARTS and sum((one.bill() for one in capture.conversations), Bill()) == bill
