@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import io
+import random
 import re
 import ssl
 import struct
+import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from agreement import reads
 from by_hand import packets_in, tcp_packets
 from capture_maker import CAPTURES, CLIENT, GET, SERVER, Blocks, Talk, dissected, key_log, pcap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -22,7 +25,7 @@ import wsedu
 from wsedu.live.certificate import tls_contexts
 from wsedu.protocol.errors import ProtocolError
 from wsedu.wire.message_parser import OTHER, Sender
-from wsedu.wire.pcapfile import read_packets
+from wsedu.wire.pcapfile import LINKTYPE_ETHERNET, Packet, read_packets, write_capture
 from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label, read_key_log
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + bytes(40_000)
@@ -115,7 +118,9 @@ def test_a_resumed_connection_has_secrets_of_its_own(tmp_path: Path) -> None:
     again = speak(tmp_path, session=first.session, contexts=contexts)
     assert sum(len(data) for _, data in again.flights) < sum(len(data) for _, data in first.flights)  # no certificate
     assert read(again.flights, again.key_log)[1]["client"] == said("client")
-    assert read(again.flights, first.key_log)[0].why_closed == "the key log has no keys for it"
+    closed = read(again.flights, first.key_log)[0]
+    assert str(closed).startswith("TLS 1.3; the key log has no keys for it; it resumes a session; server name")
+    assert closed.resumed and not read(first.flights, "")[0].resumed
 
 
 @pytest.mark.parametrize("suite", ["", OLD_SUITES[0]])
@@ -265,6 +270,69 @@ def test_what_is_wrong_with_keys_is_said_in_a_line(tmp_path: Path) -> None:
         assert said_of.status == 2 and why in said_of.complaints[0]
 
 
+def record(content: bytes, content_type: int = HANDSHAKE) -> bytes:
+    return bytes([content_type, 3, 3]) + len(content).to_bytes(2) + content
+
+
+HOSTILE = {
+    "a handshake message that never ends": (record(b"\x01\x0f\xff\x00") + record(b"x") * 3000, ""),
+    "empty records": (record(b"") * 3000, ""),
+    "no record": (record(b"\x01") + b"\x16\x02" + bytes(99), "not the header of a record"),
+    "a record cut": (record(b"\x01\0\xff\0")[:8], "unfinished at the end: a TLS record of the client, 8 bytes so far"),
+    "early data": (
+record(b"\x01\0\0\x2f\x03\x03" + bytes(33) + b"\0\x02\x13\x01\x01\0\0\x04\0\x2a\0\0") + record(b"?", 23),
+        "early data is not read; 1 records of the client, 6 bytes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "says"), HOSTILE.values(), ids=HOSTILE)
+def test_hostile(data: bytes, says: str) -> None:
+    """At most one line, and nothing that grows."""
+    talk = Talk()
+    tracemalloc.start()
+    capture = reads(pcap(talk.open() + talk.say(CLIENT, data, 1400)))
+    assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    tracemalloc.stop()
+    assert len(capture.warnings) == bool(says) and says in "".join(capture.warnings)
+    parts = capture.bill().parts
+    assert parts["tls"] + parts["other"] == len(data)
+
+
+def test_any_change_of_records_and_keys(tmp_path: Path) -> None:
+    """No traceback, every way of reading says the same, and the bill adds up."""
+    spoken, rng = speak(tmp_path), random.Random(13)
+    for _ in range(12):
+        flights, keys = (
+            [(sender, bytearray(data)) for sender, data in spoken.flights],
+            bytearray(spoken.key_log.encode()),
+        )
+        for changed in (
+            rng.choice([keys, flights[rng.randrange(len(flights))][1]]),
+            flights[rng.randrange(9) % len(flights)][1],
+        ):
+            at = rng.randrange(len(changed))
+            changed[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(3))
+        packets = packets_of(Talk(), [(sender, bytes(data)) for sender, data in flights])
+        made = [Packet(0, LINKTYPE_ETHERNET, packet, len(packet)) for packet in packets]
+        reads(write_capture(made, secrets=bytes(keys)))
+
+
+def test_a_large_key_log_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsedu.wire.tls.MOST_SECRETS", 100)
+    log = tmp_path / "keys"
+    for text, says in (
+        ("".join(f"CLIENT_RANDOM {number:064x} 00\n" for number in range(200)), "more than 100 secrets"),
+        ("\0" * 5_000_000, "line 1 of the key log is not"),
+    ):
+        log.write_text(text)
+        tracemalloc.start()
+        said = dissected(pcap(Talk().open()), "--keylog", log)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+        tracemalloc.stop()
+        assert said.status == 2 and len(said.complaints) == 1 and says in said.complaints[0]
+
+
 def opened(path: Path) -> list[list[str]]:
     """Of each connection the application data of its records: as hexadecimal, with a tab before the server's."""
     keys = read_key_log(key_log(path))
@@ -295,9 +363,8 @@ def test_every_record_is_byte_for_byte_what_tshark_opens(tmp_path: Path) -> None
     for path in paths:
         ours = opened(path)
         follow = [part for number in range(len(ours)) for part in ("-z", f"follow,tls,raw,{number}")]
-        theirs = tshark(*reading(path), "-d", "tcp.port==80,tls", "-q", *follow).split("Node 0: ")[
-            :0:-1
-        ]  # the last one comes first
+        said_of = tshark(*reading(path), "-d", "tcp.port==80,tls", "-q", *follow)
+        theirs = said_of.split("Node 0: ")[:0:-1]  # the last one comes first
         # Node 0 is whoever tshark heard first, which may be the server; what it says has no tab.
         turned = [bool(re.match(r".*:(443|80)\n", each)) for each in theirs]
         lines = [re.findall(r"(?m)^(\t?)([0-9a-f]+)$", each) for each in theirs]

@@ -13,7 +13,7 @@ from .message import Packets
 from .message_parser import ParsedMessage, Spent, UnfinishedMessage
 from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
-from .tls import APPLICATION_DATA, KeyLog, Record
+from .tls import KeyLog
 
 PARTS = (
     "content", "payload", "http head", "frame header", "handshake", "http2 frame", "tls", "tcp", "ip",
@@ -137,11 +137,6 @@ class Billing(TcpReader[None]):
     def spent(self, connection: TcpConnection, what: Spent) -> None:
         """Put bytes on the bills whose message, if they are of any, may not be complete."""
         _put(self._bills(connection), **{what.before: -what.size, what.part: what.size})
-
-    def opened(self, connection: TcpConnection, record: Record) -> None:
-        """Put on the bills what a record of TLS adds to what it carries."""
-        carried = len(record.content or b"") if record.content_type == APPLICATION_DATA else 0
-        _put(self._bills(connection), tls=record.size - carried, other=carried - record.size)
 
     def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
         """Put what is there of a message on the bills."""

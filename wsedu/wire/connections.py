@@ -19,7 +19,7 @@ from .message_parser import Incoming, ParsedMessage, Remark, Sender, Spent, Unfi
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet, read_packets
 from .streams import SPACE, Gap, Piece, Stream
-from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, Record, TlsConnection
+from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, TlsConnection
 
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
 # a new connection. No more than these, so that memory does not grow with a capture.
@@ -326,19 +326,17 @@ class TcpReader(Generic[Made]):
         records.packets.append(piece.packet)
         try:
             while record := connection.tls.next_record(records):
-                self.opened(connection, record)
-                if record.content_type == APPLICATION_DATA and record.content:
-                    records.end += len(record.content)
+                carried = record.content or b"" if record.content_type == APPLICATION_DATA else b""
+                self.spent(connection, Spent("tls", record.size - len(carried)))
+                if carried:
+                    records.end += len(carried)
                     side.carriers.extend((records.end, packet) for packet in records.packets)
-                    yield from self._given(connection, connection.exchange.receive(side, record.content))
+                    yield from self._given(connection, connection.exchange.receive(side, carried))
                 records.packets = [piece.packet] * bool(records.buffer)
         except ProtocolError as error:
             self.lost(connection, side, str(error))
             side.stream.end()
             records.buffer.clear()
-
-    def opened(self, connection: TcpConnection, record: Record) -> None:
-        """Called for each record of TLS; for whoever counts bytes."""
 
     def _closing(self, connection: TcpConnection, side: Endpoint, segment: Segment) -> Iterator[Made]:
         """Note FIN and RST. Bytes may still be late or under way, so a connection that is over is kept for a while."""

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A message as ``read`` and ``messages`` give it."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, Self
 
@@ -10,9 +9,9 @@ from ..protocol.errors import ProtocolError, printable, quoted
 from ..protocol.frame_spans import frame_spans
 from ..protocol.frames import FIN, MASK, OPCODE, Frame, Header, apply_mask, parse_header
 from ..protocol.hpack import field_block_spans
-from ..protocol.http1 import Fields, Request, Response
+from ..protocol.http1 import Request, Response
 from ..protocol.http1_spans import head_spans
-from ..protocol.http2 import Framing, spans_with_framing, with_framing
+from ..protocol.http2 import spans_with_framing, with_framing
 from ..protocol.opcodes import Opcode
 from ..protocol.spans import Kind, Span
 from .codings import text_of_content
@@ -276,7 +275,7 @@ class HttpMessage(CapturedMessage):
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
         if self.on_stream is not None:
-            return self._spans_on_stream(*self.on_stream)
+            return self._spans_on_stream(self.on_stream)
         _, size = type(self.head).parse(self.raw, strict=False)
         spans = head_spans(self.raw[:size])
         try:
@@ -285,16 +284,14 @@ class HttpMessage(CapturedMessage):
             return spans
         return spans + [span.shifted(size) for span in content_spans(self.raw[size:], framing)]
 
-    def _spans_on_stream(
-        self, _: int, framing: Sequence[Framing], field_block: bytes, trailer_block: bytes, trailers: Fields
-    ) -> list[Span]:
+    def _spans_on_stream(self, on_stream: OnStream) -> list[Span]:
         """The fields, the content, fields behind it; and the framing in their midst."""
-        spans, size = field_block_spans(field_block, self.head.fields), len(field_block)
+        size = len(on_stream.field_block)
         end = size + len(self.content)
-        if self.content:
-            spans.append(Span(size, end, "content", self.content, "the content", Kind.CONTENT, "RFC 9113, 6.1"))
-        spans += [span.shifted(end) for span in field_block_spans(trailer_block, trailers)]
-        return spans_with_framing(spans, framing)
+        content = [Span(size, end, "content", self.content, "the content", Kind.CONTENT, "RFC 9113, 6.1")]
+        trailers = field_block_spans(on_stream.trailer_block, on_stream.trailers)
+        spans = field_block_spans(on_stream.field_block, self.head.fields) + content * bool(self.content)
+        return spans_with_framing(spans + [span.shifted(end) for span in trailers], on_stream.framing)
 
 
 class GapMessage(CapturedMessage):

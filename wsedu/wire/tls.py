@@ -25,7 +25,7 @@ from .message_parser import OTHER, Incoming, Sender
 
 CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23  # content types (RFC 8446, 5.1)
 CLIENT_HELLO, SERVER_HELLO, ENCRYPTED_EXTENSIONS, FINISHED, KEY_UPDATE = 1, 2, 8, 20, 24
-SERVER_NAME, ALPN, EARLY_DATA, SUPPORTED_VERSIONS = 0, 16, 42, 43  # extensions
+SERVER_NAME, ALPN, PRE_SHARED_KEY, EARLY_DATA, SUPPORTED_VERSIONS = 0, 16, 41, 42, 43  # extensions
 LARGEST_RECORD = (1 << 14) + 2048  # bytes behind the header; TLS 1.3 allows less (RFC 5246, 6.2.3; RFC 8446, 5.2)
 LARGEST_HANDSHAKE = 1 << 20  # bytes of one handshake message that are kept; a chain of certificates is far smaller
 HEADER = 5  # bytes before a record
@@ -181,6 +181,7 @@ class TlsConnection:
         server_name: that the client asked for (SNI, RFC 6066, 3); empty if it did not.
         offered: the protocols that the client offers (ALPN, RFC 7301).
         protocol: the one that the server chose; in TLS 1.3 it is encrypted, so empty without keys.
+        resumed: the server goes on with a session of before (PSK, RFC 8446, 2.2), so no certificate is sent.
         why_closed: why encrypted records cannot be opened; empty as long as they can.
     """
 
@@ -188,6 +189,7 @@ class TlsConnection:
         self.sides: dict[Sender, Records] = {sender: Records(sender) for sender in OTHER}
         self.version = self.server_name = self.protocol = self.why_closed = ""
         self.offered: tuple[str, ...] = ()
+        self.resumed = False
         self._keys = keys
         self._random = self._server_random = b""
         self._suite: Suite | None = None
@@ -224,6 +226,7 @@ class TlsConnection:
     def __str__(self) -> str:
         """What can be seen of it all the same, on one line."""
         told = [f"TLS {self.version or 'without an answer'}", self.why_closed]
+        told += ["it resumes a session"] * self.resumed
         told += [f"server name {quoted(self.server_name)}"] * bool(self.server_name)
         told += [f"ALPN {quoted(self.protocol or ', '.join(self.offered))}"] * bool(self.offered)
         for sender, side in self.sides.items():
@@ -296,7 +299,7 @@ class TlsConnection:
         found = _extensions(body[at + 3 :])
         self.version = f"1.{int.from_bytes(found.get(SUPPORTED_VERSIONS, body[:2])) - 0x0301}"
         self._suite, self._server_random = SUITES.get(number), random
-        self.protocol = "".join(_names(found)[:1])
+        self.protocol, self.resumed = "".join(_names(found)[:1]), PRE_SHARED_KEY in found
         if self._suite is None:
             self.why_closed = f"cipher suite {number:#06x} is not one that is read here"
         if self.version == "1.3" and random != HELLO_RETRY:
