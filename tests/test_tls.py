@@ -270,49 +270,6 @@ def test_what_is_wrong_with_keys_is_said_in_a_line(tmp_path: Path) -> None:
         assert said_of.status == 2 and why in said_of.complaints[0]
 
 
-def opened(path: Path) -> list[list[str]]:
-    """Of each connection the application data of its records: as hexadecimal, with a tab before the server's."""
-    keys = read_key_log(key_log(path))
-    with path.open("rb") as file:
-        list(read_packets(file, keys.add))
-    found: dict[frozenset[bytes], tuple[TlsConnection, list[str]]] = {}
-    for packet in tcp_packets(packets_in(path.read_bytes())):
-        ends = frozenset((packet.source, packet.destination))
-        connection, lines = found.setdefault(ends, (TlsConnection(keys), []))
-        side = connection.sides["client" if packet.from_client else "server"]
-        side.buffer += packet.payload
-        while record := connection.next_record(side):
-            if record.content_type == APPLICATION_DATA and record.content:
-                lines.append("\t" * (not packet.from_client) + record.content.hex())
-    return [lines for _, lines in found.values()]
-
-
-def test_every_record_is_byte_for_byte_what_tshark_opens(tmp_path: Path) -> None:
-    count, paths = 0, [path for path in CAPTURES if key_log(path) or b"CLIENT_" in path.read_bytes()]
-    assert len(paths) > 10
-    for suite in "", *OLD_SUITES:
-        words = [(sender, f"{number} from the {sender}".encode()) for number in range(350) for sender in OTHER]
-        (folder := tmp_path / (suite or "TLS 1.3")).mkdir()
-        spoken, talk = speak(folder, suite, words=words), Talk()
-        paths.append(folder / "made.pcap")
-        paths[-1].write_bytes(pcap([*talk.open(), *packets_of(talk, spoken.flights), *talk.close()]))
-        paths[-1].with_suffix(".keys").write_text(spoken.key_log)
-    for path in paths:
-        ours = opened(path)
-        follow = [part for number in range(len(ours)) for part in ("-z", f"follow,tls,raw,{number}")]
-        said = tshark(*reading(path), "-d", "tcp.port==80,tls", "-q", *follow)
-        theirs = said.split("Node 0: ")[:0:-1]  # the last one comes first
-        # Node 0 is whoever tshark heard first, which may be the server; what it says has no tab.
-        turned = [bool(re.match(r".*:(443|80)\n", each)) for each in theirs]
-        lines = [re.findall(r"(?m)^(\t?)([0-9a-f]+)$", each) for each in theirs]
-        assert ours == [
-            ["\t" * (bool(tab) is not server_first) + data for tab, data in each]
-            for server_first, each in zip(turned, lines, strict=True)
-        ], path.name
-        count += sum(map(len, ours))
-    assert count > 3000
-
-
 def record(content: bytes, content_type: int = HANDSHAKE) -> bytes:
     return bytes([content_type, 3, 3]) + len(content).to_bytes(2) + content
 
@@ -374,3 +331,46 @@ def test_a_large_key_log_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert tracemalloc.get_traced_memory()[1] < 1_000_000
         tracemalloc.stop()
         assert said.status == 2 and len(said.complaints) == 1 and says in said.complaints[0]
+
+
+def opened(path: Path) -> list[list[str]]:
+    """Of each connection the application data of its records: as hexadecimal, with a tab before the server's."""
+    keys = read_key_log(key_log(path))
+    with path.open("rb") as file:
+        list(read_packets(file, keys.add))
+    found: dict[frozenset[bytes], tuple[TlsConnection, list[str]]] = {}
+    for packet in tcp_packets(packets_in(path.read_bytes())):
+        ends = frozenset((packet.source, packet.destination))
+        connection, lines = found.setdefault(ends, (TlsConnection(keys), []))
+        side = connection.sides["client" if packet.from_client else "server"]
+        side.buffer += packet.payload
+        while record := connection.next_record(side):
+            if record.content_type == APPLICATION_DATA and record.content:
+                lines.append("\t" * (not packet.from_client) + record.content.hex())
+    return [lines for _, lines in found.values()]
+
+
+def test_every_record_is_byte_for_byte_what_tshark_opens(tmp_path: Path) -> None:
+    count, paths = 0, [path for path in CAPTURES if key_log(path) or b"CLIENT_" in path.read_bytes()]
+    assert len(paths) > 10
+    for suite in "", *OLD_SUITES:
+        words = [(sender, f"{number} from the {sender}".encode()) for number in range(350) for sender in OTHER]
+        (folder := tmp_path / (suite or "TLS 1.3")).mkdir()
+        spoken, talk = speak(folder, suite, words=words), Talk()
+        paths.append(folder / "made.pcap")
+        paths[-1].write_bytes(pcap([*talk.open(), *packets_of(talk, spoken.flights), *talk.close()]))
+        paths[-1].with_suffix(".keys").write_text(spoken.key_log)
+    for path in paths:
+        ours = opened(path)
+        follow = [part for number in range(len(ours)) for part in ("-z", f"follow,tls,raw,{number}")]
+        said_of = tshark(*reading(path), "-d", "tcp.port==80,tls", "-q", *follow)
+        theirs = said_of.split("Node 0: ")[:0:-1]  # the last one comes first
+        # Node 0 is whoever tshark heard first, which may be the server; what it says has no tab.
+        turned = [bool(re.match(r".*:(443|80)\n", each)) for each in theirs]
+        lines = [re.findall(r"(?m)^(\t?)([0-9a-f]+)$", each) for each in theirs]
+        assert ours == [
+            ["\t" * (bool(tab) is not server_first) + data for tab, data in each]
+            for server_first, each in zip(turned, lines, strict=True)
+        ], path.name
+        count += sum(map(len, ours))
+    assert count > 3000
