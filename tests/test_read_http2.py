@@ -344,7 +344,7 @@ FLOODS: dict[str, tuple[bytes, bytes, int, str]] = {  # of the client, of the se
     "empty frames": (ASK, ANSWER + theirs.DataFrame(1, b"").serialize() * 1500, 1, "unfinished at the end: a response"),
     "103": (ASK, plain(1, [(":status", "103")]) * 1200, 1201, ""),
     "early frames": (
-        plain(1, CONNECT) + theirs.DataFrame(1, b"x").serialize() * 1500, b"", 1, "in more than 1,024 frames",
+        plain(1, CONNECT) + theirs.DataFrame(1, b"x").serialize() * 3000, b"", 1, "in more than 1,024 frames",
     ),
 }  # fmt: skip
 
@@ -363,7 +363,7 @@ def test_floods_take_little_memory(
     assert sum(1 for _ in CaptureReader(warnings).messages(io.BytesIO(file), whole=False)) == count
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4_000_000 and len(warnings) <= 6
+    assert peak < 4_000_000 and (len(warnings) <= 1 or "more conversations" in warnings[-1])
     assert says in (warnings[-1] if warnings else "") and bool(warnings) == bool(says)
 
 
