@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from capture_maker import key_log
 from programs import DATA
 
 import wsedu
@@ -37,7 +38,7 @@ def test_its_counters_add_up_and_the_play_head_has_them() -> None:
 
 @pytest.mark.parametrize("path", sorted(DATA.glob("*.pcap*")), ids=lambda path: path.stem)
 def test_each_packet_belongs_to_one_connection(path: Path) -> None:
-    capture = wsedu.read(path)
+    capture = wsedu.read(path, keylog=key_log(path))
     for conversation in capture.conversations:
         packets = conversation.packets
         assert len(packets) == conversation.bill().packets
