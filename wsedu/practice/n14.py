@@ -14,18 +14,19 @@ def _record(content_type: int, body: bytes, version: int = 0x0303) -> bytes:
 HELLO, CHANGE = _record(22, b"\x01" + bytes(299), 0x0301), _record(20, b"\x01")
 DECOY = _record(23, b"\x17\x03\x03\x00\x02" * 3)  # what is encrypted may look like anything
 STREAMS = [
+    CHANGE,  # the first that most mistakes fail on, and it can be read
     HELLO,
     HELLO + CHANGE,
     HELLO + CHANGE + DECOY,
     b"",
     HELLO[:4],
     HELLO[:5],
-    HELLO[:-1],
+    DECOY[:-1],
     HELLO + CHANGE[:-1],
     HELLO + CHANGE + b"\x17\x03\x03",
     _record(23, b"") + CHANGE,
     HELLO + _record(23, b""),
-    DECOY + _record(21, bytes(2)),
+    DECOY + DECOY + _record(21, bytes(2)),
     _record(23, bytes(255)) + _record(23, bytes(256)),
     _record(23, bytes(16_640)) + CHANGE,
 ]

@@ -15,14 +15,26 @@ def _frame(stream: int, payload: bytes = b"", kind: int = 0, flags: int = 0) -> 
 
 
 def _content(
-    data: bytes, stream: int, kinds: tuple[int, ...] = (0,), *, first: int = 0, place: int = 5, bits: int = 0x7FFFFFFF
+    data: bytes,
+    stream: int,
+    kinds: tuple[int, ...] = (0,),
+    *,
+    first: int = 0,
+    place: int = 5,
+    bits: int = 0x7FFFFFFF,
+    last: int = 0,
 ) -> bytes:
-    """With one of the mistakes that people make; ``first`` of the length's bytes, ``place`` of the stream's first."""
+    """With one of the mistakes that people make.
+
+    ``first`` of the length's bytes, ``place`` of the stream's first, and a flag that the ``last`` frame has.
+    """
     found, at = b"", 0
     while at < len(data):
         end = at + 9 + int.from_bytes(data[at + first : at + 3], "big")
         if data[at + 3] in kinds and int.from_bytes(data[at + place : at + 9], "big") & bits == stream:
             found += data[at + 9 : end]
+        if data[at + 4] & last:
+            break
         at = end
     return found
 
@@ -30,12 +42,12 @@ def _content(
 HEADERS, PING, LONG = _frame(3, b"\x82\x86", 1, 4), _frame(0, bytes(8), 6), bytes(i % 251 for i in range(65_537))
 STREAMS: list[Arguments] = [
     (_frame(1, b"Hello"), 1),
-    (_frame(1, b"Hel") + _frame(3, b"No") + _frame(1, b"lo"), 1),
+    (_frame(1, b"Hel") + _frame(3, b"No", 0, 1) + _frame(1, b"lo"), 1),
     (_frame(1, b"Hel") + _frame(3, b"No") + _frame(1, b"lo"), 3),
     (HEADERS + _frame(3, b"Hi") + PING + _frame(3, bytes([0, 0, 1, 0]), 8) + _frame(3, b"!", 0, 1), 3),
     (_frame(1, b"a") + _frame(3) + _frame(3, b"b") + _frame(1, b"", 0, 1), 1),
-    (_frame(1, b"a") + _frame(3) + _frame(3, b" b\n"), 3),
-    (_frame(1, b"a") + _frame(257, b"b") + _frame(65_537, b"c"), 1),
+    (_frame(1, b"a") + _frame(3) + _frame(3, b" b\n\0") * 2, 3),
+    (_frame(1, b"a") + _frame(257, b"b") + _frame(65_537, b"c") + _frame(2**30 + 1, b"d"), 1),
     (_frame(1, b"a") + _frame(257, b"b") + _frame(65_537, b"c"), 257),
     (_frame(0x80000005, b"reserved") + _frame(5, b" bit"), 5),
     (_frame(1, LONG) + _frame(3, b"behind it"), 3),
@@ -63,6 +75,8 @@ def _streams(rng: random.Random) -> list[Arguments]:
     (lambda data, stream: _content(data, stream, first=1), "a length has three bytes"),
     (lambda data, stream: _content(data, stream, place=8, bits=255), "the number of a stream has 31 bits"),
     (lambda data, stream: _content(data, stream, bits=-1), "the bit before the number of a stream is reserved"),
+    (lambda data, stream: _content(data, stream, place=6), "one bit is reserved, and no whole byte"),
+    (lambda data, stream: _content(data, stream, last=1), "END_STREAM ends the stream that it is on, and no other"),
 )
 def content_of(data: bytes, stream: int) -> bytes:
     """What a stream carries in its DATA frames, none of which is padded."""
@@ -77,9 +91,10 @@ def content_of(data: bytes, stream: int) -> bytes:
 
 # RFC 7541, C.1, and where the number of bytes changes; with the bits of a representation before it, and bytes behind.
 NUMBERS = [
-    ("82", 7), ("0a", 5), ("1f 9a 0a", 5), ("2a", 8), ("be", 7), ("1e", 5), ("1f 00", 5), ("3f 01", 5), ("1f 7f", 5),
-    ("1f 80 01", 5), ("3f e1 1f", 5), ("3f e1 ff 03", 5), ("ff 00", 7), ("ff 80 80 01", 7), ("7f 00", 6), ("42 05", 6),
-    ("04 90 62", 4), ("0f 21 85", 4), ("ca 87 04", 7), ("ff ff 01 ff", 8), ("1f ff ff ff ff 07", 5),
+    ("82", 7), ("0a", 5), ("1f 9a 0a", 5), ("2a", 8), ("be", 7), ("1e 05", 5), ("1f 00", 5), ("3f 01", 5),
+    ("1f 7f 01", 5), ("1f 80 01", 5), ("3f e1 1f", 5), ("3f e1 ff 03", 5), ("ff 00", 7), ("ff 80 80 01", 7),
+    ("7f 00", 6), ("42 05", 6), ("04 90 62", 4), ("0f 21 85", 4), ("ca 87 04", 7), ("ff ff 01 ff", 8),
+    ("1f ff ff ff ff 07", 5),
 ]  # fmt: skip
 
 
@@ -173,6 +188,7 @@ TABLES: list[Arguments] = [
     ([B, B, B, PATH], 110),
     ([("", ""), A], 73),
     ([], 4096),
+    ([("cookie", "x" * 4096), A], 65_536),
 ]
 
 
@@ -192,6 +208,7 @@ def _tables(rng: random.Random) -> list[Arguments]:
     (_table(oldest=False), "the oldest goes first"),
     (_table(once=True), "one may not be enough: go on until the new one fits"),
     (_kept, "a field larger than the table empties it, which is no error"),
+    (lambda fields, size: dynamic_table(fields, min(size, 4096)), "a receiver may allow more than 4,096 bytes"),
 )
 def dynamic_table(fields: list[tuple[str, str]], size: int) -> list[tuple[str, str]]:
     """The entries of a dynamic table of ``size`` bytes after these fields were added, the youngest first."""
