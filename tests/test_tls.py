@@ -186,6 +186,13 @@ def test_bytes_that_are_no_tls_are_refused_and_those_that_stop_are_waited_for(da
         read([("client", data)], "")
 
 
+def test_a_version_of_a_thousand_digits_is_none() -> None:
+    extension = b"\0\x2b\x0b\xb8" + b"\xff" * 3000
+    body = b"\3\3" + bytes(33) + b"\x13\1\0" + len(extension).to_bytes(2) + extension
+    message = b"\2" + len(body).to_bytes(3) + body
+    assert read([("server", b"\x16\3\3" + len(message).to_bytes(2) + message)], "")[0].version == "1.64766"
+
+
 def test_a_key_log_says_which_line_is_none() -> None:
     text = "# a remark\n\nCLIENT_RANDOM 00 11\n"
     for wrong in "CLIENT_RANDOM 00", "CLIENT_RANDOM 00 xy", "\x7fELF":
@@ -264,6 +271,8 @@ def test_what_is_wrong_with_keys_is_said_in_a_line(tmp_path: Path) -> None:
     assert "the tag is wrong: another key, or changed bytes" in refused + other
     [said] = dissected(file).complaints
     assert "server name 'localhost'; ALPN 'h2, http/1.1'; " in said and "records of the server" in said
+    [said] = dissected(pcap(packets_of(Talk(), spoken.flights[:1]))).complaints
+    assert "is encrypted: TLS without an answer; its handshake goes no further; server name 'localhost'" in said
     log.write_text("nonsense")
     for path, why in (log, "line 1 of the key log"), (tmp_path / "none", "No such file"):
         said_of = dissected(file, "--keylog", path)

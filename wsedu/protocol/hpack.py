@@ -77,11 +77,13 @@ class FieldDecoder:
     def __init__(self) -> None:
         self.allowed = HeaderTable.DEFAULT_SIZE
         self._decoder = Decoder(MAX_FIELDS)
+        self._texts: dict[bytes, str] = {}  # what was decoded before
+        self._size = 0  # of these
 
     @property
     def entries(self) -> Fields:
         """The dynamic table, the youngest entry first: that is entry 62."""
-        return _in_latin1(self._decoder.header_table.dynamic_entries)
+        return self._in_latin1(self._decoder.header_table.dynamic_entries)
 
     def decode(self, block: Data) -> Fields:
         """The fields of a whole field block, in order, text in Latin-1.
@@ -91,15 +93,24 @@ class FieldDecoder:
         """
         self._decoder.max_allowed_table_size = min(self.allowed, MAX_TABLE)
         try:
-            return _in_latin1(self._decoder.decode(bytes(block), raw=True))
+            return self._in_latin1(self._decoder.decode(bytes(block), raw=True))
         except HPACKError as error:
             for _ in split_field_block(block):  # says where, if it can be seen without a table
                 pass
             raise _refusal(str(error), 0, "field block", "2.3") from None
 
+    def _in_latin1(self, fields: Iterable[tuple[bytes, bytes]]) -> Fields:
+        return tuple((self._text(name), self._text(value)) for name, value in fields)
 
-def _in_latin1(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in fields)
+    def _text(self, raw: bytes) -> str:
+        """One and the same text each time: a byte may stand for an entry of 4,000, in each of a million messages."""
+        if raw not in self._texts:
+            self._size += len(raw)
+            # Now and then anew: what a peer must send until then is as large as the table from which it is made again.
+            if self._size > 2 * max(self._decoder.header_table.maxsize, HeaderTable.DEFAULT_SIZE):
+                self._texts, self._size = {}, len(raw)
+            self._texts[raw] = raw.decode("latin-1")
+        return self._texts[raw]
 
 
 # Where everything stands

@@ -5,6 +5,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from ..protocol.deflate import MAX_CONTENT, DeflateParameters
@@ -12,7 +13,7 @@ from ..protocol.errors import ProtocolError
 from .assemble import Assembly
 from .codings import InflateBudget
 from .exchange import Direction, Exchange, SyncLost
-from .http2_parser import Found
+from .http2_parser import Found, Http2Parser
 from .inflate import CompressedDirection, Inflated
 from .message import CapturedMessage, FrameMessage, FrameOnStream, GapMessage, HttpMessage, InflatedFrame, Packets
 from .message_parser import Incoming, ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
@@ -26,6 +27,7 @@ from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, TlsConnectio
 MOST_CLOSED = 1000
 # Connections without a message that are kept: a port scan leaves SYNs that nobody closes, and TLS nothing to read.
 MOST_SILENT = 10_000
+MOST_CARRIERS = 1000  # packets without a message, behind which it is looked at whether any is needed
 MOST_LINES = 5  # of warnings that have the same reason; one more counts the rest
 UNFINISHED = "unfinished at the end"
 NOT_READ = "not read any further"
@@ -380,6 +382,9 @@ class TcpReader(Generic[Made]):
             if side.lost:
                 side.stream.end()
                 side.carriers.clear()
+            elif len(side.carriers) > MOST_CARRIERS and isinstance(side.parser, Http2Parser) and not side.buffer:
+                if side.parser.between(side.sender):  # no message has come for long, and none is under way
+                    side.carriers.clear()
 
     def _finish(self, connection: TcpConnection) -> Iterator[Made]:
         """No packet of this connection will follow."""
@@ -389,7 +394,7 @@ class TcpReader(Generic[Made]):
             ended = exchange.end(side, whole=side.stream.closed, gap=side.stream.give_up())
             yield from self._given(connection, ended)
         yield from self._given(connection, exchange.close())
-        if connection.tls is not None and connection.tls.why_closed:
+        if connection.tls is not None and (connection.tls.why_closed or not connection.tls.ready):
             self.warn(ENCRYPTED, f"{connection.name()} is {ENCRYPTED}: {connection.tls}")
         left = []
         for side in client, server:
@@ -414,12 +419,12 @@ def _carried(side: Endpoint, message: ParsedMessage) -> tuple[int, ...]:
     while carriers and carriers[0][0] <= message.start:
         carriers.popleft()
     places = message.on_stream.places(len(message.raw)) if message.on_stream else [(message.start, end)]
-    ends, packets = [end for end, _ in carriers], [packet for _, packet in carriers]
-    found: dict[int, None] = {}
+    # In place: beside a stream that stays open there may be many more than carried this one message.
+    found, place = dict[int, None](), itemgetter(0)
     for start, end in places:
         # Several packets end at the same place if they carried one record of TLS.
-        last = bisect_right(ends, ends[bisect_left(ends, end)])
-        found |= dict.fromkeys(packets[bisect_right(ends, start) : last])
+        last = bisect_right(carriers, carriers[bisect_left(carriers, end, key=place)][0], key=place)
+        found |= dict.fromkeys(carriers[at][1] for at in range(bisect_right(carriers, start, key=place), last))
     return tuple(found)
 
 

@@ -132,6 +132,11 @@ class Http2Parser:
                 return half.parser.unfinished(half)._replace(stream=number)
         return None
 
+    def between(self, sender: Sender) -> bool:
+        """Whether nothing of what the sender has said so far is needed for what it says next."""
+        halves = (stream.halves.get(sender) for stream in self._streams.values())
+        return not (self._blocks[sender].frames or any(half is not None and half.framing for half in halves))
+
     def _frame(self, sender: Sender, header: Http2Header, frame: bytes, at: int) -> Iterator[Found]:
         blocks, kind, stream = self._blocks[sender], header.type, self._streams.get(header.stream)
         goes_on = kind == Http2Type.CONTINUATION and header.stream == blocks.first.stream

@@ -223,9 +223,15 @@ class TlsConnection:
             self._handshake(side, content, start)
         return Record(content_type, content, len(raw))
 
+    @property
+    def ready(self) -> bool:
+        """Whether the handshake has come so far that something is encrypted."""
+        return any(side.encrypted for side in self.sides.values())
+
     def __str__(self) -> str:
         """What can be seen of it all the same, on one line."""
-        told = [f"TLS {self.version or 'without an answer'}", self.why_closed]
+        why = self.why_closed or "its handshake goes no further"
+        told = [f"TLS {self.version or 'without an answer'}", why]
         told += ["it resumes a session"] * self.resumed
         told += [f"server name {quoted(self.server_name)}"] * bool(self.server_name)
         told += [f"ALPN {quoted(self.protocol or ', '.join(self.offered))}"] * bool(self.offered)
@@ -297,7 +303,7 @@ class TlsConnection:
         random, at = body[2:34], 35 + body[34]
         number = int.from_bytes(body[at : at + 2])
         found = _extensions(body[at + 3 :])
-        self.version = f"1.{int.from_bytes(found.get(SUPPORTED_VERSIONS, body[:2])) - 0x0301}"
+        self.version = f"1.{int.from_bytes(found.get(SUPPORTED_VERSIONS, body)[:2]) - 0x0301}"
         self._suite, self._server_random = SUITES.get(number), random
         self.protocol, self.resumed = "".join(_names(found)[:1]), PRE_SHARED_KEY in found
         if self._suite is None:
