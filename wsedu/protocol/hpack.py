@@ -17,6 +17,7 @@ stands, what its bits and bytes say, and where a block cannot be read.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from sys import intern
 from typing import NamedTuple
 
 from hpack import Decoder, HPACKError
@@ -77,13 +78,11 @@ class FieldDecoder:
     def __init__(self) -> None:
         self.allowed = HeaderTable.DEFAULT_SIZE
         self._decoder = Decoder(MAX_FIELDS)
-        self._texts: dict[bytes, str] = {}  # what was decoded before
-        self._size = 0  # of these
 
     @property
     def entries(self) -> Fields:
         """The dynamic table, the youngest entry first: that is entry 62."""
-        return self._in_latin1(self._decoder.header_table.dynamic_entries)
+        return _in_latin1(self._decoder.header_table.dynamic_entries)
 
     def decode(self, block: Data) -> Fields:
         """The fields of a whole field block, in order, text in Latin-1.
@@ -93,24 +92,11 @@ class FieldDecoder:
         """
         self._decoder.max_allowed_table_size = min(self.allowed, MAX_TABLE)
         try:
-            return self._in_latin1(self._decoder.decode(bytes(block), raw=True))
+            return _in_latin1(self._decoder.decode(bytes(block), raw=True))
         except HPACKError as error:
             for _ in split_field_block(block):  # says where, if it can be seen without a table
                 pass
             raise _refusal(str(error), 0, "field block", "2.3") from None
-
-    def _in_latin1(self, fields: Iterable[tuple[bytes, bytes]]) -> Fields:
-        return tuple((self._text(name), self._text(value)) for name, value in fields)
-
-    def _text(self, raw: bytes) -> str:
-        """One and the same text each time: a byte may stand for an entry of 4,000, in each of a million messages."""
-        if raw not in self._texts:
-            self._size += len(raw)
-            # Now and then anew: what a peer must send until then is as large as the table from which it is made again.
-            if self._size > 2 * max(self._decoder.header_table.maxsize, HeaderTable.DEFAULT_SIZE):
-                self._texts, self._size = {}, len(raw)
-            self._texts[raw] = raw.decode("latin-1")
-        return self._texts[raw]
 
 
 # Where everything stands
@@ -209,3 +195,8 @@ def _span(
 
 def _refusal(message: str, at: int, field: str, section: str) -> ProtocolError:
     return ProtocolError(message, offset=at, field=field, section=f"RFC 7541, {section}", status_code=None)
+
+
+def _in_latin1(fields: Iterable[tuple[bytes, bytes]]) -> Fields:
+    # Interned: a byte may stand for an entry of 4,000, in each of a million messages, and its text is in memory once.
+    return tuple((intern(name.decode("latin-1")), intern(value.decode("latin-1"))) for name, value in fields)

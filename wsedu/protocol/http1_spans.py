@@ -50,6 +50,7 @@ KNOWN_FIELDS = {
     "sec-fetch-site": ("whether the page that asks is of the same origin or of another site", "Fetch Metadata, 2.3"),
     "sec-fetch-user": ("?1: the user went to this page, by a click or a key", "Fetch Metadata, 2.4"),
     "sec-websocket-accept": ("the proof that the server read the key as WebSocket", "RFC 6455, 4.2.2"),
+    "priority": ("how urgent the response is, and whether it is of use in parts", "RFC 9218, 5"),
     "sec-websocket-extensions": ("extensions, offered by the client and chosen by the server", "RFC 6455, 9.1"),
     "sec-websocket-key": ("16 random bytes in Base64, which the server must answer to", "RFC 6455, 4.1"),
     "sec-websocket-protocol": ("subprotocols, offered by the client, one chosen by the server", "RFC 6455, 1.9"),

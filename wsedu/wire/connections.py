@@ -394,7 +394,7 @@ class TcpReader(Generic[Made]):
             ended = exchange.end(side, whole=side.stream.closed, gap=side.stream.give_up())
             yield from self._given(connection, ended)
         yield from self._given(connection, exchange.close())
-        if connection.tls is not None and (connection.tls.why_closed or not connection.tls.ready):
+        if connection.tls is not None and (connection.tls.why_closed or connection.tls.stopped):
             self.warn(ENCRYPTED, f"{connection.name()} is {ENCRYPTED}: {connection.tls}")
         left = []
         for side in client, server:

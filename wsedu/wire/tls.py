@@ -224,9 +224,10 @@ class TlsConnection:
         return Record(content_type, content, len(raw))
 
     @property
-    def ready(self) -> bool:
-        """Whether the handshake has come so far that something is encrypted."""
-        return any(side.encrypted for side in self.sides.values())
+    def stopped(self) -> bool:
+        """Whether the handshake began, and has not come so far that something is encrypted."""
+        begun = bool(self._random or self._server_random)
+        return begun and not any(side.encrypted for side in self.sides.values())
 
     def __str__(self) -> str:
         """What can be seen of it all the same, on one line."""
