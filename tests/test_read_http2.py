@@ -291,6 +291,22 @@ def test_what_is_not_complete_is_said() -> None:
     assert "unfinished at the end: a response of the server on stream 1, " in said
 
 
+def test_a_client_may_leave_when_all_that_was_announced_is_there() -> None:
+    """As curl does, before the frame that says END_STREAM (RFC 9113, 8.1.1 on Content-Length)."""
+    for size in 4, 5:
+        peers = Peers()
+        peers.request(1)
+        peers.flush()
+        peers.server.send_headers(1, [*OK, ("content-length", str(size))])
+        peers.server.send_data(1, b"full")
+        peers.flush()
+        peers.client.reset_stream(1, 8)
+        peers.flush()
+        capture = peers.capture()
+        assert [one.content for one in capture.conversations[0].messages if one.head] == [b"", b"full"][: 6 - size]
+        assert bool(capture.warnings) == (size == 5)
+
+
 BOMB = b"\x40\x01a\x7f\x81\x1e" + b"v" * 4000 + b"\xbe" * 9000
 MORE = theirs.ContinuationFrame(1, b"\x82" * 200).serialize()
 HOSTILE: dict[bytes, str] = {

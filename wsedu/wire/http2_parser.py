@@ -165,14 +165,22 @@ class Http2Parser:
             decoder = self._blocks[OTHER[sender]].decoder
             decoder.allowed = max(decoder.allowed, *http2.settings(frame, http2.HEADER_TABLE_SIZE), 0)
         elif kind == Http2Type.RST_STREAM and stream is not None:
-            del self._streams[header.stream]
-            left = [KINDS[half.sender] for half in stream.halves.values() if half.head is not None]
-            if left:
-                why = f"({http2.error_name(int.from_bytes(frame[9:13]))}) inside a {' and a '.join(left)}"
-                text = f"the {sender} ends stream {header.stream} {why}, which is left out"
-                yield Remark("streams ended inside a message", text)
+            yield from self._reset(stream, sender, http2.error_name(int.from_bytes(frame[9:13])))
         elif kind == Http2Type.GOAWAY and (code := int.from_bytes(frame[13:17])):
             yield Remark("GOAWAY", f"the {sender} ends the connection (GOAWAY): {http2.error_name(code)}")
+
+    def _reset(self, stream: Http2Stream, sender: Sender, why: str) -> Iterator[Found]:
+        """The sender ends a stream."""
+        for half in [*stream.halves.values()]:
+            size = str(len(half.buffer) - len(half.field_block))
+            if half.head is not None and half.head.get("Content-Length") == size:  # curl waits for nothing further
+                yield from self._end(stream, half.sender)
+        self._streams.pop(stream.number, None)
+        if left := [KINDS[half.sender] for half in stream.halves.values() if half.head is not None]:
+            text = (
+                f"the {sender} ends stream {stream.number} ({why}) inside a {' and a '.join(left)}, which is left out"
+            )
+            yield Remark("streams ended inside a message", text)
 
     def _block(self, sender: Sender, blocks: FieldBlocks) -> Iterator[Found]:
         """Read a field block, whose frames are there."""
