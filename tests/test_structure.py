@@ -23,8 +23,9 @@ OUTSIDE_PRACTICE = [path for path in PACKAGE if path.parent.name != "practice"]
 TESTS, TOOLS = (sorted((ROOT / name).glob("*.py")) for name in ("tests", "tools"))
 
 # Lines of code (comments, docstrings and blank lines are none). Of the package: 7,500 for the house, 300 for what pages
-# and widgets have got since, and 600 for deflate and what the dissector is asked.
-MOST_CODE = {"wsedu without practice": (8400, OUTSIDE_PRACTICE), "tests": (8915, TESTS), "tools": (1734, TOOLS)}
+# and widgets have got since, 600 for deflate and what the dissector is asked, and 1,390 for TLS and HTTP/2: both
+# versions of TLS, HPACK, streams, and servers and clients for each way over each.
+MOST_CODE = {"wsedu without practice": (9790, OUTSIDE_PRACTICE), "tests": (10050, TESTS), "tools": (1925, TOOLS)}
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 45
 # The hot loop of the reader may be one dense function. (Complexity and docstrings are ruff's, see pyproject.toml.)
 MAY_BE_LONG = {"wsedu/wire/fast.py"}
