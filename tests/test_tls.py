@@ -237,9 +237,10 @@ def test_a_capture_is_read_with_its_key_log(suite: str, size: int, tmp_path: Pat
 def test_a_pcapng_may_hold_its_keys(tmp_path: Path) -> None:
     spoken = speak(tmp_path)
     keys = spoken.key_log.encode()
-    for kind, found in (0x544C534B, 3), (0x57474B4C, 0):  # a key log of TLS; one of WireGuard
+    # A key log of TLS; one of WireGuard; one that says that it is longer than its block.
+    for kind, more, found in (0x544C534B, 0, 3), (0x57474B4C, 0, 0), (0x544C534B, 1 << 20, 3):
         blocks, talk = Blocks().interface(), Talk()
-        blocks.block(10, struct.pack("<II", kind, len(keys)) + keys)
+        blocks.block(10, struct.pack("<II", kind, len(keys) + more) + keys)
         for packet in [*talk.open(), *packets_of(talk, spoken.flights)]:
             blocks.enhanced(packet)
         said = dissected(blocks.file)

@@ -3,7 +3,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from operator import itemgetter
 from typing import Any, BinaryIO, Generic, TypeVar
@@ -205,7 +205,7 @@ class TcpReader(Generic[Made]):
         if self._warned[reason] <= MOST_LINES:
             self.warnings.append(line)
 
-    def take_keys(self, lines: Sequence[str]) -> None:
+    def take_keys(self, lines: Iterable[str]) -> None:
         """Take a key log that the capture itself holds."""
         try:
             self.keys.add(lines)

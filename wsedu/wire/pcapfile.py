@@ -4,9 +4,10 @@
 The formats are those of the IETF drafts draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng.
 """
 
+import io
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -59,7 +60,7 @@ _SNAP_LENGTH = 262144  # bytes; what tcpdump takes for all of a packet
 Placed = tuple[int, int, int, bytes, int, int]
 
 
-Secrets = Callable[[Sequence[str]], object]  # takes the lines of a key log of TLS
+Secrets = Callable[[Iterable[str]], object]  # takes the lines of a key log of TLS
 
 
 def read_packets(file: BinaryIO, secrets: Secrets | None = None) -> Iterator[Packet]:
@@ -211,16 +212,18 @@ def _pcapng(window: _Window, secrets: Secrets | None) -> Iterator[Placed]:
                 elif block_type == _INTERFACE:
                     interfaces.append(_interface(order, data[at + 8 : at + length - 4]))
                 elif block_type == _DECRYPTION_SECRETS and secrets is not None:
-                    secrets(_key_log(order, data, at).splitlines())
+                    secrets(_key_log(order, data, at, at + length - 4))
             except (struct.error, IndexError):
                 raise window.damaged(at, "a block without its interface or its fields") from None
             at += length
 
 
-def _key_log(order: str, data: bytes, at: int) -> str:
-    """The key log in a block of secrets; empty if it has other ones."""
+def _key_log(order: str, data: bytes, at: int, end: int) -> Iterator[str]:
+    """The lines of the key log in the block of secrets from ``at`` to ``end``; none if it has other ones."""
     kind, size = struct.unpack_from(order + "II", data, at + 8)
-    return data[at + 16 : at + 16 + size].decode("latin-1") if kind == _TLS_KEY_LOG else ""
+    text = data[at + 16 : min(at + 16 + size, end)] if kind == _TLS_KEY_LOG else b""
+    # One by one, and long ones in pieces: all at once they take ten times the memory of the block.
+    return iter(partial(io.TextIOWrapper(io.BytesIO(text), "latin-1").readline, 1 << 12), "")
 
 
 def _interface(order: str, body: bytes) -> _Interface:
