@@ -59,7 +59,7 @@ class Direction(Incoming):
     def unfinished(self) -> UnfinishedMessage | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
         if isinstance(self.parser, Http2Parser):
-            return self.parser.unfinished(self.sender)
+            return self.parser.unfinished(self)
         if not self.buffer or self.parser is None or self.unsure or self.waiting:
             return None
         return self.parser.unfinished(self)
@@ -148,8 +148,7 @@ class Exchange:
         """Nothing will follow in either direction: say what was left open, whether this is HTTP at all."""
         early = next((side.buffer for side in self._directions.values() if side.buffer), None)
         if early and not self.identified:
-            inside = "a frame of HTTP/2, whose fields need those before" if continues_http2(early) else ""
-            yield self._lose_both(f"{NOT_HTTP}: it begins with {inside or quoted(bytes(early))}")
+            yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(bytes(early))}")
         elif self._why and not self._known:
             yield self._nothing_to_read()
 
@@ -171,7 +170,8 @@ class Exchange:
             yield from self.identify(swapped=role != side.sender)
             return
         if self._late is None:
-            yield self._lose_both(f"{NOT_HTTP}: it begins with {quoted(line)}")
+            inside = "a frame of HTTP/2, whose fields need those before" if continues_http2(early) else quoted(line)
+            yield self._lose_both(f"{NOT_HTTP}: it begins with {inside}")
         else:
             yield from self._begin_inside(swapped=self._late)
 
