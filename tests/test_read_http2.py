@@ -307,6 +307,33 @@ def test_a_client_may_leave_when_all_that_was_announced_is_there() -> None:
         assert bool(capture.warnings) == (size == 5)
 
 
+HALF = theirs.DataFrame(1, frame(b"half")[:4]).serialize()
+
+
+@pytest.mark.parametrize(
+    ("turns", "says"),
+    [
+        ([(SERVER, HALF + theirs.RstStreamFrame(1).serialize())], "ends stream 1 (NO_ERROR) inside a frame, which is"),
+        ([(SERVER, HALF), (CLIENT, theirs.DataFrame(1, flags=["END_STREAM"]).serialize()),
+          (SERVER, theirs.DataFrame(1, flags=["END_STREAM"]).serialize())], "the server ends stream 1 inside a frame"),
+        ([(SERVER, theirs.DataFrame(7, b"of nothing").serialize())], "content of the server on stream 7, which is not"),
+        ([(SERVER, headers(3, b"\x88"))], "a response of the server on stream 3, 10 bytes so far"),
+        ([(SERVER, headers(3, b"\x88")[:9])], "a response of the server on stream 3, 9 bytes so far"),
+        ([(CLIENT, headers(3, b"\x82")[:3])], "a request of the client on stream 0, 3 bytes so far"),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_said(turns: list[tuple[bool, bytes]], says: str) -> None:
+    """Of a WebSocket, too, and of a frame or field block that stops."""
+    peers = websockets(1)
+    for sender, data in turns:
+        peers.say(sender, data)
+    [said] = peers.capture().warnings
+    assert says in said
+    talk = Talk()
+    inside = [packet for sender, data in turns for packet in talk.say(sender, data)]
+    assert len(turns[0][1]) < 9 or "begins with a frame of HTTP/2" in reads(pcap(inside)).warnings[0]
+
+
 BOMB = b"\x40\x01a\x7f\x81\x1e" + b"v" * 4000 + b"\xbe" * 9000
 MORE = theirs.ContinuationFrame(1, b"\x82" * 200).serialize()
 HOSTILE: dict[bytes, str] = {

@@ -59,7 +59,7 @@ class Direction(Incoming):
     def unfinished(self) -> UnfinishedMessage | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
         if isinstance(self.parser, Http2Parser):
-            return self.parser.unfinished(self.sender)
+            return self.parser.unfinished(self)
         if not self.buffer or self.parser is None or self.unsure or self.waiting:
             return None
         return self.parser.unfinished(self)

@@ -11,9 +11,11 @@ a 200, and from then on the content of the stream is that of a connection of its
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from ..protocol import http2
+from ..protocol.content import Length, content_framing
 from ..protocol.errors import ProtocolError, quoted
 from ..protocol.hpack import FieldDecoder
 from ..protocol.http1 import Fields, Request, Response
@@ -122,14 +124,19 @@ class Http2Parser:
                 return
             yield from self._frame(source.sender, header, source.take(http2.HEADER_SIZE + header.length), at)
 
-    def unfinished(self, sender: Sender) -> UnfinishedMessage | None:
-        """What is there of the oldest message that is not complete."""
+    def unfinished(self, source: Incoming) -> UnfinishedMessage | None:
+        """What is there of the oldest message that is not complete, or of a frame."""
+        sender, blocks = source.sender, self._blocks[source.sender]
         for number, stream in self._streams.items():
             half = stream.halves.get(sender)
             if half is not None and half.head is not None:
                 return UnfinishedMessage(KINDS[sender], len(half.buffer), None, 0, number)
-            if half is not None and half.buffer and half.parser is not None:
-                return half.parser.unfinished(half)._replace(stream=number)
+            if half is not None and half.buffer:
+                of_frame = UnfinishedMessage("frame", len(half.buffer), None, 0)
+                return (half.parser.unfinished(half) if half.parser else of_frame)._replace(stream=number)
+        if there := len(source.buffer) + blocks.size:
+            number = blocks.first.stream if blocks.size else int.from_bytes(source.buffer[5:9])
+            return UnfinishedMessage(KINDS[sender], there, None, 0, number)
         return None
 
     def between(self, sender: Sender) -> bool:
@@ -156,10 +163,13 @@ class Http2Parser:
                 )
             if header.has(http2.END_HEADERS):
                 yield from self._block(sender, blocks)
-        elif kind == Http2Type.DATA and stream is not None:
-            if half := stream.halves.get(sender):
+        elif kind == Http2Type.DATA:
+            if stream is not None and (half := stream.halves.get(sender)):
                 yield from self._data(stream, half, frame, at)
-            if header.has(http2.END_STREAM):
+            elif last > first and header.stream % 2:  # what is pushed was said
+                text = f"content of the {sender} on stream {header.stream}, which is not open, is left out"
+                yield Remark("content that is of no message", text)
+            if stream is not None and header.has(http2.END_STREAM):
                 yield from self._end(stream, sender)
         elif kind == Http2Type.SETTINGS:
             decoder = self._blocks[OTHER[sender]].decoder
@@ -172,15 +182,12 @@ class Http2Parser:
     def _reset(self, stream: Http2Stream, sender: Sender, why: str) -> Iterator[Found]:
         """The sender ends a stream."""
         for half in [*stream.halves.values()]:
-            size = str(len(half.buffer) - len(half.field_block))
-            if half.head is not None and half.head.get("Content-Length") == size:  # curl waits for nothing further
-                yield from self._end(stream, half.sender)
+            there = Length(len(half.buffer) - len(half.field_block))
+            with suppress(ProtocolError):
+                if half.head is not None and content_framing(half.head, stream.method) == there:
+                    yield from self._end(stream, half.sender)  # curl waits for nothing further
         self._streams.pop(stream.number, None)
-        if left := [KINDS[half.sender] for half in stream.halves.values() if half.head is not None]:
-            text = (
-                f"the {sender} ends stream {stream.number} ({why}) inside a {' and a '.join(left)}, which is left out"
-            )
-            yield Remark("streams ended inside a message", text)
+        yield from _left(stream, sender, f" ({why})")
 
     def _block(self, sender: Sender, blocks: FieldBlocks) -> Iterator[Found]:
         """Read a field block, whose frames are there."""
@@ -284,6 +291,7 @@ class Http2Parser:
             yield self._message(stream, half)
         if len(stream.ended) == len(OTHER):
             self._streams.pop(stream.number, None)
+            yield from _left(stream, sender)
 
     def _message(self, stream: Http2Stream, half: StreamHalf) -> ParsedMessage:
         """A request or a response that is complete."""
@@ -300,6 +308,14 @@ class Http2Parser:
         """Where the oldest message of a sender begins that is under way, or this one."""
         halves = (stream.halves[sender] for stream in self._streams.values() if sender in stream.halves)
         return min((at, *(half.framing[0].at for half in halves if half.framing)))
+
+
+def _left(stream: Http2Stream, sender: Sender, code: str = "") -> Iterator[Remark]:
+    """Say what a sender leaves incomplete that has ended a stream."""
+    halves = [half for half in stream.halves.values() if half.head is not None or half.buffer]
+    if left := " and a ".join("frame" if half.head is None else KINDS[half.sender] for half in halves):
+        text = f"the {sender} ends stream {stream.number}{code} inside a {left}, which is left out"
+        yield Remark("streams ended inside a message", text)
 
 
 def begins_http2(source: Incoming) -> bool | None:
