@@ -41,6 +41,7 @@ def test_the_readme_names_every_capture_and_no_other() -> None:
     assert {Path(name).with_suffix(".pcap").name for name in KEYS} <= set(CAPTURES)
 
 
+@pytest.mark.slow
 def test_the_readme_counts_what_tshark_counts() -> None:
     begin, end = describe_captures.MARKS
     text = (DATA / "README.md").read_text(encoding="utf-8")

@@ -15,7 +15,21 @@ from unittest.mock import Mock
 
 import pytest
 from agreement import reads
-from capture_maker import CLIENT, DATA, HANDSHAKE, IN_DATA, LINKS, SERVER, SWITCHING, Blocks, Talk, frame, pcap, pcapng
+from capture_maker import (
+    CLIENT,
+    DATA,
+    HANDSHAKE,
+    IN_DATA,
+    LINKS,
+    OF_EACH_KIND,
+    SERVER,
+    SWITCHING,
+    Blocks,
+    Talk,
+    frame,
+    pcap,
+    pcapng,
+)
 from hypothesis import given, settings, strategies as st
 
 import wsedu
@@ -226,7 +240,7 @@ def test_both_ends_are_the_same() -> None:
     reads(pcap(talk.shake() + talk.say(SERVER, frame(b"x")) + talk.say(CLIENT, frame(b"y")) + talk.close()))
 
 
-@IN_DATA
+@OF_EACH_KIND
 def test_captures_of_data_with_bytes_changed_and_lost_and_put_in(path: Path) -> None:
     file, rng = path.read_bytes(), random.Random(path.name)
     for _ in range(10):

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from capture_maker import IN_DATA, key_log
+from capture_maker import IN_DATA, OF_EACH_KIND, OF_HTTP2, key_log
 from describe_captures import reading
 from oracles import tshark
 
@@ -48,7 +48,7 @@ def ours(path: Path, kind: str) -> tuple[CapturedMessage, ...]:
     return tuple(sorted(found, key=lambda one: one.time))
 
 
-@IN_DATA
+@OF_EACH_KIND
 def test_frames(path: Path) -> None:
     expected: list[tuple[int, ...]] = []
     for row in theirs(path, "websocket.opcode"):
@@ -84,7 +84,7 @@ def payloads(pairs: Any) -> Iterator[str]:
             yield from payloads(item)
 
 
-@IN_DATA
+@OF_EACH_KIND
 def test_payloads(path: Path) -> None:
     """As hexadecimal, unmasked, and not inflated."""
     text = tshark(*reading(path), "-Y", "websocket", "-T", "json", "-x", "-j", "websocket")
@@ -123,7 +123,7 @@ def test_conversations_have_the_numbers_of_tcp_streams(path: Path) -> None:
         assert (one.client, one.server) == ends[one.index]
 
 
-@IN_DATA
+@OF_HTTP2
 def test_streams_of_http2(path: Path) -> None:
     """The fields of each stream in each direction, and the content of its DATA frames."""
     expected: dict[tuple[str, str, int], tuple[list[tuple[str, str]], list[str]]] = defaultdict(lambda: ([], []))

@@ -4,7 +4,7 @@
 from pathlib import Path
 
 import pytest
-from capture_maker import CAPTURES, IN_DATA
+from capture_maker import CAPTURES, IN_DATA, OF_EACH_KIND
 from hypothesis import given, strategies as st
 from oracles import tshark
 from programs import DATA
@@ -53,7 +53,7 @@ def test_every_byte_is_explained_once_and_every_message_is_found(path: Path) -> 
 OUTER = {"Ethernet", "IPv4", "IPv6", "TCP", "padding", "link", "no", "TLS", "HTTP/2"}
 
 
-@IN_DATA
+@OF_EACH_KIND
 def test_fields_are_what_tshark_reads(path: Path) -> None:
     options = [option for field in FIELDS for option in ("-e", field)]
     said = tshark("-r", path, "-T", "fields", "-E", "occurrence=f", *options).splitlines()
