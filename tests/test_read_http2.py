@@ -291,6 +291,13 @@ def test_what_is_not_complete_is_said() -> None:
     assert "unfinished at the end: a response of the server on stream 1, " in said
 
 
+@pytest.mark.parametrize("content", [[b"x" * 3000] * 3, [b""] * 30], ids=["content", "frames"])
+def test_a_message_without_end_is_not_kept(content: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsedu.wire.http2_parser.LARGEST", 7000)
+    data = b"".join(theirs.DataFrame(3, part).serialize() for part in content)
+    test_hostile(headers(3, b"\x82", "END_HEADERS") + data, "more than 7,000 bytes")
+
+
 def test_a_client_may_leave_when_all_that_was_announced_is_there() -> None:
     """As curl does, before the frame that says END_STREAM (RFC 9113, 8.1.1 on Content-Length)."""
     for size in 4, 5:

@@ -25,6 +25,7 @@ from .http1_parser import KINDS, LONGEST_HEAD
 from .inflate import agreement
 from .message_parser import OTHER, Incoming, OnStream, ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
 
+LARGEST = 1 << 28  # bytes of a message that are kept until it ends; what is kept of each frame counts as 256 more
 MOST_STREAMS = 1 << 10  # that are open at a time and followed; servers allow 100 to 250
 MOST_PIECES = 1 << 16  # DATA frames in which one WebSocket frame may come
 NOT_FOLLOWED = "the oldest are not read to their end"
@@ -223,6 +224,8 @@ class Http2Parser:
         if half.head is not None:
             half.add(frame, at)
             yield Spent("content", last - first)
+            if len(half.buffer) + 256 * len(half.framing) > LARGEST:
+                raise _refusal(f"a message of more than {LARGEST:,} bytes", "DATA", "6.1")
         # Of a tunnel what is read, or may be read later.
         elif last > first and (half.parser is not None or stream.asks is not None):
             half.add(frame, at)

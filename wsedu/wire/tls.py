@@ -226,8 +226,7 @@ class TlsConnection:
     @property
     def stopped(self) -> bool:
         """Whether the handshake began, and has not come so far that something is encrypted."""
-        begun = bool(self._random or self._server_random)
-        return begun and not any(side.encrypted for side in self.sides.values())
+        return bool(self._random or self._server_random) and not any(side.encrypted for side in self.sides.values())
 
     def __str__(self) -> str:
         """What can be seen of it all the same, on one line."""
