@@ -25,7 +25,7 @@ from wsedu.wire.message import CapturedMessage
 CAPTURES = sorted(path.name for path in DATA.glob("*.pcap*"))
 LOGS = sorted(path.name for path in DATA.glob("*.json"))
 KEYS = sorted(path.name for path in DATA.glob("*.keys"))
-OTHERS = ("README.md", "measured-grid.csv", "redis-broker.csv")
+OTHERS = ("README.md",)
 WAYS = ("polling", "longpoll", "eventsource", "websocket")
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from .cost import CARRIERS, CASES, Cost, Situation, cost
 
-# Where the measurements are, in a clone of the project.
-FILE = Path(__file__).resolve().parents[2] / "data" / "measured-grid.csv"
+# The measurements.
+FILE = Path(__file__).with_name("measured-grid.csv")
 BROKER_FILE = FILE.with_name("redis-broker.csv")
 Point = tuple[float, float]  # in a drawing
 
@@ -59,11 +59,7 @@ class Row:
 
 
 def held_against() -> list[Row]:
-    """Each measurement beside the model.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
+    """Each measurement beside the model."""
     return [_row(line) for line in _lines(FILE)]
 
 
@@ -92,8 +88,6 @@ def broker_rows() -> list[dict[str, int]]:
         listeners, and bytes of all the updates that TCP carried: ``publisher_bytes`` to the Redis, ``broker_bytes``
         from there to both servers, ``server_bytes`` to all listeners.
 
-    Raises:
-        OSError: the file cannot be read.
     """
     return [{name: int(value) for name, value in line.items()} for line in _lines(BROKER_FILE)]
 
@@ -166,7 +160,4 @@ def measured_points(payload: int, poll_gap: float) -> dict[str, list[Point]]:
 
 @cache
 def _rows() -> list[Row]:
-    try:
-        return held_against()
-    except OSError:
-        return []  # the package is here without its data
+    return held_against()
