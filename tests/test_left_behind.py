@@ -125,7 +125,7 @@ BEGINNINGS: dict[str, Callable[[], object]] = {
     **{f"a delivery by {way}": partial(deliver, way, [0.0]) for way in WAYS},
 }
 # Where what has begun is not in anybody's hands yet.
-INTERRUPTED = {"servers.py": {"__init__"}, "recording.py": {"__enter__", "_steps"}, "delivery.py": {"_in_thread"}}
+INTERRUPTED = {"servers.py": {"__init__"}, "recording.py": {"__enter__", "_steps"}, "background.py": {"apart"}}
 
 
 @pytest.mark.parametrize("name", BEGINNINGS)

@@ -15,7 +15,8 @@ from wsedu import Frame, Opcode, handshake
 from wsedu.doctor import doctor
 from wsedu.live import Publisher, connect_raw, http_server, news_server, websocket_server
 from wsedu.live.news_server import WAYS, Way
-from wsedu.live.servers import STOP_LIMIT, Handler, Server, serving, tornado_echo_server
+from wsedu.live.servers import Handler, Server, serving, tornado_echo_server
+from wsedu.wire.background import STOP_LIMIT
 
 LIMIT = 60.0  # seconds for what takes milliseconds
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The delivery race: real deliveries that are monitored while they run, and stopped without a trace."""
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from programs import kernel, python, until
 
 from wsedu.lab import delivery_race
-from wsedu.live.delivery import DeliveryMonitor, deliver
+from wsedu.live.delivery import Delivery, DeliveryMonitor, delivering
 from wsedu.live.news_server import WAYS, Way
 from wsedu.live.publisher import fixed
+from wsedu.live.request_headers import HeadStyle
 from wsedu.show.race import DeliveryRace
 from wsedu.wire.live_bill import LiveBill
 from wsedu.wire.recording import record
@@ -27,17 +29,21 @@ def no_thread_is_left() -> Iterator[None]:
     assert set(threading.enumerate()) <= before
 
 
+def monitored(monitor: DeliveryMonitor, way: Way, gaps: Iterable[float], head: HeadStyle = "browser") -> Delivery:
+    return asyncio.run(delivering(monitor, way, list(gaps), 27, "plain", poll_gap=0.01, head=head))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_a_delivery_is_monitored_and_stopped(way: Way) -> None:
     monitor = DeliveryMonitor()
     with ThreadPoolExecutor(1) as pool:
-        delivering = pool.submit(deliver, way, fixed(0.01, 100_000), poll_gap=0.01, monitor=monitor)
+        delivered = pool.submit(monitored, monitor, way, fixed(0.01, 100_000))
         until(lambda: len(monitor.delays) >= 5)
         early = monitor.bill()
         assert early.modelled and early.packets > 5
         assert early.parts["payload" if way == "websocket" else "content"] >= 5 * 27
         monitor.stop()
-        delivery = delivering.result(LIMIT)
+        delivery = delivered.result(LIMIT)
     assert 5 <= len(delivery.delays) <= len(delivery.updates) < 100_000
     assert monitor.bill() == delivery.capture.bill()  # what was seen on the way adds up to what was recorded
     assert monitor.bill().total_bytes > early.total_bytes
@@ -46,12 +52,12 @@ def test_a_delivery_is_monitored_and_stopped(way: Way) -> None:
 def test_what_is_stopped_beforehand_does_not_begin() -> None:
     monitor = DeliveryMonitor()
     monitor.stop()
-    assert deliver("websocket", monitor=monitor).updates == () and monitor.delays == ()
+    assert monitored(monitor, "websocket", [0.0]).updates == () and monitor.delays == ()
 
 
 def test_a_way_that_fails_says_so() -> None:
     with pytest.raises(ValueError, match="head must be one of"):
-        deliver("polling", head="1999", monitor=DeliveryMonitor())  # type: ignore[arg-type]
+        monitored(DeliveryMonitor(), "polling", [0.0], "1999")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="relay"):
         LiveBill(record(port=1, kernel=True))
 

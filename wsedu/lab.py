@@ -7,7 +7,6 @@ The servers here run as long as the kernel does, since a reader may press a butt
 import asyncio
 import random
 import signal
-import threading
 from asyncio import StreamReader, StreamWriter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
@@ -15,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from .live.attacks import reaction, wsproto_echo_server
-from .live.delivery import DeliveryMonitor, deliver
+from .live.delivery import DeliveryMonitor, delivering
 from .live.load_worker import read_frame, read_response
 from .live.news_client import NewsClient
 from .live.news_server import WAYS, Way
@@ -37,6 +36,7 @@ from .show.handshake_bench import HandshakeBench
 from .show.race import LOOKS_EVERY, DeliveryRace
 from .show.reactions import Reactions
 from .show.text import visible
+from .wire import background
 
 PATIENCE = 0.5  # seconds after which a server that says nothing is taken to have nothing to say
 INTERRUPT_GAP = 0.2  # seconds after which it is looked again whether the kernel listens to interrupts itself
@@ -57,8 +57,10 @@ async def send_frame(data: bytes) -> Answers:
         writer.write(data)
         return await _soon(read_frame(reader))
 
-    asked = (_ask(server, talk, "a Close frame") for server in servers().values())
-    in_words = [(what or _in_words(answer), answer) for what, answer in await asyncio.gather(*asked)]
+    async def all_asked() -> list[tuple[str, bytes]]:
+        return await asyncio.gather(*(_ask(server, talk, "a Close frame") for server in servers().values()))
+
+    in_words = [(what or _in_words(answer), answer) for what, answer in await background.here(all_asked())]
     return dict(zip(servers(), in_words, strict=True))
 
 
@@ -70,7 +72,7 @@ async def _send_request(data: bytes) -> Answers:
         return await _soon(read_response(reader))
 
     name, server = next(iter(servers().items()))
-    return {name: await _ask(server, talk, "a response")}
+    return {name: await background.here(_ask(server, talk, "a response"))}
 
 
 Talk = Callable[[StreamReader, StreamWriter], Awaitable[bytes]]
@@ -172,22 +174,24 @@ class DeliveryThread(DeliveryMonitor):
 
     def __init__(self, way: Way, gaps: list[float], settings: DeliverySettings) -> None:
         super().__init__()
-        self.error = ""
-        arguments = way, gaps, settings
-        self._thread = threading.Thread(target=self._deliver, args=arguments, name=f"wsedu {way}", daemon=True)
+        head: Any = settings.head  # one of HEAD_STYLES, which are what the race has to choose from
+
+        async def main() -> None:
+            await delivering(self, way, gaps, settings.payload, "plain", poll_gap=settings.poll_gap, head=head)
+
+        self._thread = background.Background(way, main)
         self._thread.start()
 
-    def _deliver(self, way: Way, gaps: list[float], settings: DeliverySettings) -> None:
-        try:
-            head: Any = settings.head  # one of HEAD_STYLES, which are what the race has to choose from
-            deliver(way, gaps, payload=settings.payload, poll_gap=settings.poll_gap, head=head, monitor=self)
-        except Exception as error:  # whatever it is, it is told beside the way's name
-            self.error = str(error) or type(error).__name__
+    @property
+    def error(self) -> str:
+        """What it ended with, whatever it is; empty if all went well."""
+        error = self._thread.error
+        return str(error) or type(error).__name__ if error else ""
 
     @property
     def done(self) -> bool:
         """Whether all that was started for it has ended."""
-        return not self._thread.is_alive()
+        return not self._thread.alive
 
 
 _race: DeliveryRace | None = None  # the latest, so that there is never more than one

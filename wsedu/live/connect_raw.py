@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A plain TCP connection for requests and frames that are typed by hand; it waits for an answer, but not for ever."""
 
+import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from select import select
 from typing import Self
 
 from ..protocol.errors import NeedMoreData
@@ -67,7 +67,7 @@ class RawConnection:
     def quiet_for(self, seconds: float) -> bool:
         """Whether no byte comes within so many seconds, and none is there unread."""
         if not self._received:
-            if not select([self._socket], [], [], seconds)[0]:
+            if not select.select([self._socket], [], [], seconds)[0]:
                 return True
             self._read("a byte")  # if it is the end that has come, this says so
         return False

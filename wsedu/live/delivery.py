@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One publisher, one client, one way: news is delivered and recorded, so that the ways can be compared.
 
-What runs where: the publisher and the client share an event loop, in a thread of their own unless the caller has a
-monitor; the server and the relay that records have a thread each. Times are those of ``time.monotonic``, in seconds.
+What runs where: the publisher and the client share an event loop, in a thread of their own; the server and the relay
+that records have a thread each. Times are those of ``time.monotonic``, in seconds.
 """
 
 import asyncio
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
-from concurrent.futures import Future
+from collections.abc import Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
+from ..wire import background
 from ..wire.bill import Bill
 from ..wire.capture import Capture
 from ..wire.live_bill import LiveBill
@@ -26,15 +26,11 @@ from .news_client import NewsClient
 from .news_server import Way, news_server
 from .publisher import Publisher, Update, fixed, text_of
 from .request_headers import HeadStyle
-from .servers import STOP_LIMIT
 
-Done = TypeVar("Done")
 Carrier = Literal["plain", "tls", "h2"]
 
 # Seconds that the last update may take to arrive, beside those between two polls.
 LAST_UPDATE_LIMIT = 10.0
-# Seconds after which an interrupt is noticed that came just before a wait; the end of a delivery is, at once.
-INTERRUPT_GAP = 0.1
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Delivery:
 
 
 class DeliveryMonitor:
-    """Progress of a delivery while it runs, and a way to stop it: hand a new one to ``deliver``, called in a thread.
+    """Progress of a delivery while it runs, and a way to stop it: hand a new one to ``delivering``.
 
     The figures may be read from any one other thread, at any time; ``stop`` may be called from any thread at all.
 
@@ -150,7 +146,6 @@ def deliver(
     keep_alive: bool = True,
     head: HeadStyle = "browser",
     carrier: Carrier = "plain",
-    monitor: DeliveryMonitor | None = None,
 ) -> Delivery:
     """Publish news and let one client receive it; returns when the last update is there.
 
@@ -164,7 +159,6 @@ def deliver(
         head: of the requests: a ``"browser"``'s, ``"minimal"``, or that of ``"2009"``.
         carrier: ``"plain"`` HTTP/1.1, ``"tls"`` for HTTP/1.1 over TLS, or ``"h2"`` for HTTP/2 over TLS, where a
             WebSocket is on a stream (RFC 8441).
-        monitor: to follow the delivery and to stop it from another thread; this thread must have no event loop then.
 
     Returns:
         What it took; the times in it are in seconds.
@@ -173,60 +167,33 @@ def deliver(
         ValueError: there is no such way or head, or the payload cannot hold the number of an update.
         TimeoutError: the last update did not come; it says how long it was waited for.
     """
-    publisher, progress = Publisher(), monitor or DeliveryMonitor()
     plan = list(fixed(0.05, 10) if gaps is None else gaps)
     text_of(len(plan), payload)  # raises now if it does not fit, and not in the middle of the delivery
+    monitor = DeliveryMonitor()
+    return background.apart(
+        lambda: delivering(monitor, way, plan, payload, carrier, poll_gap=poll_gap, keep_alive=keep_alive, head=head),
+        monitor.stop,
+    )
 
-    def exchange() -> tuple[NewsClient, Capture]:
-        client = NewsClient(way, 0, progress.received, poll_gap, keep_alive, head, http2=carrier == "h2")
-        client.fields()  # raises now if there is no such head
-        with tempfile.TemporaryDirectory(prefix="wsedu-") as directory:
-            keys = Path(directory) / "keys" if carrier != "plain" else None
-            alpn = ["h2" if client.http2 else "http/1.1"]
-            tls, client.tls = tls_contexts(keys, alpn) if keys else (None, None)
-            server = news_server(way, publisher, tls=tls, http2=client.http2)
-            with server, record(port=server.port, keylog=keys) as recording:
-                client.port = recording.port
-                progress.begin(publisher, client, LiveBill(recording))
-                asyncio.run(progress.run(_publish(client, publisher, plan, payload)))
-            return client, recording.capture
 
-    client, capture = exchange() if monitor else _in_thread(exchange, progress)
+async def delivering(
+    monitor: DeliveryMonitor, way: Way, plan: list[float], payload: int, carrier: Carrier, **options: Any
+) -> Delivery:
+    """As ``deliver``, on a loop that has nothing else to do; the monitor may be read and stopped from elsewhere."""
+    publisher = Publisher()
+    client = NewsClient(way, 0, monitor.received, http2=carrier == "h2", **options)
+    client.fields()  # raises now if there is no such head
+    with tempfile.TemporaryDirectory(prefix="wsedu-") as directory:
+        keys = Path(directory) / "keys" if carrier != "plain" else None
+        tls, client.tls = tls_contexts(keys, ["h2" if client.http2 else "http/1.1"]) if keys else (None, None)
+        server = news_server(way, publisher, tls=tls, http2=client.http2)
+        with server, record(port=server.port, keylog=keys) as recording:
+            client.port = recording.port
+            monitor.begin(publisher, client, LiveBill(recording))
+            await monitor.run(_publish(client, publisher, plan, payload))
+        capture = recording.capture
     lost, doubled = len(client.inbox.lost), client.inbox.doubled
-    return Delivery(capture, publisher.updates, progress.delays, client.requests, lost, doubled)
-
-
-def _in_thread(work: Callable[[], Done], monitor: DeliveryMonitor) -> Done:
-    """Do the work in a thread of its own: this one may have a loop that runs already, as a Jupyter kernel has.
-
-    An interrupt comes to the main thread only, so it never finds a server or a recording half begun.
-    """
-    outcome: Future[Done] = Future()
-    # A lock, since one step waits for it: an interrupt inside `join` or an event's `wait` leaves these in disorder.
-    running = threading.Lock()
-    running.acquire()
-
-    def run() -> None:
-        try:
-            if not monitor.stopped:  # otherwise nobody waits any more
-                outcome.set_result(work())
-        except BaseException as error:  # raised again in the thread that waits
-            outcome.set_exception(error)
-        finally:
-            running.release()
-
-    thread = threading.Thread(target=run, name="wsedu delivery", daemon=True)
-    try:
-        thread.start()
-        while not running.acquire(timeout=INTERRUPT_GAP):
-            pass  # many short waits: an interrupt just before a wait does not end it
-        return outcome.result()
-    except BaseException:
-        monitor.stop()  # then it ends by itself, even if it has not begun yet
-        raise
-    finally:
-        if thread.is_alive():
-            thread.join(STOP_LIMIT)
+    return Delivery(capture, publisher.updates, monitor.delays, client.requests, lost, doubled)
 
 
 async def _publish(client: NewsClient, publisher: Publisher, plan: list[float], payload: int) -> None:

@@ -28,9 +28,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 
+from ..wire import background
+from ..wire.background import STOP_LIMIT
+
 START_LIMIT = 10.0  # seconds; a server on loopback listens within milliseconds
 PATIENCE = 1.0  # seconds that a server which closes leaves its clients to read what is still to be sent
-STOP_LIMIT = 10.0  # seconds after which a thread is given up; it ends within twice that patience
 BACKLOG = 1024  # clients that may knock at once
 
 
@@ -72,10 +74,11 @@ class Server:
         self._listening = Listening(0)
         self._closed = False
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=f"wsedu {name}", daemon=True)
+        self._running: background.Background | None = None
         try:
-            self._thread.start()
-            if not self._started.wait(START_LIMIT):
+            self._running = background.Background(name, self._serve)
+            self._running.start()
+            if not background.wait(self._started, START_LIMIT):
                 raise TimeoutError(f"the {name} does not listen after {START_LIMIT:g} s")
             if self._error is not None:
                 raise self._error
@@ -84,24 +87,18 @@ class Server:
             self.close()
             raise
 
-    def _run(self) -> None:
-        try:
-            # In Python's development mode a loop tells stderr of each step that took a tenth of a second. On a busy
-            # machine that is nobody's mistake, and stderr is the page that a reader reads.
-            asyncio.run(self._serve(), debug=False)
-        except BaseException as error:  # handed to the thread that is waiting for the start
-            self._error = error
-        finally:
-            self._started.set()
-
     async def _serve(self) -> None:
         # First the one and then the other, and `close` the other way round: so one of the two sees the other.
         self._loop = asyncio.get_running_loop()
-        if self._closed:
-            return
-        async with self._serving() as self._listening:
+        try:
+            if not self._closed:
+                async with self._serving() as self._listening:
+                    self._started.set()
+                    await self._stop.wait()
+        except BaseException as error:  # told to the thread that waits for the start
+            self._error = error
+        finally:
             self._started.set()
-            await self._stop.wait()
 
     def close(self) -> None:
         """Stop listening, close what is open, and wait for the thread to end. May be called twice.
@@ -113,10 +110,15 @@ class Server:
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._stop.set)
-        if self._thread.is_alive():
-            self._thread.join(STOP_LIMIT)
-            if self._thread.is_alive():
+        if self._alive:
+            assert self._running is not None
+            self._running.join(STOP_LIMIT)
+            if self._alive:
                 warnings.warn(f"after {STOP_LIMIT:g} s there is still a {self!r}", RuntimeWarning, stacklevel=2)
+
+    @property
+    def _alive(self) -> bool:
+        return self._running is not None and self._running.alive
 
     def __enter__(self) -> Self:
         return self
@@ -126,7 +128,7 @@ class Server:
 
     def __repr__(self) -> str:
         state = "has stopped listening"
-        if self._thread.is_alive():
+        if self._alive:
             state = "is to close, and has not" if self._closed else "listens"
         left = f"; connections broken off: {self._listening.aborted}" if self._listening.aborted else ""
         return f"<{self._name} that {state} on {self.host}{left}>"

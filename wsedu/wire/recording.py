@@ -8,7 +8,6 @@ connections, and needs no privilege. What it cannot see is TCP/IP: the packets o
 
 import io
 import socket
-import threading
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack, closing
 from functools import cached_property
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from ..protocol.errors import need_text
+from . import background
 from .capture import Capture, read
 from .packet_model import EventKind, RelayEvent, packets
 from .packet_recorder import LOOPBACK, PacketRecorder
@@ -150,32 +150,23 @@ class RelayRecording(Recording):
     """What passed through a relay; its packets are modelled."""
 
     modelled = True
-    _error: BaseException | None = None
 
     def _steps(self) -> Generator[tuple[str, int]]:
         with ExitStack() as opened:
             listener = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=BACKLOG))
-            self._stop, stop = map(opened.enter_context, socket.socketpair())
-            self._proxy = TcpProxy(listener, self._server, stop)
-            self._thread = threading.Thread(target=self._run, name="wsedu relay", daemon=True)
-            opened.callback(self._halt)  # before the sockets are closed, which the thread has in its hands
-            self._thread.start()
+            self._proxy = TcpProxy(listener, self._server)
+            self._relay = background.Background("relay", self._proxy.run)
+            opened.callback(self._halt)  # before the socket is closed, which the relay has in its hands
+            self._relay.start()
             yield listener.getsockname()
             self._halt()
-            if self._error is not None:
-                self._missing.append(f"the recording broke off early: {self._error}")
-                raise RuntimeError(self._missing[0]) from self._error
-
-    def _run(self) -> None:
-        try:
-            self._proxy.run()
-        except BaseException as error:  # it is raised where the reader can see it, at the end of the block
-            self._error = error
+            if self._relay.error is not None:
+                self._missing.append(f"the recording broke off early: {self._relay.error}")
+                raise RuntimeError(self._missing[0]) from self._relay.error
 
     def _halt(self) -> None:
-        self._stop.close()  # the other half of the pair sees the end, and so the relay knows
-        if self._thread.is_alive():
-            self._thread.join()
+        self._proxy.stop()
+        self._relay.join()
 
     @property
     def events(self) -> list[RelayEvent]:

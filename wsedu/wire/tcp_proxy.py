@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Pass bytes on between clients and a server, both ways at once, and write down what happened.
 
-One thread, one selector, sockets that never block: so what is written down is in order, and when it is time to stop
-the selector knows whether anything is still under way.
+One event loop, sockets that never block: so what is written down is in order, and when it is time to stop the loop
+knows whether anything is still under way.
 
 The two TCP connections of a client and a server through a proxy are to look like one. Bytes are easily passed on; what
 takes care is how a connection ends, of which TCP has three ways, and each must reach the other side as itself and after
@@ -10,13 +10,14 @@ all bytes that came before it: one side says that it will send no more, and goes
 9293, 3.6); one side breaks off (RST, 3.5.3); nobody listens (RST to the SYN, 3.10.7.1).
 """
 
+import asyncio
 import contextlib
 import errno
-import selectors
 import socket
 import struct
 import sys
 import time
+from typing import Any
 
 from .packet_model import Address, Endpoints, EventKind, RelayEvent
 
@@ -41,6 +42,7 @@ class _ProxyEnd:
         self.listens = True  # takes what is sent to it
         self.outgoing = bytearray()  # on its way to this end
         self.then: EventKind | None = None  # what this end is to see after those bytes: END or RESET
+        self.reads = self.writes = False  # what the loop is asked to tell
 
 
 class TcpProxy:
@@ -49,64 +51,83 @@ class TcpProxy:
     Args:
         listener: where clients connect. It is closed in the end, as every other socket is.
         server: where their connections go on to.
-        stop: as soon as it can be read, what is under way is passed on, and then all is over.
 
     Attributes:
         events: what happened, in order.
         swallows: whether what is received goes no further, and nobody is told: a cable that has been cut.
     """
 
-    def __init__(self, listener: socket.socket, server: Address, stop: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, server: Address) -> None:
         self.events: list[RelayEvent] = []
         self.swallows = False
-        self._listener, self._server, self._stop = listener, server, stop
+        self._listener, self._server = listener, server
         self._open: set[_ProxyEnd] = set()
-        self._until: float | None = None  # when patience ends; None before the stop
+        self._error: BaseException | None = None
+        self._stop, self._stopped, self._begun = asyncio.Event(), False, False
+        self._loop: asyncio.AbstractEventLoop
         # Wall clock time, except that it never goes back.
         self._epoch = time.time_ns() - time.perf_counter_ns()
 
-    def run(self) -> None:
-        """Pass on until ``stop`` can be read.
+    def stop(self) -> None:
+        """Pass on what is under way, and end. May be called from any thread, before ``run`` too."""
+        # First the one and then the other, and `run` the other way round: so one of the two sees the other.
+        self._stopped = True
+        if self._begun:
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def run(self) -> None:
+        """Pass on until told to stop; then what is under way, and all is over.
 
         Raises:
             OSError: there are no more sockets to be had. What was written down until then stays.
         """
-        with self._listener, self._stop, selectors.DefaultSelector() as self._selector:
+        self._loop, self._moved = asyncio.get_running_loop(), asyncio.Event()
+        self._begun = True
+        if self._stopped:
+            self._stop.set()
+
+        def failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            self._error = context.get("exception")
+            self._stop.set()
+
+        self._loop.set_exception_handler(failed)  # of what the loop calls, which is all below
+        with self._listener:
             try:
                 self._listener.setblocking(False)
-                self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
-                self._selector.register(self._stop, selectors.EVENT_READ, self._begin_to_stop)
-                while ready := self._wait():
-                    for key, mask in ready:
-                        # Unless a step before this one has closed it. It is looked up by its number, as a closed socket
-                        # has none any more; and the number may be another socket's by now.
-                        known = self._selector.get_map().get(key.fd)
-                        if known and known.fileobj is key.fileobj:
-                            key.data(mask)
+                self._loop.add_reader(self._listener, self._accept)
+                await self._stop.wait()
+                await self._finish_all()
             finally:
-                for end in self._open:
-                    end.socket.close()
+                self._loop.remove_reader(self._listener)
+                for end in tuple(self._open):
+                    self._close(end)
 
-    def _wait(self) -> list[tuple[selectors.SelectorKey, int]]:
-        """What can be done now; nothing when all that was under way has arrived, and it is time to stop."""
-        if self._until is None:
-            return self._selector.select()
-        left = self._until - time.monotonic()
-        # Loopback delivers before `send` returns: what was sent before the stop can be read by now. So if nothing can
-        # be done at once, only what waits for somebody else is left: a connection that is not accepted yet, bytes for a
-        # slow reader, the answer to a FIN.
-        waits = any(end.outgoing or not end.talks for end in self._open)
-        return self._selector.select(left if waits else 0) if left >= 0 else []
-
-    def _begin_to_stop(self, mask: int) -> None:
-        self._selector.unregister(self._stop)
-        self._until = time.monotonic() + PATIENCE
+    async def _finish_all(self) -> None:
+        """Wait until all that was under way has arrived, but not for ever."""
+        until = time.monotonic() + PATIENCE
+        while (left := until - time.monotonic()) > 0:
+            if self._error is not None:
+                raise self._error
+            self._moved.clear()
+            # Loopback delivers before `send` returns: what was sent before the stop can be read by now. So if nothing
+            # is done in a whole turn of the loop, only what waits for somebody else is left: a connection that is not
+            # accepted yet, bytes for a slow reader, the answer to a FIN.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            if self._moved.is_set():
+                continue
+            if not any(end.outgoing or not end.talks for end in self._open):
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), left)
 
     def _note(self, end: _ProxyEnd, kind: EventKind, data: bytes = b"") -> None:
         now = self._epoch + time.perf_counter_ns()
         self.events.append(RelayEvent(now, end.endpoints, end.is_client, kind, data))
 
-    def _accept(self, mask: int) -> None:
+    def _accept(self) -> None:
+        self._moved.set()
         try:
             accepted, address = self._listener.accept()
         except (BlockingIOError, ConnectionAbortedError):  # the client is gone before we came
@@ -121,11 +142,13 @@ class TcpProxy:
         # It must not block, or one server that does not answer would hold up all connections.
         error = server.socket.connect_ex(self._server)
         if error in (0, errno.EINPROGRESS, errno.EWOULDBLOCK):  # when it can be written, it is decided
-            self._selector.register(server.socket, selectors.EVENT_WRITE, lambda mask: self._decided(server))
+            self._loop.add_writer(server.socket, self._decided, server)
         else:
             self._break(server, noted=error == errno.ECONNREFUSED)
 
     def _decided(self, server: _ProxyEnd) -> None:
+        self._moved.set()
+        self._loop.remove_writer(server.socket)
         error = server.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if error == errno.ECONNRESET:  # it did accept, and has broken off already; there may be bytes to read
             server.listens = False
@@ -138,30 +161,23 @@ class TcpProxy:
         self._register(server.other)
 
     def _register(self, end: _ProxyEnd) -> None:
-        """Ask the selector for what can be done next at this end, and for nothing else.
+        """Ask the loop for what can be done next at this end, and for nothing else.
 
         An end is not read while too much waits for the other one: then the kernel's buffers fill up, the window closes
         (RFC 9293, 3.8.6), and the sender is slowed down as it would be without a proxy.
         """
         if end not in self._open:
             return
-        mask = selectors.EVENT_READ * (end.talks and len(end.other.outgoing) < ENOUGH)
-        mask |= selectors.EVENT_WRITE * (end.listens and bool(end.outgoing))
-        known = self._selector.get_map().get(end.socket)
-        if mask == (known.events if known else 0):
-            return
-        if known:
-            self._selector.unregister(end.socket)
-        if mask:
-            self._selector.register(end.socket, mask, lambda mask: self._step(end, mask))
-
-    def _step(self, end: _ProxyEnd, mask: int) -> None:
-        if mask & selectors.EVENT_WRITE:
-            self._send(end)
-        if mask & selectors.EVENT_READ and end in self._open and end.talks:
-            self._receive(end)
+        reads = end.talks and len(end.other.outgoing) < ENOUGH
+        writes = end.listens and bool(end.outgoing)
+        if reads != end.reads:
+            (self._loop.add_reader(end.socket, self._receive, end) if reads else self._loop.remove_reader(end.socket))
+        if writes != end.writes:
+            (self._loop.add_writer(end.socket, self._send, end) if writes else self._loop.remove_writer(end.socket))
+        end.reads, end.writes = reads, writes
 
     def _receive(self, end: _ProxyEnd) -> None:
+        self._moved.set()
         try:
             data = end.socket.recv(READ)
         except BlockingIOError:
@@ -185,6 +201,7 @@ class TcpProxy:
 
     def _send(self, end: _ProxyEnd) -> None:
         """Send what waits for this end, as far as it takes it."""
+        self._moved.set()
         try:
             if end.outgoing and end.listens:
                 del end.outgoing[: end.socket.send(end.outgoing)]
@@ -226,8 +243,8 @@ class TcpProxy:
     def _close(self, end: _ProxyEnd, *, reset: bool = False) -> None:
         if end in self._open:
             self._open.remove(end)
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(end.socket)
+            self._loop.remove_reader(end.socket)
+            self._loop.remove_writer(end.socket)
             # Closing a socket sends FIN. To send RST instead one has to ask for it, by the promise not to linger.
             if reset:
                 end.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
