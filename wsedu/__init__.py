@@ -7,6 +7,8 @@ and brings neither Scapy nor ipywidgets with it.
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -66,3 +68,12 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*_WHERE, *(name for name in globals() if name.startswith("__"))})
+
+
+# Before anybody has taken the names of what is replaced; not in the processes of a load test.
+_IN_BROWSER = sys.platform == "emscripten"
+if _IN_BROWSER:  # where JupyterLite has put an empty Tornado in the way, so that ipykernel can be imported
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tornado"]:
+        del sys.modules[name]
+if _IN_BROWSER or (os.environ.get("WSEDU_NETWORK") == "memory" and "--multiprocessing-fork" not in sys.orig_argv):
+    import_module(".live.memory", __name__).install()
