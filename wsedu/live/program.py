@@ -4,11 +4,12 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from subprocess import DEVNULL, Popen
+from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Any, TypeVar
 
 Where = TypeVar("Where")
 START_LIMIT = 45.0  # seconds
+END_LIMIT = 5.0  # seconds
 
 
 @contextmanager
@@ -43,3 +44,7 @@ def program(
             yield where
         finally:
             process.terminate()
+            # A Jupyter server that is still about to answer somebody has been seen to wait for ever.
+            with suppress(TimeoutExpired):
+                process.wait(END_LIMIT)
+            process.kill()
