@@ -93,15 +93,14 @@ def main(site: Path) -> None:
         home.mkdir(parents=True)
         pyodide(home)
         wheels(home)
-        import jupyterlite_pyodide_kernel  # noqa: F401
-
         share = Path(sys.prefix, "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension/static/pypi")
         lock(home, [w for w in share.glob("*.whl") if not w.name.startswith("widgetsnbextension-3")])
         for name in "notebooks", "data":
             shutil.copytree(ROOT / name, folder / "content" / name, ignore=shutil.ignore_patterns(".*"))
         config = {
             "LiteBuildConfig": {
-                "contents": ["content"], "output_dir": str(site), "apps": ["lab"], "no_sourcemaps": True, "cache_dir": str(folder / "cache")
+                "contents": ["content"], "output_dir": str(site), "apps": ["lab"], "no_sourcemaps": True,
+                "cache_dir": str(folder / "cache"),
             }
         }  # fmt: skip
         (folder / "jupyter_lite_config.json").write_text(json.dumps(config))

@@ -7,8 +7,8 @@
 Real servers and clients of wsedu.live on a small real network (tools/netns.py), each packet counted by
 tools/packet_counter.py. Only the steady state counts: connections are open before the first update, and still open when
 counting ends; the exception is polling with a new connection each, where opening and closing are the point. Polls are
-counted whole: counting begins and ends half way between two polls. Writes wsedu/model/measured-grid.csv; a measurement in
-which a packet was dropped or an update did not arrive once is refused and not written.
+counted whole: counting begins and ends half way between two polls. Writes wsedu/model/measured-grid.csv; a measurement
+in which a packet was dropped or an update did not arrive once is refused and not written.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Let two WebSocket servers take their news from one Redis, and count the bytes on each leg of the way.
 
-    python tools/redis_broker.py        writes wsedu/model/redis-broker.csv; needs the program redis-server, some seconds
+    python tools/redis_broker.py        writes wsedu/model/redis-broker.csv; needs the program redis-server, seconds
 
 The Redis, the servers (the ``websockets`` library) and all listeners are on 127.0.0.1. Each server subscribes over a
 plain socket, in the Redis protocol, and passes each update on to its own listeners. A run in which a listener missed an

@@ -137,6 +137,9 @@ class _Suspended:
 class MemorySelector(selectors.SelectSelector):
     """Looks at sockets in memory."""
 
+    _readers: set[int]
+    _writers: set[int]
+
     def _select(self, reads: Any, writes: Any, _: Any, timeout: float | None = None) -> Any:
         return *NETWORK.select(reads, writes, timeout), []
 
@@ -144,19 +147,24 @@ class MemorySelector(selectors.SelectSelector):
 class MemoryLoop(asyncio.SelectorEventLoop):
     """asyncio's own loop, on sockets in memory."""
 
+    _ready: Any  # what it has to do now, and what it has to do later, of asyncio.base_events
+    _scheduled: Any
+
     def __init__(self) -> None:
-        super().__init__(MemorySelector())
+        self._sockets = MemorySelector()
+        super().__init__(self._sockets)
 
     def _make_self_pipe(self) -> None:
-        real, socket.socketpair = socket.socketpair, socketpair
+        real = socket.socketpair
+        socket.socketpair = socketpair  # type: ignore[assignment]
         try:
-            super()._make_self_pipe()
+            super()._make_self_pipe()  # type: ignore[misc]
         finally:
             socket.socketpair = real
 
     def due(self) -> float:
         """Seconds until it has something to do, as far as it knows."""
-        if self._ready or any(NETWORK.ready(self._selector._readers, self._selector._writers)):
+        if self._ready or any(NETWORK.ready(self._sockets._readers, self._sockets._writers)):
             return 0.0
         return max(0.0, self._scheduled[0]._when - self.time()) if self._scheduled else NAP
 
@@ -502,5 +510,6 @@ def install() -> None:
     asyncio.new_event_loop = asyncio.events.new_event_loop = MemoryLoop
     if hasattr(select, "poll"):
         del select.poll  # httpcore asks it whether a connection is still open; without it, it asks ``select``
-    websockets.sync.client.connect = MemoryClient  # type: ignore
-    socket.socket, select.select = MemorySocket, _select
+    for module, name, ours in ((websockets.sync.client, "connect", MemoryClient), (socket, "socket", MemorySocket)):
+        setattr(module, name, ours)
+    select.select = _select
