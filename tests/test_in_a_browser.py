@@ -92,9 +92,8 @@ def test_a_program_that_ends_at_once_is_not_waited_for() -> None:
 
 def test_a_program_that_does_not_heed_its_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wsedu.live.program.END_LIMIT", 0.1)
-    ready = tmp_path / "ready"
-    deaf = "import pathlib, signal as s, sys; s.signal(15, s.SIG_IGN); pathlib.Path(sys.argv[1]).touch(); s.pause()"
-    with program("it", [sys.executable, "-c", deaf, str(ready)], ready.stat):
+    deaf = "import pathlib, signal as s; s.signal(15, s.SIG_IGN); pathlib.Path('ready').touch(); s.pause()"
+    with program("it", [sys.executable, "-c", deaf], (tmp_path / "ready").stat, cwd=tmp_path):
         pass  # the block ends: without a kill it never would
 
 

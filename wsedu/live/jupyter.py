@@ -37,8 +37,7 @@ class JupyterServer:
     def start_kernel(self) -> str:
         """Start a kernel by a POST, as JupyterLab does, and give its id."""
         url, said = f"http://127.0.0.1:{self.port}/api/kernels", {"Authorization": f"token {self.token}"}
-        kernel: str = httpx.post(url, headers=said, timeout=ANSWER_LIMIT, trust_env=False).json()["id"]
-        return kernel
+        return str(httpx.post(url, headers=said, timeout=ANSWER_LIMIT, trust_env=False).json()["id"])
 
 
 def pack(channel: str, *parts: object) -> bytes:
@@ -70,9 +69,9 @@ def run_code(server: JupyterServer, kernel: str, code: str, port: int) -> None:
         client.send(pack("shell", header, {}, {}, content))
         awaited = {"execute_reply", "idle"}
         while awaited:
-            received = client.recv(ANSWER_LIMIT)
-            assert isinstance(received, bytes)
-            _, header, parent, _, content = map(json.loads, [b"0", *unpack(received)[1:5]])
+            _, header, parent, _, content = map(
+                json.loads, [b"0", *unpack(client.recv(ANSWER_LIMIT, decode=False))[1:5]]
+            )
             if parent.get("msg_id") == "ours":
                 awaited -= {header["msg_type"], content.get("execution_state")}
 

@@ -8,8 +8,7 @@ from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Any, TypeVar
 
 Where = TypeVar("Where")
-START_LIMIT = 45.0  # seconds
-END_LIMIT = 5.0  # seconds
+START_LIMIT, END_LIMIT = 45.0, 5.0  # seconds
 
 
 @contextmanager
