@@ -78,7 +78,7 @@ def test_not_strict_only_splits() -> None:
 
 
 def test_frames_are_values() -> None:
-    frame, same = (Frame(1, bytearray(b"x"), masking_key=memoryview(b"abcd")), Frame(True, b"x", masking_key=b"abcd"))
+    frame, same = (Frame(1, bytearray(b"x"), masking_key=memoryview(b"abcd")), Frame(True, b"x", masking_key=b"abcd"))  # type: ignore[arg-type]
     assert frame == same != Frame(1, b"x") and hash(frame) == hash(same) and type(frame.opcode) is Opcode
     told = "Frame(opcode=3, payload=b'', fin=True, rsv1=False, rsv2=False, rsv3=False, masking_key=None)"
     assert repr(Frame(3)) == told

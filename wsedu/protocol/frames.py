@@ -24,7 +24,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from .errors import Data, NeedMoreData, ProtocolError, Role, need_bytes, need_role
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
@@ -243,30 +243,7 @@ BIT = (False, True)
 OPCODES: tuple[int, ...] = tuple(Opcode(code) if code in OPCODE_NAMES else code for code in range(16))
 
 
-class _FrameUnderWay:
-    """A frame whose attributes can still be set: the same slots as those of ``Frame``."""
-
-    __slots__ = ("fin", "masking_key", "opcode", "payload", "rsv1", "rsv2", "rsv3")
-
-
-def _frame(opcode: int, payload: bytes, fin: bool, rsv1: bool, rsv2: bool, rsv3: bool, key: bytes | None) -> Frame:
-    """A frame of values that are known to be good."""
-    # A frozen dataclass sets each attribute through object.__setattr__, which is half of what making one costs. Here
-    # they are set while that is still allowed, and the instance becomes a Frame, and frozen, at the end.
-    frame: Any = _FrameUnderWay()
-    frame.opcode = OPCODES[opcode]
-    frame.payload = payload
-    frame.fin = fin
-    frame.rsv1 = rsv1
-    frame.rsv2 = rsv2
-    frame.rsv3 = rsv3
-    frame.masking_key = key
-    frame.__class__ = Frame
-    made: Frame = frame
-    return made
-
-
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True)
 class Frame:
     """A frame as a value. The payload is always the unmasked one.
 
@@ -289,35 +266,22 @@ class Frame:
     rsv3: bool = False
     masking_key: bytes | None = None
 
-    def __new__(
-        cls, opcode: int, payload: Data = b"", fin: bool = True, rsv1: bool = False, rsv2: bool = False,
-        rsv3: bool = False, masking_key: Data | None = None,
-    ) -> Frame:  # fmt: skip
-        if not isinstance(opcode, int) or not 0 <= opcode <= 15:
-            raise ValueError(f"an opcode has 4 bits, 0 to 15: {opcode!r} (RFC 6455, 5.2)")
-        if type(payload) is not bytes:
-            need_bytes(payload, "payload")
-            payload = bytes(payload)
-        if not (fin in BIT and rsv1 in BIT and rsv2 in BIT and rsv3 in BIT):
-            found = f"{fin!r:.30}, {rsv1!r:.30}, {rsv2!r:.30}, {rsv3!r:.30}"
+    def __post_init__(self) -> None:
+        if not isinstance(self.opcode, int) or not 0 <= self.opcode <= 15:
+            raise ValueError(f"an opcode has 4 bits, 0 to 15: {self.opcode!r} (RFC 6455, 5.2)")
+        if not (self.fin in BIT and self.rsv1 in BIT and self.rsv2 in BIT and self.rsv3 in BIT):
+            found = ", ".join(f"{bit!r:.30}" for bit in (self.fin, self.rsv1, self.rsv2, self.rsv3))
             raise ValueError(f"FIN, RSV1, RSV2 and RSV3 are True or False; found {found}")
-        if masking_key is not None:
-            if type(masking_key) is not bytes:
-                need_bytes(masking_key, "masking key")
-                masking_key = bytes(masking_key)
-            if len(masking_key) != 4:
-                raise ValueError(f"a masking key has 4 bytes, not {len(masking_key)} (RFC 6455, 5.3)")
-        return _frame(opcode, payload, fin, rsv1, rsv2, rsv3, masking_key)
-
-    def __getnewargs__(self) -> tuple[object, ...]:
-        """For copies and pickles, which call ``__new__`` too."""
-        return self.opcode, self.payload, self.fin, self.rsv1, self.rsv2, self.rsv3, self.masking_key
-
-    @staticmethod
-    def of_parts(first: int, payload: bytes, masking_key: bytes | None) -> Frame:
-        """The frame with this first byte, and this payload, unmasked; none of them is looked at again."""
-        fin, rsv1, rsv2, rsv3, opcode = FIRST_BYTES[first]
-        return _frame(opcode, payload, fin, rsv1, rsv2, rsv3, masking_key)
+        keep = object.__setattr__  # which a frozen dataclass leaves to itself
+        keep(self, "opcode", OPCODES[self.opcode])
+        if type(self.payload) is not bytes:
+            need_bytes(self.payload, "payload")
+            keep(self, "payload", bytes(self.payload))
+        if self.masking_key is not None:
+            need_bytes(self.masking_key, "masking key")
+            if len(self.masking_key) != 4:
+                raise ValueError(f"a masking key has 4 bytes, not {len(self.masking_key)} (RFC 6455, 5.3)")
+            keep(self, "masking_key", bytes(self.masking_key))
 
     @classmethod
     def parse(
@@ -358,7 +322,7 @@ class Frame:
             parse_close_payload(payload, offset=header.size, length=header.payload_length)
             if len(data) < end:
                 raise NeedMoreData
-        return cls.of_parts(data[0], payload, header.masking_key), end
+        return cls(header.opcode, payload, *header[:4], header.masking_key), end
 
     def serialize(self, *, length_form: LengthForm | None = None) -> bytes:
         """The bytes of the frame, masked if it has a masking key. It never checks.
