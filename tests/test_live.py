@@ -165,7 +165,7 @@ def test_what_was_awaited_and_what_came_is_said() -> None:
     with websocket_server() as server, connect_raw(server.port, timeout=0.05) as connection:
         connection.send(UPGRADE)
         connection.receive_head()
-        with pytest.raises(TimeoutError, match=r"waited 0\.05 s for the header of a frame; 0 bytes"):
+        with pytest.raises(TimeoutError, match=r"waited 0\.05 s for the end of a frame; 0 bytes"):
             connection.receive_frame()
     with http_server() as server, connect_raw(server.port) as connection:
         connection.send(b"GET /hello HTTP/1.0\r\n\r\n")

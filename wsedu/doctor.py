@@ -5,13 +5,12 @@ import platform
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
 from typing import NamedTuple
 
-from .protocol.errors import printable
-from .show.html import table_rows, wide_table
+from .show.html import Markup, Picture, table_rows, wide_table
 
 PACKAGES = "jupyterlab", "ipywidgets", "scapy", "websockets"
 LIMIT = 0.5  # seconds for what takes milliseconds where it is allowed
@@ -25,18 +24,17 @@ class Finding(NamedTuple):
     found: str  # what was found, or what its absence costs
 
 
-class Report(list[Finding]):
+class Report(Picture, list[Finding]):
     """The findings; ``print`` shows them as text, a notebook as a table."""
 
-    def __str__(self) -> str:
+    def lines(self) -> Iterator[str]:
+        """The findings as lines of text."""
         width = max(len(finding.what) for finding in self)
-        # What programs and packages say of themselves is text from outside too.
-        return "\n".join(printable(f"{'yes' if f.works else 'no':<4} {f.what:<{width}}  {f.found}") for f in self)
+        return (f"{'yes' if works else 'no':<4} {what:<{width}}  {found}" for what, works, found in self)
 
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        rows = ((printable(f.what), "yes" if f.works else "no", printable(f.found)) for f in self)
+    def html(self) -> Markup:
+        """The findings as HTML."""
+        rows = ((what, "yes" if works else "no", found) for what, works, found in self)
         return wide_table(*table_rows(("what", "works here", "found"), rows))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Self
 
@@ -17,8 +17,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-from ..protocol.errors import NeedMoreData
-from ..protocol.frames import parse_header
+from .connect_raw import frame_end
 
 LIMIT = 10.0  # seconds
 Fields = Iterable[tuple[str, str]]
@@ -86,23 +85,19 @@ class Http2Connection:
         Raises:
             EOFError: the stream ends before.
         """
-        while len(self._content[stream]) < size:
-            self._more(stream)
-        data, self._content[stream] = self._content[stream][:size], self._content[stream][size:]
-        return data
+        return self._take(stream, lambda data: size if len(data) >= size else -1)
 
     def receive_frame(self, stream: int) -> bytes:
         """The bytes of one WebSocket frame on a stream, header and payload (RFC 6455, 5.2); raises as ``receive``."""
-        while True:
-            with suppress(NeedMoreData):
-                header = parse_header(self._content[stream])
-                return self.receive(stream, header.size + header.payload_length)
-            self._more(stream)
+        return self._take(stream, frame_end)
 
-    def _more(self, stream: int) -> None:
-        if stream in self._ended:
-            raise EOFError(f"the stream has ended; {len(self._content[stream])} bytes are there")
-        self._receive()
+    def _take(self, stream: int, size: Callable[[bytes], int]) -> bytes:
+        while (end := size(self._content[stream])) < 0:
+            if stream in self._ended:
+                raise EOFError(f"the stream has ended; {len(self._content[stream])} bytes are there")
+            self._receive()
+        data, self._content[stream] = self._content[stream][:end], self._content[stream][end:]
+        return data
 
     def _open(self, method: str, target: str, fields: Fields, *, end: bool) -> int:
         asked = [(":method", method), (":scheme", self._scheme), (":authority", self._authority), (":path", target)]

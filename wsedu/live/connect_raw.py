@@ -7,11 +7,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-from ..protocol.errors import NeedMoreData
+from ..protocol.errors import Data, NeedMoreData
 from ..protocol.frames import parse_header
 from ..protocol.http1 import head_end
 
 TIMEOUT = 5.0  # seconds without a byte
+
+
+def frame_end(data: Data) -> int:
+    """Where the frame ends with which these bytes begin (RFC 6455, 5.2); -1 while it is not whole."""
+    with suppress(NeedMoreData):
+        header = parse_header(data)
+        if (end := header.size + header.payload_length) <= len(data):
+            return end
+    return -1
 
 
 class RawConnection:
@@ -51,11 +60,7 @@ class RawConnection:
 
     def receive_frame(self) -> bytes:
         """The bytes of one WebSocket frame, header and payload; legal or not (RFC 6455, 5.2)."""
-        while True:
-            with suppress(NeedMoreData):
-                header = parse_header(self._received)
-                return self.receive_exactly(header.size + header.payload_length)
-            self._read("the header of a frame")
+        return self._receive("the end of a frame", frame_end)
 
     def receive_all(self) -> bytes:
         """All bytes until the other side closes; empty if it has closed already."""

@@ -33,6 +33,7 @@ LOOKS_EVERY = 0.1  # seconds: a signal that comes just before a blocking read wo
 
 # Makes the server under load, in its process: a function of a module, which is imported there.
 MakeServer = Callable[..., AbstractAsyncContextManager[object]]
+Progress = Callable[[int], object]
 
 
 class PushLoad(NamedTuple):
@@ -148,7 +149,7 @@ def _starting() -> Iterator[None]:
 
 @contextmanager
 def _loaded(
-    server: MakeServer, way: str, total: int, progress: Callable[[int], object], *how: object
+    server: MakeServer, way: str, total: int, *how: object, progress: Progress = lambda connected: None
 ) -> Iterator[tuple[Call, Call, Usage, float]]:
     """A server and its clients, which are connected and begin when the block does.
 
@@ -184,8 +185,7 @@ def push_load(
     *,
     updates: int = 5,
     compression: bool = False,
-    progress: Callable[[int], object] = lambda connected: None,
-    limit: float = LIMIT,
+    progress: Progress = lambda connected: None,
     server: MakeServer = load_server,
 ) -> PushLoad:
     """Connect clients to a WebSocket server, publish updates one after the other, and wait for the last client.
@@ -195,7 +195,6 @@ def push_load(
         updates: how many.
         compression: take up permessage-deflate, which the clients offer.
         progress: called with the number of connected clients now and then.
-        limit: seconds that each update may take to the last client.
         server: what is measured, where it is not ours; for compression it gets ``compression="deflate"``.
 
     Raises:
@@ -208,13 +207,13 @@ def push_load(
     last = []
     if compression:
         server = partial(server, compression="deflate")
-    with _loaded(server, "websocket", listeners, progress) as (serving, clients, empty, seconds):
+    with _loaded(server, "websocket", listeners, progress=progress) as (serving, clients, empty, seconds):
         full = serving("usage")
         for number in range(1, updates + 1):
             published = serving("publish")
-            seen = _wait(clients, listeners, number * listeners, limit)
+            seen = _wait(clients, listeners, number * listeners, LIMIT)
             if missing := number * listeners - seen.received:
-                raise RuntimeError(f"{missing:,} of {listeners:,} listeners had no update within {limit:g} s")
+                raise RuntimeError(f"{missing:,} of {listeners:,} listeners had no update within {LIMIT:g} s")
             last.append(seen.last - published)
         done = serving("usage")
     memory = (done.resident - empty.resident) / listeners
@@ -222,14 +221,7 @@ def push_load(
 
 
 def poll_load(
-    clients: int,
-    *,
-    gap: float = 1.0,
-    rounds: int = 3,
-    of_pusher: bool = False,
-    progress: Callable[[int], object] = lambda connected: None,
-    limit: float = LIMIT,
-    server: MakeServer = load_server,
+    clients: int, *, gap: float = 1.0, rounds: int = 3, of_pusher: bool = False, server: MakeServer = load_server
 ) -> PollLoad:
     """Let clients poll a server that has no news, and measure until each had ``rounds`` responses in the mean.
 
@@ -242,8 +234,6 @@ def poll_load(
         rounds: how many.
         of_pusher: ask the server that ``push_load`` measures, which closes a connection after each poll, and not
             Tornado, which has one for all polls of a client.
-        progress: called with the number of connected clients now and then.
-        limit: seconds that this tenth may take.
         server: what is measured, where it is not ours.
 
     Raises:
@@ -259,16 +249,16 @@ def poll_load(
         """So many rounds more, or as many as there were in time."""
         seen = _wait(asking, clients, before + rounds * clients, 2 * gap * rounds)
         if seen.received - before < fewest:
-            seen = _wait(asking, clients, before + fewest, limit)
+            seen = _wait(asking, clients, before + fewest, LIMIT)
         if (answered := seen.received - before) < fewest:
             raise RuntimeError(
-                f"{answered:,} polls of {clients:,} clients were answered within {limit:g} s, "
+                f"{answered:,} polls of {clients:,} clients were answered within {LIMIT:g} s, "
                 f"and {fewest:,} are needed to measure anything"
             )
         return seen
 
     way = "websocket" if of_pusher else "polling"
-    with _loaded(server, way, clients, progress, gap, not of_pusher) as (serving, asking, empty, _):
+    with _loaded(server, way, clients, gap, not of_pusher) as (serving, asking, empty, _):
         begin, before = polls(0, 1), serving("usage")  # by now it goes round
         end, after = polls(begin.received, rounds), serving("usage")
     requests = (end.received - begin.received) / (end.time - begin.time)

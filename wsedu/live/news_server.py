@@ -18,7 +18,7 @@ import tornado.web
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from .publisher import Publisher, Update
+from .publisher import Publisher
 from .servers import Handler, Server, serve, serving
 
 Way = Literal["polling", "longpoll", "eventsource", "websocket"]
@@ -68,25 +68,18 @@ class _News(Handler):
             # Tornado formats the message with %.
             raise tornado.web.HTTPError(400, str(error).replace("%", "%%"), reason="Bad Request") from None
 
-    def answer(self, updates: list[Update]) -> None:
-        """200 with news; 204 without (RFC 9110, 15.3.5), which has no content, and so no Content-Type."""
-        if updates:
-            self.write("".join(f"{update.payload}\n" for update in updates))  # a line for each
-        else:
-            self.clear_header("Content-Type")
-            self.set_status(204)
 
+class _Poll(_News):
+    """200 with news; 204 without (RFC 9110, 15.3.5), which has no content, and so no Content-Type."""
 
-class _Polling(_News):
-    def get(self) -> None:
-        self.answer(self.settings["publisher"].after(self.cursor(self.get_query_argument("after", ""))))
-
-
-class _LongPoll(_News):
     async def get(self) -> None:
         after = self.cursor(self.get_query_argument("after", ""))
         with suppress(asyncio.CancelledError):  # the client has gone
-            self.answer(await self.wait().wait_after(after, self.settings["longest_wait"]))
+            if updates := await self.wait().wait_after(after, self.settings["longest_wait"]):
+                self.write("".join(f"{update.payload}\n" for update in updates))  # a line for each
+            else:
+                self.clear_header("Content-Type")
+                self.set_status(204)
 
 
 class _EventSource(_News):
@@ -99,9 +92,6 @@ class _EventSource(_News):
                 # The fields of an event, and the empty line that ends it (HTML Living Standard, 9.2.5).
                 self.write(f"id: {update.number}\ndata: {update.payload}\n\n")
                 await self.flush()  # waits while the client is slow
-
-
-HANDLERS: dict[Way, type[Handler]] = {"polling": _Polling, "longpoll": _LongPoll, "eventsource": _EventSource}
 
 
 async def _deliver(publisher: Publisher, connection: ServerConnection) -> None:
@@ -156,6 +146,7 @@ def news_server(
         return asgi_news_server(publisher, tls, longest_wait, host)
     if way == "websocket":
         return Server("news server by WebSocket", lambda: serve(partial(_deliver, publisher), host, ssl=tls), host)
-    pages = [(f"/news/{way}", HANDLERS[way])]
+    pages = [(f"/news/{way}", _EventSource if way == "eventsource" else _Poll)]
+    longest_wait = longest_wait if way == "longpoll" else 0  # what polls is answered at once
     listen = partial(serving, pages, host, tls=tls, publisher=publisher, longest_wait=longest_wait)
     return Server(f"news server by {way}", listen, host)

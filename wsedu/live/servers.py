@@ -73,15 +73,14 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listening = Listening(0)
         self._closed = False
-        self._error: BaseException | None = None
-        self._running: background.Background | None = None
+        self._running = background.Background(name, self._serve)
         try:
-            self._running = background.Background(name, self._serve)
             self._running.start()
             if not background.wait(self._started, START_LIMIT):
                 raise TimeoutError(f"the {name} does not listen after {START_LIMIT:g} s")
-            if self._error is not None:
-                raise self._error
+            if not self._listening.port:  # it cannot: the thread ends with the reason
+                self._running.join(STOP_LIMIT)
+                raise self._running.error or OSError(f"the {name} has ended")
             self.port = self._listening.port
         except BaseException:  # Ctrl-C: nobody else could close it, for nobody has it yet
             self.close()
@@ -95,8 +94,6 @@ class Server:
                 async with self._serving() as self._listening:
                     self._started.set()
                     await self._stop.wait()
-        except BaseException as error:  # told to the thread that waits for the start
-            self._error = error
         finally:
             self._started.set()
 
@@ -110,15 +107,10 @@ class Server:
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has ended already
                 self._loop.call_soon_threadsafe(self._stop.set)
-        if self._alive:
-            assert self._running is not None
+        if self._running.alive:
             self._running.join(STOP_LIMIT)
-            if self._alive:
+            if self._running.alive:
                 warnings.warn(f"after {STOP_LIMIT:g} s there is still a {self!r}", RuntimeWarning, stacklevel=2)
-
-    @property
-    def _alive(self) -> bool:
-        return self._running is not None and self._running.alive
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +120,7 @@ class Server:
 
     def __repr__(self) -> str:
         state = "has stopped listening"
-        if self._alive:
+        if self._running.alive:
             state = "is to close, and has not" if self._closed else "listens"
         left = f"; connections broken off: {self._listening.aborted}" if self._listening.aborted else ""
         return f"<{self._name} that {state} on {self.host}{left}>"
@@ -257,7 +249,11 @@ PAGES = (
 
 
 class HttpServer(Server):
-    """The HTTP server of the notebooks; see ``http_server``."""
+    """An HTTP/1.1 server on 127.0.0.1; its Server field reads ``Tornado``, whatever the version.
+
+    It answers GET for ``/hello``, ``/number/7`` (its number), ``/visits`` (counted in a cookie), ``/chunks`` (in three
+    pieces) and ``/wait`` (after ``release()``), and POST for ``/echo``.
+    """
 
     def __init__(self) -> None:
         self._released = asyncio.Event()
@@ -270,14 +266,7 @@ class HttpServer(Server):
         self._loop.call_soon_threadsafe(self._released.set)
 
 
-def http_server() -> HttpServer:
-    """An HTTP/1.1 server on 127.0.0.1; its Server field reads ``Tornado``, whatever the version.
-
-    Returns:
-        The running server. It answers GET for ``/hello``, ``/number/7`` (its number), ``/visits`` (counted in a
-        cookie), ``/chunks`` (in three pieces) and ``/wait`` (after ``release()``), and POST for ``/echo``.
-    """
-    return HttpServer()
+http_server = HttpServer
 
 
 class EchoSocket(Handler, tornado.websocket.WebSocketHandler):

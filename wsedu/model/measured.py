@@ -51,13 +51,8 @@ class Row:
         """Of the model in bytes, as a share of what was measured."""
         return self.model.bytes / self.bytes - 1
 
-    def __str__(self) -> str:
-        gap = f" gap {self.situation.poll_gap:g}" if self.way == "polling" else ""
-        fixed = " fixed" if self.situation.fixed else ""
-        over = "" if self.situation.carrier == "plain" else f" over {self.situation.carrier}"
-        return f"{self.label}{over} {self.situation.rate:g}/s {self.situation.payload:g} B{gap}{fixed}"
 
-
+@cache
 def held_against() -> list[Row]:
     """Each measurement beside the model."""
     return [_row(line) for line in _lines(FILE)]
@@ -152,12 +147,7 @@ def measured_points(payload: int, poll_gap: float) -> dict[str, list[Point]]:
         payload: bytes of an update, in the mean; the measured ones differ from it by less than one.
         poll_gap: seconds between two polls, of those cases that poll.
     """
-    rows = [row for row in _rows() if row.situation.carrier == "plain" and not row.situation.fixed]
+    rows = [row for row in held_against() if row.situation.carrier == "plain" and not row.situation.fixed]
     rows = [row for row in rows if round(row.situation.payload) == payload]
     right = [row for row in rows if row.way != "polling" or row.situation.poll_gap == poll_gap]
     return _grouped(right, lambda row: (row.situation.rate, row.bytes))
-
-
-@cache
-def _rows() -> list[Row]:
-    return held_against()
