@@ -245,6 +245,8 @@ def test_a_pcapng_may_hold_its_keys(tmp_path: Path) -> None:
             blocks.enhanced(packet)
         said = dissected(blocks.file)
         assert len(said.rows) == found and ("the key log has no keys" in "".join(said.complaints)) == (not found)
+        wsedu.read(io.BytesIO(blocks.file)).save(tmp_path / "saved")  # and it holds them still
+        assert len(wsedu.read(tmp_path / "saved").conversations) == bool(found)
     said = dissected(Blocks().interface().block(10, struct.pack("<II", 0x544C534B, 3) + b"abc\0").file)
     assert said.status == 0 and "line 1 of the key log is not" in said.complaints[0] and len(said.complaints) == 1
 
