@@ -17,13 +17,13 @@ from ..protocol.deflate import MAX_CONTENT
 from .bill import Bill, bills
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .fast import FastReader
+from .key_log import read_key_log
 from .message import CapturedMessage, Packets
 from .message_parser import Sender
 from .packet_model import is_modelled
 from .packet_view import PacketView, PacketViews
 from .packets import Segment, endpoint
 from .pcapfile import CutShort, Packet, read_packets, write_capture
-from .tls import read_key_log
 
 Source = str | Path | BinaryIO
 
