@@ -292,10 +292,26 @@ def test_what_is_not_complete_is_said() -> None:
 
 
 @pytest.mark.parametrize("content", [[b"x" * 3000] * 3, [b""] * 30], ids=["content", "frames"])
-def test_a_message_without_end_is_not_kept(content: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("streams", [1, 3])
+def test_messages_without_end_are_not_kept(content: list[bytes], streams: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one nor many of which each is small."""
     monkeypatch.setattr("wsedu.wire.http2_parser.LARGEST", 7000)
-    data = b"".join(theirs.DataFrame(3, part).serialize() for part in content)
-    test_hostile(headers(3, b"\x82", "END_HEADERS") + data, "more than 7,000 bytes")
+    numbers = [3 + 2 * (at % streams) for at in range(len(content))]
+    data = b"".join(headers(stream, b"\x82", "END_HEADERS") for stream in sorted(set(numbers)))
+    data += b"".join(theirs.DataFrame(*one).serialize() for one in zip(numbers, content, strict=True))
+    test_hostile(data, "messages of more than 7,000 bytes are under way")
+
+
+def test_what_is_over_does_not_count_among_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wsedu.wire.http2_parser.LARGEST", 7000)
+    peers = Peers()
+    for stream in range(1, 21, 2):
+        peers.request(stream)
+        peers.flush()
+        peers.server.send_headers(stream, OK)
+        peers.server.send_data(stream, bytes(5000), end_stream=True)
+        peers.flush()
+    assert len((capture := peers.capture()).conversations[0].messages) == 20 and capture.warnings == []
 
 
 def test_a_client_may_leave_when_all_that_was_announced_is_there() -> None:
@@ -324,6 +340,9 @@ HALF = theirs.DataFrame(1, frame(b"half")[:4]).serialize()
         ([(SERVER, HALF), (CLIENT, theirs.DataFrame(1, flags=["END_STREAM"]).serialize()),
           (SERVER, theirs.DataFrame(1, flags=["END_STREAM"]).serialize())], "the server ends stream 1 inside a frame"),
         ([(SERVER, theirs.DataFrame(7, b"of nothing").serialize())], "content of the server on stream 7, which is not"),
+        ([(CLIENT, headers(1, b"\x82", "END_HEADERS"))], "fields of the client on stream 1, which belong to"),
+        ([(CLIENT, headers(3, b"\x82", "END_HEADERS", "END_STREAM") + headers(3, b"\x82", "END_HEADERS"))],
+         "fields of the client on stream 3, which belong to no message, are left out"),
         ([(SERVER, headers(3, b"\x88"))], "a response of the server on stream 3, 10 bytes so far"),
         ([(SERVER, headers(3, b"\x88")[:9])], "a response of the server on stream 3, 9 bytes so far"),
         ([(CLIENT, headers(3, b"\x82")[:3])], "a request of the client on stream 0, 3 bytes so far"),

@@ -24,9 +24,10 @@ from oracles import tshark
 import wsedu
 from wsedu.live.certificate import tls_contexts
 from wsedu.protocol.errors import ProtocolError
+from wsedu.wire.key_log import KeyLog, read_key_log
 from wsedu.wire.message_parser import OTHER, Sender
 from wsedu.wire.pcapfile import LINKTYPE_ETHERNET, Packet, read_packets, write_capture
-from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, KeyLog, TlsConnection, expand_label, read_key_log
+from wsedu.wire.tls import APPLICATION_DATA, HANDSHAKE, TlsConnection, expand_label
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + bytes(40_000)
 SAID: list[tuple[Sender, bytes]] = [("client", GET), ("server", ANSWER), ("client", GET)]
@@ -123,6 +124,15 @@ def test_a_resumed_connection_has_secrets_of_its_own(tmp_path: Path) -> None:
     assert closed.resumed and not read(first.flights, "")[0].resumed
 
 
+def test_a_server_may_ask_for_another_hello(tmp_path: Path) -> None:
+    server, client = contexts = tls_contexts(tmp_path / "keys")
+    server.set_ecdh_curve("secp521r1")  # for which no client sends a key share at once
+    spoken = speak(tmp_path, contexts=contexts)
+    assert len(spoken.flights) > len(speak(tmp_path).flights)
+    assert read(spoken.flights, spoken.key_log)[1]["client"] == said("client")
+    assert read(spoken.flights, "")[0].why_closed == "the key log has no keys for it"
+
+
 @pytest.mark.parametrize("suite", ["", OLD_SUITES[0]])
 def test_without_keys_the_hellos_can_be_read(suite: str, tmp_path: Path) -> None:
     connection, plain = read(speak(tmp_path, suite).flights, "")
@@ -190,7 +200,8 @@ def test_a_version_of_a_thousand_digits_is_none() -> None:
     extension = b"\0\x2b\x0b\xb8" + b"\xff" * 3000
     body = b"\3\3" + bytes(33) + b"\x13\1\0" + len(extension).to_bytes(2) + extension
     message = b"\2" + len(body).to_bytes(3) + body
-    assert read([("server", b"\x16\3\3" + len(message).to_bytes(2) + message)], "")[0].version == "1.64766"
+    server = b"\x16\3\3" + len(message).to_bytes(2) + message
+    assert read([("client", b"\x14\3\3\0\1\1"), ("server", server)], "")[0].version == "1.64766"
 
 
 def test_a_key_log_says_which_line_is_none() -> None:
@@ -245,6 +256,8 @@ def test_a_pcapng_may_hold_its_keys(tmp_path: Path) -> None:
             blocks.enhanced(packet)
         said = dissected(blocks.file)
         assert len(said.rows) == found and ("the key log has no keys" in "".join(said.complaints)) == (not found)
+        wsedu.read(io.BytesIO(blocks.file)).save(tmp_path / "saved")  # and it holds them still
+        assert len(wsedu.read(tmp_path / "saved").conversations) == bool(found)
     said = dissected(Blocks().interface().block(10, struct.pack("<II", 0x544C534B, 3) + b"abc\0").file)
     assert said.status == 0 and "line 1 of the key log is not" in said.complaints[0] and len(said.complaints) == 1
 
@@ -257,6 +270,9 @@ def test_tls_inside_a_tunnel_and_from_its_second_half(tmp_path: Path) -> None:
     tunnel = asked + talk.say(SERVER, b"HTTP/1.1 200 OK\r\n\r\n") + packets_of(talk, spoken.flights)
     said = dissected(pcap(tunnel), "--keylog", log)
     assert [row.get("method", row.get("status")) for row in said.rows] == ["CONNECT", 200, "GET", 200, "GET"]
+    hello, *rest = spoken.flights
+    late = packets_of(talk := Talk(), [rest[0], hello, *rest[1:]])  # a capture may have them in another order
+    assert len(dissected(pcap([*talk.open(), *late]), "--keylog", log).rows) == 3
     late = packets_of(Talk(), spoken.flights[1:])
     assert (
         "ends" not in (complaint := dissected(pcap(late), "--keylog", log).complaints[0]) and "encrypted" in complaint
@@ -329,7 +345,7 @@ def test_any_change_of_records_and_keys(tmp_path: Path) -> None:
 
 
 def test_a_large_key_log_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wsedu.wire.tls.MOST_SECRETS", 100)
+    monkeypatch.setattr("wsedu.wire.key_log.MOST_SECRETS", 100)
     log = tmp_path / "keys"
     for text, says in (
         ("".join(f"CLIENT_RANDOM {number:064x} 00\n" for number in range(200)), "more than 100 secrets"),

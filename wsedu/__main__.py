@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO
 from .protocol.deflate import MAX_CONTENT
 from .protocol.errors import printable
 from .protocol.opcodes import OPCODE_NAMES
-from .wire.tls import KeyLog, read_key_log
+from .wire.key_log import KeyLog, read_key_log
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from ..protocol.http1 import Request, Response
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
+from .key_log import KeyLog
 from .message import Packets
 from .message_parser import ParsedMessage, Spent, UnfinishedMessage
 from .packets import ACK, Segment
 from .pcapfile import CutShort, Packet
-from .tls import KeyLog
 
 PARTS = (
     "content", "payload", "http head", "frame header", "handshake", "http2 frame", "tls", "tcp", "ip",

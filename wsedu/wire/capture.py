@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import gc
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from itertools import chain, groupby, islice
@@ -17,13 +17,13 @@ from ..protocol.deflate import MAX_CONTENT
 from .bill import Bill, bills
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .fast import FastReader
+from .key_log import read_key_log
 from .message import CapturedMessage, Packets
 from .message_parser import Sender
 from .packet_model import is_modelled
 from .packet_view import PacketView, PacketViews
 from .packets import Segment, endpoint
 from .pcapfile import CutShort, Packet, read_packets, write_capture
-from .tls import read_key_log
 
 Source = str | Path | BinaryIO
 
@@ -77,14 +77,19 @@ class Capture:
         self.warnings: list[str] = []
         self.modelled = False
         self.complete = True
+        self._secrets = bytearray()  # key logs that the file itself holds, as they stand in it
 
     @cached_property
     def packets(self) -> Sequence[Packet]:
         """The packets as the file has them. Read from the file when first asked for, so keep it until then."""
         packets: list[Packet] = []
         with _opened(self._source) as file, suppress(CutShort):  # which is among the warnings already
-            packets.extend(read_packets(file))
+            packets.extend(read_packets(file, self._keep_secrets))
         return packets
+
+    def _keep_secrets(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._secrets += line.encode("latin-1")
 
     def packet(self, index: int) -> PacketView:
         """A packet with its layers, down to the messages in it: for ``byte_map`` and ``touch``.
@@ -122,14 +127,18 @@ class Capture:
         return whole, of_connections
 
     def save(self, path: str | Path) -> None:
-        """Write the packets as a pcap file; as pcapng if they have several link types, or times that pcap has not.
+        """Write the packets as a pcap file; as pcapng if pcap cannot hold them.
+
+        That is so if they have several link types, or times that pcap has not, and if the file that was read holds
+        keys of TLS, which stay in it. (Those of a key log file stay there.)
 
         What is not ``complete`` ends inside a packet: so whoever reads it again is told that it is not.
 
         Raises:
             OSError: the file cannot be written.
         """
-        Path(path).write_bytes(write_capture(self.packets, cut_short=not self.complete))
+        packets = self.packets  # which finds the secrets
+        Path(path).write_bytes(write_capture(packets, cut_short=not self.complete, secrets=bytes(self._secrets)))
 
     def __repr__(self) -> str:
         messages = sum(len(conversation.messages) for conversation in self.conversations)

@@ -15,12 +15,13 @@ from .codings import InflateBudget
 from .exchange import Direction, Exchange, SyncLost
 from .http2_parser import Found, Http2Parser
 from .inflate import CompressedDirection, Inflated
+from .key_log import KeyLog
 from .message import CapturedMessage, FrameMessage, FrameOnStream, GapMessage, HttpMessage, InflatedFrame, Packets
 from .message_parser import Incoming, ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet, read_packets
 from .streams import SPACE, Gap, Piece, Stream
-from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, KeyLog, TlsConnection
+from .tls import APPLICATION_DATA, HANDSHAKE, SERVER_HELLO, Record, TlsConnection
 
 # Connections that are over and yet kept: packets of theirs may still come, late or twice, and shall not be taken for
 # a new connection. No more than these, so that memory does not grow with a capture.
@@ -180,6 +181,9 @@ class TcpReader(Generic[Made]):
     def spent(self, connection: TcpConnection, what: Spent) -> None:
         """Called for bytes of which it is known what they were spent on, before a message is complete."""
 
+    def opened(self, connection: TcpConnection, side: Endpoint, record: Record) -> None:
+        """Called for each record of TLS, be there keys for it or not."""
+
     def inflated(
         self, connection: TcpConnection, side: Endpoint, first_byte: int, payload: bytes,
         scope: Incoming | None = None,
@@ -321,20 +325,27 @@ class TcpReader(Generic[Made]):
             records.start = records.end = each.stream.length - len(data) * (each is side)
 
     def _opened(self, connection: TcpConnection, side: Endpoint, piece: Piece) -> Iterator[Made]:
-        """What the plaintext of the records completes that end in a piece."""
+        """What a piece completes whose bytes are records of TLS."""
         assert connection.tls is not None
         records = connection.tls.sides[side.sender]
         records.buffer += piece.data
         records.packets.append(piece.packet)
+        for each in side, connection.other(side):  # whose records may have waited for those of this one
+            yield from self._plaintext(connection, connection.tls, each)
+
+    def _plaintext(self, connection: TcpConnection, tls: TlsConnection, side: Endpoint) -> Iterator[Made]:
+        """What the plaintext of the records completes that are there."""
+        records = tls.sides[side.sender]
         try:
-            while record := connection.tls.next_record(records):
+            while record := tls.next_record(records):
                 carried = record.content or b"" if record.content_type == APPLICATION_DATA else b""
-                self.spent(connection, Spent("tls", record.size - len(carried)))
+                self.spent(connection, Spent("tls", len(record.raw) - len(carried)))
+                self.opened(connection, side, record)
                 if carried:
                     records.end += len(carried)
                     side.carriers.extend((records.end, packet) for packet in records.packets)
                     yield from self._given(connection, connection.exchange.receive(side, carried))
-                records.packets = [piece.packet] * bool(records.buffer)
+                records.packets = records.packets[-1:] * bool(records.buffer)
         except ProtocolError as error:
             self.lost(connection, side, str(error))
             side.stream.end()
@@ -388,14 +399,17 @@ class TcpReader(Generic[Made]):
 
     def _finish(self, connection: TcpConnection) -> Iterator[Made]:
         """No packet of this connection will follow."""
-        exchange = connection.exchange
+        exchange, tls = connection.exchange, connection.tls
         client, server = connection.side("client"), connection.side("server")
+        if tls is not None:
+            tls.waits = False
+            yield from self._plaintext(connection, tls, server)
         for side in server, client:  # which may wait for the server's end
             ended = exchange.end(side, whole=side.stream.closed, gap=side.stream.give_up())
             yield from self._given(connection, ended)
         yield from self._given(connection, exchange.close())
-        if connection.tls is not None and (connection.tls.why_closed or connection.tls.stopped):
-            self.warn(ENCRYPTED, f"{connection.name()} is {ENCRYPTED}: {connection.tls}")
+        if tls is not None and (tls.why_closed or tls.stopped):
+            self.warn(ENCRYPTED, f"{connection.name()} is {ENCRYPTED}: {tls}")
         left = []
         for side in client, server:
             if message := side.unfinished():
@@ -404,7 +418,7 @@ class TcpReader(Generic[Made]):
                     size = "so far" if message.size is None else f"of {message.size:,}"
                     where = "" if message.stream is None else f" on stream {message.stream}"
                     left.append(f"a {message.kind} of the {side.sender}{where}, {message.there:,} bytes {size}")
-            if connection.tls is not None and (begun := connection.tls.sides[side.sender].buffer) and not side.lost:
+            if tls is not None and (begun := tls.sides[side.sender].buffer) and not side.lost:
                 left.append(f"a TLS record of the {side.sender}, {len(begun):,} bytes so far")
             if side.skipped:
                 where, who = self.called(connection, side)

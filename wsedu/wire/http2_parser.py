@@ -25,7 +25,8 @@ from .http1_parser import KINDS, LONGEST_HEAD
 from .inflate import agreement
 from .message_parser import OTHER, Incoming, OnStream, ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
 
-LARGEST = 1 << 28  # bytes of a message that are kept until it ends; what is kept of each frame counts as 256 more
+# Bytes that are kept of all messages of a connection until they end; what is kept of each frame counts as 256 more.
+LARGEST = 1 << 28
 MOST_STREAMS = 1 << 10  # that are open at a time and followed; servers allow 100 to 250
 MOST_PIECES = 1 << 16  # DATA frames in which one WebSocket frame may come
 NOT_FOLLOWED = "the oldest are not read to their end"
@@ -102,6 +103,7 @@ class Http2Parser:
         self._streams: dict[int, Http2Stream] = {}
         self._prefaced: set[Sender] = set()
         self._too_many = False
+        self._unweighed = 0  # bytes that came since it was looked at how much is kept
 
     def read(self, source: Incoming) -> Iterator[Found]:
         """What the bytes that are there complete, in both directions.
@@ -124,6 +126,9 @@ class Http2Parser:
             if len(source.buffer) < http2.HEADER_SIZE + header.length:
                 return
             yield from self._frame(source.sender, header, source.take(http2.HEADER_SIZE + header.length), at)
+            self._unweighed += header.length + 256
+            if self._unweighed > LARGEST // 16:  # to look at every stream for every frame would take long
+                self._weigh(source.sender)
 
     def unfinished(self, source: Incoming) -> UnfinishedMessage | None:
         """What is there of the oldest message that is not complete, or of a frame."""
@@ -180,6 +185,15 @@ class Http2Parser:
         elif kind == Http2Type.GOAWAY and (code := int.from_bytes(frame[13:17])):
             yield Remark("GOAWAY", f"the {sender} ends the connection (GOAWAY): {http2.error_name(code)}")
 
+    def _weigh(self, sender: Sender) -> None:
+        """Keep nothing of what a sender has under way if it is too much, whatever the streams."""
+        halves = [half for stream in self._streams.values() for half in stream.halves.values()]
+        self._unweighed = 0
+        if sum(len(half.buffer) + 256 * len(half.framing) for half in halves) > LARGEST:
+            for stream in self._streams.values():
+                stream.halves.pop(sender, None)
+            raise _refusal(f"messages of more than {LARGEST:,} bytes are under way", "DATA", "6.1")
+
     def _reset(self, stream: Http2Stream, sender: Sender, why: str) -> Iterator[Found]:
         """The sender ends a stream."""
         for half in [*stream.halves.values()]:
@@ -211,6 +225,9 @@ class Http2Parser:
         elif half.head is not None:
             half.trailer_block += block
             half.trailers += fields
+        else:
+            text = f"fields of the {sender} on stream {number}, which belong to no message, are left out"
+            yield Remark("fields that are of no message", text)
         if blocks.first.has(http2.END_STREAM):
             yield from self._end(stream, sender)
         if len(self._streams) > MOST_STREAMS:
@@ -224,8 +241,6 @@ class Http2Parser:
         if half.head is not None:
             half.add(frame, at)
             yield Spent("content", last - first)
-            if len(half.buffer) + 256 * len(half.framing) > LARGEST:
-                raise _refusal(f"a message of more than {LARGEST:,} bytes", "DATA", "6.1")
         # Of a tunnel what is read, or may be read later.
         elif last > first and (half.parser is not None or stream.asks is not None):
             half.add(frame, at)
