@@ -2,12 +2,12 @@
 """What other systems lack, taken away here: that shows what would break there, not that all works there."""
 
 import asyncio
-from typing import Any, NoReturn
+from unittest.mock import Mock
 
 import pytest
 
 from wsedu import Frame, lab
-from wsedu.live import deliver
+from wsedu.live import deliver, jupyter
 from wsedu.live.delivery import Carrier
 from wsedu.live.news_server import Way
 
@@ -15,10 +15,13 @@ from wsedu.live.news_server import Way
 class LikeProactor(asyncio.SelectorEventLoop):
     """As the loop that Windows has by default, it does not watch sockets for others."""
 
-    def add_reader(self, *_: Any) -> NoReturn:
-        raise NotImplementedError
+    add_reader = add_writer = Mock(side_effect=NotImplementedError)
 
-    add_writer = add_reader
+
+def test_where_there_is_no_jupyter_server_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jupyter, "find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match="^Jupyter's server is not installed here; .*$"), jupyter.jupyter_server():
+        pass
 
 
 # Tornado and a WebSocket, httpx and a stream of HTTP/2; each with a recording, whose proxy wants to be told.
