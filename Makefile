@@ -82,7 +82,7 @@ $(BIN)/python:
 
 # What the notebooks need. Nothing is installed again until one of these files changes.
 .venv/ready: $(BIN)/python pyproject.toml constraints.txt
-	$(call install,.)
+	$(call install,'.[lab]')
 	@touch $@
 
 # That, and what tests need.

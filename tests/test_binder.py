@@ -37,6 +37,7 @@ ENVIRONMENT = _yaml("environment.yml")
 CONDA = [line for line in ENVIRONMENT["dependencies"] if isinstance(line, str)]
 PIP: list[str] = next(line["pip"] for line in ENVIRONMENT["dependencies"] if not isinstance(line, str))
 DEPENDENCIES: list[str] = PYPROJECT["project"]["dependencies"]
+LAB: list[str] = PYPROJECT["project"]["optional-dependencies"]["lab"]
 TEST_ONLY: list[str] = PYPROJECT["project"]["optional-dependencies"]["test"]
 TEST_PACKAGES = {canonicalize_name(Requirement(line).name) for line in TEST_ONLY}
 CONSTRAINTS = re.findall(r"^[^#\n]+", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
@@ -75,7 +76,7 @@ def test_binder_takes_environment_yml_and_nothing_else(tmp_path: Path) -> None:
     assert "pip install" not in dockerfile and "./postBuild" not in dockerfile
     assert "Building conda environment for python=3.12\n" in done.stderr
     # The files that environment.yml names are there when it is read. repo2docker gives them to the user who runs it.
-    assert PIP[:2] == ["--constraint constraints.txt", "--editable ."]
+    assert PIP[:2] == ["--constraint constraints.txt", "--editable .[lab]"]
     assert (clone / "constraints.txt").exists() and (clone / "pyproject.toml").exists()
     steps = re.findall(r"COPY --chown=\S+ (src/)|env (update)", dockerfile)
     assert steps == [("src/", ""), ("", "update")], "the environment is made before the repository is there"
@@ -84,16 +85,27 @@ def test_binder_takes_environment_yml_and_nothing_else(tmp_path: Path) -> None:
 def test_the_image_is_lean() -> None:
     """The notebooks' packages and nbval, which needs pytest; nothing else that only tests need."""
     assert (CONDA, PIP[2:]) == (["python=3.12", "pip"], ["nbval"])
-    installed = _needed([*DEPENDENCIES, "nbval"], SYSTEMS[0])
+    installed = _needed([*DEPENDENCIES, *LAB, "nbval"], SYSTEMS[0])
     assert len(installed) > 50 and installed & TEST_PACKAGES == {"nbval", "pytest"}
+    assert installed > {"jupyterlab", "ipywidgets", "scapy", "websockets"}
+
+
+def test_a_jupyter_that_is_there_stays_as_it_is() -> None:
+    """Without the extra nothing of Jupyter comes in but the widgets, of which Colab's, 7.7, do."""
+    installed = _needed(DEPENDENCIES, SYSTEMS[0])
+    assert {name for name in installed if re.match("jupyter|notebook|nb|ipykernel", name)} == {"jupyterlab-widgets"}
+    said = [Requirement(line) for name in ("anywidget", *installed) for line in requires(name) or []]
+    asked = [*map(Requirement, DEPENDENCIES), *(one for one in said if one.marker is None)]
+    for name, colab in {"ipywidgets": "7.7.1", "ipython": "7.34.0", "tornado": "6.3.3"}.items():
+        assert [one for one in asked if one.name == name and colab not in one.specifier] == []
 
 
 def test_each_dependency_is_used() -> None:
-    """JupyterLab and its widgets are what the notebooks are shown in; everything else must be imported by name."""
+    """Everything is imported by name."""
     paths = [ROOT / "README.md", *ROOT.glob("wsedu/**/*.py"), *ROOT.glob("notebooks/*.ipynb")]
     texts = [path.read_text() for path in paths]
     imported = {name for text in texts for name in re.findall(r"\b(?:import|from) (\w+)", text)}
-    assert set(DEPENDENCIES) - {"jupyterlab", "ipywidgets"} <= imported
+    assert {Requirement(line).name for line in DEPENDENCIES} <= imported
 
 
 def test_all_that_is_needed_is_pinned_and_no_more() -> None:
@@ -102,7 +114,7 @@ def test_all_that_is_needed_is_pinned_and_no_more() -> None:
     assert CONSTRAINTS == sorted(CONSTRAINTS, key=lambda line: line.partition("==")[0])
     assert len(PINS) == len(CONSTRAINTS)
     build: list[str] = PYPROJECT["build-system"]["requires"]
-    asked = [*DEPENDENCIES, *TEST_PACKAGES, *build]
+    asked = [*DEPENDENCIES, *LAB, *TEST_PACKAGES, *build]
     assert set().union(*(_needed(asked, system) for system in SYSTEMS)) == set(PINS)
     assert build == [f"setuptools=={PINS[canonicalize_name('setuptools')]}"]
 
@@ -110,7 +122,7 @@ def test_all_that_is_needed_is_pinned_and_no_more() -> None:
 def test_the_pinned_versions_are_the_installed_ones_and_take_the_oldest_python() -> None:
     """3.11 means its first release too: Debian 12 has 3.11.2, and pip would say "ResolutionImpossible"."""
     here = {name: str(value) for name, value in default_environment().items()}
-    needed = _needed([*DEPENDENCIES, *TEST_PACKAGES], here)
+    needed = _needed([*DEPENDENCIES, *LAB, *TEST_PACKAGES], here)
     assert {name: version(name) for name in needed} == {name: PINS[name] for name in needed}
     installed = {canonicalize_name(one.name): one.metadata["Requires-Python"] for one in distributions()}
     asked = {name: installed[name] for name in PINS if installed.get(name)}

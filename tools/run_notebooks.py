@@ -15,6 +15,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from notebook_nav import COLAB_TAG
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,6 +33,7 @@ def run(path: Path) -> None:
         notebook,
         timeout=120,
         kernel_name="python3",
+        skip_cells_with_tag=COLAB_TAG,  # nothing to be stored, and the first cell that is seen is number 1
         coalesce_streams=True,  # what was printed in two pieces is shown as one
         resources={"metadata": {"path": path.parent}},
     )

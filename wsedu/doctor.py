@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .show.html import Markup, Picture, table_rows, wide_table
 
-PACKAGES = "jupyterlab", "ipywidgets", "scapy", "websockets"
+PACKAGES = "ipywidgets", "scapy", "websockets"
 LIMIT = 0.5  # seconds for what takes milliseconds where it is allowed
 
 
@@ -93,6 +93,7 @@ RELAY = "record(kernel=True) is not allowed; the relay of record() needs no priv
 CHECKS: list[tuple[str, Callable[[], str], str]] = [
     ("Python", platform.python_version, "{}"),
     *((name, partial(version, name), "not installed: some notebooks will not run") for name in PACKAGES),
+    ("jupyterlab", partial(version, "jupyterlab"), "not installed: something else has to open the notebooks"),
     ("nbval", partial(version, "nbval"), "not installed: the notebooks run, but are not tested"),
     ("servers on 127.0.0.1", _connect, "{}: live cells fail, captures can be read"),
     ("packets from the kernel", _record, RELAY),

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -81,8 +82,10 @@ def jupyter_server() -> Iterator[JupyterServer]:
     """Start a Jupyter server on a free port of 127.0.0.1, with a token and folders of its own; it ends with the block.
 
     Raises:
-        RuntimeError: it does not begin to listen; Jupyter may not be installed.
+        RuntimeError: it does not begin to listen, or is not installed.
     """
+    if not find_spec("jupyter_server"):
+        raise RuntimeError("Jupyter's server is not installed here; pip install jupyterlab brings it")
     token = secrets.token_hex(24)
     with tempfile.TemporaryDirectory(prefix="wsedu-", ignore_cleanup_errors=True) as folder:
         private = {f"JUPYTER_{name}_DIR": str(Path(folder, name)) for name in ("RUNTIME", "CONFIG", "DATA")}

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How many connections this machine allows: asked before a load test is started, not found out by its failure."""
 
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,20 +26,21 @@ def raise_file_limit() -> int:
         How many that is: the soft limit that is in force afterwards, read back. What the hard one claims is not to be
         trusted: on macOS it is ``RLIM_INFINITY``, while the kernel gives ``kern.maxfilesperproc`` and no more.
     """
-    if sys.platform == "win32":
+    try:
+        import resource
+    except ImportError:  # as on Windows
         return WITHOUT_LIMIT
-    import resource
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    while soft != resource.RLIM_INFINITY and wanted > soft:
+    # Where the soft limit is none either, the kernel has one all the same, and this finds it.
+    while wanted > (0 if soft == resource.RLIM_INFINITY else soft):
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             break
         except (ValueError, OSError):  # more than this kernel gives to anybody
             wanted //= 2
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    return WITHOUT_LIMIT if soft == resource.RLIM_INFINITY else soft
 
 
 def available_bytes() -> int:

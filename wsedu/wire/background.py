@@ -56,7 +56,9 @@ def run(work: Coroutine[Any, Any, Done]) -> Done:
     """Run a coroutine to its end, here."""
     # In Python's development mode a loop tells stderr of each step that took a tenth of a second. On a busy machine
     # that is nobody's mistake, and stderr is the page that a reader reads.
-    return asyncio.run(work, debug=False)
+    # The proxy has the loop watch its sockets (``add_reader``), which the loop that Windows has by default cannot.
+    with asyncio.Runner(debug=False, loop_factory=asyncio.SelectorEventLoop) as runner:
+        return runner.run(work)
 
 
 async def here(work: Coroutine[Any, Any, Done]) -> Done:
