@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ..protocol.http1 import Request, Response
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
-from .message import Packets
-from .message_parser import ParsedMessage, Spent, UnfinishedMessage
+from .message_parser import Packets, ParsedMessage, Spent, Unfinished
 from .packets import ACK, Segment, endpoint
 from .pcapfile import Packet
 from .tls import KeyLog
@@ -123,7 +122,7 @@ class Billing(TcpReader[None]):
         """Put bytes on the bills whose message, if they are of any, may not be complete."""
         _put(self._bills(connection), **{what.before: -what.size, what.part: what.size})
 
-    def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
+    def left_unfinished(self, connection: TcpConnection, message: Unfinished) -> None:
         """Put what is there of a message on the bills."""
         if message.stream is None:
             _explain(self._bills(connection), message, message.there)
@@ -150,7 +149,7 @@ class Billing(TcpReader[None]):
         return 0
 
 
-def _explain(bills: Iterable[Bill], message: ParsedMessage | UnfinishedMessage, size: int) -> None:
+def _explain(bills: Iterable[Bill], message: ParsedMessage | Unfinished, size: int) -> None:
     """Move the bytes of a message to where they belong."""
     head, rest = ("frame header", "payload") if message.kind == "frame" else ("http head", "content")
     framing = message.framing_size
