@@ -19,12 +19,10 @@ from scapy.error import log_runtime
 
 import wsedu
 from wsedu.wire import WebSocketSession, connections
-from wsedu.wire.bill import bills
 from wsedu.wire.connections import CaptureReader
 from wsedu.wire.exchange import NOT_HTTP
 from wsedu.wire.fast import FastReader
 from wsedu.wire.packets import ACK, RST, SYN, Segment
-from wsedu.wire.pcapfile import read_packets
 
 Message = tuple[Any, ...]
 
@@ -411,8 +409,9 @@ def test_nothing_is_kept_of_connections_that_are_over(monkeypatch: pytest.Monkey
     for number, message in enumerate(fast.messages(io.BytesIO(pcap(closed(3000, (CLIENT, GET)))), whole=False)):
         assert fast.names[message.conversation][0] == f"192.0.2.1:{2000 + number}" and len(fast.names) < 2500
     assert number == 2999
-    total, conversations = bills(read_packets(io.BytesIO(pcap(closed(2, *SHAKEN) + closed(2996)))))
-    assert total.connections == 2998 and len(conversations) < 1010
+    capture = wsedu.read(io.BytesIO(pcap(closed(2, *SHAKEN) + closed(2996))))
+    assert capture.bill().connections == 2998
+    assert len(capture._billing.conversations) < 1010 and len(capture._billing.sent) < 1010
     monkeypatch.setattr(connections, "MOST_CLOSED", 3)
     session = WebSocketSession()
     given = test_scapy_session.packets_of(closed(20, *SHAKEN, (SERVER, HELLO)), session)

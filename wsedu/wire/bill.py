@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..protocol.http1 import Request, Response
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .key_log import KeyLog
-from .message import Packets
-from .message_parser import ParsedMessage, Spent, UnfinishedMessage
-from .packets import ACK, Segment
-from .pcapfile import CutShort, Packet
+from .message_parser import Packets, ParsedMessage, Spent, Unfinished
+from .packets import ACK, Segment, endpoint
+from .pcapfile import Packet
 
 PARTS = (
     "content", "payload", "http head", "frame header", "handshake", "http2 frame", "tls", "tcp", "ip",
@@ -56,23 +54,6 @@ class Bill:
         return Bill(parts, packets, connections, modelled, self.complete and other.complete)
 
 
-def bills(
-    packets: Iterable[Packet], *, modelled: bool = False, ports: Collection[int] = (), keys: KeyLog | None = None
-) -> tuple[Bill, dict[int, Bill]]:
-    """The bill of a whole capture, and that of each connection that has messages, by its number.
-
-    Packets that are no TCP are in the first only, as "other". ``modelled`` goes onto each bill, ``ports`` and ``keys``
-    are those of ``TcpReader``.
-    """
-    billing = Billing(modelled, ports, keys)
-    with suppress(CutShort):  # what was there is on the bill
-        for packet in packets:
-            billing.add(packet)
-    for _ in billing.finish(whole=True):  # what is there of messages that are not complete counts too
-        pass
-    return billing.total, billing.conversations
-
-
 class Billing(TcpReader[None]):
     """Follows the connections once more, packet by packet, and puts every packet and every message on a bill.
 
@@ -87,6 +68,7 @@ class Billing(TcpReader[None]):
         super().__init__([], ports=ports, keys=keys)
         self.total = Bill(modelled=modelled)
         self.conversations: dict[int, Bill] = {}
+        self.sent: dict[int, list[tuple[int, str]]] = {}  # of each of them its packets, and from where they came
         self._asking: dict[int, int] = {}  # bytes of the head that asked to switch, until it is answered
         self._told: set[int] = set()  # connections that have messages
         self._captured = 0  # bytes of the packet that is being read
@@ -114,7 +96,9 @@ class Billing(TcpReader[None]):
         if connection.index not in self.conversations:
             self.total.connections += 1
             self.conversations[connection.index] = Bill(connections=1, modelled=self.total.modelled)
+            self.sent[connection.index] = []
         self.conversations[connection.index].packets += 1
+        self.sent[connection.index].append((self.total.packets - 1, endpoint(segment.source)))
         # The snap length may have cut inside the TCP header, behind what tells sequence number and flags.
         ip_at, tcp_at, data_at = segment.places
         data_at = min(data_at, self._captured)
@@ -138,7 +122,7 @@ class Billing(TcpReader[None]):
         """Put bytes on the bills whose message, if they are of any, may not be complete."""
         _put(self._bills(connection), **{what.before: -what.size, what.part: what.size})
 
-    def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
+    def left_unfinished(self, connection: TcpConnection, message: Unfinished) -> None:
         """Put what is there of a message on the bills."""
         if message.stream is None:
             _explain(self._bills(connection), message, message.there)
@@ -146,7 +130,8 @@ class Billing(TcpReader[None]):
     def _forget(self, connection: TcpConnection) -> Iterator[None]:
         yield from super()._forget(connection)
         if connection.index not in self._told:
-            self.conversations.pop(connection.index, None)  # nobody asks for it: or a port scan would have a million
+            for held in self.conversations, self.sent:
+                held.pop(connection.index, None)  # nobody asks for it: or a port scan would have a million
 
     def _bills(self, connection: TcpConnection) -> tuple[Bill, Bill]:
         return self.total, self.conversations[connection.index]
@@ -164,7 +149,7 @@ class Billing(TcpReader[None]):
         return 0
 
 
-def _explain(bills: Iterable[Bill], message: ParsedMessage | UnfinishedMessage, size: int) -> None:
+def _explain(bills: Iterable[Bill], message: ParsedMessage | Unfinished, size: int) -> None:
     """Move the bytes of a message to where they belong."""
     head, rest = ("frame header", "payload") if message.kind == "frame" else ("http head", "content")
     framing = message.framing_size

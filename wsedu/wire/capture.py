@@ -14,15 +14,13 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..protocol.deflate import MAX_CONTENT
-from .bill import Bill, bills
-from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
+from .bill import Bill, Billing
 from .fast import FastReader
 from .key_log import read_key_log
-from .message import CapturedMessage, Packets
+from .message import CapturedMessage
 from .message_parser import Sender
 from .packet_model import is_modelled
 from .packet_view import PacketView, PacketViews
-from .packets import Segment, endpoint
 from .pcapfile import CutShort, Packet, read_packets, write_capture
 
 Source = str | Path | BinaryIO
@@ -48,12 +46,12 @@ class Conversation:
 
     def bill(self) -> Bill:
         """What every byte of this connection was spent on."""
-        return self.capture._bills[1][self.index]
+        return self.capture._billing.conversations[self.index]
 
     @property
     def packets(self) -> list[tuple[int, Sender]]:
         """Its packets, acknowledgements too: the index of each in the capture, and who sent it."""
-        sent = self.capture._packets_of[self.index]
+        sent = self.capture._billing.sent[self.index]
         return [(index, "client" if source == self.client else "server") for index, source in sent]
 
     def __repr__(self) -> str:
@@ -104,27 +102,21 @@ class Capture:
         said = chain.from_iterable(conversation.messages for conversation in self.conversations)
         return PacketViews(self.packets, said, self.modelled)
 
-    @cached_property
-    def _packets_of(self) -> dict[int, list[tuple[int, str]]]:
-        """Of each connection the indices of its packets, and from where they came."""
-        sorter = _PacketSorter()
-        for index, packet in enumerate(self.packets):
-            sorter.index = index
-            deque(sorter.packet(index, packet), maxlen=0)
-        return sorter.sent
-
     def bill(self) -> Bill:
         """What every byte of the capture was spent on."""
-        return self._bills[0]
+        return self._billing.total
 
     @cached_property
-    def _bills(self) -> tuple[Bill, dict[int, Bill]]:
+    def _billing(self) -> Billing:
         """The bill, and that of each connection; made when first asked for, from the file, packet by packet."""
-        with _opened(self._source) as file:
-            whole, of_connections = bills(read_packets(file), modelled=self.modelled, **self._options)
-        for bill in (whole, *of_connections.values()):
+        billing = Billing(self.modelled, **self._options)
+        with _opened(self._source) as file, suppress(CutShort):  # what was there is on the bill
+            for packet in read_packets(file):
+                billing.add(packet)
+        deque(billing.finish(whole=True), maxlen=0)  # what is there of messages that are not complete counts too
+        for bill in (billing.total, *billing.conversations.values()):
             bill.complete = self.complete
-        return whole, of_connections
+        return billing
 
     def save(self, path: str | Path) -> None:
         """Write the packets as a pcap file; as pcapng if pcap cannot hold them.
@@ -147,21 +139,6 @@ class Capture:
         modelled = "; TCP/IP modelled by the relay" if self.modelled else ""
         missing = "" if self.complete else "; NOT COMPLETE, see .warnings"
         return f"<capture: {held}{modelled}{missing}>"
-
-
-class _PacketSorter(TcpReader[None]):
-    """Which packet belongs to which connection."""
-
-    def __init__(self) -> None:
-        super().__init__([])
-        self.sent: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
-        self.index = 0
-
-    def noticed(self, connection: TcpConnection, segment: Segment) -> None:
-        self.sent[connection.index].append((self.index, endpoint(segment.source)))
-
-    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> None:
-        pass
 
 
 def read(

@@ -10,14 +10,12 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from ..protocol.deflate import MAX_CONTENT, DeflateParameters
 from ..protocol.errors import ProtocolError
-from .assemble import Assembly
-from .codings import InflateBudget
+from .codings import CompressedDirection, InflateBudget, Inflated
 from .exchange import Direction, Exchange, SyncLost
 from .http2_parser import Found, Http2Parser
-from .inflate import CompressedDirection, Inflated
 from .key_log import KeyLog
-from .message import CapturedMessage, FrameMessage, FrameOnStream, GapMessage, HttpMessage, InflatedFrame, Packets
-from .message_parser import Incoming, ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
+from .message import Assembly, CapturedMessage, FrameMessage, FrameOnStream, GapMessage, HttpMessage, InflatedFrame
+from .message_parser import Incoming, Packets, ParsedMessage, Remark, Sender, Spent, Unfinished
 from .packets import ACK, FIN, PSH, RST, SYN, Address, Segment, Unreadable, endpoint, segment_of
 from .pcapfile import CutShort, Packet, read_packets
 from .streams import SPACE, Gap, Piece, Stream
@@ -166,7 +164,7 @@ class TcpReader(Generic[Made]):
     def noticed(self, connection: TcpConnection, segment: Segment) -> None:
         """Called for each segment before its bytes are read; for whoever counts packets."""
 
-    def left_unfinished(self, connection: TcpConnection, message: UnfinishedMessage) -> None:
+    def left_unfinished(self, connection: TcpConnection, message: Unfinished) -> None:
         """Called for each message that never became complete, when no packet of its connection can follow."""
 
     def called(self, connection: TcpConnection, side: Endpoint) -> tuple[str, str]:
@@ -190,12 +188,10 @@ class TcpReader(Generic[Made]):
     ) -> Inflated | None:  # fmt: skip
         """What the next frame of a sender means; ``None`` of a control frame, and where nobody agreed on deflate."""
         scope = scope or side
-        agreed = scope.agreed
-        if agreed is None:
+        if scope.agreed is None:
             return None
         if scope.inflates is None:
-            client, server = agreed.client_no_context_takeover, agreed.server_no_context_takeover
-            forgets = client if side.sender == "client" else server
+            forgets = getattr(scope.agreed, f"{side.sender}_no_context_takeover")
             scope.inflates = CompressedDirection(takeover=not forgets, max_message=self._max_message)
         inflated = scope.inflates.frame(first_byte, payload)
         if inflated is not None and inflated.error:

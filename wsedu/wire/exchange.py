@@ -6,23 +6,21 @@ the parsers to find (``message_parser.py``). What belongs here is what one direc
 follow a 101, a 2xx to CONNECT, or a request to switch that nobody has answered yet.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..protocol.deflate import DeflateParameters
 from ..protocol.errors import ProtocolError, quoted
 from ..protocol.http1 import Request, Response, begins_request, begins_response, split_request_line, split_status_line
-from .codings import InflateBudget
-from .frame_parser import FrameParser, may_begin_frames
+from .codings import InflateBudget, agreement
 from .http1_parser import LONGEST_HEAD, SHORT_HEAD, Http1Parser
 from .http2_parser import Found, Http2Parser, begins_http2, continues_http2
-from .inflate import agreement
-from .message_parser import OTHER, Incoming, MessageParser, Sender, UnfinishedMessage
+from .message_parser import OTHER, FrameParser, Incoming, Sender, Unfinished, may_begin_frames
 from .streams import Gap
 
 # What a 101 may switch to and be read, by its token of Upgrade (RFC 9110, 7.8). HTTP/2 is not among it: a client that
 # knows that it is understood begins with it, and nobody implemented the switch (RFC 9113, 3.1).
-PARSERS: dict[str, Callable[[], MessageParser]] = {"websocket": FrameParser}
+READ_AFTER_101 = "websocket"
 NOT_HTTP = "neither HTTP nor WebSocket, or begins inside a message"
 
 
@@ -51,12 +49,12 @@ class Direction(Incoming):
 
     def __init__(self, sender: Sender) -> None:
         super().__init__(sender)
-        self.parser: MessageParser | Http2Parser | None = None
+        self.parser: FrameParser | Http1Parser | Http2Parser | None = None
         self.waiting = self.unsure = self.lost = self.seeking = False
         self.skipped = 0
         self.gap: Gap | None = None
 
-    def unfinished(self) -> UnfinishedMessage | None:
+    def unfinished(self) -> Unfinished | None:
         """As much as is there of a message that is not complete; ``None`` if nothing is, or nothing is known of it."""
         if isinstance(self.parser, Http2Parser):
             return self.parser.unfinished(self)
@@ -179,7 +177,7 @@ class Exchange:
         self._assign(swapped=swapped)
         self.switched = self._known = True
         for side in self._directions.values():
-            side.parser, side.seeking = PARSERS["websocket"](), True
+            side.parser, side.seeking = FrameParser(), True
             early, side.buffer = bytes(side.buffer), bytearray()
             if early:
                 yield from self.receive(side, early)
@@ -254,15 +252,15 @@ class Exchange:
             return False
         begin = bytes(side.buffer[:2])
         if begin[:1].isspace() or not begins_request(begin):
-            side.parser = PARSERS["websocket"]()
+            side.parser = FrameParser()
         side.unsure = False
         return True
 
     def _asks(self, side: Direction, request: Request) -> None:
         """What follows a request: perhaps another protocol, and only the response says whether it does."""
-        upgrades = not PARSERS.keys().isdisjoint(request.field_tokens("Upgrade"))
+        upgrades = READ_AFTER_101 in request.field_tokens("Upgrade")
         if upgrades and self.switched:  # captured behind its 101
-            side.parser = PARSERS["websocket"]()
+            side.parser = FrameParser()
         elif (upgrades or request.method == "CONNECT") and any(one is request for one in self._asked):
             server = self._directions["server"]
             side.waiting = not (server.ended or server.lost)  # or else the response will never come
@@ -287,11 +285,11 @@ class Exchange:
             return None
         # A 101 that does not say to what it switches has switched to what was asked for.
         says = response if request is None or response.get("Upgrade") is not None else request
-        protocol = next((token for token in says.field_tokens("Upgrade") if token in PARSERS), None)
-        if protocol is None:
-            asked = ", ".join(says.field_tokens("Upgrade"))
-            return self._lose_both(f"the connection switched to a protocol that is not read: {quoted(asked)}")
-        if protocol == "websocket" and response.get("Sec-WebSocket-Accept") is None:
+        asked = says.field_tokens("Upgrade")
+        if READ_AFTER_101 not in asked:
+            what = quoted(", ".join(asked))
+            return self._lose_both(f"the connection switched to a protocol that is not read: {what}")
+        if response.get("Sec-WebSocket-Accept") is None:
             # RFC 6455, 4.2.2 has the server send it. Drafts up to the one called 76, or hixie, do not know it, and
             # their frames are others: text between a byte 00 and a byte FF.
             return self._lose_both(
@@ -300,9 +298,9 @@ class Exchange:
         self.switched = True
         for side in self._directions.values():
             side.agreed = agreement(response)
-        self._directions["server"].parser = PARSERS[protocol]()
+        self._directions["server"].parser = FrameParser()
         if client.waiting:
-            client.parser = PARSERS[protocol]()
+            client.parser = FrameParser()
         client.unsure = not client.waiting  # the request was not there, or not yet
         client.waiting = False
         return None

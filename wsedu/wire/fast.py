@@ -21,8 +21,8 @@ from typing import Any, BinaryIO, NamedTuple
 from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.frames import LENGTH_16, MASK, PAYLOAD_LENGTH, apply_mask, parse_header
 from .connections import NO_CARRIERS, CaptureReader, Endpoint, TcpConnection
-from .frame_parser import FrameParser
 from .message import CapturedMessage, FrameMessage
+from .message_parser import FrameParser
 from .packets import FIN, RST, SYN, Address, Segment
 from .pcapfile import CutShort, Packet, place_packets
 from .streams import SPACE

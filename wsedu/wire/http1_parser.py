@@ -12,7 +12,7 @@ from ..protocol.errors import NeedMoreData, ProtocolError
 from ..protocol.http1 import Request, Response
 from ..protocol.spans import Kind
 from .codings import InflateBudget, remove_transfer_codings
-from .message_parser import Incoming, ParsedMessage, Sender, UnfinishedMessage
+from .message_parser import Incoming, ParsedMessage, Sender, Unfinished
 
 LONGEST_HEAD = 1 << 18  # bytes; what Chromium takes. A head that goes on for longer never ends.
 SHORT_HEAD = 1 << 10  # bytes of a head that is looked at again at each byte, to see early what is no HTTP
@@ -63,17 +63,17 @@ class Http1Parser:
         size = self._size(source)
         return None if size is None else self._message(source, size)
 
-    def unfinished(self, source: Incoming) -> UnfinishedMessage | None:
+    def unfinished(self, source: Incoming) -> Unfinished | None:
         """What is there of a message; ``None`` if there are only empty lines, which belong to none."""
         kind, there, size = KINDS[source.sender], len(source.buffer), None
         if not self.begun:
-            return UnfinishedMessage(kind, there, None, there) if source.buffer.strip(b"\r\n") else None
+            return Unfinished(kind, there, None, there) if source.buffer.strip(b"\r\n") else None
         content = there - self._head_size
         if isinstance(self._framing, Chunked):
             content = sum(self._places[1::2]) - sum(self._places[::2])
         elif isinstance(self._framing, Length):
             size = self._head_size + self._framing.bytes
-        return UnfinishedMessage(kind, there, size, there - content)
+        return Unfinished(kind, there, size, there - content)
 
     def _take_head(self, source: Incoming) -> bool:
         """Whether the head is there now. It may come in many pieces: a long one is split only where it may end."""

@@ -20,10 +20,9 @@ from ..protocol.errors import ProtocolError, quoted
 from ..protocol.hpack import FieldDecoder
 from ..protocol.http1 import Fields, Request, Response
 from ..protocol.http2 import Framing, Http2Header, Http2Type
-from .frame_parser import FrameParser
+from .codings import agreement
 from .http1_parser import KINDS, LONGEST_HEAD
-from .inflate import agreement
-from .message_parser import OTHER, Incoming, OnStream, ParsedMessage, Remark, Sender, Spent, UnfinishedMessage
+from .message_parser import OTHER, FrameParser, Incoming, OnStream, ParsedMessage, Remark, Sender, Spent, Unfinished
 
 # Bytes that are kept of all messages of a connection until they end; what is kept of each frame counts as 256 more.
 LARGEST = 1 << 28
@@ -130,19 +129,19 @@ class Http2Parser:
             if self._unweighed > LARGEST // 16:  # to look at every stream for every frame would take long
                 self._weigh(source.sender)
 
-    def unfinished(self, source: Incoming) -> UnfinishedMessage | None:
+    def unfinished(self, source: Incoming) -> Unfinished | None:
         """What is there of the oldest message that is not complete, or of a frame."""
         sender, blocks = source.sender, self._blocks[source.sender]
         for number, stream in self._streams.items():
             half = stream.halves.get(sender)
             if half is not None and half.head is not None:
-                return UnfinishedMessage(KINDS[sender], len(half.buffer), None, 0, number)
+                return Unfinished(KINDS[sender], len(half.buffer), None, 0, number)
             if half is not None and half.buffer:
-                of_frame = UnfinishedMessage("frame", len(half.buffer), None, 0)
+                of_frame = Unfinished("frame", len(half.buffer), None, 0)
                 return (half.parser.unfinished(half) if half.parser else of_frame)._replace(stream=number)
         if there := len(source.buffer) + blocks.size:
             number = blocks.first.stream if blocks.size else int.from_bytes(source.buffer[5:9])
-            return UnfinishedMessage(KINDS[sender], there, None, 0, number)
+            return Unfinished(KINDS[sender], there, None, 0, number)
         return None
 
     def between(self, sender: Sender) -> bool:

@@ -1,24 +1,28 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What every kind of message has in common for a reader: bytes of one direction go in, whole messages come out.
 
-A kind of message is a class with the three members of ``MessageParser``: HTTP/1.1 in ``http1_parser.py``, WebSocket
-frames in ``frame_parser.py``. ``exchange.py`` names them in its table ``PARSERS`` and knows nothing else of them, but
-what a request and its response mean for the bytes that follow. A further kind is a module like these two, and a line
-in that table.
+A parser has three members: ``begun``, whether it is certain that the bytes are of its kind; ``next_message``, which
+takes a message as soon as it is whole; and ``unfinished``, what is there of one that is not. That of WebSocket frames
+is here: their header says how long the payload is, and nothing stands between them (RFC 6455, 5.2). Those of HTTP are
+in ``http1_parser.py`` and ``http2_parser.py``; what a request and its response mean for the bytes that follow, in
+``exchange.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
 from ..protocol.deflate import DeflateParameters
+from ..protocol.errors import NeedMoreData, ProtocolError
+from ..protocol.frames import apply_mask, check_header, parse_header
 from ..protocol.http1 import Fields, Request, Response
 from ..protocol.http2 import Framing
-from .inflate import CompressedDirection
+from .codings import CompressedDirection
 
 Sender = Literal["client", "server"]
+Packets = tuple[int, ...]  # indices into the capture
 OTHER: dict[Sender, Sender] = {"client": "server", "server": "client"}
 
 
@@ -54,7 +58,7 @@ class ParsedMessage(NamedTuple):
     scope: Incoming | None = None  # from where it comes, if not from the connection itself
 
 
-class UnfinishedMessage(NamedTuple):
+class Unfinished(NamedTuple):
     """As much as is there of a message that is not complete."""
 
     kind: Literal["request", "response", "frame"]
@@ -110,19 +114,51 @@ class Incoming:
         return raw
 
 
-class MessageParser(Protocol):
-    """Finds the messages of one kind in one direction."""
+class FrameParser:
+    """Finds the frames of one direction, whatever rules they break, as long as their lengths can be read."""
 
-    @property
-    def begun(self) -> bool:
-        """Whether it is certain that the bytes are of this kind, though no message may be complete."""
+    begun = True  # frames follow a handshake, and whatever comes then is one
 
     def next_message(self, source: Incoming) -> ParsedMessage | None:
-        """Take the next message; ``None`` if more bytes are needed for it.
+        """Take the next frame; ``None`` if it is not complete. ``ProtocolError``: where it ends cannot be read."""
+        try:
+            header = parse_header(source.buffer)
+        except NeedMoreData:
+            return None
+        size = header.size + header.payload_length
+        if len(source.buffer) < size:
+            return None
+        start, raw = source.start, source.take(size)
+        # A view: a slice of bytes would be a copy of what is about to be copied.
+        view, mask = memoryview(raw)[header.size :], header.masking_key
+        payload = bytes(view) if mask is None else apply_mask(view, mask)
+        return ParsedMessage("frame", source.sender, start, raw, None, payload, header.size)
 
-        Raises:
-            ProtocolError: where it ends cannot be read.
-        """
+    def unfinished(self, source: Incoming) -> Unfinished:
+        """What is there of a frame."""
+        there = len(source.buffer)
+        try:
+            header = parse_header(source.buffer)
+        except NeedMoreData:
+            return Unfinished("frame", there, None, there)
+        return Unfinished("frame", there, header.size + header.payload_length, header.size)
 
-    def unfinished(self, source: Incoming) -> UnfinishedMessage | None:
-        """What is there of a message; ``None`` if the bytes are none of any."""
+
+def may_begin_frames(data: bytes, sender: Sender) -> bool:
+    """Whether frames may begin where a segment does, inside a connection of which the capture lacks the beginning.
+
+    Bytes of a payload look like a legal header once in twenty times. So the frames have to end with the segment, but
+    for one so long that its length takes more than 7 bits.
+    """
+    at, long = 0, False
+    while at < len(data):
+        try:
+            check_header(data[at : at + 14], role=sender, rsv1=True)
+            header = parse_header(data, at)
+        except NeedMoreData:
+            return at > 0
+        except ProtocolError:
+            return False
+        at += header.size + header.payload_length
+        long = header.length_form > 7
+    return at == len(data) or long

@@ -10,8 +10,7 @@ from ..protocol.errors import printable
 from ..protocol.frames import FIN
 from ..protocol.http1 import Request, Response
 from ..protocol.opcodes import Opcode, opcode_name
-from .assemble import WholeMessage
-from .message import CapturedMessage, FrameMessage
+from .message import CapturedMessage, FrameMessage, WholeMessage
 
 COLUMNS = 100  # of a terminal that a line for people takes at most
 MOST_TEXT = 64 << 10  # bytes of text in a JSON object; what is behind them is cut off

@@ -32,8 +32,7 @@ from ..protocol.spans import Kind
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .exchange import NOT_HTTP
 from .layer import WebSocket
-from .message import Packets
-from .message_parser import ParsedMessage
+from .message_parser import Packets, ParsedMessage
 from .packets import FIN, RST, Segment, Unreadable, endpoint, segment_of
 from .streams import Gap
 
