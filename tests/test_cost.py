@@ -17,7 +17,7 @@ ROWS = held_against()
 TOLERANCE = 0.05
 # A hundred updates a second: while the server wakes up and answers, more of them join the same response, and the
 # model knows of no such time.
-LARGER = {("longpoll", 100, 27): 0.06}
+LARGER: dict[tuple[str, float, float], float] = {("longpoll", 100, 27): 0.06}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.label} {row.situation}")

@@ -157,8 +157,7 @@ FAULTS: list[tuple[Callable[..., object], Any, str]] = [
 def test_what_happened_is_said(
     measure: Callable[..., object], server: Any, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "within" in words:
-        monkeypatch.setattr(load_test, "LIMIT", 0.3)
+    monkeypatch.setattr(load_test, "LIMIT", 0.3 if "within" in words else LIMIT)
     with pytest.raises(RuntimeError, match=words):
         measure(server=server)
 

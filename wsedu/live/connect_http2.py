@@ -10,8 +10,7 @@ import socket
 import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import Self
+from contextlib import AbstractContextManager, suppress
 
 import h2.config
 import h2.connection
@@ -23,7 +22,7 @@ LIMIT = 10.0  # seconds
 Fields = Iterable[tuple[str, str]]
 
 
-class Http2Connection:
+class Http2Connection(AbstractContextManager["Http2Connection"]):
     """An HTTP/2 connection to a server on this machine; ends with its ``with`` block.
 
     Args:
@@ -124,9 +123,6 @@ class Http2Connection:
             elif isinstance(event, h2.events.ConnectionTerminated):
                 raise ConnectionError(f"the server says farewell with error {event.error_code}")
         self._flush()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *raised: object) -> None:
         with self._socket, suppress(OSError):  # the server may have gone first

@@ -4,8 +4,7 @@
 import select
 import socket
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Self
+from contextlib import AbstractContextManager, suppress
 
 from ..protocol.errors import Data, NeedMoreData
 from ..protocol.frames import parse_header
@@ -23,7 +22,7 @@ def frame_end(data: Data) -> int:
     return -1
 
 
-class RawConnection:
+class RawConnection(AbstractContextManager["RawConnection"]):
     """A TCP connection without any protocol on top; use it in a ``with`` block, or call ``close``.
 
     TCP keeps no boundaries between messages, so what came too early stays for the next call. Each ``receive_…`` raises
@@ -100,9 +99,6 @@ class RawConnection:
         data = bytes(self._received[:end])
         del self._received[:end]
         return data
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *error: object) -> None:
         self.close()

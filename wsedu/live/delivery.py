@@ -75,39 +75,38 @@ class DeliveryMonitor:
     The figures may be read from any one other thread, at any time; ``stop`` may be called from any thread at all.
 
     Attributes:
-        receipts: when each update was received, by its number.
+        publisher: has the updates.
+        receipts: when each of them was received, by its number.
+        client, live_bill: for ``deliver`` to set: these know the other figures.
     """
 
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._running: asyncio.Future[None] | None = None
-        self._parts: tuple[Publisher, NewsClient, LiveBill] | None = None
+        self.publisher = Publisher()
         self.receipts: dict[int, float] = {}
-
-    @property
-    def stopped(self) -> bool:
-        """Whether it was told to stop."""
-        return self._stop.is_set()
+        self.client: NewsClient | None = None
+        self.live_bill: LiveBill | None = None
 
     @property
     def published(self) -> int:
         """How many updates have been published."""
-        return len(self._parts[0].updates) if self._parts else 0
+        return len(self.publisher.updates)
 
     @property
     def requests(self) -> int:
         """How many requests the client has sent."""
-        return self._parts[1].requests if self._parts else 0
+        return self.client.requests if self.client else 0
 
     @property
     def delays(self) -> tuple[float, ...]:
         """Of each update that has been received, from its publication, in seconds."""
-        updates, receipts = self._parts[0].updates if self._parts else (), self.receipts
-        return tuple(receipts[number] - time for number, time, _ in updates if number in receipts)
+        published = self.publisher.updates
+        return tuple(self.receipts[number] - time for number, time, _ in published if number in self.receipts)
 
     def bill(self) -> Bill:
         """What was spent so far; TCP/IP in it is modelled by the relay."""
-        return self._parts[2].bill() if self._parts else Bill(modelled=True)
+        return self.live_bill.bill() if self.live_bill else Bill(modelled=True)
 
     def stop(self) -> None:
         """End the delivery: nothing further is published, and ``deliver`` returns what was delivered until now."""
@@ -121,19 +120,15 @@ class DeliveryMonitor:
         """For ``deliver``: the client has this update now."""
         self.receipts[number] = time.monotonic()
 
-    def begin(self, publisher: Publisher, client: NewsClient, live_bill: LiveBill) -> None:
-        """For ``deliver``: these know the figures."""
-        self._parts = publisher, client, live_bill
-
     async def run(self, work: Coroutine[None, None, None]) -> None:
         """For ``deliver``: do the work, or as much of it as there is before ``stop``."""
         self._running = asyncio.ensure_future(work)
-        if self.stopped:
+        if self._stop.is_set():
             self._running.cancel()
         try:
             await self._running
         except asyncio.CancelledError:
-            if not self.stopped:
+            if not self._stop.is_set():
                 raise
 
 
@@ -180,7 +175,7 @@ async def delivering(
     monitor: DeliveryMonitor, way: Way, plan: list[float], payload: int, carrier: Carrier, **options: Any
 ) -> Delivery:
     """As ``deliver``, on a loop that has nothing else to do; the monitor may be read and stopped from elsewhere."""
-    publisher = Publisher()
+    publisher = monitor.publisher
     client = NewsClient(way, 0, monitor.received, http2=carrier == "h2", **options)
     client.fields()  # raises now if there is no such head
     with tempfile.TemporaryDirectory(prefix="wsedu-") as directory:
@@ -189,7 +184,7 @@ async def delivering(
         server = news_server(way, publisher, tls=tls, http2=client.http2)
         with server, record(port=server.port, keylog=keys) as recording:
             client.port = recording.port
-            monitor.begin(publisher, client, LiveBill(recording))
+            monitor.client, monitor.live_bill = client, LiveBill(recording)
             await monitor.run(_publish(client, publisher, plan, payload))
         capture = recording.capture
     lost, doubled = len(client.inbox.lost), client.inbox.doubled

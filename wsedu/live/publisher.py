@@ -87,8 +87,7 @@ class Publisher:
     @property
     def updates(self) -> tuple[Update, ...]:
         """All that was published so far."""
-        with self._lock:
-            return tuple(self._updates)
+        return tuple(self.after(0))
 
     def publish(self, text: str) -> Update:
         """Publish a text now, from any thread, and wake those who wait.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..protocol.opcodes import Opcode
 from ..protocol.status import parse_close_payload
 from .html import LEFT, MUTED, Markup, Picture, table_row, table_rows, tag, wide_table
-from .palette import chip, order
+from .palette import legend
 from .sequence import SequenceRow, arrow_html, arrow_text, row_of
 from .text import clip, pad, visible
 
@@ -49,8 +49,7 @@ class PageLog(Picture):
 
     def html(self) -> Markup:
         """The picture as HTML."""
-        kinds = order(kind for _, wire, _ in self.rows if wire for kind, _ in wire.kinds)
-        legend = [tag("span", chip(kind), style="margin-right:12px") for kind in kinds]
+        above = legend(kind for _, wire, _ in self.rows if wire for kind, _ in wire.kinds)
         heads = (("the page", LEFT), ("on the wire", f"{LEFT};width:100%;padding-left:8px"), ("bytes", LEFT))
         lines = [table_row(*(tag("th", head, scope="col", style=style) for head, style in heads))]
         for page, wire, instead in self.rows:
@@ -59,7 +58,7 @@ class PageLog(Picture):
             cell = tag("td", *arrow, style="padding:0;text-align:left;border-left:2px solid #808080")
             size = tag("td", f"{wire.size:,}" if wire else "", style="text-align:right;padding:2px 0 2px 12px")
             lines.append(table_row(tag("td", side, style=LEFT), cell, size))
-        return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), wide_table(*lines))
+        return tag("div", above, wide_table(*lines))
 
 
 def page_log(log: Iterable[Entry], conversation: Any) -> PageLog:

@@ -71,6 +71,12 @@ def chip(kind: Kind | None, text: str | None = None) -> Markup:
     return tag("span", look.label if text is None else text, style=style)
 
 
+def legend(kinds: Iterable[Kind | None]) -> Markup:
+    """A line of such labels, one for each kind, to stand above a table."""
+    chips = (tag("span", chip(kind), style="margin-right:12px") for kind in order(kinds))
+    return tag("div", *chips, style="margin:4px 0 8px 0;line-height:1.8")
+
+
 def tone(index: int) -> str:
     """The style of one of three tones of an HTTP head: name, value, and what separates and ends them, ever paler.
 

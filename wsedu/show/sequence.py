@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..protocol.opcodes import Opcode, opcode_name
 from ..protocol.spans import Kind
 from .html import MUTED, Markup, Picture, table_row, tag, wide_table
-from .palette import chip, order, stacked_bar
+from .palette import legend, stacked_bar
 from .parts import show_value, view
 from .text import clip, columns, visible
 
@@ -84,8 +84,7 @@ class SequenceDiagram(Picture):
 
     def html(self) -> Markup:
         """The picture as HTML."""
-        kinds = order(kind for row in self.rows for kind, _ in row.kinds)
-        legend = [tag("span", chip(kind), style="margin-right:12px") for kind in kinds]
+        above = legend(kind for row in self.rows for kind, _ in row.kinds)
         server = tag("span", self.server, style="margin-left:auto;padding-left:24px")
         ends = tag("div", tag("span", self.client), server, style="display:flex;white-space:nowrap")
         seconds = [tag("th", "seconds", scope="col", style=CELL)] if self.times else []
@@ -96,7 +95,7 @@ class SequenceDiagram(Picture):
             arrow = tag("td", arrow_html(row), style=f"padding:0;{LIFELINES}")
             lines.append(table_row(*seconds, arrow, tag("td", f"{row.size:,}", style=CELL)))
         more = [tag("div", f"… {self.more:,} more messages …", style=MUTED)] if self.more else []
-        return tag("div", tag("div", *legend, style="margin:4px 0 8px 0;line-height:1.8"), wide_table(*lines), *more)
+        return tag("div", above, wide_table(*lines), *more)
 
 
 ladder = SequenceDiagram
