@@ -22,6 +22,7 @@ from .message_parser import Sender
 from .packet_model import is_modelled
 from .packet_view import PacketView, PacketViews
 from .pcapfile import CutShort, Packet, read_packets, write_capture
+from .tls_record import TlsRecord, tls_records
 
 Source = str | Path | BinaryIO
 
@@ -96,6 +97,13 @@ class Capture:
             IndexError: there is no such packet.
         """
         return self._views[index]
+
+    def tls_records(self) -> list[TlsRecord]:
+        """The records of TLS on all connections, in the order in which each became complete.
+
+        They are opened if the capture was read with keys, or holds them.
+        """
+        return tls_records(self.packets, self._options["keys"])
 
     @cached_property
     def _views(self) -> PacketViews:

@@ -179,8 +179,8 @@ class TcpReader(Generic[Made]):
     def spent(self, connection: TcpConnection, what: Spent) -> None:
         """Called for bytes of which it is known what they were spent on, before a message is complete."""
 
-    def opened(self, connection: TcpConnection, side: Endpoint, record: Record) -> None:
-        """Called for each record of TLS, be there keys for it or not."""
+    def opened(self, connection: TcpConnection, side: Endpoint, record: Record, packet: int) -> None:
+        """Called for each record of TLS, be there keys for it or not, with the packet that completed it."""
 
     def inflated(
         self, connection: TcpConnection, side: Endpoint, first_byte: int, payload: bytes,
@@ -336,7 +336,7 @@ class TcpReader(Generic[Made]):
             while record := tls.next_record(records):
                 carried = record.content or b"" if record.content_type == APPLICATION_DATA else b""
                 self.spent(connection, Spent("tls", len(record.raw) - len(carried)))
-                self.opened(connection, side, record)
+                self.opened(connection, side, record, records.packets[-1])
                 if carried:
                     records.end += len(carried)
                     side.carriers.extend((records.end, packet) for packet in records.packets)

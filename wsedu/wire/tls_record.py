@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A record of TLS as anybody on the way sees it, for pictures: ladder and byte map draw it as they draw a message."""
 
-from ..protocol.spans import Kind, Span
-from .message_parser import Sender
-from .tls import ALERT, APPLICATION_DATA, CHANGE_CIPHER_SPEC, HANDSHAKE
+from collections import deque
+from collections.abc import Sequence
+from itertools import chain
 
-TYPES = {
-    CHANGE_CIPHER_SPEC: "ChangeCipherSpec",
-    ALERT: "alert",
-    HANDSHAKE: "handshake",
-    APPLICATION_DATA: "application data",
-}
+from ..protocol.spans import Kind, Span
+from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
+from .key_log import KeyLog
+from .message import Packets
+from .message_parser import Sender
+from .pcapfile import Packet
+from .tls import APPLICATION_DATA, Record
+
+TYPES = {20: "ChangeCipherSpec", 21: "alert", 22: "handshake", 23: "application data"}  # RFC 8446, 5.1
+MESSAGES = {  # of the handshake (RFC 8446, 4)
+    1: "ClientHello", 2: "ServerHello", 4: "NewSessionTicket", 8: "EncryptedExtensions", 11: "Certificate",
+    15: "CertificateVerify", 20: "Finished", 24: "KeyUpdate",
+}  # fmt: skip
 
 
 class TlsRecord:
@@ -20,15 +27,20 @@ class TlsRecord:
         sender: who sent it.
         time: in seconds.
         packet: index of the one that completed it.
-        raw: its bytes.
+        record: itself.
+        conversation: number of its connection.
 
     Attributes:
-        kind: what its content type says; whoever has opened it may say more.
+        raw: its bytes.
+        content_type, content: what is inside, where there is a key for it; or else what everybody sees, and ``None``.
+        kind: the handshake messages that end in it; or else what its content type says.
     """
 
-    def __init__(self, sender: Sender, time: float, packet: int, raw: bytes) -> None:
-        self.sender, self.time, self.packet, self.raw = sender, time, packet, raw
-        self.kind = TYPES[raw[0]]
+    def __init__(self, sender: Sender, time: float, packet: int, record: Record, conversation: int = 0) -> None:
+        self.sender, self.time, self.packet, self.conversation = sender, time, packet, conversation
+        self.content_type, self.content, self.raw, messages = record
+        names = [MESSAGES.get(message, "handshake") for message in messages]
+        self.kind = ", ".join(names) or TYPES.get(self.content_type, "unknown")
 
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
@@ -44,3 +56,25 @@ class TlsRecord:
         tag, section = end - 16, "RFC 8446, 5.2"
         spans.append(Span(5, tag, "encrypted", raw[5:tag], "content, and its true type", Kind.PAYLOAD, section))
         return [*spans, Span(tag, end, "tag", raw[tag:], "proves that nothing was changed", header, section)]
+
+
+class _RecordReader(TcpReader[None]):
+    """Finds the records of all connections."""
+
+    def __init__(self, keys: KeyLog) -> None:
+        super().__init__([], keys=keys)
+        self.found: list[TlsRecord] = []
+
+    def opened(self, connection: TcpConnection, side: Endpoint, record: Record, packet: int) -> None:
+        self.found.append(TlsRecord(side.sender, self.now / 1e9, packet, record, connection.index))
+
+    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> None:
+        pass
+
+
+def tls_records(packets: Sequence[Packet], keys: KeyLog) -> list[TlsRecord]:
+    """The records of TLS in packets, each when its last byte was there; opened where there are keys."""
+    reader = _RecordReader(keys)
+    found = (reader.packet(index, packet) for index, packet in enumerate(packets))
+    deque(chain(chain.from_iterable(found), reader.finish(whole=True)), maxlen=0)
+    return reader.found
