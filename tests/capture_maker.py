@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from oracles import CAPTURES
 
 from wsedu.__main__ import main as command_line
 
 DATA = Path(__file__).parent.parent / "data"
-CAPTURES = sorted(DATA.glob("*.pcap*"))
 IN_DATA = pytest.mark.parametrize("path", CAPTURES, ids=[path.name for path in CAPTURES])
 # Beside these there are others of the same kind, which `make test` leaves to `make test-all` where each takes long.
 LIKE_OTHERS = ("polling-tls", "longpoll-tls", "eventsource-tls", "longpoll-h2", "eventsource-h2", "node-h2", "resumed")

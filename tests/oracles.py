@@ -11,10 +11,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+CAPTURES = tuple(sorted(Path(__file__).parent.parent.glob("data/*.pcap*")))
+_FOLDER = tempfile.TemporaryDirectory(prefix="merged-")
 
 
 def lacking(what: str, so: str) -> NoReturn:
@@ -31,9 +35,35 @@ def tshark(*args: str | Path, timeout: float = 120) -> str:
     fails, because a comparison that never runs proves nothing. A tshark that exits with an error, or takes
     longer than `timeout` seconds, fails the test.
     """
-    program = shutil.which("tshark")
+    return _ask("tshark", *args, timeout=timeout)
+
+
+@cache
+def merged() -> Path:
+    """All captures in data/ in one: to start takes tshark longer than to read any. Each is an interface, in order."""
+    path = Path(_FOLDER.name, "all.pcapng")
+    _ask("mergecap", "-a", "-I", "none", "-w", path, *CAPTURES)
+    return path
+
+
+def tshark_in_data(path: Path, *options: str | Path) -> list[str]:
+    """What tshark writes of each packet of a capture in data/, from one run for all; "-T fields" is of the options."""
+    return _in_data(options)[CAPTURES.index(path)]
+
+
+@cache
+def _in_data(options: tuple[str | Path, ...]) -> list[list[str]]:
+    found: list[list[str]] = [[] for _ in CAPTURES]
+    for line in tshark("-r", merged(), "-e", "frame.interface_id", *options).splitlines():
+        number, _, rest = line.partition("\t")
+        found[int(number)].append(rest)
+    return found
+
+
+def _ask(name: str, *args: str | Path, timeout: float = 120) -> str:
+    program = shutil.which(name)
     if program is None:
-        lacking("tshark is not installed", "nothing to compare with")
+        lacking(f"{name} is not installed", "nothing to compare with")
     command = [program, *map(str, args)]
     # An empty profile: the preferences of whoever runs the tests must not change what tshark says.
     with tempfile.TemporaryDirectory(prefix="tshark-") as profile:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from capture_maker import ACK, CLIENT, DATA, FIN, IN_DATA, LINKS, PSH, RST, SERVER, SYN, Talk, frame, key_log, pcap
-from oracles import tshark
+from oracles import tshark_in_data
 
 import wsedu
 from wsedu.live.delivery import deliver
@@ -22,7 +22,7 @@ FIELDS = "-e frame.len -e ip.hdr_len -e tcp.hdr_len -e tcp.len -e tcp.flags".spl
 @IN_DATA
 def test_it_adds_up_and_headers_and_acknowledgements_are_tsharks(path: Path) -> None:
     sums = dict.fromkeys(("link", "ip", "tcp", "acknowledgements"), 0)
-    for row in tshark("-r", path, "-T", "fields", "-E", "occurrence=f", *FIELDS).splitlines():
+    for row in tshark_in_data(path, "-T", "fields", "-E", "occurrence=f", *FIELDS):
         size, ip, tcp, data, flags = row.split("\t")
         acknowledges = int(flags, 16) & 0x17 == 0x10 and data == "0"
         layers = {"acknowledgements": size} if acknowledges else {"link": 14, "ip": ip or 40, "tcp": tcp}

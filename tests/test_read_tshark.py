@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from capture_maker import IN_DATA, OF_EACH_KIND, OF_HTTP2, key_log
+from capture_maker import IN_DATA, OF_HTTP2, key_log
 from describe_captures import reading
-from oracles import tshark
+from oracles import CAPTURES, merged, tshark, tshark_in_data
 
 import wsedu
 from wsedu.wire.message import CapturedMessage
@@ -29,10 +29,12 @@ def rows(path: Path) -> list[dict[str, list[str]]]:
     """Of each packet each of the fields, with a value for each message in the packet."""
     arguments = [part for field in FIELDS for part in ("-e", field)]
     # Raw content, so that a length means the same to both.
-    options = ("-o", "http.decompress_body:FALSE", "-E", "aggregator=|", "-T", "fields")
-    lines = [line.split("\t") for line in tshark(*reading(path), *options, *arguments).splitlines()]
+    options = ("-o", "http.decompress_body:FALSE", "-T", "fields", "-E", "aggregator=|")
+    lines = [line.split("\t") for line in tshark_in_data(path, *reading(path)[2:], *options, *arguments)]
     cells = [[[one for one in cell.split("|") if one] for cell in line] for line in lines]
-    return [dict(zip(FIELDS, line, strict=True)) for line in cells]
+    found = [dict(zip(FIELDS, line, strict=True)) for line in cells]
+    first = int(found[0]["tcp.stream"][0])  # as it counts on from capture to capture
+    return [row | {"tcp.stream": [str(int(one) - first) for one in row["tcp.stream"]]} for row in found]
 
 
 def theirs(path: Path, kind: str) -> list[dict[str, list[str]]]:
@@ -48,7 +50,7 @@ def ours(path: Path, kind: str) -> tuple[CapturedMessage, ...]:
     return tuple(sorted(found, key=lambda one: one.time))
 
 
-@OF_EACH_KIND
+@IN_DATA
 def test_frames(path: Path) -> None:
     expected: list[tuple[int, ...]] = []
     for row in theirs(path, "websocket.opcode"):
@@ -72,23 +74,29 @@ def _number(text: str) -> int:
     return ("False", "True").index(text) if text in ("False", "True") else int(text, 0)
 
 
-def payloads(pairs: Any) -> Iterator[str]:
-    """Every payload in what tshark writes as JSON, with the pairs of an object as a list: a packet may hold several."""
+def values(pairs: Any, name: str) -> Iterator[Any]:
+    """Every value of a name in what tshark writes as JSON, with the pairs of an object as a list, as they repeat."""
     for item in pairs if isinstance(pairs, list) else ():
-        if isinstance(item, tuple):
-            if item[0] == "websocket.payload_raw":
-                yield item[1][0]
-            else:
-                yield from payloads(item[1])
+        if isinstance(item, tuple) and item[0] == name:
+            yield item[1]
         else:
-            yield from payloads(item)
+            yield from values(item[1] if isinstance(item, tuple) else item, name)
 
 
-@OF_EACH_KIND
+@cache
+def payloads(options: tuple[str | Path, ...]) -> dict[Path, list[str]]:
+    text = tshark("-r", merged(), *options, "-Y", "websocket", "-T", "json", "-x", "-j", "frame websocket")
+    found: dict[Path, list[str]] = defaultdict(list)
+    for packet in json.loads(text, object_pairs_hook=list):
+        (number,) = values(packet, "frame.interface_id")
+        found[CAPTURES[int(number)]] += [payload for payload, *_ in values(packet, "websocket.payload_raw")]
+    return found
+
+
+@IN_DATA
 def test_payloads(path: Path) -> None:
     """As hexadecimal, unmasked, and not inflated."""
-    text = tshark(*reading(path), "-Y", "websocket", "-T", "json", "-x", "-j", "websocket")
-    expected = list(payloads(json.loads(text, object_pairs_hook=list)))
+    expected = payloads(reading(path)[2:]).get(path, [])
     assert [one.payload.hex() for one in ours(path, "frame") if one.payload] == expected
 
 

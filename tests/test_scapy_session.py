@@ -11,8 +11,9 @@ from typing import Any
 
 import hostile
 import pytest
-from capture_maker import CAPTURES, CLIENT, DATA, GET, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
+from capture_maker import CLIENT, DATA, GET, HANDSHAKE, SERVER, SWITCHING, Talk, frame, pcap
 from hypothesis import example, given, settings, strategies as st
+from oracles import CAPTURES
 from programs import python
 from protocol_cases import any_frames
 from scapy.error import log_runtime

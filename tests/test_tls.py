@@ -16,10 +16,10 @@ from typing import NamedTuple
 import pytest
 from agreement import reads
 from by_hand import packets_in, tcp_packets
-from capture_maker import CAPTURES, CLIENT, GET, SERVER, Blocks, Talk, dissected, key_log, pcap
+from capture_maker import CLIENT, GET, SERVER, Blocks, Talk, dissected, key_log, pcap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from describe_captures import reading
-from oracles import tshark
+from oracles import CAPTURES, tshark
 
 import wsedu
 from wsedu.live.certificate import tls_contexts

@@ -4,9 +4,9 @@
 from pathlib import Path
 
 import pytest
-from capture_maker import CAPTURES, IN_DATA, OF_EACH_KIND
+from capture_maker import IN_DATA
 from hypothesis import given, strategies as st
-from oracles import tshark
+from oracles import CAPTURES, tshark_in_data
 from programs import DATA
 
 import wsedu
@@ -53,10 +53,10 @@ def test_every_byte_is_explained_once_and_every_message_is_found(path: Path) -> 
 OUTER = {"Ethernet", "IPv4", "IPv6", "TCP", "padding", "link", "no", "TLS", "HTTP/2"}
 
 
-@OF_EACH_KIND
+@IN_DATA
 def test_fields_are_what_tshark_reads(path: Path) -> None:
     options = [option for field in FIELDS for option in ("-e", field)]
-    said = tshark("-r", path, "-T", "fields", "-E", "occurrence=f", *options).splitlines()
+    said = tshark_in_data(path, "-T", "fields", "-E", "occurrence=f", *options)
     capture = wsedu.read(path)
     assert len(said) == len(capture.packets)
     for index, line in enumerate(said):
