@@ -12,6 +12,7 @@ accepted, closing with unread bytes resets (RFC 9293, 3.6.1).
 
 import asyncio
 import errno
+import os
 import select
 import selectors
 import socket
@@ -33,11 +34,11 @@ Address = tuple[str, int]
 ROOM = 1 << 18  # bytes that wait for a reader; then the sender waits too
 NAP = 0.05  # seconds that nothing is looked at, at most, when there is nothing to do
 TURNS = 100  # in which the others are through with what is there, whoever does not want to wait
-EPHEMERAL = 40_000  # the first port for whoever asks for none
+EPHEMERAL, PORTS = 40_000, 25_000  # the first port for whoever asks for none, and how many there are
 
 # What a browser's Python does not know of sockets; nothing looks at the numbers here but this module.
-MISSING = {"SO_REUSEADDR": 2, "SO_ERROR": 4, "SO_KEEPALIVE": 9, "SO_LINGER": 13, "IPV6_V6ONLY": 26, "TCP_NODELAY": 1,
-           "SOMAXCONN": 4096, "has_ipv6": True}  # fmt: skip
+MISSING = {"SO_REUSEADDR": 2, "SO_TYPE": 3, "SO_ERROR": 4, "SO_KEEPALIVE": 9, "SO_LINGER": 13, "IPV6_V6ONLY": 26,
+           "TCP_NODELAY": 1, "SOMAXCONN": 4096, "MSG_DONTWAIT": 64, "has_ipv6": True}  # fmt: skip
 
 _REAL_SOCKET, _real_select = socket.socket, select.select
 
@@ -47,14 +48,17 @@ class Network:
 
     def __init__(self) -> None:
         self.sockets: dict[int, MemorySocket] = {}
-        self.listeners: dict[int, MemorySocket] = {}
+        self.bound: dict[tuple[int, bool], MemorySocket] = {}  # by their ports, and whether they are of IPv6
         self.running: list[MemoryBackground] = []
         self._ports = self._numbers = 0
 
     def new_port(self) -> int:
-        """A port that nobody has."""
-        self._ports += 1
-        return EPHEMERAL + self._ports
+        """A port that nobody listens on."""
+        while True:
+            self._ports += 1
+            port = EPHEMERAL + self._ports % PORTS
+            if (port, False) not in self.bound and (port, True) not in self.bound:
+                return port
 
     def new_number(self) -> int:
         """A file number that no file of the system has."""
@@ -189,9 +193,13 @@ class MemorySocket:
         NETWORK.sockets[self._number] = self
         self._received = bytearray()
         self._waiting: deque[MemorySocket] | None = None  # clients, of a socket that listens
-        self._peer: MemorySocket | None = None
+        self._backlog = 0
+        self._listener: MemorySocket | None = None  # of a client that may have to wait for its turn
+        self._peer: Any = None  # the other end
         self._names: tuple[Address, Address | None] = ("0.0.0.0", 0), None
-        self._ended = self._said_end = self._reset = self._lingers_not = False
+        # It reads no more, the other side sends no more, it sends no more, it was reset, its close is a reset.
+        self._deaf = self._ended = self._said_end = self._gone = self._lingers_not = False
+        self._error = 0  # to be told once
         self._timeout: float | None = None
 
     # State
@@ -200,74 +208,111 @@ class MemorySocket:
         """Whether ``recv`` or ``accept`` need not wait."""
         if self._waiting is not None:
             return bool(self._waiting)
-        return bool(self._received or self._ended or self._reset)
+        return bool(self._received or self._deaf or self._ended or self._gone)
 
     def writable(self) -> bool:
         """Whether ``send`` need not wait."""
         peer = self._peer
-        return self._reset or (peer is not None and (peer._number < 0 or len(peer._received) < ROOM))
+        if self._error or self._gone or self._said_end or peer is None:
+            return True
+        return self._connected() and (peer._number < 0 or len(peer._received) < ROOM)
 
-    def _wait(self, ready: Callable[[], bool]) -> None:
+    def _connected(self) -> bool:
+        """Whether the listener has room for it, if it has not accepted it: as Linux has it, for one more than said."""
+        if self._listener is not None:
+            waiting, room = self._listener._waiting or (), self._listener._backlog + 1
+            if len(waiting) > room and self._peer in tuple(waiting)[room:]:
+                return False
+            self._listener = None
+        return True
+
+    def _wait(self, ready: Callable[[], bool], flags: int = 0) -> None:
+        self._need(self._number >= 0, errno.EBADF)
         if ready():
             return
-        if self._timeout == 0:
-            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        self._need(self._timeout != 0 and not flags & socket.MSG_DONTWAIT, errno.EAGAIN)
         if not NETWORK.wait(ready, self._timeout):
             raise TimeoutError("timed out")
+        self._need(self._number >= 0, errno.EBADF)
 
-    def _broken(self) -> None:
-        if self._reset:
-            self._reset, self._ended = False, True
-            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
+    def _need(self, is_so: object, number: int) -> None:
+        if not is_so:
+            raise OSError(number, os.strerror(number))  # which is a BrokenPipeError, or whatever the number is
+
+    def _tell_error(self) -> None:
+        number, self._error = self._error, 0
+        self._need(not number, number)
+
+    def _break(self) -> None:
+        """The other side resets the connection: told once, and nothing of it is left but what had come before."""
+        self._gone, self._error = True, errno.EPIPE if self._ended else errno.ECONNRESET
 
     # Connections
 
     def bind(self, address: Address) -> None:
         """Take a port, any for 0."""
         host, port = address[:2]
-        if port in NETWORK.listeners:
-            raise OSError(errno.EADDRINUSE, "Address already in use")
+        self._need(self._number >= 0, errno.EBADF)
+        self._need(not self._names[0][1], errno.EINVAL)
+        self._need((port, ":" in host) not in NETWORK.bound, errno.EADDRINUSE)
         self._names = (host, port or NETWORK.new_port()), None
+        NETWORK.bound[self._names[0][1], ":" in host] = self
 
-    def listen(self, backlog: int = 0) -> None:
+    def listen(self, backlog: int = 128) -> None:
         """Wait for clients."""
-        self._waiting = deque()
-        NETWORK.listeners[self._names[0][1]] = self
+        if not self._names[0][1]:
+            self.bind(self._names[0])
+        self._waiting, self._backlog = self._waiting or deque(), backlog
 
     def accept(self) -> tuple["MemorySocket", Address]:
         """The next client, and its address."""
+        self._need(self._number < 0 or self._waiting is not None, errno.EINVAL)
         self._wait(self.readable)
-        assert self._waiting is not None
-        accepted = self._waiting.popleft()
-        return accepted, accepted.getpeername()
+        accepted = self._waiting.popleft()  # type: ignore[union-attr]
+        return accepted, accepted._names[1]  # type: ignore[return-value]
 
     def connect(self, address: Address) -> None:
         """Connect to whoever listens."""
         host, port = address[:2]
-        listener = NETWORK.listeners.get(port)
+        self._need(self._number >= 0, errno.EBADF)
+        self._need(self._peer is None, errno.EISCONN)
+        if not (host.startswith("127.") or host in ("localhost", "0.0.0.0", "::1", "::", "")):
+            raise OSError(
+                errno.ENETUNREACH, f"Network is unreachable: in memory there is no other machine, such as {host}"
+            )
+        listener = NETWORK.bound.get((port, ":" in host))
         if listener is None or listener._waiting is None:
-            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
-        here = "127.0.0.1", NETWORK.new_port()
-        other = MemorySocket()
-        _join(self, other)
-        self._names, other._names = (here, (host, port)), ((host, port), here)
-        listener._waiting.append(other)
+            self._error = errno.ECONNREFUSED
+        else:
+            here, other = ("127.0.0.1", self._names[0][1] or NETWORK.new_port()), MemorySocket()
+            _join(self, other)
+            self._names, other._names = (here, (host, port)), ((host, port), here)
+            self._listener = listener
+            listener._waiting.append(other)
+        self._need(self._timeout != 0, errno.EINPROGRESS)
+        try:
+            self._wait(lambda: bool(self._error) or self._connected())
+        except TimeoutError:
+            self._peer.close()
+            raise
+        self._tell_error()
 
     def connect_ex(self, address: Address) -> int:
         """The same, with a number for an error."""
         try:
             self.connect(address)
         except OSError as error:
-            return error.errno or errno.EINVAL
+            return error.errno or errno.EAGAIN
         return 0
 
     # Bytes
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Bytes that are there; none at the end."""
-        self._wait(self.readable)
-        if not self._received:
-            self._broken()
+        self._need(self._number < 0 or self._peer is not None, errno.ENOTCONN)
+        self._wait(self.readable, flags)
+        if not (self._received or self._ended):
+            self._tell_error()
         data = bytes(self._received[:size])
         if not flags & socket.MSG_PEEK:
             del self._received[:size]
@@ -275,38 +320,37 @@ class MemorySocket:
 
     def recv_into(self, buffer: Any, size: int = 0, flags: int = 0) -> int:
         """The same, into a buffer; how many."""
-        view = memoryview(buffer)
+        view = memoryview(buffer).cast("B")
         data = self.recv(size or len(view), flags)
         view[: len(data)] = data
         return len(data)
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send as many bytes as there is room for; how many."""
-        self._broken()
-        if self._peer is None:
-            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
-        if self._said_end or self._ended and self._peer._number < 0 and self._peer._lingers_not:
-            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
-        self._wait(self.writable)
-        self._broken()
-        if self._peer._number < 0:  # it is closed: it answers with a reset
-            self._reset = True
-            return len(data)
-        sent = memoryview(data).cast("B")[: ROOM - len(self._peer._received)]
-        self._peer._received += sent
+        self._wait(self.writable, flags)
+        self._tell_error()
+        peer = self._peer
+        self._need(peer is not None and not (self._gone or self._said_end), errno.EPIPE)
+        view = memoryview(data).cast("B")
+        if peer._number < 0 and view:  # it is closed: it answers with a reset
+            self._break()
+            return len(view)
+        sent = view[: ROOM - len(peer._received)]
+        peer._received += sent
         return len(sent)
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """Send all; then the other side has some time to read it, as if it ran beside us."""
         view = memoryview(data).cast("B")
         while len(view):
-            view = view[self.send(view) :]
+            view = view[self.send(view, flags) :]
         NETWORK.wait(lambda: False, 0)
 
     def shutdown(self, how: int) -> None:
-        """Say that no more will be sent."""
-        if self._peer is None or self._reset:
-            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+        """Say that no more will be sent, or take no more."""
+        self._need(self._number >= 0, errno.EBADF)
+        self._need(self._peer is not None and not self._gone, errno.ENOTCONN)
+        self._deaf = self._deaf or how != socket.SHUT_WR
         if how != socket.SHUT_RD and not self._said_end:
             self._said_end = self._peer._ended = True
 
@@ -316,15 +360,14 @@ class MemorySocket:
             return
         del NETWORK.sockets[self._number]
         self._number = -1
-        if self._waiting is not None:
-            NETWORK.listeners.pop(self._names[0][1], None)
-            for client in self._waiting:
-                client._lingers_not = True
-                client.close()
-        if (peer := self._peer) is not None:
-            peer._ended = True
+        NETWORK.bound = {key: one for key, one in NETWORK.bound.items() if one is not self}
+        for client in self._waiting or ():
+            client._lingers_not = True
+            client.close()
+        if self._peer is not None and not self._gone:
             if self._received or self._lingers_not:
-                peer._reset = True
+                self._peer._break()
+            self._peer._ended = self._peer._ended or not self._peer._gone
 
     def detach(self) -> int:
         """Give the number away; there is nobody to take it."""
@@ -342,9 +385,9 @@ class MemorySocket:
 
     def getpeername(self) -> Address:
         """That of the other side."""
-        if self._names[1] is None:
-            raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
-        return self._names[1]
+        self._need(self._number >= 0, errno.EBADF)
+        self._need(self._names[1] is not None and not self._gone, errno.ENOTCONN)
+        return self._names[1]  # type: ignore[return-value]
 
     def settimeout(self, seconds: float | None) -> None:
         """How long to wait for something to be possible."""
@@ -364,8 +407,11 @@ class MemorySocket:
             self._lingers_not = bool(value[0])
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> Any:
-        """There is no error to be asked for, and no number."""
-        return bytes(size) if size else 0
+        """The error that is to be told, or its type; there is nothing else to be asked for."""
+        if option == socket.SO_ERROR:
+            number, self._error = self._error, 0
+            return number
+        return bytes(size) if size else self.type if option == socket.SO_TYPE else 0
 
     def __enter__(self) -> Self:
         return self
