@@ -8,8 +8,7 @@ from itertools import chain
 from ..protocol.spans import Kind, Span
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .key_log import KeyLog
-from .message import Packets
-from .message_parser import Sender
+from .message_parser import Packets, Sender
 from .pcapfile import Packet
 from .tls import APPLICATION_DATA, Record
 
