@@ -24,7 +24,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from .errors import Data, NeedMoreData, ProtocolError, Role, need_bytes, need_role
 from .opcodes import OPCODE_NAMES, Opcode, is_control, opcode_name
@@ -243,6 +243,12 @@ BIT = (False, True)
 OPCODES: tuple[int, ...] = tuple(Opcode(code) if code in OPCODE_NAMES else code for code in range(16))
 
 
+class _FrameUnderWay:
+    """A frame whose attributes can still be set: the same slots as those of ``Frame``."""
+
+    __slots__ = ("fin", "masking_key", "opcode", "payload", "rsv1", "rsv2", "rsv3")
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A frame as a value. The payload is always the unmasked one.
@@ -283,6 +289,18 @@ class Frame:
                 raise ValueError(f"a masking key has 4 bytes, not {len(self.masking_key)} (RFC 6455, 5.3)")
             keep(self, "masking_key", bytes(self.masking_key))
 
+    @staticmethod
+    def of_parts(first: int, payload: bytes, masking_key: bytes | None) -> Frame:
+        """A frame of values that are known to be good, as they come from bytes: first byte, payload, key."""
+        # A frozen dataclass sets each attribute through object.__setattr__, which is half of what making one costs, and
+        # a reader makes many. Here they are set while that is still allowed; the instance becomes a Frame at the end.
+        frame: Any = _FrameUnderWay()
+        frame.fin, frame.rsv1, frame.rsv2, frame.rsv3, opcode = FIRST_BYTES[first]
+        frame.opcode, frame.payload, frame.masking_key = OPCODES[opcode], payload, masking_key
+        frame.__class__ = Frame
+        made: Frame = frame
+        return made
+
     @classmethod
     def parse(
         cls, data: Data, *, role: Role | None = None, rsv1: bool = False, strict: bool = True
@@ -322,7 +340,7 @@ class Frame:
             parse_close_payload(payload, offset=header.size, length=header.payload_length)
             if len(data) < end:
                 raise NeedMoreData
-        return cls(header.opcode, payload, *header[:4], header.masking_key), end
+        return cls.of_parts(data[0], payload, header.masking_key), end
 
     def serialize(self, *, length_form: LengthForm | None = None) -> bytes:
         """The bytes of the frame, masked if it has a masking key. It never checks.

@@ -181,8 +181,8 @@ class FrameMessage(CapturedMessage):
     def frame(self) -> Frame:
         """The frame as a value, not checked."""
         # From what is known of it: making its bytes again and reading those would cost five times as much.
-        header = self.header
-        return Frame(header.opcode, self.payload, *header[:4], header.masking_key)
+        header = self._header
+        return Frame.of_parts(header[0], self.payload, header[-4:] if header[1] & MASK else None)
 
     def spans(self) -> list[Span]:
         """What each byte of ``raw`` is, in order."""
