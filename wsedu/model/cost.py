@@ -53,6 +53,7 @@ class Situation:
         fixed: whether updates come at equal gaps, instead of at random.
         keep_alive: for polling: whether all polls share a connection, or each has its own.
         carrier: one of ``CARRIERS``.
+        pieces: in HTTP/2 head, content and end of a response are sent one by one, as Hypercorn does, and not at once.
 
     Raises:
         ValueError: a size or time that cannot be; the message names the fields.
@@ -70,6 +71,7 @@ class Situation:
     fixed: bool = False
     keep_alive: bool = True
     carrier: str = "plain"
+    pieces: bool = True
 
     def __post_init__(self) -> None:
         if self.rate <= 0 or self.poll_gap <= 0 or self.longest_wait <= 0:
@@ -147,11 +149,11 @@ def _record(situation: Situation) -> int:
 
 
 def _response(situation: Situation, head: float, content: float = 0.0) -> list[float]:
-    """What TCP carries of a response, in the pieces that are sent one by one: of HTTP/2 several, as Hypercorn does."""
+    """What TCP carries of a response, in the pieces that are sent one by one."""
     pieces = [head + content]
     if situation.carrier == "h2":  # an empty DATA frame ends it
         pieces = [head, *([FRAME + content] if content else []), FRAME]
-    return [piece + _record(situation) for piece in pieces]
+    return [piece + _record(situation) for piece in (pieces if situation.pieces else [sum(pieces)])]
 
 
 def _polling(situation: Situation) -> Cost:

@@ -51,6 +51,12 @@ class Row:
         """Of the model in bytes, as a share of what was measured."""
         return self.model.bytes / self.bytes - 1
 
+    def __str__(self) -> str:
+        gap = f" gap {self.situation.poll_gap:g}" if self.way == "polling" else ""
+        fixed = " fixed" if self.situation.fixed else ""
+        over = "" if self.situation.carrier == "plain" else f" over {self.situation.carrier}"
+        return f"{self.label}{over} {self.situation.rate:g}/s {self.situation.payload:g} B{gap}{fixed}"
+
 
 @cache
 def held_against() -> list[Row]:
