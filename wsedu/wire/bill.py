@@ -10,7 +10,7 @@ from ..protocol.http1 import Request, Response
 from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .key_log import KeyLog
 from .message_parser import Packets, ParsedMessage, Spent, Unfinished
-from .packets import ACK, Segment, endpoint
+from .packets import ACK, Segment
 from .pcapfile import Packet
 
 PARTS = (
@@ -68,7 +68,6 @@ class Billing(TcpReader[None]):
         super().__init__([], ports=ports, keys=keys)
         self.total = Bill(modelled=modelled)
         self.conversations: dict[int, Bill] = {}
-        self.sent: dict[int, list[tuple[int, str]]] = {}  # of each of them its packets, and from where they came
         self._asking: dict[int, int] = {}  # bytes of the head that asked to switch, until it is answered
         self._told: set[int] = set()  # connections that have messages
         self._captured = 0  # bytes of the packet that is being read
@@ -96,9 +95,7 @@ class Billing(TcpReader[None]):
         if connection.index not in self.conversations:
             self.total.connections += 1
             self.conversations[connection.index] = Bill(connections=1, modelled=self.total.modelled)
-            self.sent[connection.index] = []
         self.conversations[connection.index].packets += 1
-        self.sent[connection.index].append((self.total.packets - 1, endpoint(segment.source)))
         # The snap length may have cut inside the TCP header, behind what tells sequence number and flags.
         ip_at, tcp_at, data_at = segment.places
         data_at = min(data_at, self._captured)
@@ -130,8 +127,7 @@ class Billing(TcpReader[None]):
     def _forget(self, connection: TcpConnection) -> Iterator[None]:
         yield from super()._forget(connection)
         if connection.index not in self._told:
-            for held in self.conversations, self.sent:
-                held.pop(connection.index, None)  # nobody asks for it: or a port scan would have a million
+            self.conversations.pop(connection.index, None)  # nobody asks for it: or a port scan would have a million
 
     def _bills(self, connection: TcpConnection) -> tuple[Bill, Bill]:
         return self.total, self.conversations[connection.index]

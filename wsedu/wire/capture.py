@@ -15,14 +15,17 @@ from typing import Any, BinaryIO
 
 from ..protocol.deflate import MAX_CONTENT
 from .bill import Bill, Billing
+from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
 from .fast import FastReader
 from .key_log import read_key_log
 from .message import CapturedMessage
-from .message_parser import Sender
+from .message_parser import Packets, Sender
 from .packet_model import is_modelled
 from .packet_view import PacketView, PacketViews
+from .packets import Segment, endpoint
 from .pcapfile import CutShort, Packet, read_packets, write_capture
-from .tls_record import TlsRecord, tls_records
+from .tls import Record
+from .tls_record import TlsRecord
 
 Source = str | Path | BinaryIO
 
@@ -52,7 +55,7 @@ class Conversation:
     @property
     def packets(self) -> list[tuple[int, Sender]]:
         """Its packets, acknowledgements too: the index of each in the capture, and who sent it."""
-        sent = self.capture._billing.sent[self.index]
+        sent = self.capture._sorted.sent[self.index]
         return [(index, "client" if source == self.client else "server") for index, source in sent]
 
     def __repr__(self) -> str:
@@ -103,12 +106,21 @@ class Capture:
 
         They are opened if the capture was read with keys, or holds them.
         """
-        return tls_records(self.packets, self._options["keys"])
+        return self._sorted.records
 
     @cached_property
     def _views(self) -> PacketViews:
         said = chain.from_iterable(conversation.messages for conversation in self.conversations)
         return PacketViews(self.packets, said, self.modelled)
+
+    @cached_property
+    def _sorted(self) -> _PacketSorter:
+        sorter = _PacketSorter([], keys=self._options["keys"])
+        for index, packet in enumerate(self.packets):
+            sorter.index = index
+            deque(sorter.packet(index, packet), maxlen=0)
+        deque(sorter.finish(whole=True), maxlen=0)
+        return sorter
 
     def bill(self) -> Bill:
         """What every byte of the capture was spent on."""
@@ -147,6 +159,25 @@ class Capture:
         modelled = "; TCP/IP modelled by the relay" if self.modelled else ""
         missing = "" if self.complete else "; NOT COMPLETE, see .warnings"
         return f"<capture: {held}{modelled}{missing}>"
+
+
+class _PacketSorter(TcpReader[None]):
+    """Which packet belongs to which connection, by indices and from where they came; and the records of TLS."""
+
+    def __init__(self, warnings: list[str], **options: Any) -> None:
+        super().__init__(warnings, **options)
+        self.sent: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        self.records: list[TlsRecord] = []
+        self.index = 0
+
+    def noticed(self, connection: TcpConnection, segment: Segment) -> None:
+        self.sent[connection.index].append((self.index, endpoint(segment.source)))
+
+    def opened(self, connection: TcpConnection, side: Endpoint, record: Record, packet: int) -> None:
+        self.records.append(TlsRecord(side.sender, self.now / 1e9, packet, record, connection.index))
+
+    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> None:
+        pass
 
 
 def read(

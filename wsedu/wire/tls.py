@@ -221,7 +221,7 @@ class TlsConnection:
             types.append(side.handshake[0])
             try:
                 self._message(side, types[-1], bytes(side.handshake[4:end]))
-            except (struct.error, IndexError):
+            except IndexError:
                 raise _refusal(start, "handshake message", "it ends inside one of its fields", "4") from None
             del side.handshake[:end]
         return types

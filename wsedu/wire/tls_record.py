@@ -1,15 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A record of TLS as anybody on the way sees it, for pictures: ladder and byte map draw it as they draw a message."""
 
-from collections import deque
-from collections.abc import Sequence
-from itertools import chain
-
 from ..protocol.spans import Kind, Span
-from .connections import Endpoint, MessageOrGap, TcpConnection, TcpReader
-from .key_log import KeyLog
-from .message_parser import Packets, Sender
-from .pcapfile import Packet
+from .message_parser import Sender
 from .tls import APPLICATION_DATA, Record
 
 TYPES = {20: "ChangeCipherSpec", 21: "alert", 22: "handshake", 23: "application data"}  # RFC 8446, 5.1
@@ -55,25 +48,3 @@ class TlsRecord:
         tag, section = end - 16, "RFC 8446, 5.2"
         spans.append(Span(5, tag, "encrypted", raw[5:tag], "content, and its true type", Kind.PAYLOAD, section))
         return [*spans, Span(tag, end, "tag", raw[tag:], "proves that nothing was changed", header, section)]
-
-
-class _RecordReader(TcpReader[None]):
-    """Finds the records of all connections."""
-
-    def __init__(self, keys: KeyLog) -> None:
-        super().__init__([], keys=keys)
-        self.found: list[TlsRecord] = []
-
-    def opened(self, connection: TcpConnection, side: Endpoint, record: Record, packet: int) -> None:
-        self.found.append(TlsRecord(side.sender, self.now / 1e9, packet, record, connection.index))
-
-    def made(self, connection: TcpConnection, side: Endpoint, packets: Packets, what: MessageOrGap) -> None:
-        pass
-
-
-def tls_records(packets: Sequence[Packet], keys: KeyLog) -> list[TlsRecord]:
-    """The records of TLS in packets, each when its last byte was there; opened where there are keys."""
-    reader = _RecordReader(keys)
-    found = (reader.packet(index, packet) for index, packet in enumerate(packets))
-    deque(chain(chain.from_iterable(found), reader.finish(whole=True)), maxlen=0)
-    return reader.found
