@@ -28,13 +28,6 @@ from wsedu.__main__ import main as command_line
 
 DATA = Path(__file__).parent.parent / "data"
 IN_DATA = pytest.mark.parametrize("path", CAPTURES, ids=[path.name for path in CAPTURES])
-# Beside these there are others of the same kind, which `make test` leaves to `make test-all` where each takes long.
-LIKE_OTHERS = ("polling-tls", "longpoll-tls", "eventsource-tls", "longpoll-h2", "eventsource-h2", "node-h2", "resumed")
-OF_EACH_KIND = pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, id=path.name, marks=pytest.mark.slow if path.stem.endswith(LIKE_OTHERS) else ())
-     for path in CAPTURES],
-)  # fmt: skip
 OF_HTTP2 = pytest.mark.parametrize(
     "path",
     HTTP2 := [path for path in CAPTURES if "h2" in path.name or "http2" in path.name],

@@ -39,10 +39,10 @@ def tshark(*args: str | Path, timeout: float = 120) -> str:
 
 
 @cache
-def merged() -> Path:
-    """All captures in data/ in one: to start takes tshark longer than to read any. Each is an interface, in order."""
-    path = Path(_FOLDER.name, "all.pcapng")
-    _ask("mergecap", "-a", "-I", "none", "-w", path, *CAPTURES)
+def merged(paths: tuple[Path, ...] = CAPTURES) -> Path:
+    """Captures in one file: to start takes tshark longer than to read any. Each is an interface, in their order."""
+    path = Path(_FOLDER.name, f"{len(paths)}.pcapng")
+    _ask("mergecap", "-a", "-I", "none", "-w", path, *paths)
     return path
 
 

@@ -15,21 +15,7 @@ from unittest.mock import Mock
 
 import pytest
 from agreement import reads
-from capture_maker import (
-    CLIENT,
-    DATA,
-    HANDSHAKE,
-    IN_DATA,
-    LINKS,
-    OF_EACH_KIND,
-    SERVER,
-    SWITCHING,
-    Blocks,
-    Talk,
-    frame,
-    pcap,
-    pcapng,
-)
+from capture_maker import CLIENT, DATA, HANDSHAKE, IN_DATA, LINKS, SERVER, SWITCHING, Blocks, Talk, frame, pcap, pcapng
 from hypothesis import given, settings, strategies as st
 
 import wsedu
@@ -240,10 +226,11 @@ def test_both_ends_are_the_same() -> None:
     reads(pcap(talk.shake() + talk.say(SERVER, frame(b"x")) + talk.say(CLIENT, frame(b"y")) + talk.close()))
 
 
-@OF_EACH_KIND
-def test_captures_of_data_with_bytes_changed_and_lost_and_put_in(path: Path) -> None:
+@pytest.mark.parametrize("rounds", [4, pytest.param(12, marks=pytest.mark.slow)])
+@IN_DATA
+def test_captures_of_data_with_bytes_changed_and_lost_and_put_in(path: Path, rounds: int) -> None:
     file, rng = path.read_bytes(), random.Random(path.name)
-    for _ in range(10):
+    for _ in range(rounds):
         damaged = bytearray(file)
         for _ in range(rng.choice((1, 1, 3, 30))):
             damaged[rng.randrange(len(file))] = rng.randrange(256)

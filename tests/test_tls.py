@@ -18,8 +18,7 @@ from agreement import reads
 from by_hand import packets_in, tcp_packets
 from capture_maker import CLIENT, GET, SERVER, Blocks, Talk, dissected, key_log, pcap
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from describe_captures import reading
-from oracles import CAPTURES, tshark
+from oracles import CAPTURES, merged, tshark
 
 import wsedu
 from wsedu.live.certificate import tls_contexts
@@ -377,26 +376,26 @@ def opened(path: Path) -> list[list[str]]:
 
 
 def test_every_record_is_byte_for_byte_what_tshark_opens(tmp_path: Path) -> None:
-    count, paths = 0, [path for path in CAPTURES if key_log(path) or b"CLIENT_" in path.read_bytes()]
+    paths = [path for path in CAPTURES if key_log(path) or b"CLIENT_" in path.read_bytes()]
     assert len(paths) > 10
     for suite in "", *OLD_SUITES:
         words = [(sender, f"{number} from the {sender}".encode()) for number in range(350) for sender in OTHER]
         (folder := tmp_path / (suite or "TLS 1.3")).mkdir()
-        spoken, talk = speak(folder, suite, words=words), Talk()
+        spoken, talk = speak(folder, suite, words=words), Talk(client=("192.0.2.1", len(paths)))
         paths.append(folder / "made.pcap")
         paths[-1].write_bytes(pcap([*talk.open(), *packets_of(talk, spoken.flights), *talk.close()]))
         paths[-1].with_suffix(".keys").write_text(spoken.key_log)
-    for path in paths:
-        ours = opened(path)
-        follow = [part for number in range(len(ours)) for part in ("-z", f"follow,tls,raw,{number}")]
-        said_of = tshark(*reading(path), "-d", "tcp.port==80,tls", "-q", *follow)
-        theirs = said_of.split("Node 0: ")[:0:-1]  # the last one comes first
-        # Node 0 is whoever tshark heard first, which may be the server; what it says has no tab.
-        turned = [bool(re.match(r".*:(443|80)\n", each)) for each in theirs]
-        lines = [re.findall(r"(?m)^(\t?)([0-9a-f]+)$", each) for each in theirs]
-        assert ours == [
-            ["\t" * (bool(tab) is not server_first) + data for tab, data in each]
-            for server_first, each in zip(turned, lines, strict=True)
-        ], path.name
-        count += sum(map(len, ours))
-    assert count > 3000
+    logs = [log.read_text() for log in map(key_log, paths) if log]
+    (tmp_path / "all.keys").write_text("".join(logs))
+    ours = [lines for path in paths for lines in opened(path)]
+    follow = [part for number in range(len(ours)) for part in ("-z", f"follow,tls,raw,{number}")]
+    options = "-o", f"tls.keylog_file:{tmp_path / 'all.keys'}", "-d", "tcp.port==80,tls", "-q"
+    theirs = tshark("-r", merged(tuple(paths)), *options, *follow).split("Node 0: ")[:0:-1]  # the last one comes first
+    # Node 0 is whoever tshark heard first, which may be the server; what it says has no tab.
+    turned = [bool(re.match(r".*:(443|80)\n", each)) for each in theirs]
+    lines = [re.findall(r"(?m)^(\t?)([0-9a-f]+)$", each) for each in theirs]
+    assert ours == [
+        ["\t" * (bool(tab) is not server_first) + data for tab, data in each]
+        for server_first, each in zip(turned, lines, strict=True)
+    ]
+    assert sum(map(len, ours)) > 3000
