@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # make lab: open the notebooks.   make test: run every check.   Both set up .venv/ first, once.
 # make bench: measure.            make test-all: what takes longer than a coffee.
+# make site: the notebooks as a static site, in site/.   make test-site: build it and check it.
 # make shots: a picture of every screenful of every notebook, in screenshots/, light and dark, wide and narrow.
 
 # The first of these that is new enough is taken; PYTHON=... names another.
@@ -16,7 +17,7 @@ ifeq ($(shell [ -w "$$HOME" ] && echo yes),)
 export HOME := $(CURDIR)/.venv/home
 endif
 
-.PHONY: setup lab test test-all shots bench system
+.PHONY: setup lab test test-all test-site site shots bench system
 .DELETE_ON_ERROR:
 
 setup: .venv/ready
@@ -38,7 +39,7 @@ test: .venv/ready-to-test system
 	$(BIN)/ruff check .; \
 	$(BIN)/ruff format --check .; \
 	$(BIN)/mypy wsedu tools tests; \
-	$(BIN)/pytest -q -m "not slow" $(TWO) --durations=10; \
+	$(BIN)/pytest -q -m "not slow and not site" $(TWO) --durations=10; \
 	PYTHONWARNINGS=error::ResourceWarning $(BIN)/pytest -q $(NBVAL) $(TWO) notebooks/*.ipynb
 
 # npm fetches axe-core, which looks at every page.
@@ -50,6 +51,14 @@ shots: .venv/ready-to-test system
 	rm -rf screenshots
 	WSEDU_SCREENSHOTS=screenshots $(BIN)/pytest -q $(TWO) -k "everyone or reads_and_runs or export_reads" \
 	    tests/test_browser*.py tests/test_widgets*.py
+
+# JupyterLite runs all notebooks in the browser; npm has Pyodide, the Python that does it.
+site: NPM := needed
+site: .venv/site/ready system
+	.venv/site/bin/python tools/build_site.py site
+
+test-site: .venv/ready-to-test site
+	$(BIN)/pytest -q -m site -n 2 tests/test_site.py
 
 bench: setup system
 	$(BIN)/python tools/bench.py
@@ -99,6 +108,11 @@ define install
     grep ERROR .venv/pip.log | head -n 3 >&2; \
     echo "The packages could not be installed: is there a network? .venv/pip.log has all that pip said" >&2; exit 1; }
 endef
+
+.venv/site/ready: $(BIN)/python tools/site-build.txt constraints.txt
+	$(BIN)/python -m venv --clear .venv/site
+	.venv/site/bin/python -m pip install --disable-pip-version-check -q -r tools/site-build.txt
+	@touch $@
 
 # The programs that tests ask, only where CI=true: nobody's own machine is changed. Any of the browsers will do.
 system:

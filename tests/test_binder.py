@@ -139,7 +139,7 @@ def test_the_workflow_does_what_make_does() -> None:
     assert linux["strategy"]["matrix"]["python"] == list(PYTHONS) and linux["env"]["CI"] == "true"
     assert all(python in SpecifierSet(PYPROJECT["project"]["requires-python"]) for python in PYTHONS)
     assert f"NBVAL := {NBVAL}\n" in (ROOT / "Makefile").read_text() and f"pytest -q {NBVAL} " in text
-    actions = re.findall(r"uses: (.*)", text)
+    actions = re.findall(r"uses: (.*)", text + (ROOT / ".github/workflows/pages.yml").read_text())
     assert [one for one in actions if not re.fullmatch(r"\S+@[0-9a-f]{40} # v[\d.]+", one)] == [], "not pinned"
 
 

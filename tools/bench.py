@@ -17,6 +17,7 @@ from bench_live import live_rows
 from bench_read import import_rows, read_rows
 from bench_row import Row
 from bench_show import show_rows
+from bench_site import site_rows
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "read": read_rows,
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "codec": codec_rows,
     "live": live_rows,
     "show": show_rows,
+    "site": site_rows,
 }
 WIDTHS = 52, 22, 34, 8, 25
 

@@ -1,29 +1,48 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Build the notebooks as a static site: JupyterLite, with all that they import inside.
 
-    python tools/build_site.py SITE
+    make site                             into site/, with what tools/site-build.txt lists
 
-Pyodide comes from npm and wheels from the package index, both pinned (``site-packages.txt``). Pyodide looks into its
-lock file for whoever has a module that is imported; so the wheels are written into that file, and nothing is installed
-when a page is opened: no request goes to another host.
+Pyodide comes from npm and wheels from the package index, all pinned. Pyodide looks into its lock file for whoever has a
+module that is imported; so the wheels are written into that file, and nothing is installed when a page is opened: no
+request goes to another host.
 """
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PYODIDE = "pyodide@314.0.6"  # that of jupyterlite-pyodide-kernel in constraints.txt
+TOOLS = ROOT / "tools"
+PINNED = TOOLS / "site-packages.txt"
+CELLS = TOOLS / "site_cells.toml"
+STARTUP = TOOLS / "site_startup.py"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+# Pyodide as npm has it, and the SHA-256 of that.
+PYODIDE, PYODIDE_SHA256 = "pyodide@314.0.6", "d78ac549b28a2a58600cd06f44e017024151775f8c6b2d73fab1475400d38ea2"
+PYODIDE_FILES = "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"
 PYTHON, PLATFORM = "3.14", "pyemscripten_2026_0_wasm32"
-# What the kernel itself loads before a first cell, by name; the rest comes with ``import wsedu``.
-KERNEL = ("ipython", "ipykernel", "comm", "micropip", "pyodide-kernel", "piplite", "jedi")
+KERNEL = "@jupyterlite/pyodide-kernel-extension"
+
+# Loaded when a cell imports it, and not while the page waits for its first cell.
+LATER = {"scapy"}
+# Never opened in a tab: type stubs of what is not here, tests, colours for other languages than Python.
+UNUSED = re.compile(
+    r"jedi/third_party/(django-stubs|typeshed/stubs)/|/tests?/|\.dist-info/RECORD$"
+    r"|pygments/lexers/(?!__init__|_mapping|python|special|_python)"
+)
 
 
 def run(*command: str | Path, **options: Any) -> None:
@@ -35,53 +54,113 @@ def pyodide(to: Path) -> None:
     """Unpack Pyodide's core, of which npm has no packages."""
     with TemporaryDirectory() as folder:
         run("npm", "pack", "--silent", PYODIDE, cwd=folder, stdout=subprocess.DEVNULL)
-        with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
+        (packed,) = Path(folder).glob("*.tgz")
+        if (found := hashlib.sha256(packed.read_bytes()).hexdigest()) != PYODIDE_SHA256:
+            raise SystemExit(f"{PYODIDE} has the SHA-256 {found}, and not the one that is expected")
+        with tarfile.open(packed) as archive:
             archive.extractall(folder, filter="data")
-        for name in "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json":
+        for name in PYODIDE_FILES:
             shutil.copy(Path(folder, "package", name), to / name)
 
 
 def wheels(to: Path) -> None:
-    """Our own wheel, Tornado without what is written in C, and the pinned ones."""
-    pip = sys.executable, "-m", "pip"
+    """The pinned wheels, Tornado without what is written in C, ours, those of the kernel, and the stored runs."""
+    pip = sys.executable, "-m", "pip", "--disable-pip-version-check"
     for_pyodide = "--only-binary=:all:", "--python-version", PYTHON, "--platform", PLATFORM, "--platform", "any"
-    pinned = ROOT / "tools" / "site-packages.txt"
-    run(*pip, "download", "-q", "--no-deps", *for_pyodide, "-d", to, "-r", pinned)
-    run(*pip, "wheel", "-q", "--no-deps", "-w", to, ROOT)
-    environment = {"TORNADO_EXTENSION": "0", "PATH": "/usr/bin:/bin"}
-    run(*pip, "wheel", "-q", "--no-deps", "--no-binary", "tornado", "-w", to, "tornado", env=environment)
+    pins = PINNED.read_text().splitlines()
+    tornado = next(line for line in pins if line.startswith("tornado=="))
+    others = to / "others.txt"
+    others.write_text("\n".join(line for line in pins if line != tornado))
+    run(*pip, "download", "-q", "--no-deps", *for_pyodide, "-d", to, "-r", others)
+    pure = os.environ | {"TORNADO_EXTENSION": "0"}
+    run(*pip, "wheel", "-q", "--no-deps", "--no-cache-dir", "--no-binary", "tornado", "-w", to, tornado, env=pure)
+    with TemporaryDirectory() as copy:  # so that setuptools writes no build/ here, and takes nothing from an old one
+        for name in "wsedu", "pyproject.toml", "README.md", "LICENSE", "LICENSE-PROSE.md", "data":
+            (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, Path(copy, name))
+        run(*pip, "wheel", "-q", "--no-deps", "-w", to, copy)
+    of_kernel = Path(sys.prefix, "share/jupyter/labextensions", KERNEL, "static/pypi")
+    for wheel in of_kernel.glob("*.whl"):
+        if not wheel.name.startswith("widgetsnbextension-3"):  # that of ipywidgets 7
+            shutil.copy(wheel, to)
+    with zipfile.ZipFile(to / "wsedu_site-1-py3-none-any.whl", "w") as archive:
+        archive.write(STARTUP, "wsedu_site.py")
+        archive.writestr("wsedu_site_startup.py", "import wsedu_site")
+        archive.writestr("wsedu_site.json", json.dumps(stored_runs()))
+        archive.writestr("wsedu_site-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: wsedu-site\nVersion: 1\n")
+
+
+def stored_runs() -> dict[str, Any]:
+    """What to show for the cells that cannot run in a tab: the source of each -> why, and its outputs."""
+    listed = tomllib.loads(CELLS.read_text())["not-run"]
+    found = {}
+    for notebook in NOTEBOOKS:
+        why = dict(listed.get(notebook.stem[:2], {}))
+        for cell in json.loads(notebook.read_text())["cells"]:
+            if cell["id"] in why:
+                found["".join(cell["source"])] = [why.pop(cell["id"]), cell["outputs"]]
+        if why:
+            raise SystemExit(f"{CELLS.name} has cells that {notebook.name} has not: {', '.join(why)}")
+    return found
+
+
+def pack(unpacked: Path, home: Path) -> None:
+    """Compile the modules with Pyodide itself, and pack them again: a tab that compiles them starts seconds later.
+
+    Of others' modules only what is compiled stays; ours keep their source, which tracebacks show.
+    """
+    run("node", TOOLS / "pages" / "compile_site.mjs", home, unpacked)
+    for folder in sorted(unpacked.iterdir()):
+        with zipfile.ZipFile(home / folder.name, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+                name, ours = path.relative_to(folder), folder.name.startswith("wsedu")
+                if ours and name.suffix == ".pyc":
+                    name = name.parent / "__pycache__" / f"{name.stem}.cpython-{PYTHON.replace('.', '')}.pyc"
+                if not ours and name.suffix == ".py" and path.with_suffix(".pyc").exists():
+                    continue
+                archive.write(path, name)
 
 
 def entry(wheel: Path) -> dict[str, Any]:
     """A wheel as the lock file has it."""
     with zipfile.ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if ".dist-info/" not in name and ".data/" not in name]
+        modules = [each for each in archive.namelist() if each.endswith((".py", ".pyc"))]
     name, version = wheel.name.split("-")[:2]
     return {
-        "name": name.lower().replace("_", "-"), "version": version, "file_name": wheel.name,
-        "install_dir": "site", "package_type": "package", "unvendored_tests": False, "depends": [],
-        "imports": sorted({each.split("/")[0].removesuffix(".py") for each in names if each.endswith(".py")}),
+        "name": name.lower().replace("_", "-"), "version": version, "file_name": wheel.name, "install_dir": "site",
+        "package_type": "package", "unvendored_tests": False, "depends": [],
+        "imports": sorted({re.split(r"/|\.pyc?$", each)[0] for each in modules}),
         "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
     }  # fmt: skip
 
 
-def lock(folder: Path, more: list[Path]) -> None:
-    """Write the lock file anew: of these wheels alone."""
-    for wheel in more:
-        shutil.copy(wheel, folder)
-    path = folder / "pyodide-lock.json"
-    said = json.loads(path.read_text())
-    packages = {one["name"]: one for one in map(entry, sorted(folder.glob("*.whl")))}
-    rest = sorted(set(packages) - set(KERNEL) - {"wsedu"})
-    packages["wsedu"]["depends"] = rest
-    packages["ipython"]["depends"] = [name for name in OF_IPYTHON if name in packages]
-    path.write_text(json.dumps({**said, "packages": packages}))
+def lock(home: Path) -> list[str]:
+    """Write a lock file of these wheels alone; the names of those that are loaded at once."""
+    path = home / "pyodide-lock.json"
+    packages = {one["name"]: one for one in map(entry, sorted(home.glob("*.whl")))}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "packages": packages}))
+    return sorted(set(packages) - LATER)
 
 
-OF_IPYTHON = (
-    "asttokens", "decorator", "executing", "matplotlib-inline", "prompt-toolkit", "pure-eval", "pygments", "six",
-    "stack-data", "traitlets", "wcwidth", "parso", "packaging", "typing-extensions", "tornado",
-)  # fmt: skip
+def unpack(wheels: Iterable[Path], to: Path) -> None:
+    """Each wheel into a folder of its name, without what is never opened."""
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(to / wheel.name, [each for each in archive.namelist() if not UNUSED.search(each)])
+
+
+def configuration(packages: list[str]) -> dict[str, Any]:
+    """JupyterLite's, as pages read it: Pyodide and its packages are ours, and the stored runs are shown."""
+    startup = f"/lib/python{PYTHON}/site-packages/wsedu_site_startup.py"
+    kernel = {
+        "pyodideUrl": "./static/pyodide/pyodide.mjs", "disablePyPIFallback": True,
+        "loadPyodideOptions": {"packages": packages, "env": {"PYTHONSTARTUP": startup}},
+    }  # fmt: skip
+    data = {
+        "appName": "WebSocket on the wire",
+        "exposeAppInBrowser": True,
+        "litePluginSettings": {f"{KERNEL}:kernel": kernel},
+    }
+    return {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
 
 
 def main(site: Path) -> None:
@@ -89,21 +168,19 @@ def main(site: Path) -> None:
     shutil.rmtree(site, ignore_errors=True)
     with TemporaryDirectory() as made:
         folder = Path(made)
-        home = folder / "static" / "pyodide"
-        home.mkdir(parents=True)
+        home, raw, unpacked = folder / "static/pyodide", folder / "raw", folder / "unpacked"
+        for each in home, raw, unpacked:
+            each.mkdir(parents=True)
         pyodide(home)
-        wheels(home)
-        share = Path(sys.prefix, "share/jupyter/labextensions/@jupyterlite/pyodide-kernel-extension/static/pypi")
-        lock(home, [w for w in share.glob("*.whl") if not w.name.startswith("widgetsnbextension-3")])
+        wheels(raw)
+        unpack(raw.glob("*.whl"), unpacked)
+        pack(unpacked, home)
+        (folder / "jupyter-lite.json").write_text(json.dumps(configuration(lock(home))))
         for name in "notebooks", "data":
             shutil.copytree(ROOT / name, folder / "content" / name, ignore=shutil.ignore_patterns(".*"))
-        config = {
-            "LiteBuildConfig": {
-                "contents": ["content"], "output_dir": str(site), "apps": ["lab"], "no_sourcemaps": True,
-                "cache_dir": str(folder / "cache"),
-            }
-        }  # fmt: skip
-        (folder / "jupyter_lite_config.json").write_text(json.dumps(config))
+        build = {"contents": ["content"], "output_dir": str(site), "apps": ["lab"], "no_sourcemaps": True}
+        lite = {"LiteBuildConfig": {**build, "cache_dir": str(folder / "cache")}}
+        (folder / "jupyter_lite_config.json").write_text(json.dumps(lite))
         run(sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", folder, cwd=folder)
 
 
