@@ -2,6 +2,7 @@
 """The network in memory: a socket there does what one of Linux does on loopback, and nothing else is opened."""
 
 import errno
+import os
 import select
 import socket
 import struct
@@ -11,9 +12,11 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
+from programs import ROOT, nbval, python
 
 from wsedu.live.memory import NETWORK, MemorySocket
 
+MEMORY = os.environ | {"WSEDU_NETWORK": "memory"}
 HERE = "127.0.0.1"
 SOON = 0.05  # seconds in which nothing is to come
 NOT_LINGERING = struct.pack("ii", 1, 0)
@@ -353,3 +356,115 @@ def test_a_socket_in_memory_does_what_a_real_one_does(dialogue: Callable[[Net], 
             dialogue(net)
             said.append(net.said)
     assert said[1] == said[0] != []
+
+
+def in_memory(*arguments: Any, **options: Any) -> str:
+    done = python(*arguments, env=MEMORY, cwd=ROOT, **options)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+# The same tests, in memory: the relay, servers, news. Left out is what takes real sockets as such: packets of the
+# kernel, TLS, and a client over HTTP/2, which is in threads.
+SAME = " and ".join(
+    f"not {word}"
+    for word in (
+        "kernel", "burst", "what_does_not_fit", "only_tcp", "each_packet", "closes_last", "stays_open", "counted",
+        "tls", "http2", "speaks_both",
+    )
+)  # fmt: skip
+FEW = "half_close or under_way_at or accept_value or http_pages or release or without_news or of_a_flood"
+
+
+@pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["few", "all"])
+def test_the_same_tests_in_memory(few: bool) -> None:
+    which = f"({FEW}) and {SAME}" if few else SAME
+    files = (f"tests/test_{name}.py" for name in ("record", "live", "news"))
+    in_memory("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", "-k", which, *files)
+
+
+# As in a browser's tab: no socket, no thread, and a loop of the notebook's own that goes on between two cells.
+WITHOUT = """
+import asyncio, sys, threading
+kernel = asyncio.SelectorEventLoop()
+import httpx, wsedu
+from websockets.sync.client import connect
+from wsedu.lab import _in_background, _send_request, delivery_race, send_frame
+from wsedu.live import deliver, fixed, http_server, websocket_server
+from wsedu.practice.limit import Limit
+
+def refuse(*said):
+    if said[0] in ("socket.bind", "socket.connect", "socket.sendto"):
+        raise PermissionError(said)
+def no_thread(self):
+    raise RuntimeError("can't start new thread")
+sys.addaudithook(refuse)
+threading.Thread.start = no_thread
+
+with websocket_server(greeting="hi") as server, wsedu.record(server.port) as rec:
+    with connect(f"ws://127.0.0.1:{rec.port}") as client:
+        client.send("Hello")
+        print(client.recv(), client.recv())
+print(*[message.kind for message in rec.capture.conversations[0].messages])
+with http_server() as server:
+    print(httpx.get(f"http://127.0.0.1:{server.port}/hello").text, end="")
+for way in ("polling", "longpoll", "eventsource", "websocket"):
+    done = deliver(way, fixed(0.01, 3), poll_gap=0.01)
+    print(way, len(done.delays), done.lost, done.doubled)
+with Limit() as limit:
+    print(limit.call(lambda: "exercise"))
+
+async def page():
+    said = []
+    _in_background(send_frame)(wsedu.Frame(1, b"Hello", masking_key=b"key!").serialize(), said.append)
+    _in_background(_send_request)(b"BREW / HTTP/1.1" + 2 * bytes([13, 10]), said.append)
+    race = delivery_race()
+    race.chosen = {**race.chosen, "updates": 3, "rate": 20.0}
+    race.start()
+    while race.running or len(said) < 2:
+        await asyncio.sleep(0.05)
+    race.look()
+    print(*[{name: answer[:15] for name, (_, answer) in one.items()} for one in said])
+    print(race.now["state"], [way["received"] for way in race.now["ways"]])
+kernel.run_until_complete(page())
+"""
+
+
+def test_no_socket_and_no_thread_is_needed() -> None:
+    assert in_memory("-c", WITHOUT).splitlines() == [
+        "hi Hello",
+        "request response frame frame frame frame frame",
+        "Hello",
+        *(f"{way} 3 0 0" for way in ("polling", "longpoll", "eventsource", "websocket")),
+        "exercise",
+        "{'websockets': b'\\x81\\x05Hello', 'Tornado': b'\\x81\\x05Hello'} {'websockets': b'HTTP/1.1 405 Me'}",
+        "Finished [3, 3, 3, 3]",
+    ]
+
+
+CANNOT = {
+    "wsedu.record(80, kernel=True)": "record(kernel=True)",
+    "deliver('polling', [0.0], carrier='tls')": "TLS",
+    "deliver('websocket', [0.0], carrier='h2')": "TLS",
+}
+
+
+def test_what_cannot_be_in_memory_says_what_it_needs() -> None:
+    tried = "".join(
+        f"try: {what}\nexcept RuntimeError as error: print(error)\nelse: print('no error')\n" for what in CANNOT
+    )
+    said = in_memory("-c", f"import wsedu\nfrom wsedu.live import deliver\n{tried}").splitlines()
+    needed = "needed are sockets, threads or programs of the system, and WSEDU_NETWORK=memory keeps to memory"
+    assert said == [f"{what} cannot run here: {needed}" for what in CANNOT.values()]
+
+
+def test_another_network_is_not_known() -> None:
+    done = python("-c", "import wsedu", env=os.environ | {"WSEDU_NETWORK": "memroy"}, cwd=ROOT)
+    assert done.stderr.endswith("WSEDU_NETWORK must be memory or sockets (the default), not 'memroy'\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [f"{number:02}" for number in (*range(11), 12, 13)])
+def test_a_notebook_runs_in_memory(number: str) -> None:
+    done = nbval(ROOT, *(ROOT / "notebooks").glob(f"{number}-*.ipynb"), env=MEMORY)
+    assert done.returncode == 0, done.stdout[-4000:]

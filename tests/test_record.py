@@ -34,7 +34,7 @@ from websockets.sync.client import connect
 import wsedu
 from wsedu import Frame, Opcode, bars, byte_map
 from wsedu.live import http_server, websocket_server
-from wsedu.wire import packet_recorder, tcp_proxy
+from wsedu.wire import background, packet_recorder, tcp_proxy
 from wsedu.wire.capture import Capture
 from wsedu.wire.packet_model import EventKind
 from wsedu.wire.packet_recorder import ClosingConnections, PacketRecorder
@@ -384,7 +384,7 @@ def test_both_have_ended_and_one_still_has_bytes_to_come(listener: socket.socket
     with record(listener.getsockname()[1]) as rec, joined(rec, listener) as (client, server):
         client.sendall(data)
         client.shutdown(socket.SHUT_WR)
-        assert client_ended.wait(LIMIT)
+        assert background.wait(client_ended, LIMIT)
         server.shutdown(socket.SHUT_WR)
         assert client.recv(1) == b""
         assert receive(server, len(data) + 1) == data

@@ -75,5 +75,8 @@ _IN_BROWSER = sys.platform == "emscripten"
 if _IN_BROWSER:  # where JupyterLite has put an empty Tornado in the way, so that ipykernel can be imported
     for name in [name for name in sys.modules if name.partition(".")[0] == "tornado"]:
         del sys.modules[name]
-if _IN_BROWSER or (os.environ.get("WSEDU_NETWORK") == "memory" and "--multiprocessing-fork" not in sys.orig_argv):
+_NETWORK = os.environ.get("WSEDU_NETWORK") or "sockets"
+if _NETWORK not in ("memory", "sockets"):
+    raise ValueError(f"WSEDU_NETWORK must be memory or sockets (the default), not {_NETWORK!r}")
+if _IN_BROWSER or (_NETWORK == "memory" and "--multiprocessing-fork" not in sys.orig_argv):
     import_module(".live.memory", __name__).install()

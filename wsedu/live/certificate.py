@@ -7,6 +7,8 @@ import ssl
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..wire import background
+
 
 def tls_contexts(
     key_log: str | Path | None = None, protocols: Sequence[str] = ("http/1.1",), address: str = "127.0.0.1"
@@ -18,6 +20,7 @@ def tls_contexts(
         protocols: for ALPN, of both ends; the server's choice goes by its order (RFC 7301).
         address: of the server; its certificate is for ``localhost`` as well.
     """
+    background.need_system("TLS")
     import trustme  # here, as it takes longer to load than most that is served without TLS
 
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

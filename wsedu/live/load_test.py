@@ -16,6 +16,7 @@ from multiprocessing import resource_tracker
 from statistics import median
 from typing import Any, NamedTuple
 
+from ..wire import background
 from .load_worker import Receipts, Usage, load_clients, load_server, work
 
 # A Jupyter kernel has threads. A forked child has a copy of whatever they held at that moment, locks too, and none of
@@ -95,6 +96,7 @@ Call = Callable[..., Any]
 @contextmanager
 def _started(what: str, make: Callable[..., object], *arguments: object) -> Iterator[Call]:
     """A process of ``load_worker`` while the block runs."""
+    background.need_system(f"A {what} of its own", processes=True)
     ours, theirs = SPAWN.Pipe()
     # A daemon is ended with its parent, if that ends in good order; if not, it sees that the pipe is closed.
     process = SPAWN.Process(target=work, args=(theirs, partial(make, *arguments)), name=what, daemon=True)

@@ -50,6 +50,7 @@ class Network:
         self.sockets: dict[int, MemorySocket] = {}
         self.bound: dict[tuple[int, bool], MemorySocket] = {}  # by their ports, and whether they are of IPv6
         self.running: list[MemoryBackground] = []
+        self._pumping = False
         self._ports = self._numbers = 0
 
     def new_port(self) -> int:
@@ -77,6 +78,20 @@ class Network:
                 due = (each.due() for each in self.running if not each.busy)
                 pause(max(0.0, min(left, NAP, *due)))
         return True
+
+    def pump(self) -> None:
+        """From here on a loop that is not ours, a notebook's, runs what is in the background between two cells."""
+        with suppress(RuntimeError):
+            loop = asyncio.get_running_loop()
+            if not self._pumping and not isinstance(loop, MemoryLoop):
+                self._pumping = True
+                loop.call_soon(self._pump, loop)
+
+    def _pump(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._pumping = bool(self.running)
+        if self._pumping:
+            moved, due = self.step(), (each.due() for each in self.running)
+            loop.call_later(0 if moved else max(0.0, min(NAP, *due, NAP)), self._pump, loop)
 
     def step(self) -> bool:
         """Let each that runs in the background, and does not wait for us, do what it can; whether any did."""
@@ -450,6 +465,7 @@ class MemoryBackground:
             self._task = self._loop.create_task(self._main())
         self.alive = True
         NETWORK.running.append(self)
+        NETWORK.pump()
 
     def due(self) -> float:
         """Seconds until there is something to do."""
@@ -545,6 +561,13 @@ def _select(reads: Any, writes: Any, errors: Any, timeout: float | None = None) 
     return _real_select(reads, writes, errors, timeout)
 
 
+def _need_system(what: str, *, processes: bool = False) -> None:
+    if sys.platform == "emscripten" or not processes:
+        where = "a browser tab has none" if sys.platform == "emscripten" else "WSEDU_NETWORK=memory keeps to memory"
+        needed = "sockets, threads or programs of the system"
+        raise RuntimeError(f"{what} cannot run here: needed are {needed}, and {where}")
+
+
 def install() -> None:
     """From here on sockets are in memory, and what runs in the background needs no threads."""
     for name, number in MISSING.items():
@@ -552,6 +575,7 @@ def install() -> None:
             setattr(socket, name, number)
     background.Background = MemoryBackground  # type: ignore
     background.here, background.apart, background.run = _here, _apart, NETWORK.run
+    background.need_system = _need_system
     background.wait = lambda event, limit: NETWORK.wait(event.is_set, limit)
     asyncio.new_event_loop = asyncio.events.new_event_loop = MemoryLoop
     if hasattr(select, "poll"):

@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from ..protocol.frames import Frame
 from ..protocol.opcodes import Opcode
+from ..wire import background
 from .connect_http2 import Http2Connection
 from .news_server import Way
 from .publisher import Inbox
@@ -193,6 +194,7 @@ class NewsClient:
 
     async def _websocket_on_a_stream(self) -> News:
         # In threads, as this client has no loop of its own; leaving the block ends one that waits.
+        background.need_system("A WebSocket over HTTP/2")
         with Http2Connection(self.port, self.tls, self.address, FOREVER) as connection:
             stream = await asyncio.to_thread(connection.websocket, self._websocket_target(), self.fields())
             self.ready.set()

@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Any, TypeVar
 
+from ..wire import background
+
 Where = TypeVar("Where")
 START_LIMIT, END_LIMIT = 45.0, 5.0  # seconds
 
@@ -30,6 +32,7 @@ def program(
     Raises:
         RuntimeError: it ended before, or took longer.
     """
+    background.need_system(name)
     with Popen(command, **{"stdin": DEVNULL, "stdout": DEVNULL, "stderr": DEVNULL} | options) as process:
         try:
             until = time.monotonic() + limit

@@ -71,6 +71,15 @@ def wait(event: threading.Event, limit: float) -> bool:
     return event.wait(limit)
 
 
+def need_system(what: str, *, processes: bool = False) -> None:
+    """Raise ``RuntimeError`` where there is nothing of the system's for it: no sockets, threads or programs.
+
+    Args:
+        what: that is asked for.
+        processes: it is in processes of its own, whose sockets are the system's even where ours are in memory.
+    """
+
+
 def apart(main: Main[Done], stop: Callable[[], object]) -> Done:
     """Run a coroutine in a thread of its own, and wait for it: this one may have a loop that runs already.
 

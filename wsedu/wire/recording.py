@@ -211,6 +211,7 @@ class KernelRecording(Recording):
 
     def __init__(self, port: int, host: str) -> None:
         super().__init__(port, host)
+        background.need_system("record(kernel=True)")
         # Whatever this machine says to one of its own addresses goes over loopback.
         self._recorder = PacketRecorder(LOOPBACK, port, self._server[0], self._server[0])
         self._missing = self._recorder.missing
