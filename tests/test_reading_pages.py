@@ -164,7 +164,7 @@ BROKEN = """() => {
     for (const pre of document.querySelectorAll('pre, samp')) {
         const walker = document.createTreeWalker(pre, NodeFilter.SHOW_TEXT);
         for (let node = walker.nextNode(); node; node = walker.nextNode())
-            for (const { index } of node.data.matchAll(/\\\\b[0-9a-f]{2}\\\\b/g)) {
+            for (const { index } of node.data.matchAll(/\\b[0-9a-f]{2}\\b/g)) {
                 const range = document.createRange();
                 range.setStart(node, index);
                 range.setEnd(node, index + 2);
