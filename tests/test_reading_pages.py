@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 ALL = pytest.param("all", marks=pytest.mark.slow)
-TITLE = 'Less < more & "more"'
+TITLE = "Less < more & `&lt;`"
 
 
 @pytest.fixture(scope="module", params=["some", ALL])
