@@ -62,10 +62,11 @@ def sections(main: Tag, url: str, title: str) -> list[Section]:
                 found.append((f"#{node['id']}", node.get_text().removesuffix("¶"), []))
             elif node.name in BLOCKS:
                 found[-1][2].append(" ")
-        elif type(node) is NavigableString and node.parent and "anchor-link" not in (node.parent.get("class") or ()):
+        elif type(node) is NavigableString and not node.find_parent(["h1", "h2", "h3"]):
             found[-1][2].append(node)
     texts = [(anchor, heading, " ".join("".join(pieces).split())) for anchor, heading, pieces in found]
-    return [{"url": url + at, "title": title, "heading": heading, "text": text} for at, heading, text in texts if text]
+    kept = [(at, heading, text) for at, heading, text in texts if at or text]
+    return [{"url": url + at, "title": title, "heading": heading, "text": text} for at, heading, text in kept]
 
 
 def description(soup: Tag) -> str:
