@@ -5,7 +5,7 @@
 # make shots: a picture of every screenful of every notebook, in screenshots/, light and dark, wide and narrow.
 
 # The first of these that is new enough is taken; PYTHON=... names another.
-PYTHON ?= python3 python3.13 python3.12 python3.11
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
 
 BIN := .venv/bin
 NBVAL := --nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=180

@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 
 FIRST_PAGE = "notebooks/00-start-here.ipynb"
 NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with tests/nbval-sanitize.cfg --nbval-cell-timeout=180"
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 MARKERS = "python_version", "python_full_version", "sys_platform", "platform_system", "os_name"
 PLATFORMS = ("linux", "Linux", "posix"), ("darwin", "Darwin", "posix"), ("win32", "Windows", "nt")
 SYSTEMS = [dict(zip(MARKERS, (one, f"{one}.0", *where), strict=True)) for one, where in product(PYTHONS, PLATFORMS)]
@@ -138,6 +138,8 @@ def test_the_workflow_does_what_make_does() -> None:
         assert named == [], "no registry is named"
     assert linux["strategy"]["matrix"]["python"] == list(PYTHONS) and linux["env"]["CI"] == "true"
     assert all(python in SpecifierSet(PYPROJECT["project"]["requires-python"]) for python in PYTHONS)
+    known = [line for line in PYPROJECT["project"]["classifiers"] if "Python" in line]
+    assert known == [f"Programming Language :: Python :: {python}" for python in PYTHONS]
     assert f"NBVAL := {NBVAL}\n" in (ROOT / "Makefile").read_text() and f"pytest -q {NBVAL} " in text
     actions = re.findall(r"uses: (.*)", text + (ROOT / ".github/workflows/pages.yml").read_text())
     assert [one for one in actions if not re.fullmatch(r"\S+@[0-9a-f]{40} # v[\d.]+", one)] == [], "not pinned"
@@ -168,7 +170,7 @@ def test_the_readme_opens_the_first_notebook_on_binder() -> None:
     assert urls, "no word of Binder"
     for url in urls:
         parts = urlsplit(url)
-        assert parts.path == "/v2/gh/OWNER/REPO/HEAD"
+        assert re.fullmatch("/v2/gh/[^/]+/[^/]+/HEAD", parts.path)  # OWNER/REPO, but in a fork
         assert parse_qs(parts.query, strict_parsing=True) == {"urlpath": [f"lab/tree/{FIRST_PAGE}"]}
     assert (ROOT / FIRST_PAGE).is_file()
     assert FIRST_PAGE in (ROOT / "Makefile").read_text()

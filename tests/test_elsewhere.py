@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from nbconvert import HTMLExporter
 from programs import NOTEBOOKS, ROOT, cells, run
 
 from wsedu import Frame, lab
@@ -49,6 +50,11 @@ def test_what_is_installed_has_all_files() -> None:
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["wsedu"]
     there = {path for path in (ROOT / "wsedu").rglob("*.*") if path.suffix not in (".py", ".pyc")}
     assert there == {path for pattern in patterns for path in (ROOT / "wsedu").glob(pattern)}
+
+
+def test_a_page_to_hand_out_has_no_cell_for_colab() -> None:
+    page = HTMLExporter(template_file=str(ROOT / "wsedu/show/inspector.html.j2")).from_filename(str(NOTEBOOKS[0]))[0]
+    assert "new WebSocket" in page and "google.colab" not in page
 
 
 # The cell for Colab, and then what every notebook begins with and imports.
