@@ -71,7 +71,7 @@ def sections(main: Tag, url: str, title: str) -> list[Section]:
 
 def description(soup: Tag) -> str:
     """The first paragraph, of which a search engine shows so much."""
-    text = " ".join(soup.select_one(".jp-MarkdownOutput p").get_text().split())  # type: ignore[union-attr]
+    text = " ".join(soup.select_one(".jp-MarkdownOutput p").get_text().split())
     return text if len(text) <= 200 else text[:200].rsplit(" ", 1)[0] + " …"
 
 
