@@ -11,11 +11,15 @@ from configparser import ConfigParser
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+import site_aead
 from build_site import CELLS, LATER, NOTEBOOKS, PINNED, stored_runs
 from chromium import PageMonitor, chromium
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from programs import ROOT
 from site_server import site_server
 from test_binder import CONSTRAINTS, DEPENDENCIES, PINS
@@ -184,3 +188,15 @@ def test_what_the_site_is_made_of_is_pinned() -> None:
     outside = {"cryptography", "psutil", "trustme"}  # TLS and processes: written in C, and of no use in a tab
     assert imported & (set(DEPENDENCIES) | {"httpx", "tornado"}) - outside <= set(pins)
     assert LATER <= set(pins)
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_a_tab_opens_what_cryptography_sealed(size: int) -> None:
+    rng = Random(size)
+    key, nonce, more = rng.randbytes(size), rng.randbytes(12), rng.randbytes(13)
+    for length in 0, 1, 16, 17, 100:
+        text = rng.randbytes(length)
+        sealed = AESGCM(key).encrypt(nonce, text, more)
+        assert site_aead.AESGCM(key).decrypt(nonce, sealed, more) == text
+        with pytest.raises(InvalidTag):
+            site_aead.AESGCM(key).decrypt(nonce, sealed[:-1] + bytes([sealed[-1] ^ 1]), more)
