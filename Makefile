@@ -55,7 +55,7 @@ shots: .venv/ready-to-test system
 # JupyterLite runs all notebooks in the browser; npm has Pyodide, the Python that does it.
 site: NPM := needed
 site: .venv/site/ready system
-	.venv/site/bin/python tools/build_site.py site
+	.venv/site/bin/python tools/build_site.py site $(ADDRESS)
 
 test-site: .venv/ready-to-test site
 	$(BIN)/pytest -q -m site -n 2 tests/test_site.py

@@ -159,7 +159,8 @@ def test_a_first_visit_is_light_and_so_is_the_site() -> None:
     assert sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file()) <= 60 * MB
     names = {path.relative_to(SITE).as_posix() for path in SITE.rglob("*")}
     data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "data").glob("*.*")}
-    assert {f"files/notebooks/{path.name}" for path in NOTEBOOKS} | {f"files/{name}" for name in data} <= names
+    pages = {"index.html", "lab/index.html"} | {f"read/{path.stem}.html" for path in NOTEBOOKS}
+    assert pages | {f"files/notebooks/{path.name}" for path in NOTEBOOKS} | {f"files/{name}" for name in data} <= names
 
 
 def test_the_list_leaves_enough_that_runs_and_is_the_same() -> None:

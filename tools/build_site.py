@@ -2,6 +2,9 @@
 """Build the notebooks as a static site: JupyterLite, with all that they import inside.
 
     make site                             into site/, with what tools/site-build.txt lists
+    make site ADDRESS=https://...github.io/.../    for who shows a picture of a linked page
+
+JupyterLite is in ``lab/``; the pages to read, and the contents page, are those of ``reading_pages.py``.
 
 Pyodide comes from npm and wheels from the package index, all pinned. Pyodide looks into its lock file for whoever has a
 module that is imported; so the wheels are written into that file, and nothing is installed when a page is opened: no
@@ -22,6 +25,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+from reading_pages import write_site
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "tools"
@@ -165,7 +170,7 @@ def configuration(packages: list[str]) -> dict[str, Any]:
     return {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
 
 
-def main(site: Path) -> None:
+def main(site: Path, address: str) -> None:
     """Build it; what was there before is gone."""
     shutil.rmtree(site, ignore_errors=True)
     with TemporaryDirectory() as made:
@@ -184,7 +189,8 @@ def main(site: Path) -> None:
         lite = {"LiteBuildConfig": {**build, "cache_dir": str(folder / "cache")}}
         (folder / "jupyter_lite_config.json").write_text(json.dumps(lite))
         run(sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", folder, cwd=folder)
+    write_site(site, address)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    main(Path(sys.argv[1]).resolve(), "".join(sys.argv[2:3]))
