@@ -11,11 +11,15 @@ from configparser import ConfigParser
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+import site_aead
 from build_site import CELLS, LATER, NOTEBOOKS, PINNED, stored_runs
 from chromium import PageMonitor, chromium
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from programs import ROOT
 from site_server import site_server
 from test_binder import CONSTRAINTS, DEPENDENCIES, PINS
@@ -155,7 +159,8 @@ def test_a_first_visit_is_light_and_so_is_the_site() -> None:
     assert sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file()) <= 60 * MB
     names = {path.relative_to(SITE).as_posix() for path in SITE.rglob("*")}
     data = {path.relative_to(ROOT).as_posix() for path in (ROOT / "data").glob("*.*")}
-    assert {f"files/notebooks/{path.name}" for path in NOTEBOOKS} | {f"files/{name}" for name in data} <= names
+    pages = {"index.html", "lab/index.html"} | {f"read/{path.stem}.html" for path in NOTEBOOKS}
+    assert pages | {f"files/notebooks/{path.name}" for path in NOTEBOOKS} | {f"files/{name}" for name in data} <= names
 
 
 def test_the_list_leaves_enough_that_runs_and_is_the_same() -> None:
@@ -184,3 +189,15 @@ def test_what_the_site_is_made_of_is_pinned() -> None:
     outside = {"cryptography", "psutil", "trustme"}  # TLS and processes: written in C, and of no use in a tab
     assert imported & (set(DEPENDENCIES) | {"httpx", "tornado"}) - outside <= set(pins)
     assert LATER <= set(pins)
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+def test_a_tab_opens_what_cryptography_sealed(size: int) -> None:
+    rng = Random(size)
+    key, nonce, more = rng.randbytes(size), rng.randbytes(12), rng.randbytes(13)
+    for length in 0, 1, 16, 17, 100:
+        text = rng.randbytes(length)
+        sealed = AESGCM(key).encrypt(nonce, text, more)
+        assert site_aead.AESGCM(key).decrypt(nonce, sealed, more) == text
+        with pytest.raises(InvalidTag):
+            site_aead.AESGCM(key).decrypt(nonce, sealed[:-1] + bytes([sealed[-1] ^ 1]), more)

@@ -2,7 +2,9 @@
 """Build the notebooks as a static site: JupyterLite, with all that they import inside.
 
     make site                             into site/, with what tools/site-build.txt lists
-    make site ADDRESS=https://host/path/  for pages that previews of links find a picture of
+    make site ADDRESS=https://host/path/  for those who show a picture of a linked page
+
+JupyterLite is in ``lab/``; the pages to read, and the contents page, are those of ``reading_pages.py``.
 
 Pyodide comes from npm and wheels from the package index, all pinned. Pyodide looks into its lock file for whoever has a
 module that is imported; so the wheels are written into that file, and nothing is installed when a page is opened: no
@@ -67,7 +69,7 @@ def pyodide(to: Path) -> None:
 
 
 def wheels(to: Path) -> None:
-    """The pinned wheels, Tornado without what is written in C, ours, those of the kernel, and the stored runs."""
+    """The pinned wheels, Tornado without its C, ours, those of the kernel, and what the site alone has."""
     pip = sys.executable, "-m", "pip", "--disable-pip-version-check"
     for_pyodide = "--only-binary=:all:", "--python-version", PYTHON, "--platform", PLATFORM, "--platform", "any"
     pins = PINNED.read_text().splitlines()
@@ -88,6 +90,8 @@ def wheels(to: Path) -> None:
     with zipfile.ZipFile(to / "wsedu_site-1-py3-none-any.whl", "w") as archive:
         archive.write(STARTUP, "wsedu_site.py")
         archive.writestr("wsedu_site_startup.py", "import wsedu_site")
+        archive.write(TOOLS / "site_aead.py", "cryptography/hazmat/primitives/ciphers/aead.py")
+        archive.writestr("cryptography/exceptions.py", "class InvalidTag(Exception):\n    pass\n")
         archive.writestr("wsedu_site.json", json.dumps(stored_runs()))
         archive.writestr("wsedu_site-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: wsedu-site\nVersion: 1\n")
 
@@ -166,8 +170,8 @@ def configuration(packages: list[str]) -> dict[str, Any]:
     return {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
 
 
-def main(site: Path, address: str = "") -> None:
-    """Build it, with the pages to read; what was there before is gone."""
+def main(site: Path, address: str) -> None:
+    """Build it; what was there before is gone."""
     shutil.rmtree(site, ignore_errors=True)
     with TemporaryDirectory() as made:
         folder = Path(made)
@@ -189,4 +193,4 @@ def main(site: Path, address: str = "") -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve(), *sys.argv[2:])
+    main(Path(sys.argv[1]).resolve(), "".join(sys.argv[2:3]))

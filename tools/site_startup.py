@@ -57,9 +57,16 @@ socket.inet_pton, socket.inet_ntop = inet_pton, inet_ntop  # type: ignore[assign
 # Scapy, which only reads captures here, says that it cannot send.
 logging.getLogger("scapy.loading").addFilter(lambda said: "emscripten" not in said.getMessage())
 
-# anyio, with which httpx waits, imports what Python 3.14 has for its sub-interpreters, and Pyodide has none.
-interpreters: Any = ModuleType("concurrent.interpreters")
-interpreters.ExecutionFailed, interpreters.create = RuntimeError, None
-sys.modules[interpreters.__name__] = interpreters
+
+def pretend(name: str, **has: object) -> None:
+    """Let a module be imported that Pyodide has not: whoever calls what is in it gets an error."""
+    module = sys.modules[name] = ModuleType(name)
+    vars(module).update(has)
+
+
+# anyio, with which httpx waits, imports sub-interpreters; load tests, which need processes, import multiprocessing.
+pretend("concurrent.interpreters", ExecutionFailed=RuntimeError, create=None)
+pretend("_multiprocessing", SemLock=type("SemLock", (), {"SEM_VALUE_MAX": 0}), sem_unlink=None)
+pretend("_posixshmem", shm_unlink=None)
 
 get_ipython().input_transformers_cleanup.append(instead)
