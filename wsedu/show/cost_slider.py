@@ -48,7 +48,7 @@ class CostSlider(AskingWidget):
 
     promise = "what so many clients cost, with sliders"
     _esm = script("byte_pane.js", "kernel.js", "cost_slider.js")
-    sliders: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    sliders: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
     chosen = traitlets.List(traitlets.Int(), [3, 3, 0, 1, 0]).tag(sync=True)
     shown = traitlets.Unicode().tag(sync=True)
 
