@@ -16,9 +16,10 @@ fresh clone. Other hosts cannot be reached; whatever a page asks of another orig
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from chromium import ACTIVE, CUT, DRAWN, MUTE, PageMonitor, axe_core, chromium, screenshots
-from lab_server import Application, lab_server
+from lab_server import Application, lab_server, site_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize
@@ -259,6 +260,7 @@ class LabBrowser:
         self._context = browser.new_context(device_scale_factor=scale)
         self._context.set_default_timeout(LIMIT)
         self._application, self._origin, self._token = application, origin, token
+        self.on_site = not token
 
     @contextmanager
     def open(self, path: str, *, theme: Theme = "light", width: int = WIDTH) -> Iterator[NotebookPage]:
@@ -276,7 +278,10 @@ class LabBrowser:
             # A workspace of its own, so that Lab does not bring back what another page had open.
             lab = f"lab/workspaces/{secrets.token_hex(4)}/tree"
             place = lab if self._application == "jupyterlab" else "notebooks"
-            page.goto(f"{self._origin}/{place}/{quote(path)}?token={self._token}", wait_until="commit")
+            url = f"{place}/{quote(path)}?token={self._token}"
+            if self.on_site:
+                url = f"lab/index.html?path={quote(path)}"
+            page.goto(f"{self._origin}/{url}", wait_until="commit")
             page.locator(".jp-NotebookPanel:visible").wait_for()
             page.wait_for_function(IDLE)
             page.evaluate("() => jupyterapp.shell.collapseLeft()")
@@ -297,7 +302,8 @@ def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()
     code = [{"cell_type": "code", "source": one.strip(), **not_run} for one in sources]
     texts = [{"cell_type": "markdown", "source": text} for text in prose]
     cells = [{"id": f"c{number}", "metadata": {}, **cell} for number, cell in enumerate([*code, *texts])]
-    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
@@ -305,7 +311,14 @@ def write_notebook(path: Path, sources: Iterable[str], prose: Iterable[str] = ()
 def lab_browser(root: Path, application: Application = "jupyterlab", scale: float = 1) -> Iterator[LabBrowser]:
     """Start JupyterLab or Notebook 7 in `root`, and a Chromium beside it. Without Chromium: see `chromium_path`.
 
+    Where $WSEDU_SITE names the folder of the site that `make site` builds, the site stands in the place of Lab: its
+    kernel is Python in the page.
+
     `scale`: pixels of a picture for each CSS pixel.
     """
-    with chromium() as browser, lab_server(root, application) as (origin, token):
+    with chromium() as browser, ExitStack() as running:
+        if site := os.environ.get("WSEDU_SITE"):
+            origin, token = running.enter_context(site_server(Path(site).resolve(), root)), ""
+        else:
+            origin, token = running.enter_context(lab_server(root, application))
         yield LabBrowser(browser, application, origin, token, scale)

@@ -6,11 +6,15 @@ import os
 import secrets
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from wsedu.live.program import program
 
@@ -73,3 +77,56 @@ def lab_server(root: Path, application: Application = "jupyterlab") -> Iterator[
             except RuntimeError as error:
                 error.add_note((private / "log").read_text())
                 raise
+
+
+class _SiteHandler(SimpleHTTPRequestHandler):
+    """The site, with the files of `root` in the place of its notebooks."""
+
+    root: Path
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+    def log_message(self, *said: Any) -> None:
+        pass
+
+    def translate_path(self, path: str) -> str:
+        at = unquote(urlsplit(path).path)
+        return str(self.root / at.removeprefix("/files/")) if at.startswith("/files/") else super().translate_path(path)
+
+    def do_GET(self) -> None:
+        at = unquote(urlsplit(self.path).path)
+        if at == "/jupyter-lite.json":
+            found = json.loads(Path(self.directory, "jupyter-lite.json").read_text())
+            data = found["jupyter-config-data"]
+            data["exposeAppInBrowser"] = True
+            shown = {f"@jupyterlab/apputils-extension:{name}": content for name, content in SETTINGS.items()}
+            data["settingsOverrides"] = {**data.get("settingsOverrides", {}), **shown}
+        elif at == "/favicon.ico":
+            found = {}
+        elif at.startswith("/api/contents/"):
+            folder = self.root / at.removeprefix("/api/contents/").removesuffix("all.json")
+            found = self._model(folder) | {"content": [self._model(one) for one in sorted(folder.iterdir())]}
+        else:
+            return super().do_GET()
+        said = json.dumps(found).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+        return None
+
+    def _model(self, path: Path) -> dict[str, Any]:
+        kind = "directory" if path.is_dir() else "notebook" if path.suffix == ".ipynb" else "file"
+        time, at = "2020-01-01T00:00:00Z", path.relative_to(self.root).as_posix()
+        model = {"name": path.name, "path": "" if at == "." else at, "type": kind, "created": time}
+        return model | {"last_modified": time, "writable": True, "format": None, "mimetype": None, "content": None}
+
+
+@contextmanager
+def site_server(site: Path, root: Path) -> Iterator[str]:
+    """Serve the site that was built, showing the folder `root`; yields where, as `lab_server` does."""
+    handler = type("Handler", (_SiteHandler,), {"root": root.resolve()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

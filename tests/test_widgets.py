@@ -57,13 +57,17 @@ wsedu.touch(polled.messages[1], pushed.messages[2])""",
 
 # What the page asks the kernel of widgets, counted from here on.
 COUNT = """() => {
-    const send = WebSocket.prototype.send;
+    const text = data => typeof data === 'string' ? data : data instanceof ArrayBuffer || ArrayBuffer.isView(data)
+        ? new TextDecoder('latin1').decode(data) : JSON.stringify(data);
     window.asked = [];
-    WebSocket.prototype.send = function (data) {
-        const text = typeof data === 'string' ? data : new TextDecoder('latin1').decode(data);
-        if (text.includes('"comm_msg"')) window.asked.push(text);
-        return send.call(this, data);
-    };
+    // Lab's kernel is behind a WebSocket, that of the site in a worker.
+    for (const [of, name] of [[WebSocket.prototype, 'send'], [Worker.prototype, 'postMessage']]) {
+        const send = of[name];
+        of[name] = function (data, ...more) {
+            if (text(data).includes('"comm_msg"')) window.asked.push(text(data));
+            return send.call(this, data, ...more);
+        };
+    }
 }"""
 
 
