@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from ..model.measured import FILE
 from ..protocol.frames import Frame
 from ..protocol.handshake import request, response
 from ..protocol.status import may_be_sent
@@ -24,7 +23,8 @@ from ..wire.packet_model import Endpoints, EventKind, RelayEvent, packets
 from ..wire.pcapfile import write_capture
 from .exercise import Arguments, exercise
 
-DATA = FILE.parent
+# Beside the package in a clone, and beside the notebooks' folder wherever these run.
+DATA = next(filter(Path.is_dir, (Path(__file__).resolve().parents[2] / "data", Path("../data"))), Path())
 
 
 def _fragments(payload: bytes, *cuts: int, between: tuple[Frame, ...] = ()) -> list[Frame]:
