@@ -28,7 +28,8 @@ lab: setup
 # In a container one often is root, and Jupyter wants to be told.
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 
-# In the notebooks a socket or a file that a cell leaves open is an error, which nbval sees on stderr.
+# In the notebooks a socket or a file that a cell leaves open is an error, which nbval sees on stderr. One of them runs
+# without sockets too (test-all: all that can).
 # One shell for all of it, since the CPU time that it tells at the end is that of its own children.
 test: .venv/ready-to-test system
 	@trap 'echo "CPU time, user and system, of the shell and of all checks:"; times' EXIT; set -ex; \
@@ -36,7 +37,8 @@ test: .venv/ready-to-test system
 	$(BIN)/ruff format --check .; \
 	$(BIN)/mypy wsedu tools tests; \
 	$(BIN)/pytest -q -m "not slow" $(TWO) --durations=10; \
-	PYTHONWARNINGS=error::ResourceWarning $(BIN)/pytest -q $(NBVAL) $(TWO) notebooks/*.ipynb
+	PYTHONWARNINGS=error::ResourceWarning $(BIN)/pytest -q $(NBVAL) $(TWO) notebooks/*.ipynb; \
+	WSEDU_NETWORK=memory $(BIN)/pytest -q $(NBVAL) notebooks/03-*.ipynb
 
 # npm fetches axe-core, which looks at every page.
 test-all: NPM := needed
