@@ -32,7 +32,8 @@ AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 # What tests start imports what is in tests/quicker first.
 QUICKER := export PYTHONPATH="$(CURDIR)/tests/quicker$${PYTHONPATH:+:$$PYTHONPATH}";
 
-# In the notebooks a socket or a file that a cell leaves open is an error, which nbval sees on stderr.
+# In the notebooks a socket or a file that a cell leaves open is an error, which nbval sees on stderr. One of them runs
+# without sockets too (test-all: all that can).
 # One shell for all of it, since the CPU time that it tells at the end is that of its own children.
 test: .venv/ready-to-test system
 	@trap 'echo "CPU time, user and system, of the shell and of all checks:"; times' EXIT; set -ex; $(QUICKER) \
@@ -40,7 +41,8 @@ test: .venv/ready-to-test system
 	$(BIN)/ruff format --check .; \
 	$(BIN)/mypy wsedu tools tests; \
 	$(BIN)/pytest -q -m "not slow and not site" $(TWO) --durations=10; \
-	PYTHONWARNINGS=error::ResourceWarning $(BIN)/pytest -q $(NBVAL) $(TWO) notebooks/*.ipynb
+	PYTHONWARNINGS=error::ResourceWarning $(BIN)/pytest -q $(NBVAL) $(TWO) notebooks/*.ipynb; \
+	WSEDU_NETWORK=memory $(BIN)/pytest -q $(NBVAL) notebooks/03-*.ipynb
 
 # npm fetches axe-core, which looks at every page.
 test-all: NPM := needed

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""On the site an exercise stays solved: what is written beside a notebook is kept by the browser."""
+
+import os
+from pathlib import Path
+
+import pytest
+from lab_browser import lab_browser, write_notebook
+
+CELL = """
+from wsedu.practice import check, progress
+from wsedu.practice.exercise import EXERCISES
+print(progress()["04"][0])
+check("accept", EXERCISES["accept"].solution)
+print(progress()["04"][0])"""
+
+
+@pytest.mark.skipif("WSEDU_SITE" not in os.environ, reason="WSEDU_SITE names no site: make test-site does")
+def test_what_is_solved_is_solved_when_the_page_is_opened_again(tmp_path: Path) -> None:
+    (tmp_path / "notebooks").mkdir()
+    write_notebook(tmp_path / "notebooks/exercise.ipynb", [CELL])
+    said = []
+    with lab_browser(tmp_path) as browser:
+        for _ in range(2):  # in a new page, with a new kernel
+            with browser.open("notebooks/exercise.ipynb") as notebook:
+                assert notebook.run_all() == []
+                said += ["".join(one["text"]).split() for one in notebook.cells[0]["outputs"] if "text" in one]
+                assert notebook.foreign_requests == []
+    assert said == [["0", "1"], ["1", "1"]]
