@@ -41,6 +41,9 @@ PYODIDE_FILES = "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_st
 PYTHON, PLATFORM = "3.14", "pyemscripten_2026_0_wasm32"
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 
+# JupyterLite in lab/ reads the page above it too, which has to have this.
+ROOT_CONFIG = '<script id="jupyter-config-data" type="application/json" data-jupyter-lite-root=".">{}</script>\n'
+
 # Loaded when a cell imports it, and not while the page waits for its first cell.
 LATER = {"scapy"}
 # Never opened in a tab: type stubs of what is not here, tests, colours for other languages than Python.
@@ -190,6 +193,8 @@ def main(site: Path, address: str) -> None:
         (folder / "jupyter_lite_config.json").write_text(json.dumps(lite))
         run(sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", folder, cwd=folder)
     write_site(site, address)
+    contents = site / "index.html"
+    contents.write_text(contents.read_text().replace("</head>", ROOT_CONFIG + "</head>"))
 
 
 if __name__ == "__main__":
