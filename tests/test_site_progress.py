@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """On the site an exercise stays solved: what is written beside a notebook is kept by the browser."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ check("accept", EXERCISES["accept"].solution)
 print(progress()["04"][0])"""
 
 
-@pytest.mark.skipif("WSEDU_SITE" not in os.environ, reason="WSEDU_SITE names no site: make test-site does")
+@pytest.mark.site
 def test_what_is_solved_is_solved_when_the_page_is_opened_again(tmp_path: Path) -> None:
     (tmp_path / "notebooks").mkdir()
     write_notebook(tmp_path / "notebooks/exercise.ipynb", [CELL])
