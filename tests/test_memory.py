@@ -370,7 +370,7 @@ SAME = " and ".join(
     f"not {word}"
     for word in (
         "kernel", "burst", "what_does_not_fit", "only_tcp", "each_packet", "closes_last", "stays_open", "counted",
-        "tls", "http2", "speaks_both",
+        "end_that_fails", "only_this_machine", "only_linux", "who_may_not", "tls", "http2", "speaks_both",
     )
 )  # fmt: skip
 FEW = "half_close or under_way_at or accept_value or http_pages or release or without_news or of_a_flood"
