@@ -62,6 +62,7 @@ def test_pages_are_whole_and_ask_nobody(site: Path) -> None:
         assert page.title and page.title.get_text() == said["og:title"]
         assert 20 < len(said["description"]) <= 300 and said["og:image"].startswith("https://example.org/docs/")
         assert (site / said["og:image"].removeprefix("https://example.org/")).is_file()
+        assert "google.colab" not in page.get_text()
         loaded = [str(one.get("src") or one["href"]) for one in page.select("[src], link[href]")]
         loaded += [one.split()[0] for source in page.select("[srcset]") for one in str(source["srcset"]).split(",")]
         wrong += [(path.name, url) for url in loaded if url[:5] != "data:" and not (path.parent / url).is_file()]
