@@ -15,7 +15,7 @@ from site_server import site_server
 
 SITE = Path(__file__).resolve().parent.parent / "site"
 SANDBOX = ["--no-sandbox"]  # which a container's root has not
-READY = "() => window.jupyterapp?.shell.currentWidget?.context?.isReady"
+READY = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
 # A cell is run as soon as the notebook is there, as by a reader who does not wait; it waits for the kernel.
 FIRST = """async () => {
     const content = jupyterapp.shell.currentWidget.content;

@@ -5,7 +5,7 @@ import json
 import logging
 import socket
 import sys
-import time
+from contextlib import suppress
 from ipaddress import IPv6Address
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +16,11 @@ from IPython.display import display
 
 
 def show(source: str) -> None:
-    """Show the outputs that are stored for a cell."""
+    """Show the outputs that are stored for a cell; what it imports is there for later ones, as far as it can be."""
+    for line in source.splitlines():
+        if line.startswith(("import ", "from ")):
+            with suppress(ImportError):
+                exec(line, get_ipython().user_ns)
     why, outputs = STORED[source]
     said = f"Not run in this tab: {why}. What follows is the stored run."
     display({"text/plain": said, "text/html": f"<p><em>{said}</em></p>"}, raw=True)
@@ -30,11 +34,9 @@ def show(source: str) -> None:
 
 
 def instead(lines: list[str]) -> list[str]:
-    """The lines of a cell, or its imports, which later cells use, and one that shows its stored run."""
-    if (source := "".join(lines).rstrip("\n")) not in STORED:
-        return lines
-    imports = [line for line in lines if line.startswith(("import ", "from "))]
-    return [*imports, f"__import__('wsedu_site').show({source!r})\n"]
+    """The lines of a cell, or one that shows its stored run."""
+    source = "".join(lines).rstrip("\n")
+    return [f"__import__('wsedu_site').show({source!r})\n"] if source in STORED else lines
 
 
 STORED: dict[str, Any] = json.loads(Path("/lib/python3.14/site-packages/wsedu_site.json").read_text())
@@ -55,8 +57,6 @@ def inet_ntop(family: int, packed: bytes) -> str:
     return str(IPv6Address(packed)) if family == socket.AF_INET6 else known_ntop(family, packed)
 
 
-# A tab has one thread, and no clock of its own for it.
-time.thread_time = time.process_time
 known_pton, known_ntop = socket.inet_pton, socket.inet_ntop
 socket.inet_pton, socket.inet_ntop = inet_pton, inet_ntop  # type: ignore[assignment]
 # Scapy, which only reads captures here, says that it cannot send.
