@@ -14,8 +14,10 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
+from weakref import WeakSet
 
-from hypercorn.asyncio import serve
+from hypercorn.asyncio import run, serve
+from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.config import Config
 from hypercorn.protocol import ws_stream
 from starlette.applications import Starlette
@@ -105,16 +107,28 @@ def _cursor(asked: HTTPConnection) -> int:
 
 
 class _Settings(Config):
-    """Hypercorn's, for a certificate that is in no file."""
+    """Hypercorn's, for a certificate that is in no file, and for connections that must be broken off."""
 
     loglevel = "CRITICAL"  # clients that leave are nothing to write into the page
-    graceful_timeout = PATIENCE
+    graceful_timeout = 3 * PATIENCE  # longer than we wait: what it cancels with an open transport may never end
     include_date_header = include_server_header = False  # so that the same bytes come on every day
     tls: ssl.SSLContext | None = None
+    writers: WeakSet[asyncio.StreamWriter]  # of its connections
     ssl_enabled = property(lambda self: self.tls is not None)
 
     def create_ssl_context(self) -> ssl.SSLContext | None:
         return self.tls
+
+
+class _Connection(TCPServer):
+    """Hypercorn's, which nobody else knows of."""
+
+    async def run(self) -> None:
+        cast(_Settings, self.config).writers.add(self.writer)
+        await super().run()
+
+
+vars(run)["TCPServer"] = _Connection
 
 
 @asynccontextmanager
@@ -123,7 +137,7 @@ async def asgi_serving(
 ) -> AsyncIterator[Listening]:
     """Serve an application with Hypercorn while the block runs; ``more`` are settings of Hypercorn's."""
     stop, config, listener = asyncio.Event(), _Settings(), socket.create_server((host, port), backlog=BACKLOG)
-    listening = Listening(listener.getsockname()[1])
+    listening, config.writers = Listening(listener.getsockname()[1]), WeakSet()
     for name, value in {"bind": f"fd://{listener.detach()}", "backlog": BACKLOG, "tls": tls, **more}.items():
         setattr(config, name, value)
     answering = set[asyncio.Task[None]]()
@@ -138,17 +152,16 @@ async def asgi_serving(
     try:
         yield listening
     finally:
-        # Hypercorn waits for whoever waits for news; what it cancels then ends in disorder, or, in HTTP/2, not at all.
+        # Hypercorn waits for whoever waits for news.
         for task in answering:
             task.cancel()
         stop.set()
-        # It can still happen where a client does not read, and Python 3.11 tells stderr of each that is cancelled.
+        await asyncio.wait([running], timeout=PATIENCE)
+        for writer in config.writers:  # of clients that do not read, so that what was sent never leaves
+            writer.transport.abort()
+        await asyncio.wait([running], timeout=PATIENCE)
+        # Whatever of such a connection waits still is cancelled when the loop ends; Python 3.11 tells stderr of that.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-        await asyncio.wait([running], timeout=PATIENCE)
-        for connection in asyncio.all_tasks():  # those clients: once here, and once more when the loop ends
-            if "_server_callback" in repr(connection.get_coro()):
-                connection.cancel()
-        await asyncio.wait([running], timeout=PATIENCE)
 
 
 def asgi_news_server(

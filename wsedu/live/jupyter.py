@@ -70,9 +70,7 @@ def run_code(server: JupyterServer, kernel: str, code: str, port: int) -> None:
         client.send(pack("shell", header, {}, {}, content))
         awaited = {"execute_reply", "idle"}
         while awaited:
-            _, header, parent, _, content = map(
-                json.loads, [b"0", *unpack(client.recv(ANSWER_LIMIT, decode=False))[1:5]]
-            )
+            header, parent, _, content = map(json.loads, unpack(client.recv(ANSWER_LIMIT, decode=False))[1:5])
             if parent.get("msg_id") == "ours":
                 awaited -= {header["msg_type"], content.get("execution_state")}
 

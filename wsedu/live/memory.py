@@ -20,8 +20,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import suppress
-from typing import Any, Self, TypeVar
+from contextlib import AbstractContextManager, suppress
+from typing import Any, TypeVar
 
 import websockets.asyncio.client
 import websockets.sync.client
@@ -188,7 +188,7 @@ class MemoryLoop(asyncio.SelectorEventLoop):
         return max(0.0, self._scheduled[0]._when - self.time()) if self._scheduled else NAP
 
 
-class MemorySocket:
+class MemorySocket(AbstractContextManager["MemorySocket"]):
     """A TCP socket in memory; as ``socket.socket``, as far as asyncio, Tornado and this package use that.
 
     Attributes:
@@ -428,9 +428,6 @@ class MemorySocket:
             return number
         return bytes(size) if size else self.type if option == socket.SO_TYPE else 0
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *raised: object) -> None:
         self.close()
 
@@ -497,7 +494,7 @@ class MemoryBackground:
         NETWORK.wait(lambda: not self.alive, limit)
 
 
-class MemoryClient:
+class MemoryClient(AbstractContextManager["MemoryClient"]):
     """As the client of ``websockets.sync``, which has a thread of its own: the asyncio one, in the background."""
 
     def __init__(self, uri: str, **options: Any) -> None:
@@ -539,9 +536,6 @@ class MemoryClient:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *raised: object) -> None:
         self.close()

@@ -88,7 +88,6 @@ def broker_rows() -> list[dict[str, int]]:
         Of each run ``listeners`` (of both servers together), ``updates`` that were published, ``messages`` that reached
         listeners, and bytes of all the updates that TCP carried: ``publisher_bytes`` to the Redis, ``broker_bytes``
         from there to both servers, ``server_bytes`` to all listeners.
-
     """
     return [{name: int(value) for name, value in line.items()} for line in _lines(BROKER_FILE)]
 
