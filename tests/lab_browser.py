@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 from chromium import ACTIVE, CUT, DRAWN, MUTE, PageMonitor, axe_core, chromium, screenshots
-from lab_server import Application, lab_server, site_server
+from lab_server import Application, lab_server, site_as_lab
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, ViewportSize
@@ -318,7 +318,7 @@ def lab_browser(root: Path, application: Application = "jupyterlab", scale: floa
     """
     with chromium() as browser, ExitStack() as running:
         if site := os.environ.get("WSEDU_SITE"):
-            origin, token = running.enter_context(site_server(Path(site).resolve(), root)), ""
+            origin, token = running.enter_context(site_as_lab(Path(site).resolve(), root)), ""
         else:
             origin, token = running.enter_context(lab_server(root, application))
         yield LabBrowser(browser, application, origin, token, scale)

@@ -6,15 +6,14 @@ import os
 import secrets
 import sys
 import tempfile
-import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
+
+from site_server import SiteHandler, site_server
 
 from wsedu.live.program import program
 
@@ -79,14 +78,10 @@ def lab_server(root: Path, application: Application = "jupyterlab") -> Iterator[
                 raise
 
 
-class _SiteHandler(SimpleHTTPRequestHandler):
+class _FolderHandler(SiteHandler):
     """The site, with the files of `root` in the place of its notebooks."""
 
     root: Path
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
-
-    def log_message(self, *said: Any) -> None:
-        pass
 
     def translate_path(self, path: str) -> str:
         at = unquote(urlsplit(path).path)
@@ -107,13 +102,7 @@ class _SiteHandler(SimpleHTTPRequestHandler):
             found = self._model(folder) | {"content": [self._model(one) for one in sorted(folder.iterdir())]}
         else:
             return super().do_GET()
-        said = json.dumps(found).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
-        return None
+        return self.answer(json.dumps(found).encode(), "application/json", {})
 
     def _model(self, path: Path) -> dict[str, Any]:
         kind = "directory" if path.is_dir() else "notebook" if path.suffix == ".ipynb" else "file"
@@ -123,10 +112,7 @@ class _SiteHandler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def site_server(site: Path, root: Path) -> Iterator[str]:
+def site_as_lab(site: Path, root: Path) -> Iterator[str]:
     """Serve the site that was built, showing the folder `root`; yields where, as `lab_server` does."""
-    handler = type("Handler", (_SiteHandler,), {"root": root.resolve()})
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with site_server(site, type("Handler", (_FolderHandler,), {"root": root.resolve()})) as (origin, _):
+        yield origin

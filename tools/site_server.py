@@ -2,7 +2,7 @@
 """Serve the built site on a free port, as a file server that compresses does."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +21,9 @@ def compressed(path: Path) -> bytes:
     return content if path.suffix in PACKED else gzip.compress(content, 6, mtime=0)
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class SiteHandler(SimpleHTTPRequestHandler):
+    """Answers for the site's files."""
+
     extensions_map = {**SimpleHTTPRequestHandler.extensions_map, **TYPES}
     protocol_version = "HTTP/1.1"
 
@@ -30,32 +32,34 @@ class _Handler(SimpleHTTPRequestHandler):
         super().__init__(*arguments, **options)
 
     def do_GET(self) -> None:
+        """Answer with a file, compressed."""
         path = Path(self.translate_path(self.path))
         if path.is_dir():
             path /= "index.html"
         if not path.is_file():
             return self.send_error(404)
-        content = compressed(path)
-        self._sent[self.path] = len(content)
+        self._sent[self.path] = len(content := compressed(path))
+        packed = {} if path.suffix in PACKED else {"Content-Encoding": "gzip"}
+        return self.answer(content, self.guess_type(str(path)), {"Cache-Control": "max-age=600", **packed})
+
+    def answer(self, content: bytes, content_type: str, fields: Mapping[str, str]) -> None:
+        """Answer 200 with these bytes."""
         self.send_response(200)
-        self.send_header("Content-Type", self.guess_type(str(path)))
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Cache-Control", "max-age=600")
-        if path.suffix not in PACKED:
-            self.send_header("Content-Encoding", "gzip")
+        length = {"Content-Type": content_type, "Content-Length": str(len(content))}
+        for name, value in {**length, **fields}.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
-        return None
 
     def log_message(self, *said: Any) -> None:
-        pass
+        """Say nothing on stderr."""
 
 
 @contextmanager
-def site_server(site: Path) -> Iterator[tuple[str, dict[str, int]]]:
+def site_server(site: Path, handler: type[SiteHandler] = SiteHandler) -> Iterator[tuple[str, dict[str, int]]]:
     """Serve a folder; yields where, and what was asked for: the path of each file, and its bytes on the wire."""
     sent: dict[str, int] = {}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(site), sent=sent))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(site), sent=sent))
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
