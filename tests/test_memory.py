@@ -377,9 +377,9 @@ def over_tls(net: Net) -> None:
         net.does(client.recv, size)
         net.does(client.pending)
         net.does(client.recv, 9)
-    client.close()
-    net.select([server], [])
-    net.does(server.recv, 9)
+    server.close()
+    net.select([client], [])
+    net.does(client.recv, 9)
 
 
 def over_tls_what_is_no_record(net: Net) -> None:
