@@ -437,8 +437,8 @@ def in_memory(*arguments: Any, **options: Any) -> str:
     return done.stdout
 
 
-# The same tests, in memory: the relay, servers, news. Left out is what takes real sockets as such: packets of the
-# kernel, and what fills its buffers.
+# The same tests, in memory: the relay, servers, news. Left out is what takes real sockets as such, above all packets
+# of the kernel.
 SAME = " and ".join(
     f"not {word}"
     for word in (
