@@ -537,7 +537,7 @@ def test_another_network_is_not_known() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [f"{number:02}" for number in (*range(11), 12, 13)])
+@pytest.mark.parametrize("number", [f"{number:02}" for number in (*range(11), *range(12, 16))])
 def test_a_notebook_runs_in_memory(number: str) -> None:
     done = nbval(ROOT, *(ROOT / "notebooks").glob(f"{number}-*.ipynb"), env=MEMORY)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -190,6 +190,7 @@ class NewsClient:
                 yield str(message).partition(" ")[0], str(message)
 
     async def _websocket_on_a_stream(self) -> News:
+        # Until the WebSocket is open, two or three round trips on this machine, the loop stands still.
         with Http2Connection(self.port, self.tls, self.address) as connection:
             stream = connection.websocket(self._websocket_target(), self.fields())
             self.ready.set()
