@@ -243,7 +243,7 @@ def test_a_client_over_http2_does_not_keep_the_server(
         assert "has stopped listening" in repr(server)
         if does == "waits":
             with pytest.raises((EOFError, ConnectionError)):
-                connection.receive_frame(1)
+                connection.receive(1, 1)
     assert capfd.readouterr().err == "" and caplog.messages == []
 
 

@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 from hypercorn.asyncio import run, serve
 from hypercorn.asyncio.tcp_server import TCPServer
-from hypercorn.config import Config
+from hypercorn.config import Config, Sockets
 from hypercorn.protocol import ws_stream
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -138,7 +138,8 @@ async def asgi_serving(
     """Serve an application with Hypercorn while the block runs; ``more`` are settings of Hypercorn's."""
     stop, config, listener = asyncio.Event(), _Settings(), socket.create_server((host, port), backlog=BACKLOG)
     listening, config.writers = Listening(listener.getsockname()[1]), WeakSet()
-    for name, value in {"bind": f"fd://{listener.detach()}", "backlog": BACKLOG, "tls": tls, **more}.items():
+    sockets = Sockets([listener] if tls else [], [] if tls else [listener], [])  # with TLS and without, and of QUIC
+    for name, value in {"create_sockets": lambda: sockets, "backlog": BACKLOG, "tls": tls, **more}.items():
         setattr(config, name, value)
     answering = set[asyncio.Task[None]]()
 

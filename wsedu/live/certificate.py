@@ -20,7 +20,7 @@ def tls_contexts(
         protocols: for ALPN, of both ends; the server's choice goes by its order (RFC 7301).
         address: of the server; its certificate is for ``localhost`` as well.
     """
-    background.need_system("TLS")
+    background.need_system("TLS", in_memory=True)
     import trustme  # here, as it takes longer to load than most that is served without TLS
 
     server, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -6,10 +6,11 @@ Polls that share a connection, and a WebSocket on a stream (RFC 8441), which no 
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 
 import h2.config
@@ -84,19 +85,32 @@ class Http2Connection(AbstractContextManager["Http2Connection"]):
         Raises:
             EOFError: the stream ends before.
         """
-        return self._take(stream, lambda data: size if len(data) >= size else -1)
-
-    def receive_frame(self, stream: int) -> bytes:
-        """The bytes of one WebSocket frame on a stream, header and payload (RFC 6455, 5.2); raises as ``receive``."""
-        return self._take(stream, frame_end)
-
-    def _take(self, stream: int, size: Callable[[bytes], int]) -> bytes:
-        while (end := size(self._content[stream])) < 0:
-            if stream in self._ended:
-                raise EOFError(f"the stream has ended; {len(self._content[stream])} bytes are there")
+        while len(self._content[stream]) < size and stream not in self._ended:
             self._receive()
-        data, self._content[stream] = self._content[stream][:end], self._content[stream][end:]
-        return data
+        return self._taken(stream, size)
+
+    async def receive_frame(self, stream: int) -> bytes:
+        """The bytes of one WebSocket frame on a stream, header and payload (RFC 6455, 5.2); raises as ``receive``.
+
+        The loop goes on with all else while none comes.
+        """
+        loop = asyncio.get_running_loop()
+        while (size := frame_end(self._content[stream])) < 0 and stream not in self._ended:
+            came = loop.create_future()
+            loop.add_reader(self._socket, came.set_result, None)
+            try:
+                await came
+            finally:
+                loop.remove_reader(self._socket)
+            self._receive()
+        return self._taken(stream, size)
+
+    def _taken(self, stream: int, size: int) -> bytes:
+        data = self._content[stream]
+        if not 0 <= size <= len(data):
+            raise EOFError(f"the stream has ended; {len(data)} bytes are there")
+        self._content[stream] = data[size:]
+        return data[:size]
 
     def _open(self, method: str, target: str, fields: Fields, *, end: bool) -> int:
         asked = [(":method", method), (":scheme", self._scheme), (":authority", self._authority), (":path", target)]
@@ -128,4 +142,4 @@ class Http2Connection(AbstractContextManager["Http2Connection"]):
         with self._socket, suppress(OSError):  # the server may have gone first
             self._h2.close_connection()
             self._flush()
-            self._socket.shutdown(socket.SHUT_RDWR)  # another thread that waits here is told so
+            self._socket.shutdown(socket.SHUT_RDWR)  # so that what is unread does not make a reset of it

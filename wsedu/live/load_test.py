@@ -95,7 +95,7 @@ Call = Callable[..., Any]
 @contextmanager
 def _started(what: str, make: Callable[..., object], *arguments: object) -> Iterator[Call]:
     """A process of ``load_worker`` while the block runs."""
-    background.need_system(f"A {what} of its own", processes=True)
+    background.need_system(f"A {what} of its own", in_memory=True)
     ours, theirs = SPAWN.Pipe()
     # A daemon is ended with its parent, if that ends in good order; if not, it sees that the pipe is closed.
     process = SPAWN.Process(target=work, args=(theirs, partial(make, *arguments)), name=what, daemon=True)

@@ -16,6 +16,7 @@ import os
 import select
 import selectors
 import socket
+import ssl
 import sys
 import time
 from collections import deque
@@ -300,7 +301,7 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
             self._error = errno.ECONNREFUSED
         else:
             here, other = ("127.0.0.1", self._names[0][1] or NETWORK.new_port()), MemorySocket()
-            _join(self, other)
+            self._peer, other._peer = other, self
             self._names, other._names = (here, (host, port)), ((host, port), here)
             self._listener = listener
             listener._waiting.append(other)
@@ -384,10 +385,6 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
                 self._peer._break()
             self._peer._ended = self._peer._ended or not self._peer._gone
 
-    def detach(self) -> int:
-        """Give the number away; there is nobody to take it."""
-        raise OSError("a socket in memory has no file")
-
     # What it is
 
     def fileno(self) -> int:
@@ -432,15 +429,11 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
         self.close()
 
 
-def _join(one: MemorySocket, other: MemorySocket) -> None:
-    one._peer, other._peer = other, one
-
-
 def socketpair(*arguments: Any) -> tuple[MemorySocket, MemorySocket]:
     """Two that are connected to each other."""
-    pair = MemorySocket(), MemorySocket()
-    _join(*pair)
-    return pair
+    one, other = MemorySocket(), MemorySocket()
+    one._peer, other._peer = other, one
+    return one, other
 
 
 class MemoryBackground:
@@ -555,8 +548,8 @@ def _select(reads: Any, writes: Any, errors: Any, timeout: float | None = None) 
     return _real_select(reads, writes, errors, timeout)
 
 
-def _need_system(what: str, *, processes: bool = False) -> None:
-    if sys.platform == "emscripten" or not processes:
+def _need_system(what: str, *, in_memory: bool = False) -> None:
+    if sys.platform == "emscripten" or not in_memory:
         where = "a browser tab has none" if sys.platform == "emscripten" else "WSEDU_NETWORK=memory keeps to memory"
         needed = "sockets, threads or programs of the system"
         raise RuntimeError(f"{what} cannot run here: needed are {needed}, and {where}")
@@ -564,6 +557,8 @@ def _need_system(what: str, *, processes: bool = False) -> None:
 
 def install() -> None:
     """From here on sockets are in memory, and what runs in the background needs no threads."""
+    from .memory_tls import MemoryTlsSocket  # which is one of them
+
     for name, number in MISSING.items():
         if not getattr(socket, name, 0):
             setattr(socket, name, number)
@@ -574,6 +569,6 @@ def install() -> None:
     asyncio.new_event_loop = asyncio.events.new_event_loop = MemoryLoop
     if hasattr(select, "poll"):
         del select.poll  # httpcore asks it whether a connection is still open; without it, it asks ``select``
-    for module, name, ours in ((websockets.sync.client, "connect", MemoryClient), (socket, "socket", MemorySocket)):
-        setattr(module, name, ours)
+    websockets.sync.client.connect = MemoryClient  # type: ignore
+    socket.socket, ssl.SSLContext.sslsocket_class = MemorySocket, MemoryTlsSocket  # type: ignore
     select.select = _select

@@ -21,7 +21,6 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 
 from ..protocol.frames import Frame
 from ..protocol.opcodes import Opcode
-from ..wire import background
 from .connect_http2 import Http2Connection
 from .news_server import Way
 from .publisher import Inbox
@@ -41,8 +40,6 @@ BROKEN = ReadError, WriteError, RemoteProtocolError, ConnectionClosed, InvalidMe
 
 # For websockets: what it would do by itself, and what is decided in ``fields`` here.
 NOTHING_ADDED: dict[str, Any] = {"user_agent_header": None, "compression": None, "ping_interval": None, "proxy": None}
-
-FOREVER = 1e6  # seconds; a socket without a timeout could not be closed while another thread waits there
 
 # Seconds before a client connects again after two connections in a row brought it nothing; doubled each time.
 PAUSE, LONGEST_PAUSE = 0.01, 1.0
@@ -193,13 +190,12 @@ class NewsClient:
                 yield str(message).partition(" ")[0], str(message)
 
     async def _websocket_on_a_stream(self) -> News:
-        # In threads, as this client has no loop of its own; leaving the block ends one that waits.
-        background.need_system("A WebSocket over HTTP/2")
-        with Http2Connection(self.port, self.tls, self.address, FOREVER) as connection:
-            stream = await asyncio.to_thread(connection.websocket, self._websocket_target(), self.fields())
+        # Until the WebSocket is open, two or three round trips on this machine, the loop stands still.
+        with Http2Connection(self.port, self.tls, self.address) as connection:
+            stream = connection.websocket(self._websocket_target(), self.fields())
             self.ready.set()
             while True:
-                frame, _ = Frame.parse(await asyncio.to_thread(connection.receive_frame, stream), role="server")
+                frame, _ = Frame.parse(await connection.receive_frame(stream), role="server")
                 if frame.opcode is Opcode.CLOSE:
                     return
                 yield frame.payload.decode().partition(" ")[0], frame.payload.decode()

@@ -71,12 +71,12 @@ def wait(event: threading.Event, limit: float) -> bool:
     return event.wait(limit)
 
 
-def need_system(what: str, *, processes: bool = False) -> None:
+def need_system(what: str, *, in_memory: bool = False) -> None:
     """Raise ``RuntimeError`` where there is nothing of the system's for it: no sockets, threads or programs.
 
     Args:
         what: that is asked for.
-        processes: it is in processes of its own, whose sockets are the system's even where ours are in memory.
+        in_memory: it can be where only the sockets are in memory, and all else of Python is there: not in a tab.
     """
 
 
