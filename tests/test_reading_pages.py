@@ -65,7 +65,9 @@ def test_pages_are_whole_and_ask_nobody(site: Path) -> None:
         assert 20 < len(said["description"]) <= 300 and said["twitter:card"] == "summary_large_image"
         picture = said["og:image"].removeprefix("https://example.org/")
         assert (site / picture).is_file() and picture in (PICTURE, f"read/{path.stem}.png")
-        assert "google.colab" not in page.get_text()
+        text = page.get_text()
+        assert "google.colab" not in text and "this cell again" not in text
+        assert ("Nothing runs on this page" in text) == path.name[0].isdigit()
         loaded = [str(one.get("src") or one["href"]) for one in page.select("[src], link[href]")]
         loaded += [one.split()[0] for source in page.select("[srcset]") for one in str(source["srcset"]).split(",")]
         wrong += [(path.name, url) for url in loaded if url[:5] != "data:" and not (path.parent / url).is_file()]
@@ -157,6 +159,10 @@ def test_a_page_is_alive_and_is_found(site: Path, browser: Browser) -> None:
     page.get_by_label("Search in all pages").click()
     page.keyboard.type("<script> window.pwned")
     page.locator("#results a", has_text=TITLE).wait_for()
+    page.get_by_label("Search in all pages").fill("masking key")
+    page.locator("#results li").first.get_by_text("Anatomy of a frame › Our turn: eleven bytes by hand").wait_for()
+    page.get_by_label("Search in all pages").fill("eleven versus")
+    page.get_by_text("No section has all of these words. Some of them: ").wait_for()
     page.get_by_label("Search in all pages").fill("eleven BYTES hand")
     first = page.locator("#results li").first
     first.get_by_text("Anatomy of a frame › Our turn: eleven bytes by hand").wait_for()
