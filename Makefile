@@ -54,7 +54,8 @@ shots: .venv/ready-to-test system
 	WSEDU_SCREENSHOTS=screenshots $(BIN)/pytest -q $(TWO) -k "everyone or reads_and_runs or export_reads" \
 	    tests/test_browser*.py tests/test_widgets*.py
 
-# JupyterLite runs all notebooks in the browser; npm has Pyodide, the Python that does it.
+# JupyterLite runs all notebooks in the browser; npm has Pyodide, the Python that does it. Chromium takes pictures of the
+# pages to read, if it is here.
 site: NPM := needed
 site: .venv/site/ready system
 	.venv/site/bin/python tools/build_site.py site $(ADDRESS)

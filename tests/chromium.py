@@ -57,7 +57,7 @@ MUTE = """node => [...node.querySelectorAll('img, [role=img]')].filter(image =>
 # Two frames are drawn and all pictures decoded, so that what a page does on being drawn is done.
 DRAWN = """async node => {
     for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
-    await Promise.allSettled([...node.querySelectorAll('img')].map(image => image.decode()));
+    await Promise.allSettled([...node.querySelectorAll('img:not([loading=lazy])')].map(image => image.decode()));
 }"""
 
 

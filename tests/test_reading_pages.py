@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import page_pictures
 import pytest
 from bs4 import BeautifulSoup
 from chromium import DRAWN, PageMonitor, axe_core, chromium
@@ -16,7 +18,7 @@ from hostile import HOSTILE
 from lab_browser import write_notebook
 from notebook_nav import Notebook, notebooks
 from programs import ROOT
-from reading_pages import write_site
+from reading_pages import PICTURE, write_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -60,9 +62,12 @@ def test_pages_are_whole_and_ask_nobody(site: Path) -> None:
     for path, page in pages.items():
         said = {meta.get("property") or meta.get("name"): str(meta["content"]) for meta in page.select("meta[content]")}
         assert page.title and page.title.get_text() == said["og:title"]
-        assert 20 < len(said["description"]) <= 300 and said["og:image"].startswith("https://example.org/docs/")
-        assert (site / said["og:image"].removeprefix("https://example.org/")).is_file()
-        assert "google.colab" not in page.get_text()
+        assert 20 < len(said["description"]) <= 300 and said["twitter:card"] == "summary_large_image"
+        picture = said["og:image"].removeprefix("https://example.org/")
+        assert (site / picture).is_file() and picture in (PICTURE, f"read/{path.stem}.png")
+        text = page.get_text()
+        assert "google.colab" not in text and "this cell again" not in text
+        assert ("Nothing runs on this page" in text) == path.name[0].isdigit()
         loaded = [str(one.get("src") or one["href"]) for one in page.select("[src], link[href]")]
         loaded += [one.split()[0] for source in page.select("[srcset]") for one in str(source["srcset"]).split(",")]
         wrong += [(path.name, url) for url in loaded if url[:5] != "data:" and not (path.parent / url).is_file()]
@@ -116,8 +121,26 @@ def test_what_was_captured_is_text(site: Path) -> None:
     assert [text for text in HOSTILE if "".join(text.split()) not in shown] == []
 
 
+def test_one_output_of_each_notebook_is_its_picture() -> None:
+    for one in notebooks():
+        cell_id, shown = page_pictures.LISTED[one.number]
+        (cell,) = (cell for cell in one.content["cells"] if cell["id"] == cell_id)
+        assert any("text/html" in output.get("data", {}) for output in cell["outputs"]) and 40 < len(shown) < 130
+
+
+def test_without_chromium_the_readmes_picture_stands_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(page_pictures, "CHROMIUM", ())
+    write_site(tmp_path, "https://example.org/", notebooks()[:1])
+    assert capsys.readouterr().out.count("\n") == 1 and not list(tmp_path.glob("read/*.png"))
+    assert f'"og:image" content="https://example.org/{PICTURE}"' in (tmp_path / "read/00-start-here.html").read_text()
+    assert "<li><div>" in (tmp_path / "index.html").read_text()
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(site: Path) -> Iterator[Browser]:
+    """It comes after the site, whose pictures need one too: playwright runs one at a time."""
     with chromium() as started:
         yield started
 
@@ -136,6 +159,10 @@ def test_a_page_is_alive_and_is_found(site: Path, browser: Browser) -> None:
     page.get_by_label("Search in all pages").click()
     page.keyboard.type("<script> window.pwned")
     page.locator("#results a", has_text=TITLE).wait_for()
+    page.get_by_label("Search in all pages").fill("masking key")
+    page.locator("#results li").first.get_by_text("Anatomy of a frame › Our turn: eleven bytes by hand").wait_for()
+    page.get_by_label("Search in all pages").fill("eleven versus")
+    page.get_by_text("No section has all of these words. Some of them: ").wait_for()
     page.get_by_label("Search in all pages").fill("eleven BYTES hand")
     first = page.locator("#results li").first
     first.get_by_text("Anatomy of a frame › Our turn: eleven bytes by hand").wait_for()
@@ -155,6 +182,27 @@ def test_a_page_is_alive_and_is_found(site: Path, browser: Browser) -> None:
     page.get_by_role("link", name="opcode").first.hover()
     assert "opcode = 1" in said.inner_text()
     assert page.evaluate("window.pwned") is None
+    assert monitor.foreign_requests == monitor.console_errors == []
+    page.close()
+
+
+def test_each_page_has_its_picture(site: Path, browser: Browser) -> None:
+    """Of the size that is promised, smaller on a telephone, and with room left for it."""
+    page, monitor = _open(browser, site / "index.html")
+    listed = page.locator("main li", has=page.locator(".title"))
+    assert listed.count() == listed.locator("img").count() + 1  # that which is hostile is not in the list
+    for image in listed.locator("img").all():
+        file = site / str(image.get_attribute("src"))
+        assert struct.unpack(">II", file.read_bytes()[16:24]) == (1200, 630) and file.stat().st_size < 200_000
+        assert [image.get_attribute(name) for name in ("loading", "width", "height")] == ["lazy", "240", "126"]
+    first = listed.locator("img").first
+    for width in (1366, 600, 390):
+        page.set_viewport_size({"width": width, "height": 768})
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    box = first.bounding_box()
+    assert box and 100 < box["width"] < 150 and abs(box["width"] * 630 / 1200 - box["height"]) < 1
+    page.mouse.click(box["x"] + 10, box["y"] + 10)
+    page.wait_for_url("**/read/00-start-here.html")
     assert monitor.foreign_requests == monitor.console_errors == []
     page.close()
 

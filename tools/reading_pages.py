@@ -5,7 +5,7 @@
 
 The pages are ``SITE/read/NN-....html``; their byte maps come to life by the package's own scripts. They ask no other
 host for anything, and work from a disk as well. ADDRESS is where the site will be, with a slash at its end: who shows a
-picture of a linked page wants its whole address.
+picture of a linked page wants its whole address. A page's picture is one of its outputs: see ``page_pictures.py``.
 """
 
 import json
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import page_pictures
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 from jinja2 import Environment, FileSystemLoader
@@ -33,7 +34,7 @@ FILES = [
     *(ROOT / "wsedu/show" / name for name in ("explorer.css", "byte_pane.js", "inspector.js")),
 ]
 NAME = "WebSocket on the wire"
-PICTURE = "docs/one-update-twice-light.png"  # for who shows a picture of a linked page
+PICTURE = "docs/one-update-twice-light.png"  # of the contents page, and of a page that has none of its own
 BLOCKS = {"p", "li", "td", "th", "pre", "div", "br", "tr", "summary", "details", "h1", "h2", "h3", "table"}
 Section = dict[str, str]
 
@@ -42,6 +43,7 @@ def head(title: str, description: str, picture: str) -> str:
     """What a page says of itself to those who link to it."""
     said = {"og:title": title, "og:description": description, "og:type": "article", "og:image": picture}
     tags = [f"<title>{escape(title)}</title>", f'<meta name="description" content="{escape(description)}">']
+    tags.append('<meta name="twitter:card" content="summary_large_image">')
     return "\n".join([*tags, *(f'<meta property="{name}" content="{escape(text)}">' for name, text in said.items())])
 
 
@@ -83,7 +85,7 @@ def exporter() -> HTMLExporter:
     return made
 
 
-def write_page(content: Any, title: str, path: Path, address: str, **page: Any) -> list[Section]:
+def write_page(content: Any, title: str, path: Path, picture: str, **page: Any) -> list[Section]:
     """Write a notebook as a page; gives its sections."""
     page["head"] = "<!-- head -->"
     soup = BeautifulSoup(exporter().from_notebook_node(content, {"page": page})[0], "html.parser")
@@ -91,7 +93,7 @@ def write_page(content: Any, title: str, path: Path, address: str, **page: Any) 
         link["href"] = target(str(link["href"]))
     for table in soup.select(".jp-MarkdownOutput table"):
         table.wrap(soup.new_tag("div", attrs={"class": "wide", "tabindex": "0"}))
-    said = head(f"{title} · {NAME}", description(soup), f"{address or '../'}{PICTURE}")
+    said = head(f"{title} · {NAME}", description(soup), picture)
     path.write_text(str(soup).replace(page["head"], said, 1), encoding="utf-8")
     return sections(soup.main or soup, f"read/{path.name}", title)
 
@@ -101,12 +103,13 @@ def code(text: str) -> Markup:
     return Markup(re.sub("`(.+?)`", r"<code>\1</code>", escape(text)))
 
 
-def row(one: Notebook) -> dict[str, Any]:
-    """A notebook in the table of contents."""
+def row(one: Notebook, chromium: str | None) -> dict[str, Any]:
+    """A notebook in the contents."""
     name = one.path.stem
     links = {"read": f"read/{name}.html", "run": f"lab/index.html?path=notebooks/{name}.ipynb"}
     said = {"number": one.number, "title": one.title, "question": code(one.question), "minutes": one.minutes}
-    return {**said, **links, "part": PARTS.get(one.number)}
+    shown = page_pictures.LISTED.get(one.number) if chromium else None
+    return {**said, **links, "part": PARTS.get(one.number), "shows": shown and shown[1], "picture": f"read/{name}"}
 
 
 def write_contents(site: Path, rows: list[dict[str, Any]], address: str) -> None:
@@ -124,22 +127,26 @@ def write_contents(site: Path, rows: list[dict[str, Any]], address: str) -> None
 
 def write_site(site: Path, address: str = "", every: Sequence[Notebook] = ()) -> None:
     """Write the contents page and all pages, and what they need, into the folder of the site."""
-    read, every = site / "read", every or notebooks()
+    read, every, chromium = site / "read", every or notebooks(), page_pictures.found()
     read.mkdir(parents=True, exist_ok=True)
     for file in FILES:
         shutil.copy(file, read)
     shutil.copytree(ROOT / "docs", site / "docs", dirs_exist_ok=True)
-    rows, index = [row(one) for one in every], list[Section]()
+    rows, index = [row(one, chromium) for one in every], list[Section]()
+    to = address or "../"
     for one, before, after, line in zip(every, [None, *every], [*every[1:], None], rows, strict=False):
         content = nbformat.reads(one.text(), as_version=4)
         page = {"before": before, "after": after, "run": "../" + line["run"]}
-        index += write_page(content, one.title, read / f"{one.path.stem}.html", address, **page)
+        picture = f"{line['picture']}.png" if line["shows"] else PICTURE
+        index += write_page(content, one.title, site / line["read"], to + picture, **page)
     captures = nbformat.v4.new_notebook()
     captures.cells = [nbformat.v4.new_markdown_cell((ROOT / "data/README.md").read_text(encoding="utf-8"))]
-    index += write_page(captures, "Captured packets", read / "data.html", address)
+    index += write_page(captures, "Captured packets", read / "data.html", to + PICTURE)
     script = f"window.SEARCH_INDEX = {json.dumps(index, ensure_ascii=False)};\n"
     (read / "search_index.js").write_text(script, encoding="utf-8")
     write_contents(site, rows, address)
+    if chromium:
+        page_pictures.take(chromium, [(site / line["read"]).resolve() for line in rows if line["shows"]])
 
 
 if __name__ == "__main__":

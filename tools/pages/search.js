@@ -20,18 +20,19 @@ function load() {
   return loading;
 }
 
-// How well a section fits: not at all if it lacks a word; words of its heading count most.
-function score({ title, heading, text }, words) {
+// How well a section fits: not at all if it has too few words. Words of its heading count, and more so all in a row.
+function score({ title, heading, text }, words, fewest) {
   const [head, body] = [`${title} ${heading}`.toLowerCase(), text.toLowerCase()];
-  if (!words.every((word) => head.includes(word) || body.includes(word))) return 0;
-  const times = (word) => Math.min(body.split(word).length - 1, 5);
-  return words.reduce((sum, word) => sum + times(word) + (head.includes(word) ? 10 : 0), 1);
+  if (words.filter((word) => head.includes(word) || body.includes(word)).length < fewest) return 0;
+  const times = (word) => Math.min(body.split(word).length - 1, 5) + (head.includes(word) ? 10 : 0);
+  return words.reduce((sum, word) => sum + times(word), 1) + 10 * times(words.join(" "));
 }
 
 // A piece of the text, with the words marked.
 function excerpt(text, words) {
-  const places = words.map((word) => text.toLowerCase().indexOf(word)).filter((at) => at >= 0);
-  const first = Math.min(...(places.length ? places : [0]));
+  const at = (word) => text.toLowerCase().indexOf(word);
+  const places = words.map(at).filter((place) => place >= 0);
+  const first = Math.max(at(words.join(" ")), Math.min(...(places.length ? places : [0])));
   const from = first > AROUND ? text.indexOf(" ", first - AROUND) + 1 : 0;
   const cut = text.slice(from <= first ? from : first, first + 2 * AROUND);
   const line = make("p", from ? "… " : "");
@@ -53,10 +54,14 @@ async function search() {
     found.textContent = "The index of the search could not be loaded.";
     return;
   }
-  const all = window.SEARCH_INDEX.map((section) => [score(section, words), section]).filter(([points]) => points);
+  const having = (fewest) =>
+    window.SEARCH_INDEX.map((section) => [score(section, words, fewest), section]).filter(([points]) => points);
+  let all = having(words.length);
+  const none = !all.length && words.length > 1;
+  if (none) all = having(1);
   all.sort(([one], [other]) => other - one);
   const [some, count] = [all.slice(0, MOST), all.length];
-  found.textContent = `${count} section${count === 1 ? "" : "s"}${count > MOST ? `, the best ${MOST} of them` : ""}`;
+  found.textContent = `${none ? "No section has all of these words. Some of them: " : ""}${count} section${count === 1 ? "" : "s"}${count > MOST ? `, the best ${MOST} of them` : ""}`;
   results.replaceChildren(
     ...some.map(([, { url, title, heading, text }]) => {
       const item = make("li", "");
