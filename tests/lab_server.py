@@ -95,8 +95,6 @@ class _FolderHandler(SiteHandler):
             data["exposeAppInBrowser"] = True
             shown = {f"@jupyterlab/apputils-extension:{name}": content for name, content in SETTINGS.items()}
             data["settingsOverrides"] = {**data.get("settingsOverrides", {}), **shown}
-        elif at == "/favicon.ico":
-            found = {}
         elif at.startswith("/api/contents/"):
             folder = self.root / at.removeprefix("/api/contents/").removesuffix("all.json")
             found = self._model(folder) | {"content": [self._model(one) for one in sorted(folder.iterdir())]}

@@ -140,13 +140,37 @@ def test_a_notebook_runs_in_a_tab_as_it_is_stored(notebook: Path) -> None:
     with opened(notebook) as (page, monitor, _):
         cells = list(ran(stored, page.evaluate(RUN, None)))
         really = list(ran(stored, page.evaluate(RUN, list(shown_only))))
-    assert monitor.foreign_requests == []
+    assert monitor.foreign_requests == monitor.console_errors == []
     assert {one.cell for one in cells if one.is_stored_run} == set(shown_only)
     assert [one for one in cells if one.failed] == []
     differ = {one.cell for one in cells if one.now != one.stored and not (one.ignored or one.is_stored_run)}
     assert differ == set(listed("differs", notebook)), [one for one in cells if one.cell in differ]
     # A cell that somebody has changed is run: what is listed cannot run, or says something else.
     assert [one for one in really if one.cell in shown_only and one.now == one.stored] == []
+
+
+# The first widget that has something to choose from.
+WIDGET = ".jp-OutputArea-output [role=tree]"
+
+
+@pytest.mark.site
+def test_from_the_contents_page_to_a_widget() -> None:
+    """A reader looks for something, reads it, and runs it; all of it under the path of the site."""
+    with site_server(SITE) as (origin, _), chromium() as browser:
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        page.set_default_timeout(LIMIT)
+        monitor = PageMonitor(page, origin)
+        page.goto(f"{origin}/")
+        page.get_by_label("Search in all pages").fill("eleven bytes by hand")
+        page.locator("#results a").first.click()
+        page.wait_for_url("**/read/05-anatomy-of-a-frame.html#Our-turn*")
+        page.locator(".wsedu-alive [data-at='3']").first.hover()
+        assert "payload = Hello" in page.locator(".wsedu-said").first.inner_text()
+        page.get_by_role("link", name="Open it running").first.click()
+        page.wait_for_function(IDLE)
+        page.evaluate(RUN, None)
+        page.locator(WIDGET).first.wait_for(state="attached")
+        assert monitor.foreign_requests == monitor.console_errors == []
 
 
 @pytest.mark.site

@@ -26,7 +26,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from reading_pages import write_site
+from reading_pages import ICON, write_site
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "tools"
@@ -193,8 +193,8 @@ def main(site: Path, address: str) -> None:
         (folder / "jupyter_lite_config.json").write_text(json.dumps(lite))
         run(sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", folder, cwd=folder)
     write_site(site, address)
-    contents = site / "index.html"
-    contents.write_text(contents.read_text().replace("</head>", ROOT_CONFIG + "</head>"))
+    for path, more in ("index.html", ROOT_CONFIG), ("lab/index.html", ICON):
+        (site / path).write_text((site / path).read_text().replace("</head>", f"{more}</head>"))
 
 
 if __name__ == "__main__":
