@@ -79,13 +79,14 @@ def lab_server(root: Path, application: Application = "jupyterlab") -> Iterator[
 
 
 class _FolderHandler(SiteHandler):
-    """The site, with the files of `root` in the place of its notebooks."""
+    """The site, with the files of `root` beside its own; of these two of one name, the site's."""
 
     root: Path
 
     def translate_path(self, path: str) -> str:
-        at = unquote(urlsplit(path).path)
-        return str(self.root / at.removeprefix("/files/")) if at.startswith("/files/") else super().translate_path(path)
+        own, at = super().translate_path(path), unquote(urlsplit(path).path)
+        of_root = at.startswith("/files/") and not Path(own).is_file()
+        return str(self.root / at.removeprefix("/files/")) if of_root else own
 
     def do_GET(self) -> None:
         at = unquote(urlsplit(self.path).path)
