@@ -36,6 +36,7 @@ class SiteHandler(SimpleHTTPRequestHandler):
         """Read the request, and take from its path where the site is."""
         read = super().parse_request()
         if read and not self.path.startswith(f"{AT}/"):
+            self._sent[self.path] = 0
             self.send_error(404)
             return False
         self.path = self.path.removeprefix(AT)
@@ -48,7 +49,7 @@ class SiteHandler(SimpleHTTPRequestHandler):
             path /= "index.html"
         if not path.is_file():
             return self.send_error(404)
-        self._sent[self.path] = len(content := compressed(path))
+        self._sent[AT + self.path] = len(content := compressed(path))
         packed = {} if path.suffix in PACKED else {"Content-Encoding": "gzip"}
         return self.answer(content, self.guess_type(str(path)), {"Cache-Control": "max-age=600", **packed})
 

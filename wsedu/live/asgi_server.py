@@ -27,6 +27,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
+from ..wire import background
 from .news_server import LONGEST_WAIT, cursor_of
 from .publisher import Publisher, Update
 from .servers import BACKLOG, PATIENCE, Listening, Server
@@ -176,5 +177,6 @@ def asgi_news_server(
         longest_wait: seconds after which a long poll is answered with 204.
         host: the address that it listens on, of this machine.
     """
+    background.need_system("Hypercorn")
     application = NewsApplication(publisher, longest_wait)
     return Server("news server by Hypercorn", lambda: asgi_serving(application, tls, host), host)
