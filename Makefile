@@ -63,6 +63,7 @@ site: .venv/site/ready system
 test-site: .venv/ready-to-test site
 	$(BIN)/pytest -q -m site -n 2 tests/test_site.py
 	WSEDU_SITE=site $(BIN)/pytest -q -m "not slow" tests/test_widgets.py tests/test_site_progress.py
+	WSEDU_SITE=site $(BIN)/pytest -q -k "08 and not light and not dark-1 or html or broken" tests/test_browser.py
 
 bench: setup system
 	$(BIN)/python tools/bench.py

@@ -79,13 +79,14 @@ def lab_server(root: Path, application: Application = "jupyterlab") -> Iterator[
 
 
 class _FolderHandler(SiteHandler):
-    """The site, with the files of `root` in the place of its notebooks."""
+    """The site, with the files of `root` beside its own; of these two of one name, the site's."""
 
     root: Path
 
     def translate_path(self, path: str) -> str:
-        at = unquote(urlsplit(path).path)
-        return str(self.root / at.removeprefix("/files/")) if at.startswith("/files/") else super().translate_path(path)
+        own, at = super().translate_path(path), unquote(urlsplit(path).path)
+        of_root = at.startswith("/files/") and not Path(own).is_file()
+        return str(self.root / at.removeprefix("/files/")) if of_root else own
 
     def do_GET(self) -> None:
         at = unquote(urlsplit(self.path).path)
@@ -95,8 +96,6 @@ class _FolderHandler(SiteHandler):
             data["exposeAppInBrowser"] = True
             shown = {f"@jupyterlab/apputils-extension:{name}": content for name, content in SETTINGS.items()}
             data["settingsOverrides"] = {**data.get("settingsOverrides", {}), **shown}
-        elif at == "/favicon.ico":
-            found = {}
         elif at.startswith("/api/contents/"):
             folder = self.root / at.removeprefix("/api/contents/").removesuffix("all.json")
             found = self._model(folder) | {"content": [self._model(one) for one in sorted(folder.iterdir())]}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every notebook in JupyterLab, in a real browser: opened as in a fresh clone, trusted, run, and looked at.
 
+The same on the site, where $WSEDU_SITE names it (``make test-site``).
+
 One notebook alone: ``pytest tests/test_browser.py -k 05``. Pictures of every screenful go to $WSEDU_SCREENSHOTS, or
 to pytest's temporary folder; ``make shots`` takes them all.
 """
@@ -70,7 +72,9 @@ def test_a_fresh_clone_reads_well(opened: NotebookPage) -> None:
 
 @pytest.mark.slow  # to run it trusts it too
 @each_notebook
-def test_it_reads_well_when_it_is_trusted(opened: NotebookPage) -> None:
+def test_it_reads_well_when_it_is_trusted(lab: LabBrowser, opened: NotebookPage) -> None:
+    if lab.on_site:
+        pytest.skip("a file server keeps no list of notebooks that are trusted")
     opened.trust()
     code = [cell for cell in opened.cells if cell["cell_type"] == "code"]
     assert all(cell["metadata"].get("trusted") for cell in code)
@@ -102,7 +106,8 @@ def test_what_is_broken_is_seen(lab: LabBrowser) -> None:
         notebook.page.wait_for_function("() => window.pwned === 1")
         findings = notebook.axe(axe_core())
         prose = [text.cell - len(BROKEN_CELLS) for text in notebook.prose() if text.faults]
-    assert len(errors) == 1 and errors[0].startswith(f"cell {len(BROKEN_CELLS) - 1}: ZeroDivisionError")
+    (error,) = errors
+    assert error.startswith(f"cell {len(BROKEN_CELLS) - 1}: ") and "ZeroDivisionError" in error
     assert "http://192.0.2.1/picture.png" in notebook.foreign_requests
     assert "broken on purpose" in notebook.console_errors
     assert [one.cell for one in outputs if one.active] == [one.cell for one in outputs if one.mute] == [0, 1, 2]

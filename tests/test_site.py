@@ -21,7 +21,7 @@ from chromium import PageMonitor, chromium
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from programs import ROOT
-from site_server import site_server
+from site_server import AT, site_server
 from test_binder import CONSTRAINTS, DEPENDENCIES, PINS
 
 if TYPE_CHECKING:
@@ -132,21 +132,52 @@ def opened(notebook: Path) -> Iterator[tuple[Page, PageMonitor, dict[str, int]]]
         yield page, monitor, sent
 
 
+LACKING = "and a browser tab has none$|^name '.+' is not defined$"
+
+
 @pytest.mark.site
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem[:2])
 def test_a_notebook_runs_in_a_tab_as_it_is_stored(notebook: Path) -> None:
     """But for the cells that are listed, which do not."""
     stored, shown_only = json.loads(notebook.read_text())["cells"], listed("not-run", notebook)
-    with opened(notebook) as (page, monitor, _):
+    with opened(notebook) as (page, monitor, sent):
         cells = list(ran(stored, page.evaluate(RUN, None)))
         really = list(ran(stored, page.evaluate(RUN, list(shown_only))))
-    assert monitor.foreign_requests == []
+    assert monitor.foreign_requests == [path for path in sent if not path.startswith(AT)] == []
     assert {one.cell for one in cells if one.is_stored_run} == set(shown_only)
     assert [one for one in cells if one.failed] == []
     differ = {one.cell for one in cells if one.now != one.stored and not (one.ignored or one.is_stored_run)}
     assert differ == set(listed("differs", notebook)), [one for one in cells if one.cell in differ]
     # A cell that somebody has changed is run: what is listed cannot run, or says something else.
-    assert [one for one in really if one.cell in shown_only and one.now == one.stored] == []
+    changed = [one for one in really if one.cell in shown_only]
+    assert [one for one in changed if one.now == one.stored] == []
+    # It says what a tab has not, or what the cell above would have made.
+    errors = [said[1] for one in changed for said in one.now if isinstance(said, list)]
+    assert [said for said in errors if not re.search(LACKING, said)] == []
+
+
+# The first widget that has something to choose from.
+WIDGET = ".jp-OutputArea-output [role=tree]"
+
+
+@pytest.mark.site
+def test_from_the_contents_page_to_a_widget() -> None:
+    """A reader looks for something, reads it, and runs it; all of it under the path of the site."""
+    with site_server(SITE) as (origin, _), chromium() as browser:
+        page = browser.new_page(viewport={"width": 1366, "height": 768})
+        page.set_default_timeout(LIMIT)
+        monitor = PageMonitor(page, origin)
+        page.goto(f"{origin}/")
+        page.get_by_label("Search in all pages").fill("eleven bytes by hand")
+        page.locator("#results a").first.click()
+        page.wait_for_url("**/read/05-anatomy-of-a-frame.html#Our-turn*")
+        page.locator(".wsedu-alive [data-at='3']").first.hover()
+        assert "payload = Hello" in page.locator(".wsedu-said").first.inner_text()
+        page.get_by_role("link", name="Open it running").first.click()
+        page.wait_for_function(IDLE)
+        page.evaluate(RUN, None)
+        page.locator(WIDGET).first.wait_for(state="attached")
+        assert monitor.foreign_requests == monitor.console_errors == []
 
 
 @pytest.mark.site

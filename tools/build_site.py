@@ -26,7 +26,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from reading_pages import write_site
+import nbformat
+from reading_pages import ICON, write_site
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / "tools"
@@ -188,13 +189,15 @@ def main(site: Path, address: str) -> None:
         (folder / "jupyter-lite.json").write_text(json.dumps(configuration(lock(home))))
         for name in "notebooks", "data":
             shutil.copytree(ROOT / name, folder / "content" / name, ignore=shutil.ignore_patterns(".*"))
+        for path in folder.glob("content/notebooks/*.ipynb"):
+            path.write_text(json.dumps(nbformat.read(path, as_version=4)))  # JupyterLite puts commas between lines
         build = {"contents": ["content"], "output_dir": str(site), "apps": ["lab"], "no_sourcemaps": True}
         lite = {"LiteBuildConfig": {**build, "cache_dir": str(folder / "cache")}}
         (folder / "jupyter_lite_config.json").write_text(json.dumps(lite))
         run(sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", folder, cwd=folder)
     write_site(site, address)
-    contents = site / "index.html"
-    contents.write_text(contents.read_text().replace("</head>", ROOT_CONFIG + "</head>"))
+    for page, more in (site / "index.html", ROOT_CONFIG), (site / "lab/index.html", ICON):
+        page.write_text(page.read_text().replace("</head>", f"{more}</head>"))
 
 
 if __name__ == "__main__":

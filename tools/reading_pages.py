@@ -35,6 +35,7 @@ FILES = [
 ]
 NAME = "WebSocket on the wire"
 PICTURE = "docs/one-update-twice-light.png"  # of the contents page, and of a page that has none of its own
+ICON = '<link rel="icon" href="data:,">'  # none: else the browser asks the host for /favicon.ico, which is not ours
 BLOCKS = {"p", "li", "td", "th", "pre", "div", "br", "tr", "summary", "details", "h1", "h2", "h3", "table"}
 Section = dict[str, str]
 
@@ -42,7 +43,7 @@ Section = dict[str, str]
 def head(title: str, description: str, picture: str) -> str:
     """What a page says of itself to those who link to it."""
     said = {"og:title": title, "og:description": description, "og:type": "article", "og:image": picture}
-    tags = [f"<title>{escape(title)}</title>", f'<meta name="description" content="{escape(description)}">']
+    tags = [f"<title>{escape(title)}</title>", ICON, f'<meta name="description" content="{escape(description)}">']
     tags.append('<meta name="twitter:card" content="summary_large_image">')
     return "\n".join([*tags, *(f'<meta property="{name}" content="{escape(text)}">' for name, text in said.items())])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Serve the built site on a free port, as a file server that compresses does."""
+"""Serve the built site on a free port, under a path and compressed, as GitHub Pages does."""
 
 import gzip
 from collections.abc import Iterator, Mapping
@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+AT = "/websocket-on-the-wire"  # where a site of GitHub Pages has the name of its repository; beside it there is nothing
 TYPES = {".mjs": "text/javascript", ".wasm": "application/wasm"}
 PACKED = {".whl", ".zip", ".png", ".woff", ".woff2", ".gz"}  # which are compressed already
 
@@ -31,6 +32,16 @@ class SiteHandler(SimpleHTTPRequestHandler):
         self._sent = sent
         super().__init__(*arguments, **options)
 
+    def parse_request(self) -> bool:
+        """Read the request, and take from its path where the site is."""
+        read = super().parse_request()
+        if read and not self.path.startswith(f"{AT}/"):
+            self._sent[self.path] = 0
+            self.send_error(404)
+            return False
+        self.path = self.path.removeprefix(AT)
+        return read
+
     def do_GET(self) -> None:
         """Answer with a file, compressed."""
         path = Path(self.translate_path(self.path))
@@ -38,7 +49,7 @@ class SiteHandler(SimpleHTTPRequestHandler):
             path /= "index.html"
         if not path.is_file():
             return self.send_error(404)
-        self._sent[self.path] = len(content := compressed(path))
+        self._sent[AT + self.path] = len(content := compressed(path))
         packed = {} if path.suffix in PACKED else {"Content-Encoding": "gzip"}
         return self.answer(content, self.guess_type(str(path)), {"Cache-Control": "max-age=600", **packed})
 
@@ -63,7 +74,7 @@ def site_server(site: Path, handler: type[SiteHandler] = SiteHandler) -> Iterato
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", sent
+        yield f"http://127.0.0.1:{server.server_port}{AT}", sent
     finally:
         server.shutdown()
         server.server_close()

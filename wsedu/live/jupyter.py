@@ -17,6 +17,7 @@ import httpx
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from ..wire import background
 from .program import program
 
 V1 = Subprotocol("v1.kernel.websocket.jupyter.org")
@@ -82,6 +83,7 @@ def jupyter_server() -> Iterator[JupyterServer]:
     Raises:
         RuntimeError: it does not begin to listen, or is not installed.
     """
+    background.need_system("Jupyter's server")
     if not find_spec("jupyter_server"):
         raise RuntimeError("Jupyter's server is not installed here; pip install jupyterlab brings it")
     token = secrets.token_hex(24)

@@ -4,6 +4,8 @@
 from contextlib import suppress
 from pathlib import Path
 
+from ..wire import background
+
 # Memory that a connection takes at most, in the server, in the client and in the operating system together.
 LISTENER_BYTES = 64 * 1024
 # Files that a process needs beside its connections.
@@ -66,6 +68,7 @@ def most_listeners(wanted: int = 10_000) -> int:
     Raises:
         RuntimeError: that would be fewer than ``FEWEST_LISTENERS``; it says what they lack.
     """
+    background.need_system("A load test", in_memory=True)
     files, memory = raise_file_limit(), available_bytes() // 2 // LISTENER_BYTES
     possible = max(0, min(files - SPARE_FILES, memory, PORTS))
     if possible < FEWEST_LISTENERS:

@@ -550,9 +550,8 @@ def _select(reads: Any, writes: Any, errors: Any, timeout: float | None = None) 
 
 def _need_system(what: str, *, in_memory: bool = False) -> None:
     if sys.platform == "emscripten" or not in_memory:
-        where = "a browser tab has none" if sys.platform == "emscripten" else "WSEDU_NETWORK=memory keeps to memory"
-        needed = "sockets, threads or programs of the system"
-        raise RuntimeError(f"{what} cannot run here: needed are {needed}, and {where}")
+        why = "a browser tab has none" if sys.platform == "emscripten" else "WSEDU_NETWORK=memory keeps to memory"
+        raise RuntimeError(f"{what} cannot run here: needed are sockets, threads or programs of the system, and {why}")
 
 
 def install() -> None:
