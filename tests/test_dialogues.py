@@ -379,15 +379,15 @@ SILENT = {"SYN": Dialogue([(CLIENT, b"", SYN)], [], opened=False), "TLS": Dialog
 
 @pytest.mark.parametrize("talk", SILENT)
 def test_many_connections_with_nothing_to_tell_take_no_memory(talk: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST_SILENT", 250)
+    monkeypatch.setattr(connections, "MOST_SILENT", 100)
     peaks = []
-    for many in 500, 1500:
+    for many in 200, 600:
         file, warnings = io.BytesIO(pcap(many_of(many, SILENT[talk]))), list[str]()
         tracemalloc.start()
         assert list(wsedu.messages(file, warnings)) == []
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-        assert f"{many - 250:,} connections without a message were not followed" in warnings[-1]
+        assert f"{many - 100:,} connections without a message were not followed" in warnings[-1]
     assert peaks[1] < 1.5 * peaks[0]
 
 
@@ -401,17 +401,18 @@ def test_of_many_unreadable_connections_few_have_a_line_and_the_rest_is_counted(
 def test_nothing_is_kept_of_connections_that_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither windows nor names; and without a message no bill: who asks for it?"""
     deflating = SWITCHING[:-2] + b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
-    compressed = closed(1500, SHAKEN[0], (SERVER, deflating + frame(bytes.fromhex("f248cdc9c90700"), first=0xC1)))
+    monkeypatch.setattr(connections, "MOST_CLOSED", 100)
+    compressed = closed(150, SHAKEN[0], (SERVER, deflating + frame(bytes.fromhex("f248cdc9c90700"), first=0xC1)))
     reader = CaptureReader([])
     frames = [one for one in reader.messages(io.BytesIO(pcap(compressed)), whole=False) if one.kind == "frame"]
-    assert [one.text for one in frames] == ["Hello"] * 1500 and reader.connections == {}
+    assert [one.text for one in frames] == ["Hello"] * 150 and reader.connections == {}
     fast = FastReader([])
     for number, message in enumerate(fast.messages(io.BytesIO(pcap(closed(3000, (CLIENT, GET)))), whole=False)):
         assert fast.names[message.conversation][0] == f"192.0.2.1:{2000 + number}" and len(fast.names) < 2500
     assert number == 2999
-    capture = wsedu.read(io.BytesIO(pcap(closed(2, *SHAKEN) + closed(2996))))
-    assert capture.bill().connections == 2998
-    assert len(capture._billing.conversations) < 1010
+    capture = wsedu.read(io.BytesIO(pcap(closed(2, *SHAKEN) + closed(296))))
+    assert capture.bill().connections == 298
+    assert len(capture._billing.conversations) < 110
     monkeypatch.setattr(connections, "MOST_CLOSED", 3)
     session = WebSocketSession()
     given = test_scapy_session.packets_of(closed(20, *SHAKEN, (SERVER, HELLO)), session)

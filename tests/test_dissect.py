@@ -152,11 +152,16 @@ FATES = [
     (("solutions", "99"), "2>&-", 2, b""),
     (("dissect",), "2>/dev/full", 2, b""),  # argparse's own error
 ]
+# Each costs a process, so make test has one half: every other one buffered, so that each command is seen both ways.
+BUFFERED = [
+    pytest.param(*fate, unbuffered, marks=() if bool(unbuffered) == number % 2 else pytest.mark.slow)
+    for number, fate in enumerate(FATES)
+    for unbuffered in ("", "1")
+]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full here")
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize(("command", "shell", "status", "said"), FATES, ids=str)
+@pytest.mark.parametrize(("command", "shell", "status", "said", "unbuffered"), BUFFERED, ids=str)
 def test_where_what_it_says_cannot_go(command: Any, shell: str, status: int, said: bytes, unbuffered: str) -> None:
     """A full disk or a closed stdout is one line and status 1, with every command, however Python buffers."""
     done = run(*command, shell=shell, env=os.environ | {"PYTHONUNBUFFERED": unbuffered})

@@ -8,21 +8,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import faulty_servers as faulty
 import psutil
 import pytest
-import websockets.asyncio.server as websockets
 from programs import python
 
 from wsedu import ProtocolError
 from wsedu.live import limits, load_test
 from wsedu.live.load_test import poll_load, push_load
-from wsedu.live.load_worker import LoadClients, LoadServer, load_server, said
+from wsedu.live.load_worker import LoadClients, said
 
 LIMIT = 60.0  # seconds for what takes milliseconds
 
@@ -48,7 +47,7 @@ def test_deflate_takes_memory_for_each_connection() -> None:
 
 
 def test_the_server_that_pushes_answers_polls_too() -> None:
-    polled = poll_load(20, gap=0.05, rounds=2, of_pusher=True, server=pushes_only)
+    polled = poll_load(20, gap=0.05, rounds=2, of_pusher=True, server=faulty.pushes_only)
     assert polled.requests > 0 and polled.cpu_each > 0
 
 
@@ -88,68 +87,16 @@ def test_polls_have_one_connection_or_one_each(keep_alive: bool, connections: in
     assert (len(asked), len(connected)) == (4, connections)
 
 
-@asynccontextmanager
-async def pushes_only() -> AsyncIterator[LoadServer]:
-    async with load_server() as server:
-        yield server._replace(polling=1)
-
-
-# Servers with faults. A load test makes them in a process of their own, which imports this module to find them.
-
-
-def two_are_lost(listening: set[websockets.ServerConnection], text: str) -> None:
-    for connection in list(listening)[:2]:
-        connection.transport.abort()
-    websockets.broadcast(listening, text)
-
-
-def nothing_is_sent(listening: set[websockets.ServerConnection], text: str) -> None:
-    pass
-
-
-def it_dies(listening: set[websockets.ServerConnection], text: str) -> None:
-    os._exit(3)
-
-
-def it_raises(listening: set[websockets.ServerConnection], text: str) -> None:
-    raise ZeroDivisionError("said there")
-
-
-@asynccontextmanager
-async def cannot_start() -> AsyncIterator[LoadServer]:
-    raise OSError("no port is free")
-    yield
-
-
-@asynccontextmanager
-async def silent() -> AsyncIterator[LoadServer]:
-    """It takes connections and answers nothing."""
-    kept = []  # a StreamWriter that nobody keeps closes its connection
-
-    async with await asyncio.start_server(lambda *streams: kept.append(streams), "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        yield LoadServer(port, port, float)
-
-
-@asynccontextmanager
-async def nowhere() -> AsyncIterator[LoadServer]:
-    yield LoadServer(1, 1, float)
-
-
-def breaks(how: Callable[..., None]) -> Callable[..., Any]:
-    return partial(load_server, broadcast=how)
-
-
 PUSH, POLL = partial(push_load, 20), partial(poll_load, 20, gap=0.1, of_pusher=True)
 FAULTS: list[tuple[Callable[..., object], Any, str]] = [
-    (PUSH, breaks(two_are_lost), r"2 of 20 clients lost their connection to the"),
-    (PUSH, breaks(nothing_is_sent), r"20 of 20 listeners had no update within 0\.3 s"),
-    (PUSH, breaks(it_dies), "the load server has ended, with exit code 3"),
-    (PUSH, breaks(it_raises), "the load server gave up: ZeroDivisionError: said there"),
-    (PUSH, cannot_start, "the load server gave up: OSError: no port is free"),
-    (PUSH, nowhere, "the load clients gave up: ConnectionRefusedError"),
-    (POLL, nowhere, r"\d+ of 20 clients lost their connection to the server: ConnectionRefused"),
-    (POLL, silent, r"0 polls of 20 clients were answered within 0\.3 s, and 2 are needed"),
+    (PUSH, faulty.breaks(faulty.two_are_lost), r"2 of 20 clients lost their connection to the"),
+    (PUSH, faulty.breaks(faulty.nothing_is_sent), r"20 of 20 listeners had no update within 0\.3 s"),
+    (PUSH, faulty.breaks(faulty.it_dies), "the load server has ended, with exit code 3"),
+    (PUSH, faulty.breaks(faulty.it_raises), "the load server gave up: ZeroDivisionError: said there"),
+    (PUSH, faulty.cannot_start, "the load server gave up: OSError: no port is free"),
+    (PUSH, faulty.nowhere, "the load clients gave up: ConnectionRefusedError"),
+    (POLL, faulty.nowhere, r"\d+ of 20 clients lost their connection to the server: ConnectionRefused"),
+    (POLL, faulty.silent, r"0 polls of 20 clients were answered within 0\.3 s, and 2 are needed"),
 ]
 
 
@@ -223,22 +170,12 @@ def test_a_program_says_nothing_else_in_development_mode(how: str, tmp_path: Pat
     assert (done.stdout, done.stderr) == ("20\n", "")
 
 
-# A shell has what it starts in the background ignore SIGINT, and who is started by that does as well.
-def waits() -> None:
-    def connected(count: int) -> None:
-        print(*[process.pid for process in multiprocessing.active_children()], flush=True)
-
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    load_test.LIMIT = 1e6
-    push_load(3, progress=connected, server=breaks(nothing_is_sent))
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such signals")
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGINT"])
 def test_processes_end_with_their_parent_whatever_they_wait_for(how: str) -> None:
     """A killed parent can say nothing to them; and Ctrl-C goes to all the processes of a shell's job."""
     pipes: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}
-    command = [sys.executable, "-c", "import test_load; test_load.waits()"]
+    command = [sys.executable, "-c", "import faulty_servers; faulty_servers.waits()"]
     with subprocess.Popen(command, cwd=Path(__file__).parent, **pipes) as parent:
         assert parent.stdout is not None and parent.stderr is not None
         children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]

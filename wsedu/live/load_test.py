@@ -206,8 +206,7 @@ def push_load(
     if updates < 1:
         raise ValueError(f"a load test that pushes takes one update at least, got {updates}")
     last = []
-    if compression:
-        server = partial(server, compression="deflate")
+    server = partial(server, compression="deflate") if compression else server
     with _loaded(server, "websocket", listeners, progress=progress) as (serving, clients, empty, seconds):
         full = serving("usage")
         for number in range(1, updates + 1):

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -74,8 +74,7 @@ async def _obey(pipe: Connection, make: Callable[[], AbstractAsyncContextManager
             while True:
                 name, arguments = await orders.get()
                 answer = getattr(worker, name)
-                if callable(answer):
-                    answer = answer(*arguments)
+                answer = answer(*arguments) if callable(answer) else answer
                 pipe.send(("", await answer if isawaitable(answer) else answer))
     except Exception as error:  # whatever it is, the parent raises it
         with suppress(OSError):
@@ -121,9 +120,7 @@ def no_news(connection: ServerConnection, request: http11.Request) -> http11.Res
 
     The library closes the connection after each response that is not a 101.
     """
-    if "Upgrade" in request.headers:
-        return None
-    return http11.Response(204, "No Content", Headers(Connection="close"))
+    return None if "Upgrade" in request.headers else http11.Response(204, "No Content", Headers(Connection="close"))
 
 
 @asynccontextmanager
@@ -215,14 +212,11 @@ class LoadClients:
     async def _connect(self) -> Streams | None:
         if not self._keep_alive:
             return None  # it opens one for each poll
-        reader, writer = await self._open()
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         if self._gap is None:
             writer.write(request("127.0.0.1", fields=[OFFER]))
             await _response(reader, 101)
         return reader, writer
-
-    def _open(self) -> Awaitable[Streams]:
-        return asyncio.open_connection("127.0.0.1", self._port)
 
     def begin(self) -> None:
         """Let all who are connected receive, or poll: one after the other within the first gap, as people come."""
@@ -242,8 +236,7 @@ class LoadClients:
             self._changed.set()
 
     async def _frames(self, number: int) -> AsyncIterator[None]:
-        connection = self._connections[number]
-        assert connection is not None
+        connection: Any = self._connections[number]
         while True:
             await read_frame(connection[0])
             yield
@@ -252,7 +245,7 @@ class LoadClients:
         await asyncio.sleep(gap * number / self._total)
         while True:
             kept = self._connections[number]
-            reader, writer = kept or await self._open()
+            reader, writer = kept or await asyncio.open_connection("127.0.0.1", self._port)
             writer.write(POLL + (b"\r\n" if kept else b"Connection: close\r\n\r\n"))
             await _response(reader, 200, 204)
             yield
