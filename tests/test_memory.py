@@ -18,8 +18,8 @@ from programs import ROOT, nbval, python
 
 from wsedu.live.certificate import tls_contexts
 from wsedu.live.news_server import WAYS
-from wsedu.wire.memory import NETWORK, MemorySocket
-from wsedu.wire.memory_tls import MemoryTlsSocket
+from wsedu.memory import NETWORK, MemorySocket
+from wsedu.memory_tls import MemoryTlsSocket
 
 MEMORY = os.environ | {"WSEDU_NETWORK": "memory"}
 HERE = "127.0.0.1"
