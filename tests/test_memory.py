@@ -17,9 +17,9 @@ import pytest
 from programs import ROOT, nbval, python
 
 from wsedu.live.certificate import tls_contexts
-from wsedu.live.memory import NETWORK, MemorySocket
-from wsedu.live.memory_tls import MemoryTlsSocket
 from wsedu.live.news_server import WAYS
+from wsedu.memory import NETWORK, MemorySocket
+from wsedu.memory_tls import MemoryTlsSocket
 
 MEMORY = os.environ | {"WSEDU_NETWORK": "memory"}
 HERE = "127.0.0.1"

@@ -6,9 +6,11 @@
 
 JupyterLite is in ``lab/``; the pages to read, and the contents page, are those of ``reading_pages.py``.
 
-Pyodide comes from npm and wheels from the package index, all pinned. Pyodide looks into its lock file for whoever has a
-module that is imported; so the wheels are written into that file, and nothing is installed when a page is opened: no
-request goes to another host.
+Pyodide comes from npm and wheels from the package index, all pinned. What they have goes, compiled, into the archive of
+the standard library, from which Python imports without unpacking anything; the few that are unpacked are written into
+Pyodide's lock file. Nothing is installed when a page is opened: no request goes to another host.
+
+Python is started (``pages/early.mjs``) when the page is opened, beside JupyterLab, and not when that asks for a kernel.
 """
 
 import hashlib
@@ -38,20 +40,42 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 # Pyodide as npm has it, and the SHA-256 of that.
 PYODIDE, PYODIDE_SHA256 = "pyodide@314.0.6", "d78ac549b28a2a58600cd06f44e017024151775f8c6b2d73fab1475400d38ea2"
-PYODIDE_FILES = "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json"
+LIBRARY, LOCK = "python_stdlib.zip", "pyodide-lock.json"
+PYODIDE_FILES = "pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", LIBRARY, LOCK
 PYTHON, PLATFORM = "3.14", "pyemscripten_2026_0_wasm32"
 KERNEL = "@jupyterlite/pyodide-kernel-extension"
 
 # JupyterLite in lab/ reads the page above it too, which has to have this.
 ROOT_CONFIG = '<script id="jupyter-config-data" type="application/json" data-jupyter-lite-root=".">{}</script>\n'
 
-# Loaded when a cell imports it, and not while the page waits for its first cell.
-LATER = {"scapy"}
-# Never opened in a tab: type stubs of what is not here, tests, colours for other languages than Python.
+# Unpacked when a page is opened, since they have files beside their modules; and Scapy, when a cell imports it.
+AT_ONCE, LATER = {"ipython", "wsedu", "wsedu_site"}, {"scapy"}
+# What the kernel would look for on the package index if it were not told that it is here; of jedi that is not so, and
+# completion asks the objects.
+OF_KERNEL = ["comm", "ipykernel", "ipython", "jedi", "micropip", "piplite", "pyodide-kernel"]
+# Never opened in a tab: tests, what Lab has already, colours for other languages than Python.
 UNUSED = re.compile(
-    r"jedi/third_party/(django-stubs|typeshed/stubs)/|/tests?/|\.dist-info/RECORD$"
+    r"/(tests?|labextension)/|\.data/|\.dist-info/RECORD$"
     r"|pygments/lexers/(?!__init__|_mapping|python|special|_python)"
 )
+
+# Into Lab's page, before all else: the first kernel is a worker that has started already.
+EARLY = """<script>
+{
+    const start = () => new Plain(new URL("../static/pyodide/pyodide.mjs", document.baseURI), {type: "module"});
+    const Plain = Worker;
+    let first = start();
+    window.Worker = new Proxy(Plain, {
+        construct(_, [url, options]) {
+            if (!String(url).includes("/comlink.worker.")) return new Plain(url, options);
+            const worker = first ?? start();
+            first = null;
+            return worker;
+        },
+    });
+}
+</script>
+"""
 
 
 def run(*command: str | Path, **options: Any) -> None:
@@ -120,51 +144,58 @@ def pack(unpacked: Path, home: Path) -> None:
     Of others' modules only what is compiled stays; ours keep their source, which tracebacks show.
     """
     run("node", TOOLS / "pages" / "compile_site.mjs", home, unpacked)
-    for folder in sorted(unpacked.iterdir()):
-        with zipfile.ZipFile(home / folder.name, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-            for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-                name, ours = path.relative_to(folder), folder.name.startswith("wsedu")
-                if ours and name.suffix == ".pyc":
-                    name = name.parent / "__pycache__" / f"{name.stem}.cpython-{PYTHON.replace('.', '')}.pyc"
-                if not ours and name.suffix == ".py" and path.with_suffix(".pyc").exists():
-                    continue
-                archive.write(path, name)
+    with packed(home / LIBRARY) as library:
+        for folder in sorted(unpacked.iterdir()):
+            if (name := folder.name.partition("-")[0]) not in AT_ONCE | LATER:
+                add(folder, library)
+                continue
+            with packed(home / folder.name) as wheel:
+                add(folder, wheel, ours=name.startswith("wsedu"))
+
+
+def packed(path: Path) -> zipfile.ZipFile:
+    """An archive to write, as small as it gets."""
+    return zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def add(folder: Path, archive: zipfile.ZipFile, *, ours: bool = False) -> None:
+    """Add what is in a folder."""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder)
+        if ours and name.suffix == ".pyc":
+            name = name.parent / "__pycache__" / f"{name.stem}.cpython-{PYTHON.replace('.', '')}.pyc"
+        if ours or name.suffix != ".py" or not path.with_suffix(".pyc").exists():
+            archive.write(path, name)
 
 
 def entry(wheel: Path) -> dict[str, Any]:
     """A wheel as the lock file has it."""
-    with zipfile.ZipFile(wheel) as archive:
-        modules = [each for each in archive.namelist() if each.endswith((".py", ".pyc"))]
     name, version = wheel.name.split("-")[:2]
     return {
-        "name": name.lower().replace("_", "-"), "version": version, "file_name": wheel.name, "install_dir": "site",
-        "package_type": "package", "unvendored_tests": False, "depends": [],
-        "imports": sorted({re.split(r"/|\.pyc?$", each)[0] for each in modules}),
+        "name": name.replace("_", "-"), "version": version, "file_name": wheel.name, "install_dir": "site",
+        "package_type": "package", "unvendored_tests": False, "depends": [], "imports": [name],
         "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(),
     }  # fmt: skip
 
 
-def lock(home: Path) -> list[str]:
-    """Write a lock file of these wheels alone; the names of those that are loaded at once."""
-    path = home / "pyodide-lock.json"
+def lock(home: Path) -> None:
+    """Write a lock file of these wheels alone."""
     packages = {one["name"]: one for one in map(entry, sorted(home.glob("*.whl")))}
-    path.write_text(json.dumps({**json.loads(path.read_text()), "packages": packages}))
-    return sorted(set(packages) - LATER)
+    (home / LOCK).write_text(json.dumps({**json.loads((home / LOCK).read_text()), "packages": packages}))
 
 
 def unpack(wheels: Iterable[Path], to: Path) -> None:
-    """Each wheel into a folder of its name, without what is never opened."""
+    """Each archive into a folder of its name, without what is never opened."""
     for wheel in wheels:
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(to / wheel.name, [each for each in archive.namelist() if not UNUSED.search(each)])
 
 
-def configuration(packages: list[str]) -> dict[str, Any]:
-    """JupyterLite's, as pages read it: Pyodide and its packages are ours, and the stored runs are shown."""
-    startup = f"/lib/python{PYTHON}/site-packages/wsedu_site_startup.py"
+def configuration() -> dict[str, Any]:
+    """JupyterLite's, as pages read it: Pyodide and its packages are ours."""
     kernel = {
         "pyodideUrl": "./static/pyodide/pyodide.mjs", "disablePyPIFallback": True,
-        "loadPyodideOptions": {"packages": packages, "env": {"PYTHONSTARTUP": startup}},
+        "loadPyodideOptions": {"packages": OF_KERNEL},
     }  # fmt: skip
     data = {
         "appName": "WebSocket on the wire",
@@ -184,9 +215,10 @@ def main(site: Path, address: str) -> None:
             each.mkdir(parents=True)
         pyodide(home)
         wheels(raw)
-        unpack(raw.glob("*.whl"), unpacked)
+        unpack([home / LIBRARY, *raw.glob("*.whl")], unpacked)
         pack(unpacked, home)
-        (folder / "jupyter-lite.json").write_text(json.dumps(configuration(lock(home))))
+        lock(home)
+        (folder / "jupyter-lite.json").write_text(json.dumps(configuration()))
         for name in "notebooks", "data":
             shutil.copytree(ROOT / name, folder / "content" / name, ignore=shutil.ignore_patterns(".*"))
         for path in folder.glob("content/notebooks/*.ipynb"):
@@ -195,8 +227,13 @@ def main(site: Path, address: str) -> None:
         lite = {"LiteBuildConfig": {**build, "cache_dir": str(folder / "cache")}}
         (folder / "jupyter_lite_config.json").write_text(json.dumps(lite))
         run(sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", folder, cwd=folder)
+    (worker,) = (site / "extensions" / KERNEL / "static").glob("comlink.worker.*.js")
+    started = site / "static/pyodide/pyodide.mjs"
+    started.rename(started.with_name("loader.mjs"))
+    early = (TOOLS / "pages" / "early.mjs").read_text()
+    started.write_text(early.replace("WORKER", f"../../{worker.relative_to(site)}"))
     write_site(site, address)
-    for page, more in (site / "index.html", ROOT_CONFIG), (site / "lab/index.html", ICON):
+    for page, more in (site / "index.html", ROOT_CONFIG), (site / "lab/index.html", ICON + EARLY):
         page.write_text(page.read_text().replace("</head>", f"{more}</head>"))
 
 

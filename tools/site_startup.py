@@ -75,3 +75,4 @@ pretend("_multiprocessing", SemLock=type("SemLock", (), {"SEM_VALUE_MAX": 0}), s
 pretend("_posixshmem", shm_unlink=None)
 
 get_ipython().input_transformers_cleanup.append(instead)
+get_ipython().Completer.use_jedi = False

@@ -79,4 +79,4 @@ _NETWORK = os.environ.get("WSEDU_NETWORK") or "sockets"
 if _NETWORK not in ("memory", "sockets"):
     raise ValueError(f"WSEDU_NETWORK must be memory or sockets (the default), not {_NETWORK!r}")
 if _IN_BROWSER or (_NETWORK == "memory" and "--multiprocessing-fork" not in sys.orig_argv):
-    import_module(".live.memory", __name__).install()
+    import_module(".memory", __name__).install()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What runs beside whoever started it: a coroutine on an event loop of its own, in a thread.
 
-Where there are no threads (``live/memory.py``) something else stands in the place of these names; so they are always
+Where there are no threads (``memory.py``) something else stands in the place of these names; so they are always
 looked up here.
 """
 

@@ -28,7 +28,7 @@ import websockets.asyncio.client
 import websockets.sync.client
 from websockets.exceptions import ConnectionClosedOK
 
-from ..wire import background
+from .wire import background
 
 Done = TypeVar("Done")
 Address = tuple[str, int]
