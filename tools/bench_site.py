@@ -16,12 +16,15 @@ from site_server import site_server
 SITE = Path(__file__).resolve().parent.parent / "site"
 SANDBOX = ["--no-sandbox"]  # which a container's root has not
 READY = "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
-# A cell is run as soon as the notebook is there, as by a reader who does not wait; it waits for the kernel.
+# The cells from the top on, as by a reader who runs them as soon as the notebook is there, until one shows something.
 FIRST = """async () => {
     const content = jupyterapp.shell.currentWidget.content;
-    content.activeCellIndex = content.widgets.findIndex(cell => cell.model.type === 'code');
-    content.activeCell.model.sharedModel.setSource('import wsedu; wsedu.byte_map(wsedu.Frame(1, b"Hello"))');
-    await jupyterapp.commands.execute('notebook:run-cell')
+    for (const [index, cell] of content.widgets.entries()) {
+        if (cell.model.type !== 'code') continue;
+        content.activeCellIndex = index;
+        await jupyterapp.commands.execute('notebook:run-cell');
+        if (cell.model.outputs.length) return;
+    }
 }"""
 
 
