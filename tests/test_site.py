@@ -180,6 +180,31 @@ def test_from_the_contents_page_to_a_widget() -> None:
         assert monitor.foreign_requests == monitor.console_errors == []
 
 
+# What the kernel of the notebook in front says of a name that has been begun.
+COMPLETE = f"""async code => {{
+    const kernel = {PANEL}.sessionContext.session.kernel;
+    const reply = await kernel.requestComplete({{code, cursor_pos: code.length}});
+    return reply.content.matches;
+}}"""
+
+
+@pytest.mark.site
+def test_kernels_that_come_later_start_like_the_first() -> None:
+    """Python runs before the first is asked for; one that is started again, and that of another notebook, do too."""
+    first, second = NOTEBOOKS[0], NOTEBOOKS[5]
+    with opened(first) as (page, monitor, _):
+        page.evaluate(f"() => {PANEL}.sessionContext.session.kernel.restart()")
+        page.wait_for_function(IDLE)
+        for notebook in first, second:
+            page.evaluate("path => jupyterapp.commands.execute('docmanager:open', {path})", f"notebooks/{notebook.name}")
+            page.wait_for_function(f"name => {PANEL}?.context?.path.endsWith(name)", arg=notebook.name)
+            page.wait_for_function(IDLE)
+            cells = list(ran(json.loads(notebook.read_text())["cells"], page.evaluate(RUN, None)))
+            assert [one for one in cells if one.failed] == [] and any(one.now for one in cells)
+            assert "wsedu.byte_map" in page.evaluate(COMPLETE, "wsedu.byte_")
+        assert monitor.foreign_requests == []
+
+
 @pytest.mark.site
 def test_a_first_visit_is_light_and_so_is_the_site() -> None:
     with opened(NOTEBOOKS[0]) as (page, monitor, sent):
