@@ -180,6 +180,7 @@ def test_from_the_contents_page_to_a_widget() -> None:
         assert monitor.foreign_requests == monitor.console_errors == []
 
 
+OPEN = "path => jupyterapp.commands.execute('docmanager:open', {path})"
 # What the kernel of the notebook in front says of a name that has been begun.
 COMPLETE = f"""async code => {{
     const kernel = {PANEL}.sessionContext.session.kernel;
@@ -196,7 +197,7 @@ def test_kernels_that_come_later_start_like_the_first() -> None:
         page.evaluate(f"() => {PANEL}.sessionContext.session.kernel.restart()")
         page.wait_for_function(IDLE)
         for notebook in first, second:
-            page.evaluate("path => jupyterapp.commands.execute('docmanager:open', {path})", f"notebooks/{notebook.name}")
+            page.evaluate(OPEN, f"notebooks/{notebook.name}")
             page.wait_for_function(f"name => {PANEL}?.context?.path.endsWith(name)", arg=notebook.name)
             page.wait_for_function(IDLE)
             cells = list(ran(json.loads(notebook.read_text())["cells"], page.evaluate(RUN, None)))
