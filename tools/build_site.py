@@ -10,7 +10,8 @@ Pyodide comes from npm and wheels from the package index, all pinned. What they 
 the standard library, from which Python imports without unpacking anything; the few that are unpacked are written into
 Pyodide's lock file. Nothing is installed when a page is opened: no request goes to another host.
 
-Python is started (``pages/early.mjs``) when the page is opened, beside JupyterLab, and not when that asks for a kernel.
+Python is started (``pages/start_python.mjs``) when the page is opened, beside JupyterLab, and not when that asks for a
+kernel.
 """
 
 import hashlib
@@ -59,12 +60,13 @@ UNUSED = re.compile(
     r"|pygments/lexers/(?!__init__|_mapping|python|special|_python)"
 )
 
-# Into Lab's page, before all else: the first kernel is a worker that has started already.
+# Into Lab's page, before all else: the first kernel is a worker that has started already. (A page that is isolated from
+# others, which a server may ask for, has another kind of worker.)
 EARLY = """<script>
 {
-    const start = () => new Plain(new URL("../static/pyodide/pyodide.mjs", document.baseURI), {type: "module"});
+    const start = () => new Plain(new URL("../static/pyodide/early.mjs", document.baseURI), {type: "module"});
     const Plain = Worker;
-    let first = start();
+    let first = crossOriginIsolated ? null : start();
     window.Worker = new Proxy(Plain, {
         construct(_, [url, options]) {
             if (!String(url).includes("/comlink.worker.")) return new Plain(url, options);
@@ -227,11 +229,11 @@ def main(site: Path, address: str) -> None:
         lite = {"LiteBuildConfig": {**build, "cache_dir": str(folder / "cache")}}
         (folder / "jupyter_lite_config.json").write_text(json.dumps(lite))
         run(sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", folder, cwd=folder)
+    home = site / "static/pyodide"
+    (home / "pyodide.mjs").rename(home / "loader.mjs")
+    shutil.copy(TOOLS / "pages/start_python.mjs", home / "pyodide.mjs")
     (worker,) = (site / "extensions" / KERNEL / "static").glob("comlink.worker.*.js")
-    started = site / "static/pyodide/pyodide.mjs"
-    started.rename(started.with_name("loader.mjs"))
-    early = (TOOLS / "pages" / "early.mjs").read_text()
-    started.write_text(early.replace("WORKER", f"../../{worker.relative_to(site)}"))
+    (home / "early.mjs").write_text(f'import "./pyodide.mjs";\nimport "../../{worker.relative_to(site)}";\n')
     write_site(site, address)
     for page, more in (site / "index.html", ROOT_CONFIG), (site / "lab/index.html", ICON + EARLY):
         page.write_text(page.read_text().replace("</head>", f"{more}</head>"))

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A kernel's worker. It starts Python at once, while JupyterLab is still loading, and gives that Python to JupyterLite's
-// own worker, which takes this module for Pyodide's.
-import "WORKER";
+// In the place of Pyodide's own module, which is loader.mjs: a worker that imports it starts Python at once, and a kernel
+// that asks for Python gets that one.
 import { loadPyodide as load } from "./loader.mjs";
 
 async function start() {
