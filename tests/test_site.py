@@ -180,7 +180,7 @@ def test_from_the_contents_page_to_a_widget() -> None:
         assert monitor.foreign_requests == monitor.console_errors == []
 
 
-OPEN = "path => jupyterapp.commands.execute('docmanager:open', {path})"
+OPEN = "path => void jupyterapp.commands.execute('docmanager:open', {path})"
 # What the kernel of the notebook in front says of a name that has been begun.
 COMPLETE = f"""async code => {{
     const kernel = {PANEL}.sessionContext.session.kernel;
