@@ -159,6 +159,10 @@ def test_doctor_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     found = {finding.what: finding for finding in doctor()}
     assert found["servers on 127.0.0.1"][1:] == (False, "timed out: live cells fail, captures can be read")
     assert found["memory"].found.startswith("unknown; ")
+    # A browser's tab has none of what is not there, and needs none of it.
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    names = [finding.what for finding in doctor()]
+    assert names == ["Python", "ipywidgets", "websockets", "a browser's tab"]
 
 
 def test_what_was_awaited_and_what_came_is_said() -> None:

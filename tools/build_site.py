@@ -30,6 +30,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
+from notebook_nav import README
 from reading_pages import ICON, write_site
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,10 +200,16 @@ def configuration() -> dict[str, Any]:
         "pyodideUrl": "./static/pyodide/pyodide.mjs", "disablePyPIFallback": True,
         "loadPyodideOptions": {"packages": OF_KERNEL},
     }  # fmt: skip
+    # Pages that notebooks link are shown as they are read; Lab is dark where the reader's system is, as our pages are.
+    settings = {
+        "@jupyterlab/docmanager-extension:plugin": {"defaultViewers": {"markdown": "Markdown Preview"}},
+        "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+    }
     data = {
         "appName": "WebSocket on the wire",
         "exposeAppInBrowser": True,
         "litePluginSettings": {f"{KERNEL}:kernel": kernel},
+        "settingsOverrides": settings,
     }
     return {"jupyter-lite-schema-version": 0, "jupyter-config-data": data}
 
@@ -221,8 +228,9 @@ def main(site: Path, address: str) -> None:
         pack(unpacked, home)
         lock(home)
         (folder / "jupyter-lite.json").write_text(json.dumps(configuration()))
-        for name in "notebooks", "data":
+        for name in "notebooks", "data", "docs":
             shutil.copytree(ROOT / name, folder / "content" / name, ignore=shutil.ignore_patterns(".*"))
+        shutil.copy(README, folder / "content")  # the contents that each notebook links
         for path in folder.glob("content/notebooks/*.ipynb"):
             path.write_text(json.dumps(nbformat.read(path, as_version=4)))  # JupyterLite puts commas between lines
         build = {"contents": ["content"], "output_dir": str(site), "apps": ["lab"], "no_sourcemaps": True}

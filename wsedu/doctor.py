@@ -5,6 +5,7 @@ import platform
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import version
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from .show.html import Markup, Picture, table_rows, wide_table
 
 PACKAGES = "ipywidgets", "scapy", "websockets"
+IN_A_TAB = "Python", "ipywidgets", "websockets"  # Scapy is loaded when a cell needs it, and nothing else can be there
 LIMIT = 0.5  # seconds for what takes milliseconds where it is allowed
 
 
@@ -40,7 +42,10 @@ class Report(Picture, list[Finding]):
 
 def doctor() -> Report:
     """Look at this machine, in less than a second; changes nothing and never raises."""
-    return Report(_finding(*check) for check in CHECKS)
+    if sys.platform != "emscripten":
+        return Report(_finding(*check) for check in CHECKS)
+    tab = Finding("a browser's tab", True, "no network, servers are in its memory; a few cells show their stored run")
+    return Report([*(_finding(*check) for check in CHECKS if check[0] in IN_A_TAB), tab])
 
 
 def _finding(what: str, look: Callable[[], str], cost: str) -> Finding:

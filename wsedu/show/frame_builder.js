@@ -372,7 +372,7 @@ class FrameBuilder {
   pinned() {
     const { bit, byte } = this.words.contains(document.activeElement) ? document.activeElement.dataset : {};
     if (bit ?? byte) this.explain(bit ?? 8 * byte);
-    else this.said.textContent = FRAME_HINT;
+    else if (!this.said.contains(document.activeElement)) this.said.textContent = FRAME_HINT; // a link may have the focus
   }
 
   // Beneath the diagram: what a bit, or the byte that it is in, says.
