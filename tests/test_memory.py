@@ -282,6 +282,7 @@ def kinds_of_bytes(net: Net) -> None:
     for data in (bytearray(b"ab"), memoryview(b"abcd")[1:3], memoryview(b"abcdefgh").cast("I"), b""):
         net.does(client.send, data)
     net.does(client.sendall, memoryview(b"12345678").cast("I"))
+    net.does(client.sendmsg, [b"", b"9", memoryview(b"abc")[1:]])
     room = bytearray(7)
     net.does(server.recv, 3, socket.MSG_PEEK)
     net.does(server.recv_into, room)

@@ -362,6 +362,10 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
             view = view[self.send(view, flags) :]
         NETWORK.wait(lambda: False, 0)
 
+    def sendmsg(self, buffers: Iterable[Any], *more: Any) -> int:
+        """Send as much as there is room for of what is in all of them; how much."""
+        return self.send(b"".join(buffers))
+
     def shutdown(self, how: int) -> None:
         """Say that no more will be sent, or take no more."""
         self._need(self._number >= 0, errno.EBADF)
