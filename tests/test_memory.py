@@ -293,6 +293,18 @@ def kinds_of_bytes(net: Net) -> None:
     net.said.append(bytes(room))
 
 
+def as_a_file(net: Net) -> None:
+    client, server = net.pair()
+    client.sendall(b"one\ntwo\n")
+    with client.makefile("rb") as answer, server.makefile("rb") as lines:
+        server.close()
+        net.does(lines.readline)
+        client.close()
+        net.does(lines.read)
+        net.said.append([one.fileno() > 0 for one in (answer, client, server)])
+    net.said.append([client.fileno(), server.fileno()])
+
+
 def selected(net: Net) -> None:
     listener = net.listener()
     net.select([listener], [])
@@ -414,7 +426,7 @@ DIALOGUES = (
     refused, nothing_connected, connected_already, closed_here, half_close, reads_no_more, both_close,
     unread_bytes_reset, unread_bytes_reset_a_sender, not_lingering_resets, a_reset_is_told_once,
     sent_to_one_that_has_closed, sent_to_one_that_has_closed_after_bytes, timeouts, a_sender_that_does_not_wait,
-    there_is_room_again, kinds_of_bytes, selected, port_in_use, accepted_after_the_client_has_closed,
+    there_is_room_again, kinds_of_bytes, as_a_file, selected, port_in_use, accepted_after_the_client_has_closed,
     accepted_after_the_client_has_reset, nobody_accepts_before_the_end, more_clients_than_the_backlog,
     over_tls, over_tls_what_is_no_record, over_tls_a_sender_that_does_not_wait,
 )  # fmt: skip

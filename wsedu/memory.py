@@ -203,6 +203,12 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
 
     family, type, proto = socket.AF_INET, socket.SOCK_STREAM, 0
 
+    # A file of it, as http.client reads one, keeps it open, until that is closed too.
+    _io_refs, _closed = 0, False
+    makefile: Any = _REAL_SOCKET.makefile
+    close: Any = _REAL_SOCKET.close
+    _decref_socketios: Any = _REAL_SOCKET._decref_socketios  # type: ignore[attr-defined]
+
     def __new__(cls, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> Any:
         """One in memory, if it is to be of TCP; anything else is the system's, such as Scapy's to list interfaces."""
         if family in (-1, socket.AF_INET, socket.AF_INET6) and type in (-1, socket.SOCK_STREAM) and fileno is None:
@@ -379,7 +385,7 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
         if how != socket.SHUT_RD and not self._said_end:
             self._said_end = self._peer._ended = True
 
-    def close(self) -> None:
+    def _real_close(self) -> None:
         """Close; the other side sees the end, or a reset if there is something that nobody has read."""
         if self._number < 0:
             return
