@@ -282,6 +282,7 @@ def kinds_of_bytes(net: Net) -> None:
     for data in (bytearray(b"ab"), memoryview(b"abcd")[1:3], memoryview(b"abcdefgh").cast("I"), b""):
         net.does(client.send, data)
     net.does(client.sendall, memoryview(b"12345678").cast("I"))
+    net.does(client.sendmsg, [b"", b"9", memoryview(b"abc")[1:]])
     room = bytearray(7)
     net.does(server.recv, 3, socket.MSG_PEEK)
     net.does(server.recv_into, room)
@@ -290,6 +291,18 @@ def kinds_of_bytes(net: Net) -> None:
     net.does(server.recv_into, memoryview(room)[5:], 2, socket.MSG_PEEK)
     net.does(server.recv, 100)
     net.said.append(bytes(room))
+
+
+def as_a_file(net: Net) -> None:
+    client, server = net.pair()
+    client.sendall(b"one\ntwo\n")
+    with client.makefile("rb") as answer, server.makefile("rb") as lines:
+        server.close()
+        net.does(lines.readline)
+        client.close()
+        net.does(lines.read)
+        net.said.append([one.fileno() > 0 for one in (answer, client, server)])
+    net.said.append([client.fileno(), server.fileno()])
 
 
 def selected(net: Net) -> None:
@@ -413,7 +426,7 @@ DIALOGUES = (
     refused, nothing_connected, connected_already, closed_here, half_close, reads_no_more, both_close,
     unread_bytes_reset, unread_bytes_reset_a_sender, not_lingering_resets, a_reset_is_told_once,
     sent_to_one_that_has_closed, sent_to_one_that_has_closed_after_bytes, timeouts, a_sender_that_does_not_wait,
-    there_is_room_again, kinds_of_bytes, selected, port_in_use, accepted_after_the_client_has_closed,
+    there_is_room_again, kinds_of_bytes, as_a_file, selected, port_in_use, accepted_after_the_client_has_closed,
     accepted_after_the_client_has_reset, nobody_accepts_before_the_end, more_clients_than_the_backlog,
     over_tls, over_tls_what_is_no_record, over_tls_a_sender_that_does_not_wait,
 )  # fmt: skip
@@ -467,8 +480,8 @@ from wsedu.lab import _in_background, _send_request, delivery_race, send_frame
 from wsedu.live import deliver, fixed, http_server, websocket_server
 from wsedu.practice.limit import Limit
 
-def refuse(*said):
-    if said[0] in ("socket.bind", "socket.connect", "socket.sendto"):
+def refuse(*said):  # a tab's resolver has another address for each name
+    if said[0] in ("socket.bind", "socket.connect", "socket.sendto") or said[1][:1] == ("localhost",):
         raise PermissionError(said)
 def no_thread(self):
     raise RuntimeError("can't start new thread")
@@ -476,12 +489,12 @@ sys.addaudithook(refuse)
 threading.Thread.start = no_thread
 
 with websocket_server(greeting="hi") as server, wsedu.record(server.port) as rec:
-    with connect(f"ws://127.0.0.1:{rec.port}") as client:
+    with connect(f"ws://localhost:{rec.port}") as client:
         client.send("Hello")
         print(client.recv(), client.recv())
 print(*[message.kind for message in rec.capture.conversations[0].messages])
 with http_server() as server:
-    print(httpx.get(f"http://127.0.0.1:{server.port}/hello").text, end="")
+    print(httpx.get(f"http://localhost:{server.port}/hello").text, end="")
 for way, carrier in product(("polling", "longpoll", "eventsource", "websocket"), ("plain", "tls", "h2")):
     done = deliver(way, fixed(0.01, 3), poll_gap=0.01, carrier=carrier)
     print(way, carrier, len(done.delays), done.lost, done.doubled)

@@ -32,6 +32,7 @@ from .wire import background
 
 Done = TypeVar("Done")
 Address = tuple[str, int]
+HERE = "127.0.0.1"
 ROOM = 1 << 18  # bytes that wait for a reader; then the sender waits too
 NAP = 0.05  # seconds that nothing is looked at, at most, when there is nothing to do
 TURNS = 100  # in which the others are through with what is there, whoever does not want to wait
@@ -41,7 +42,7 @@ EPHEMERAL, PORTS = 40_000, 25_000  # the first port for whoever asks for none, a
 MISSING = {"SO_REUSEADDR": 2, "SO_TYPE": 3, "SO_ERROR": 4, "SO_KEEPALIVE": 9, "SO_LINGER": 13, "IPV6_V6ONLY": 26,
            "TCP_NODELAY": 1, "SOMAXCONN": 4096, "MSG_DONTWAIT": 64, "has_ipv6": True}  # fmt: skip
 
-_REAL_SOCKET, _real_select = socket.socket, select.select
+_REAL_SOCKET, _real_select, _real_getaddrinfo = socket.socket, select.select, socket.getaddrinfo
 
 
 class Network:
@@ -182,6 +183,10 @@ class MemoryLoop(asyncio.SelectorEventLoop):
         finally:
             socket.socketpair = real
 
+    async def getaddrinfo(self, *asked: Any, **options: Any) -> Any:
+        """What is asked for, without a thread."""
+        return socket.getaddrinfo(*asked, **options)
+
     def due(self) -> float:
         """Seconds until it has something to do, as far as it knows."""
         if self._ready or any(NETWORK.ready(self._sockets._readers, self._sockets._writers)):
@@ -197,6 +202,12 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
     """
 
     family, type, proto = socket.AF_INET, socket.SOCK_STREAM, 0
+
+    # A file of it, as http.client reads one, keeps it open, until that is closed too.
+    _io_refs, _closed = 0, False
+    makefile: Any = _REAL_SOCKET.makefile
+    close: Any = _REAL_SOCKET.close
+    _decref_socketios: Any = _REAL_SOCKET._decref_socketios  # type: ignore[attr-defined]
 
     def __new__(cls, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> Any:
         """One in memory, if it is to be of TCP; anything else is the system's, such as Scapy's to list interfaces."""
@@ -300,7 +311,7 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
         if listener is None or listener._waiting is None:
             self._error = errno.ECONNREFUSED
         else:
-            here, other = ("127.0.0.1", self._names[0][1] or NETWORK.new_port()), MemorySocket()
+            here, other = (HERE, self._names[0][1] or NETWORK.new_port()), MemorySocket()
             self._peer, other._peer = other, self
             self._names, other._names = (here, (host, port)), ((host, port), here)
             self._listener = listener
@@ -362,6 +373,10 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
             view = view[self.send(view, flags) :]
         NETWORK.wait(lambda: False, 0)
 
+    def sendmsg(self, buffers: Iterable[Any], *more: Any) -> int:
+        """Send as much as there is room for of what is in all of them; how much."""
+        return self.send(b"".join(buffers))
+
     def shutdown(self, how: int) -> None:
         """Say that no more will be sent, or take no more."""
         self._need(self._number >= 0, errno.EBADF)
@@ -370,7 +385,7 @@ class MemorySocket(AbstractContextManager["MemorySocket"]):
         if how != socket.SHUT_RD and not self._said_end:
             self._said_end = self._peer._ended = True
 
-    def close(self) -> None:
+    def _real_close(self) -> None:
         """Close; the other side sees the end, or a reset if there is something that nobody has read."""
         if self._number < 0:
             return
@@ -542,6 +557,11 @@ def _apart(main: background.Main[Done], stop: Callable[[], object]) -> Done:
     return NETWORK.run(main())
 
 
+def _getaddrinfo(host: Any, *more: Any, **options: Any) -> Any:
+    """As the system's, but a browser's makes up an address for each name, this machine's too."""
+    return _real_getaddrinfo(HERE if host == "localhost" else host, *more, **options)
+
+
 def _select(reads: Any, writes: Any, errors: Any, timeout: float | None = None) -> Any:
     if all(NETWORK.knows(one) for one in (*reads, *writes)):
         return *NETWORK.select(reads, writes, timeout), []
@@ -570,4 +590,4 @@ def install() -> None:
         del select.poll  # httpcore asks it whether a connection is still open; without it, it asks ``select``
     websockets.sync.client.connect = MemoryClient  # type: ignore
     socket.socket, ssl.SSLContext.sslsocket_class = MemorySocket, MemoryTlsSocket  # type: ignore
-    select.select = _select
+    select.select, socket.getaddrinfo = _select, _getaddrinfo
