@@ -63,7 +63,7 @@ def sections(main: Tag, url: str, title: str) -> list[Section]:
         if isinstance(node, Tag):
             if node.name in ("h1", "h2", "h3") and node.get("id"):
                 found.append((f"#{node['id']}", node.get_text().removesuffix("¶"), []))
-            elif node.name in BLOCKS or (node.name == "span" and not node.find_parent("pre")):  # where it is half a word
+            elif node.name in BLOCKS or (node.name == "span" and not node.find_parent("pre")):  # there: half a word
                 found[-1][2].append(" ")
         elif type(node) is NavigableString and not node.find_parent(["h1", "h2", "h3"]):
             found[-1][2].append(node)
