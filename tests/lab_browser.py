@@ -60,14 +60,14 @@ ERRORS = f"""() => [...{PANEL}.content.model.cells].flatMap((cell, number) => ce
 ])"""
 
 # Lab attaches and draws what is near the view. A cell is ready when it is attached, in view, and drawn; widgets come
-# later than the rest, and one that has nothing to show is given five seconds for it.
+# later than the rest, and one that has nothing to show is given ten seconds for it.
 SHOW_CELL = f"""async number => {{
     const notebook = {PANEL}.content, cell = notebook.widgets[number];
     await notebook.scrollToItem(number, 'start');
     await cell.ready;
     cell.node.scrollIntoView();
     const empty = node => !node.innerText.trim() && !node.querySelector('img');
-    for (let frames = 0; frames < 300; frames++) {{
+    for (let frames = 0; frames < 600; frames++) {{
         await new Promise(requestAnimationFrame);
         if (![...cell.node.querySelectorAll('.jp-OutputArea-output')].some(empty)) break;
     }}
@@ -114,7 +114,7 @@ OVERLAP = 60  # CSS pixels that one screenful shares with the next
 SCROLL = """async (node, top) => {
     const end = () => node.scrollHeight - node.clientHeight;
     let still = 0;
-    for (let frames = 0; still < 3 && frames < 300; frames++) {
+    for (let frames = 0; still < 3 && frames < 600; frames++) {
         const away = Math.abs(node.scrollTop - Math.min(top, end())) > 1;
         if (away) node.scrollTop = top;
         still = away ? 0 : still + 1;
