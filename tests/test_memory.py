@@ -407,6 +407,14 @@ def over_tls_what_is_no_record(net: Net) -> None:
             client.shutdown(socket.SHUT_WR)
 
 
+def over_tls_that_fails_at_once(net: Net) -> None:
+    (client, server), context = net.pair(), tls_contexts()[1]
+    context.sslsocket_class = MemoryTlsSocket  # type: ignore
+    server.sendall(b"GET / HTTP/1.1\r\n\r\n")
+    net.does(lambda: context.wrap_socket(client, server_hostname=HERE))
+    net.said.append(client.fileno())
+
+
 def over_tls_a_sender_that_does_not_wait(net: Net) -> None:
     client, server = net.tls_pair()
     sent, again, came, data = 0, 0, bytearray(), random.Random(1).randbytes(100_001)
@@ -428,7 +436,8 @@ DIALOGUES = (
     sent_to_one_that_has_closed, sent_to_one_that_has_closed_after_bytes, timeouts, a_sender_that_does_not_wait,
     there_is_room_again, kinds_of_bytes, as_a_file, selected, port_in_use, accepted_after_the_client_has_closed,
     accepted_after_the_client_has_reset, nobody_accepts_before_the_end, more_clients_than_the_backlog,
-    over_tls, over_tls_what_is_no_record, over_tls_a_sender_that_does_not_wait,
+    over_tls, over_tls_what_is_no_record, over_tls_that_fails_at_once,
+    over_tls_a_sender_that_does_not_wait,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ OpenSSL wants a file to read and write; it also takes two queues of bytes, and t
 
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from .memory import MemorySocket
@@ -29,8 +29,11 @@ class MemoryTlsSocket(MemorySocket):
         made: Any = sock  # the other end and the network have it already; from here on it speaks TLS
         made.__class__, made._incoming, made._outgoing = MemoryTlsSocket, ssl.MemoryBIO(), ssl.MemoryBIO()
         made._tls = context.wrap_bio(made._incoming, made._outgoing, **options)
-        if at_once:
-            made.do_handshake()
+        with ExitStack() as failing:
+            failing.push(made)
+            if at_once:
+                made.do_handshake()
+            failing.pop_all()
         return made
 
     def do_handshake(self) -> None:
