@@ -297,6 +297,7 @@ def test_endless_is_stopped_without_threads(answer: Callable[..., Any], monkeypa
     if sys.version_info < (3, 12):
         pytest.skip("sys.monitoring is of Python 3.12; a tab has 3.14")
     _was_stopped(check("unmask", answer))
+    assert check("unmask", lambda frame: check("unmask", UNMASK.solution) and UNMASK.solution(frame)).right is True
     assert sys.monitoring.get_tool(limit.TOOL) is None
 
 

@@ -25,8 +25,8 @@ TESTS, TOOLS = (sorted((ROOT / name).glob("*.py")) for name in ("tests", "tools"
 # Lines of code (comments, docstrings and blank lines are none). Of the package: 7,500 for the house, 300 for what pages
 # and widgets have got since, 600 for deflate and what the dissector is asked, 1,400 for TLS and HTTP/2 (both versions
 # of TLS, HPACK, streams, and servers and clients for each way over each), 400 for the network in memory
-# and 75 for TLS over it.
-MOST_CODE = {"wsedu without practice": (10290, OUTSIDE_PRACTICE), "tests": (11210, TESTS), "tools": (2500, TOOLS)}
+# and 85 for TLS over it and what programs of others ask of it.
+MOST_CODE = {"wsedu without practice": (10300, OUTSIDE_PRACTICE), "tests": (11210, TESTS), "tools": (2500, TOOLS)}
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 45
 # The hot loop of the reader may be one dense function. (Complexity and docstrings are ruff's, see pyproject.toml.)
 MAY_BE_LONG = {"wsedu/wire/fast.py"}

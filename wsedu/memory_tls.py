@@ -26,6 +26,8 @@ class MemoryTlsSocket(MemorySocket):
         if not isinstance(sock, MemorySocket):
             return ssl.SSLSocket._create(sock=sock, **options)  # type: ignore
         context, at_once, _ = map(options.pop, ("context", "do_handshake_on_connect", "suppress_ragged_eofs"))
+        if context.check_hostname and not options["server_hostname"]:
+            raise ValueError("check_hostname requires server_hostname")  # which OpenSSL is not asked here
         made: Any = sock  # the other end and the network have it already; from here on it speaks TLS
         made.__class__, made._incoming, made._outgoing = MemoryTlsSocket, ssl.MemoryBIO(), ssl.MemoryBIO()
         made._tls = context.wrap_bio(made._incoming, made._outgoing, **options)

@@ -100,6 +100,10 @@ class Limit:
         if sys.version_info >= (3, 12):
             monitoring, events = sys.monitoring, sys.monitoring.events
             if on:
+                self._monitors = monitoring.get_tool(TOOL) is None  # else a check around this one does
+            if not self._monitors:
+                return
+            if on:
                 monitoring.use_tool_id(TOOL, "wsedu")
             for event in (events.JUMP, events.PY_START):
                 monitoring.register_callback(TOOL, event, self._step if on else None)
