@@ -19,7 +19,7 @@ message = SimpleNamespace(kind="frame", sender="client", time=0.0, raw=text.seri
                           packets=())
 many = SimpleNamespace(messages=[message] * 10_000)
 """
-CHANGE = "slider.rate.index = {} % 10"
+CHANGE = "slider.answer('draw', bytes([3, {} % 10, 0, 1, 0]), str)"  # as its page asks
 MADE = {
     "wsedu.touch(wsedu.Frame(2, bytes(65_536 - {})))": "byte map to touch, 64 KiB: to make one",
     "wsedu.touch(many), {}": "ladder to touch, 10,000 messages: to make one",
@@ -32,9 +32,11 @@ def show_rows() -> Iterator[Row]:
 
     def execute(code: str) -> str:
         said: list[str] = []
-        client.execute_interactive(
+        reply = client.execute_interactive(
             code, timeout=60, output_hook=lambda message: said.append(message["content"].get("text", ""))
         )
+        if reply["content"]["status"] != "ok":
+            raise RuntimeError(f"{code}: {reply['content'].get('evalue')}")
         return "".join(said)
 
     def within(code: str) -> float:
