@@ -34,6 +34,7 @@ LOOKS_EVERY = 0.1  # seconds: a signal that comes just before a blocking read wo
 
 # Makes the server under load, in its process: a function of a module, which is imported there.
 MakeServer = Callable[..., AbstractAsyncContextManager[object]]
+Progress = Callable[[int], object]
 
 
 class PushLoad(NamedTuple):
@@ -150,7 +151,7 @@ def _starting() -> Iterator[None]:
 
 @contextmanager
 def _loaded(
-    server: MakeServer, way: str, total: int, *how: object, progress: Callable[[int], object] = lambda connected: None
+    server: MakeServer, way: str, total: int, *how: object, progress: Progress = lambda connected: None
 ) -> Iterator[tuple[Call, Call, Usage, float]]:
     """A server and its clients, which are connected and begin when the block does.
 
@@ -186,7 +187,7 @@ def push_load(
     *,
     updates: int = 5,
     compression: bool = False,
-    progress: Callable[[int], object] = lambda connected: None,
+    progress: Progress = lambda connected: None,
     server: MakeServer = load_server,
 ) -> PushLoad:
     """Connect clients to a WebSocket server, publish updates one after the other, and wait for the last client.

@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -212,11 +212,14 @@ class LoadClients:
     async def _connect(self) -> Streams | None:
         if not self._keep_alive:
             return None  # it opens one for each poll
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await self._open()
         if self._gap is None:
             writer.write(request("127.0.0.1", fields=[OFFER]))
             await _response(reader, 101)
         return reader, writer
+
+    def _open(self) -> Awaitable[Streams]:
+        return asyncio.open_connection("127.0.0.1", self._port)
 
     def begin(self) -> None:
         """Let all who are connected receive, or poll: one after the other within the first gap, as people come."""
@@ -236,7 +239,8 @@ class LoadClients:
             self._changed.set()
 
     async def _frames(self, number: int) -> AsyncIterator[None]:
-        connection: Any = self._connections[number]
+        connection = self._connections[number]
+        assert connection is not None
         while True:
             await read_frame(connection[0])
             yield
@@ -245,7 +249,7 @@ class LoadClients:
         await asyncio.sleep(gap * number / self._total)
         while True:
             kept = self._connections[number]
-            reader, writer = kept or await asyncio.open_connection("127.0.0.1", self._port)
+            reader, writer = kept or await self._open()
             writer.write(POLL + (b"\r\n" if kept else b"Connection: close\r\n\r\n"))
             await _response(reader, 200, 204)
             yield
