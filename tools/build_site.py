@@ -239,7 +239,11 @@ def main(site: Path, address: str) -> None:
         run(sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", folder, cwd=folder)
     home = site / "static/pyodide"
     (home / "pyodide.mjs").rename(home / "loader.mjs")
-    shutil.copy(TOOLS / "pages/start_python.mjs", home / "pyodide.mjs")
+    startup = f"/lib/python{PYTHON}/site-packages/wsedu_site_startup.py"
+    packages = sorted(name.replace("_", "-") for name in AT_ONCE)
+    options = json.dumps({"packages": packages, "env": {"PYTHONSTARTUP": startup}})
+    start = (TOOLS / "pages/start_python.mjs").read_text().replace("await load(OPTIONS)", f"await load({options})")
+    (home / "pyodide.mjs").write_text(start)
     (worker,) = (site / "extensions" / KERNEL / "static").glob("comlink.worker.*.js")
     (home / "early.mjs").write_text(f'import "./pyodide.mjs";\nimport "../../{worker.relative_to(site)}";\n')
     write_site(site, address)
